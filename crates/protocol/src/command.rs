@@ -1,0 +1,15 @@
+//! What a front end asks of a thread.
+
+use crate::{Content, Decision};
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Starts a turn; while one runs, it is steered in at the next step.
+    Send(Vec<Content>),
+    /// Stops what is under way and keeps what was done.
+    Interrupt,
+    /// Answers `approval.requested` for this call.
+    Decide { call_id: String, decision: Decision },
+    /// Ends the thread; a turn under way is interrupted.
+    Shutdown,
+}

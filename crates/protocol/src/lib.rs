@@ -1,0 +1,35 @@
+//! Every value that crosses a boundary between the crates; serde only, no I/O. What is done with these values
+//! lives in the other crates.
+
+mod command;
+mod event;
+mod frame;
+mod item;
+mod permission;
+mod record;
+mod request;
+mod response;
+mod window;
+
+pub use command::Command;
+pub use event::{
+    BudgetKind, ChangeKind, CommandExecution, DeltaField, ErrorMessage, Event, FileChange,
+    ItemDetails, MessagePhase, Network, RejectReason, Status, StepCompleted, ThreadItem,
+    ThreadStarted, Timing, Todo, TurnCompleted, TurnError, TurnFailed,
+};
+pub use frame::{
+    ApiError, Continue, ServerEvent, ServerFrame, http_body, read_server_frame, response_create,
+    response_warm_up, stated_wait, stateless_len,
+};
+pub use item::{CallForm, Content, ImageDetail, Item, ItemKind, Phase, Role, ToolCall, WebSearch};
+pub use permission::{Action, ApprovalPolicy, Decision, SandboxMode};
+pub use record::{Header, ROLLOUT_FORMAT, Record};
+pub use request::{
+    CustomFormat, ReasoningOptions, Request, Settings, SettingsFields, TextOptions, ToolChoice,
+    ToolSpec,
+};
+pub use response::{
+    DeltaPart, ErrorKind, Fallback, ResponseEnd, ResponseEvent, Retry, SendReason, Sent,
+    SteerOutcome, TransportKind, Usage,
+};
+pub use window::{Window, WindowLog};

@@ -1,0 +1,125 @@
+//! What a call would do and under which rules it may: the words shared by the policy, the person and the log.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// How far commands and edits reach (threat-model.md 2). It comes from the person, never from the model or
+/// the project.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum SandboxMode {
+    /// Nothing is writable but private temporary space.
+    #[default]
+    ReadOnly,
+    /// The workspace and the temporary directories are writable.
+    WorkspaceWrite,
+    /// No confinement at all.
+    DangerFullAccess,
+}
+
+/// When the person is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ApprovalPolicy {
+    /// For everything not known to be read-only.
+    Untrusted,
+    /// When the model asks for more rights than the sandbox gives.
+    #[default]
+    OnRequest,
+    /// Never: what would need a question is refused.
+    Never,
+}
+
+macro_rules! spelled {
+    ($type:ident { $($variant:ident = $text:literal),+ }) => {
+        impl $type {
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($text => Ok(Self::$variant),)+
+                    other => Err(format!("`{other}` is not one of: {}", [$($text),+].join(", "))),
+                }
+            }
+        }
+    };
+}
+
+spelled!(SandboxMode {
+    ReadOnly = "read-only",
+    WorkspaceWrite = "workspace-write",
+    DangerFullAccess = "danger-full-access"
+});
+spelled!(ApprovalPolicy { Untrusted = "untrusted", OnRequest = "on-request", Never = "never" });
+
+/// What a call would do: judged by the policy and shown to the person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Action {
+    /// Run a command line with a shell.
+    Run {
+        command: String,
+        cwd: PathBuf,
+        /// The model asks to run it outside the sandbox.
+        #[serde(default)]
+        escalated: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        justification: Option<String>,
+    },
+    /// Talk to a command that is running already.
+    Attend { session_id: u32 },
+    /// Change files; absolute paths.
+    Edit { paths: Vec<PathBuf> },
+    /// Look at a file or below a directory; an absolute path.
+    Read { path: PathBuf },
+    /// Touches nothing outside the thread.
+    Note,
+}
+
+/// What the person answers to a question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum Decision {
+    Once,
+    /// For the rest of this thread.
+    Thread,
+    Deny {
+        /// What the person says to the model instead.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_spelled_as_people_have_them_in_their_files() {
+        assert_eq!("workspace-write".parse(), Ok(SandboxMode::WorkspaceWrite));
+        assert_eq!(ApprovalPolicy::OnRequest.to_string(), "on-request");
+        assert_eq!(
+            "loose".parse::<SandboxMode>(),
+            Err("`loose` is not one of: read-only, workspace-write, danger-full-access".to_owned())
+        );
+    }
+}

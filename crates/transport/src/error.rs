@@ -1,0 +1,164 @@
+//! Why a response could not be had: a variant per decision a caller can make. The words people read are its
+//! `Display`; the hint beside them is the binary's.
+
+use std::time::Duration;
+
+use agent_protocol::{ApiError, ErrorKind};
+
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The endpoint answered, with an error (protocol.md 6).
+    #[error("{}", describe(.0))]
+    Api(ApiError),
+    /// No connection came about.
+    #[error("cannot connect to {host}: {stage}: {message}")]
+    Connect { stage: ConnectStage, host: String, message: String },
+    /// The connection broke while a response was under way.
+    #[error("the connection broke before the response was complete: {0}")]
+    Dropped(String),
+    /// Nothing came for this long.
+    #[error("nothing came from the model for {} s", .0.as_secs())]
+    Idle(Duration),
+    /// The server sent what no server may send.
+    #[error("the server broke the protocol: {0}")]
+    Protocol(String),
+    /// The request is larger than anything this endpoint takes.
+    #[error("the request of {bytes} bytes is larger than the {limit} bytes this endpoint takes")]
+    TooLarge { bytes: u64, limit: u64 },
+    /// The scripted or recorded model was asked something its script does not say.
+    #[error("{0}")]
+    Script(String),
+}
+
+/// The step of connecting that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectStage {
+    Dns,
+    Tcp,
+    Proxy,
+    Tls,
+    Upgrade,
+}
+
+impl std::fmt::Display for ConnectStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Dns => "name lookup failed",
+            Self::Tcp => "no TCP connection",
+            Self::Proxy => "the proxy refused",
+            Self::Tls => "TLS failed",
+            Self::Upgrade => "the WebSocket upgrade failed",
+        })
+    }
+}
+
+fn describe(error: &ApiError) -> String {
+    let mut text = error.message.clone();
+    let code = error.code();
+    match (error.status, code) {
+        (Some(status), "") => text += &format!(" (status {status})"),
+        (Some(status), code) => text += &format!(" (status {status}, {code})"),
+        (None, "") => {}
+        (None, code) => text += &format!(" ({code})"),
+    }
+    text
+}
+
+impl TransportError {
+    /// Whether the same request may succeed later (protocol.md 6.2).
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Api(error) => matches!(
+                kind_of(error),
+                ErrorKind::RateLimit | ErrorKind::Server | ErrorKind::Network | ErrorKind::Timeout
+            ),
+            Self::Connect { stage, .. } => *stage != ConnectStage::Tls,
+            Self::Dropped(_) | Self::Idle(_) => true,
+            Self::Protocol(_) | Self::TooLarge { .. } | Self::Script(_) => false,
+        }
+    }
+
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Api(error) => kind_of(error),
+            Self::Connect { .. } | Self::Dropped(_) => ErrorKind::Network,
+            Self::Idle(_) => ErrorKind::Timeout,
+            Self::Protocol(_) => ErrorKind::Server,
+            Self::TooLarge { .. } => ErrorKind::ContextOverflow,
+            Self::Script(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// The wait the server asked for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Api(error) => error.retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// The table of protocol.md 6.2: by code where there is one, else by status.
+fn kind_of(error: &ApiError) -> ErrorKind {
+    match error.code() {
+        "context_length_exceeded" | "context_too_large" => ErrorKind::ContextOverflow,
+        "insufficient_quota"
+        | "usage_limit_reached"
+        | "usage_not_included"
+        | "billing_hard_limit_reached" => ErrorKind::Quota,
+        "rate_limit_exceeded" | "slow_down" | "rate_limit_error" => ErrorKind::RateLimit,
+        "server_is_overloaded" | "overloaded" | "server_error" => ErrorKind::Server,
+        "invalid_api_key" | "upstream_auth_error" => ErrorKind::Auth,
+        "model_not_found"
+        | "invalid_prompt"
+        | "cyber_policy"
+        | "bio_policy"
+        | "misalignment_policy_violation"
+        | "data_residency_mismatch"
+        | "unsupported_parameter"
+        | "unknown_parameter"
+        | "invalid_value"
+        | "missing_required_parameter" => ErrorKind::BadRequest,
+        _ => match error.status {
+            Some(401 | 403) => ErrorKind::Auth,
+            Some(402) => ErrorKind::Quota,
+            Some(408) => ErrorKind::Timeout,
+            Some(413) => ErrorKind::ContextOverflow,
+            Some(429) => ErrorKind::RateLimit,
+            Some(409 | 425 | 500..) => ErrorKind::Server,
+            Some(_) => ErrorKind::BadRequest,
+            // In `response.failed` an unknown code, or none, is the server's trouble.
+            None => ErrorKind::Server,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_tried_again() {
+        let api = |status: Option<u16>, code: &str| {
+            let code = (!code.is_empty()).then(|| code.to_owned());
+            TransportError::Api(ApiError { status, code, ..ApiError::default() })
+        };
+        for (status, code, retryable) in [
+            (Some(400), "", false),
+            (Some(401), "", false),
+            (Some(404), "model_not_found", false),
+            (Some(408), "", true),
+            (Some(409), "", true),
+            (Some(422), "", false),
+            (Some(429), "", true),
+            (Some(429), "insufficient_quota", false),
+            (Some(500), "", true),
+            (Some(529), "", true),
+            (None, "server_is_overloaded", true),
+            (None, "context_length_exceeded", false),
+            (None, "brand_new_code", true),
+        ] {
+            assert_eq!(api(status, code).is_retryable(), retryable, "{status:?} {code}");
+        }
+    }
+}
