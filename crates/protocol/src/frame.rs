@@ -205,6 +205,7 @@ fn steer(outcome: SteerOutcome) -> ServerEvent {
 fn item_added(output_index: u32, item: &RawValue) -> Result<ServerEvent, serde_json::Error> {
     #[derive(Deserialize)]
     struct Head {
+        id: Option<String>,
         r#type: Option<String>,
         name: Option<String>,
         call_id: Option<String>,
@@ -212,6 +213,7 @@ fn item_added(output_index: u32, item: &RawValue) -> Result<ServerEvent, serde_j
     let head: Head = serde_json::from_str(item.get())?;
     Ok(ServerEvent::Response(ResponseEvent::ItemAdded {
         output_index,
+        id: head.id,
         kind: head.r#type.unwrap_or_default(),
         name: head.name,
         call_id: head.call_id,

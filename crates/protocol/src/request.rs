@@ -51,6 +51,16 @@ impl Settings {
         Self(Arc::new(Sealed { fields, json }))
     }
 
+    /// The settings of another client, as the gateway received them: `json`, an object without `input` and the
+    /// fields of the transport, goes on byte for byte; the fields are what we understand of it.
+    ///
+    /// # Errors
+    /// When `json` is not an object with a `model`, or a field we read has a wrong type.
+    pub fn from_json(json: String) -> Result<Self, serde_json::Error> {
+        let fields = serde_json::from_str::<ForeignFields>(&json)?.understood();
+        Ok(Self(Arc::new(Sealed { fields, json })))
+    }
+
     pub fn fields(&self) -> &SettingsFields {
         &self.0.fields
     }
@@ -58,6 +68,47 @@ impl Settings {
     /// A JSON object of all fields that are set.
     pub fn json(&self) -> &str {
         &self.0.json
+    }
+}
+
+/// [`SettingsFields`] of a client that is not ours: everything but the model may be missing or null.
+#[derive(Deserialize)]
+struct ForeignFields {
+    model: String,
+    instructions: Option<String>,
+    tools: Option<Vec<serde_json::Value>>,
+    tool_choice: Option<serde_json::Value>,
+    parallel_tool_calls: Option<bool>,
+    reasoning: Option<ReasoningOptions>,
+    text: Option<TextOptions>,
+    store: Option<bool>,
+    include: Option<Vec<String>>,
+    service_tier: Option<String>,
+    prompt_cache_key: Option<String>,
+    max_output_tokens: Option<u64>,
+}
+
+impl ForeignFields {
+    fn understood(self) -> SettingsFields {
+        // A tool of a kind we do not know stays in the JSON only.
+        let tools = self.tools.unwrap_or_default();
+        let tools =
+            tools.into_iter().filter_map(|tool| serde_json::from_value(tool).ok()).collect();
+        let none = self.tool_choice.is_some_and(|choice| choice == "none");
+        SettingsFields {
+            model: self.model,
+            instructions: self.instructions.unwrap_or_default(),
+            tools,
+            tool_choice: if none { ToolChoice::None } else { ToolChoice::Auto },
+            parallel_tool_calls: self.parallel_tool_calls.unwrap_or(true),
+            reasoning: self.reasoning,
+            text: self.text,
+            store: self.store.unwrap_or_default(),
+            include: self.include.unwrap_or_default(),
+            service_tier: self.service_tier,
+            prompt_cache_key: self.prompt_cache_key.unwrap_or_default(),
+            max_output_tokens: self.max_output_tokens,
+        }
     }
 }
 
@@ -83,7 +134,7 @@ pub struct ReasoningOptions {
     pub summary: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TextOptions {
     /// `low medium high`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,5 +186,19 @@ impl ToolSpec {
         match self {
             Self::Function { name, .. } | Self::Custom { name, .. } => name,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_another_client_go_on_as_they_came() {
+        let json = r#"{"model":"m","temperature":1e0,"tools":[{"type":"web_search"},{"type":"custom","name":"p","description":"d","format":{"type":"text"}}],"reasoning":{"effort":"low","context":"all_turns"},"instructions":null}"#;
+        let settings = Settings::from_json(json.to_owned()).unwrap();
+        assert_eq!(settings.json(), json);
+        assert_eq!(settings.fields().tools.iter().map(ToolSpec::name).collect::<Vec<_>>(), ["p"]);
+        assert!(Settings::from_json("{}".to_owned()).is_err());
     }
 }

@@ -23,6 +23,8 @@ pub enum ResponseEvent {
     /// An item has begun. Of it only kind and place are known; [`ResponseEvent::ItemDone`] brings the truth.
     ItemAdded {
         output_index: u32,
+        /// Some servers change it between here and the item's end: key by `output_index` (C4.2).
+        id: Option<String>,
         kind: String,
         name: Option<String>,
         call_id: Option<String>,
