@@ -1,1 +1,8 @@
-fn main() {}
+//! The binary `agent`.
+
+mod args;
+
+fn main() {
+    use clap::Parser as _;
+    let _ = args::Args::parse();
+}
