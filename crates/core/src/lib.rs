@@ -1,1 +1,18 @@
-//! placeholder
+//! The agent: the loop over one session, the thread's state, its rollout. It never reads the environment, the
+//! clock's zone or the terminal, and knows no front end: commands come in, records go out.
+
+mod calls;
+mod conversation;
+mod history;
+mod inbox;
+mod meter;
+mod prompt;
+mod retry;
+mod rollout;
+mod step;
+mod thread;
+mod turn;
+
+pub use history::History;
+pub use rollout::{Loaded, Rollout, RolloutError, create_private_dir, read_header, read_rollout};
+pub use thread::{Limits, Log, Thread, ThreadConfig, ThreadHandle, new_thread_id};

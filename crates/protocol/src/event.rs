@@ -96,7 +96,11 @@ pub struct ThreadStarted {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeltaField {
+    /// Of an agent message.
     Text,
+    /// Of a reasoning summary.
+    Reasoning,
+    /// Of a command.
     Output,
 }
 
@@ -111,7 +115,7 @@ pub enum RejectReason {
     PatchMismatch,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BudgetKind {

@@ -2,6 +2,10 @@
 //! sandbox every command and file operation runs in. Whether and when a call is made is `agent-core`'s business.
 
 mod job;
+mod policy;
+mod process;
 mod toolbox;
 
+pub use policy::{Policy, Verdict};
+pub use process::Reaped;
 pub use toolbox::{Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};

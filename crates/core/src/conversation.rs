@@ -1,0 +1,122 @@
+//! Publish: write, apply, show. The only way a thread's state changes.
+
+use agent_protocol::{
+    Event, Item, ItemDetails, Record, Request, Settings, ThreadItem, ToolCall, Usage, Window,
+};
+use tokio::sync::mpsc;
+
+use crate::history::History;
+use crate::rollout::{Loaded, Rollout, RolloutError};
+
+/// One thread's log, its fold, and those who watch it.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    /// None when nothing is to be kept (`--ephemeral`).
+    rollout: Option<Rollout>,
+    history: History,
+    settings: Settings,
+    watchers: mpsc::UnboundedSender<Record>,
+    /// Of the next durable record.
+    seq: u64,
+    next_item: u64,
+}
+
+impl Conversation {
+    pub(crate) fn new(
+        rollout: Option<Rollout>,
+        settings: Settings,
+        watchers: mpsc::UnboundedSender<Record>,
+    ) -> Self {
+        Self { rollout, history: History::default(), settings, watchers, seq: 1, next_item: 0 }
+    }
+
+    /// Goes on from what a rollout holds; its records are shown to nobody again.
+    pub(crate) fn resume(mut self, loaded: &Loaded) -> Self {
+        for record in &loaded.records {
+            self.history.apply(record);
+            self.seq = self.seq.max(record.seq.unwrap_or(0) + 1);
+            if let Event::ItemStarted { item } | Event::ItemCompleted { item } = &record.event {
+                let number = item.id.trim_start_matches('i').parse::<u64>().unwrap_or(0);
+                self.next_item = self.next_item.max(number + 1);
+            }
+        }
+        self
+    }
+
+    /// Writes, applies, shows: in this order, so that nothing is seen or sent that a crash could take back.
+    pub(crate) fn publish(&mut self, event: Event) -> Result<(), RolloutError> {
+        self.publish_with(event, vec![])
+    }
+
+    /// Publishes an event with the items that enter the window with it.
+    pub(crate) fn publish_with(
+        &mut self,
+        event: Event,
+        wire: Vec<Item>,
+    ) -> Result<(), RolloutError> {
+        let durable = event.is_durable();
+        let at = jiff::Timestamp::now();
+        let at = format!("{at:.3}");
+        let record = Record { seq: durable.then_some(self.seq), at, event, wire };
+        if durable {
+            if let Some(rollout) = &mut self.rollout {
+                rollout.append(&record)?;
+            }
+            self.seq += 1;
+            self.history.apply(&record);
+        }
+        // Nobody may be watching any more; the log goes on.
+        let _ = self.watchers.send(record);
+        Ok(())
+    }
+
+    /// Returns when all that was published is on the disk (R2).
+    pub(crate) fn sync(&self) -> Result<(), RolloutError> {
+        self.rollout.as_ref().map_or(Ok(()), Rollout::sync)
+    }
+
+    /// An id for a display item, unique in the thread.
+    pub(crate) fn new_item_id(&mut self) -> String {
+        self.next_item += 1;
+        format!("i{}", self.next_item)
+    }
+
+    /// A finished display item of its own.
+    pub(crate) fn publish_item(
+        &mut self,
+        details: ItemDetails,
+        wire: Vec<Item>,
+    ) -> Result<(), RolloutError> {
+        let id = self.new_item_id();
+        let item = ThreadItem { id, details, call_id: None, step: None, duration_ms: None };
+        self.publish_with(Event::ItemCompleted { item }, wire)
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        Request { settings: self.settings.clone(), window: self.history.window() }
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn window(&self) -> Window {
+        self.history.window()
+    }
+
+    pub(crate) fn open_calls(&self) -> Vec<(ToolCall, Option<ThreadItem>)> {
+        self.history.open_calls()
+    }
+
+    pub(crate) fn knows_call(&self, call_id: &str) -> bool {
+        self.history.knows_call(call_id)
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        self.history.usage()
+    }
+
+    pub(crate) fn rollout_path(&self) -> Option<&std::path::Path> {
+        self.rollout.as_ref().map(Rollout::path)
+    }
+}

@@ -1,0 +1,244 @@
+//! The owner of one thread: it answers its front end's commands until the front end is gone. One task, no locks.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use agent_protocol::{
+    ApprovalPolicy, BudgetKind, Command, Event, Header, Item, ItemDetails, ROLLOUT_FORMAT, Record,
+    SandboxMode, Settings, Status, ThreadItem, ThreadStarted, TransportKind,
+};
+use agent_tools::{Policy, Toolbox};
+use agent_transport::{Control, Transport};
+use tokio::sync::mpsc;
+
+use crate::calls::{self, Bench};
+use crate::conversation::Conversation;
+use crate::inbox::Inbox;
+use crate::rollout::{Loaded, Rollout, RolloutError};
+use crate::step::StepContext;
+use crate::turn;
+
+/// A thread's settings, fully resolved: nothing here is looked up anywhere else.
+#[derive(Debug)]
+pub struct ThreadConfig {
+    /// UUID version 7; see [`new_thread_id`].
+    pub thread_id: String,
+    pub agent_version: String,
+    pub provider: String,
+    pub transport: TransportKind,
+    pub cwd: PathBuf,
+    pub sandbox: SandboxMode,
+    pub approval_policy: ApprovalPolicy,
+    /// Model, instructions and tools of every request.
+    pub settings: Settings,
+    /// What stands at the beginning of the window: facts about the surroundings, AGENTS.md.
+    pub preamble: Vec<Item>,
+    /// Warnings to be shown before the first turn.
+    pub warnings: Vec<String>,
+    pub limits: Limits,
+    /// Someone watches the text as it comes: `item.delta` is published.
+    pub live: bool,
+    /// When the process began, for the first turn's `startup_ms`.
+    pub process_started: Instant,
+}
+
+/// Where a turn stops; none is no limit.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    pub steps: Option<u32>,
+    pub seconds: Option<f64>,
+    /// Input and output tokens of the turn.
+    pub tokens: Option<u64>,
+}
+
+/// Where the thread's log comes from.
+#[derive(Debug)]
+pub enum Log {
+    /// A new thread, kept in this directory of threads.
+    New(PathBuf),
+    /// A new thread of which nothing is kept.
+    Ephemeral,
+    /// An earlier thread, gone on with.
+    Resumed(Rollout, Loaded),
+}
+
+/// A front end's hold on a thread.
+#[derive(Debug)]
+pub struct ThreadHandle {
+    pub commands: mpsc::UnboundedSender<Command>,
+    pub records: mpsc::UnboundedReceiver<Record>,
+}
+
+/// One conversation, and all that it needs to go on.
+pub struct Thread {
+    pub(crate) conversation: Conversation,
+    pub(crate) inbox: Inbox,
+    pub(crate) limits: Limits,
+    pub(crate) warned: HashSet<BudgetKind>,
+    pub(crate) step: u32,
+    pub(crate) process_started: Option<Instant>,
+    transport: Box<dyn Transport>,
+    toolbox: Toolbox,
+    policy: Policy,
+    control: Control,
+    live: bool,
+}
+
+/// An id for a new thread. It sorts by time.
+pub fn new_thread_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+impl Thread {
+    /// Writes the beginning of the thread, or takes up an earlier one, and publishes `thread.started`.
+    ///
+    /// # Errors
+    /// When the log cannot be written: then nothing was sent anywhere.
+    pub fn start(
+        config: ThreadConfig,
+        log: Log,
+        transport: Box<dyn Transport>,
+        toolbox: Toolbox,
+        policy: Policy,
+    ) -> Result<(Self, ThreadHandle), RolloutError> {
+        let (records, watched) = mpsc::unbounded_channel();
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let (_, control) = Control::channel();
+        let started = |session_path, resumed_from| {
+            Event::ThreadStarted(ThreadStarted {
+                thread_id: config.thread_id.clone(),
+                schema_version: 1,
+                agent_version: config.agent_version.clone(),
+                model: config.settings.fields().model.clone(),
+                provider: config.provider.clone(),
+                transport: config.transport,
+                cwd: config.cwd.clone(),
+                sandbox: config.sandbox,
+                approval_policy: config.approval_policy,
+                resumed_from,
+                session_path,
+            })
+        };
+        let open = |rollout, loaded: Option<&Loaded>| {
+            let conversation = Conversation::new(rollout, config.settings.clone(), records.clone());
+            match loaded {
+                Some(loaded) => conversation.resume(loaded),
+                None => conversation,
+            }
+        };
+        let mut conversation = match log {
+            Log::Ephemeral => open(None, None),
+            Log::New(threads_dir) => {
+                open(Some(Rollout::create(&threads_dir, &header(&config))?), None)
+            }
+            Log::Resumed(rollout, loaded) => open(Some(rollout), Some(&loaded)),
+        };
+        let resumed = !conversation.window().is_empty();
+        let path = conversation.rollout_path().map(std::path::Path::to_owned);
+        conversation.publish(started(path, resumed.then(|| config.thread_id.clone())))?;
+        for warning in &config.warnings {
+            conversation.publish_item(ItemDetails::Error { message: warning.clone() }, vec![])?;
+        }
+        if !resumed && !config.preamble.is_empty() {
+            conversation.publish_with(Event::WireRecorded {}, config.preamble.clone())?;
+        }
+        let mut thread = Self {
+            conversation,
+            inbox: Inbox::new(inbox),
+            limits: config.limits,
+            warned: HashSet::new(),
+            step: 0,
+            process_started: Some(config.process_started),
+            transport,
+            toolbox,
+            policy,
+            control,
+            live: config.live,
+        };
+        thread.close_open_calls(
+            "interrupted: outcome unknown, the program ended while this call was under way",
+        )?;
+        Ok((thread, ThreadHandle { commands, records: watched }))
+    }
+
+    /// Answers commands until the front end is gone or asks to end; then every process the thread started is ended.
+    ///
+    /// # Errors
+    /// Only when the log cannot be written.
+    pub async fn run(mut self) -> Result<(), RolloutError> {
+        while let Some(message) = self.inbox.next_message().await {
+            turn::run(&mut self, message).await?;
+            self.reap().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends what commands have left running.
+    async fn reap(&mut self) -> Result<(), RolloutError> {
+        for reaped in self.toolbox.shutdown().await {
+            self.conversation.publish(Event::ProcessReaped {
+                pid: reaped.pid,
+                command: reaped.command,
+                reason: reaped.reason,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Prepares connection and server state while the person types.
+    pub fn warm_up(&mut self) {
+        self.transport.warm_up(&self.conversation.request());
+    }
+
+    /// Answers every call that has no output: the API refuses a conversation with an open one (C3.1). The same
+    /// after an interrupt and after a crash; nothing is run again.
+    pub(crate) fn close_open_calls(&mut self, text: &str) -> Result<(), RolloutError> {
+        for (call, item) in self.conversation.open_calls() {
+            let item = item.unwrap_or_else(|| ThreadItem {
+                id: self.conversation.new_item_id(),
+                details: ItemDetails::ToolCall {
+                    tool: call.name.clone(),
+                    subject: String::new(),
+                    summary: String::new(),
+                    status: Status::InProgress,
+                },
+                call_id: Some(call.call_id.clone()),
+                step: None,
+                duration_ms: None,
+            });
+            calls::close(&mut self.conversation, &call, item, Status::Failed, text)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn step_context(&mut self) -> StepContext<'_> {
+        StepContext {
+            bench: Bench {
+                conversation: &mut self.conversation,
+                toolbox: &self.toolbox,
+                policy: &mut self.policy,
+            },
+            transport: self.transport.as_mut(),
+            control: &mut self.control,
+            inbox: &mut self.inbox,
+            live: self.live,
+        }
+    }
+}
+
+fn header(config: &ThreadConfig) -> Header {
+    let fields = config.settings.fields();
+    Header {
+        format: ROLLOUT_FORMAT,
+        thread_id: config.thread_id.clone(),
+        created_at: format!("{:.3}", jiff::Timestamp::now()),
+        agent_version: config.agent_version.clone(),
+        cwd: config.cwd.clone(),
+        provider: config.provider.clone(),
+        model: fields.model.clone(),
+        forked_from: None,
+        instructions: fields.instructions.clone(),
+        tools: fields.tools.clone(),
+    }
+}

@@ -1,0 +1,232 @@
+//! The agent loop: ask the model, do what it calls for, tell it what came of it, until it calls for nothing.
+
+use std::time::{Duration, Instant};
+
+use agent_protocol::{
+    BudgetKind, Content, ErrorKind, Event, Item, ItemDetails, TurnCompleted, TurnError, TurnFailed,
+};
+use agent_transport::TransportError;
+
+use crate::meter::{StepMeter, TurnMeter};
+use crate::retry::Backoff;
+use crate::rollout::RolloutError;
+use crate::step::{self, Outcome, StepEnd};
+use crate::thread::Thread;
+
+/// Why a turn stops before the model is done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stop {
+    #[error("interrupted")]
+    Interrupted,
+    #[error("{}", .0.message)]
+    Failed(TurnError),
+    /// Nothing may be done that cannot be recorded: the thread ends.
+    #[error(transparent)]
+    Log(#[from] RolloutError),
+}
+
+/// Steps in a row that a model may ask for without calling anything (C4.4).
+const CONTINUATIONS: u32 = 20;
+
+/// Runs one turn from the person's message to its terminal event.
+///
+/// # Errors
+/// Only when the log cannot be written.
+pub(crate) async fn run(thread: &mut Thread, message: Vec<Content>) -> Result<(), RolloutError> {
+    let mut meter = TurnMeter::new(thread.process_started.take());
+    thread.conversation.publish(Event::TurnStarted {})?;
+    let mut answer = String::new();
+    let end = steps(thread, message, &mut meter, &mut answer).await;
+    let turn_usage = meter.usage;
+    let closing = match end {
+        Ok(()) => thread.conversation.publish(Event::TurnCompleted(TurnCompleted {
+            usage: thread.conversation.usage(),
+            turn_usage,
+            cost_usd: None,
+            duration_ms: meter.elapsed_ms(),
+            steps: meter.steps,
+            final_message: answer,
+            timing: meter.timing,
+            network: meter.network,
+            schema_valid: None,
+        })),
+        Err(Stop::Log(error)) => return Err(error),
+        Err(stop) => {
+            let error = match stop {
+                Stop::Failed(error) => error,
+                _ => TurnError {
+                    message: "interrupted".to_owned(),
+                    kind: ErrorKind::Interrupted,
+                    retryable: true,
+                    http_status: None,
+                    provider_code: None,
+                    request_id: None,
+                },
+            };
+            thread.close_open_calls("interrupted: this call was stopped before it was done")?;
+            thread.conversation.publish(Event::TurnFailed(TurnFailed {
+                error,
+                usage: thread.conversation.usage(),
+                turn_usage,
+                duration_ms: meter.elapsed_ms(),
+                steps: meter.steps,
+                timing: meter.timing,
+                network: meter.network,
+            }))
+        }
+    };
+    closing?;
+    thread.conversation.sync()
+}
+
+async fn steps(
+    thread: &mut Thread,
+    message: Vec<Content>,
+    meter: &mut TurnMeter,
+    answer: &mut String,
+) -> Result<(), Stop> {
+    record_message(thread, message)?;
+    let mut idle_since = Instant::now();
+    let mut backoff = Backoff::default();
+    let mut continuations = 0;
+    loop {
+        check_limits(thread, meter)?;
+        let end = one_step(thread, meter, idle_since).await?;
+        idle_since = Instant::now();
+        if let Some(message) = end.message {
+            *answer = message;
+        }
+        let again = match end.outcome {
+            Outcome::Complete => false,
+            Outcome::Incomplete(reason) => resumes_after(&reason)?,
+            Outcome::Broken(error) => {
+                // Before its first item the transport has tried again by itself already.
+                if end.items == 0 || !error.is_retryable() {
+                    return Err(Stop::Failed(turn_error(&error)));
+                }
+                wait(thread, backoff.next(&error)).await?;
+                true
+            }
+        };
+        let messages = thread.inbox.take_messages();
+        continuations =
+            if end.wants_to_continue && !end.made_calls { continuations + 1 } else { 0 };
+        let goes_on = end.wants_to_continue && continuations <= CONTINUATIONS;
+        if !end.made_calls && messages.is_empty() && !goes_on && !again {
+            return Ok(());
+        }
+        for message in messages {
+            record_message(thread, message)?;
+        }
+    }
+}
+
+/// One step with its place in the log: whatever happens in it, `step.completed` closes it.
+async fn one_step(
+    thread: &mut Thread,
+    meter: &mut TurnMeter,
+    idle_since: Instant,
+) -> Result<StepEnd, Stop> {
+    thread.step += 1;
+    let step = thread.step;
+    let model = thread.conversation.settings().fields().model.clone();
+    let mut step_meter = StepMeter::new(step, &model, idle_since);
+    let end = step::run(&mut thread.step_context(), step, &mut step_meter).await;
+    if end.is_err() {
+        thread.close_open_calls("interrupted: this call was stopped before it was done")?;
+    }
+    let broken = !matches!(&end, Ok(StepEnd { outcome: Outcome::Complete, .. }));
+    let report = step_meter.report(broken);
+    meter.add(&report);
+    thread.conversation.publish(Event::StepCompleted(report))?;
+    // R2: results are on the disk before they are sent.
+    thread.conversation.sync()?;
+    end
+}
+
+fn record_message(thread: &mut Thread, content: Vec<Content>) -> Result<(), Stop> {
+    let text = content.iter().map(|part| match part {
+        Content::Text { text } => text.as_str(),
+        Content::Image { .. } => "[image]",
+    });
+    let details = ItemDetails::UserMessage { text: text.collect::<Vec<_>>().join("\n") };
+    thread.conversation.publish_item(details, vec![Item::user(&content)])?;
+    Ok(())
+}
+
+/// Waits as long as asked, unless the person stops it.
+async fn wait(thread: &mut Thread, delay: Duration) -> Result<(), Stop> {
+    let elapsed = tokio::time::sleep(delay);
+    tokio::pin!(elapsed);
+    loop {
+        tokio::select! {
+            () = &mut elapsed => return Ok(()),
+            asked = thread.inbox.attend() => asked?,
+        }
+    }
+}
+
+/// Whether a response cut short for this reason is gone on with.
+fn resumes_after(reason: &str) -> Result<bool, Stop> {
+    match reason {
+        "steered" | "interrupted" => Ok(true),
+        "max_output_tokens" => Err(failed(
+            ErrorKind::OutputTruncated,
+            "the model's answer was cut off: it reached the limit of output tokens",
+        )),
+        other => {
+            Err(failed(ErrorKind::Server, &format!("the server cut the answer short: {other}")))
+        }
+    }
+}
+
+fn failed(kind: ErrorKind, message: &str) -> Stop {
+    Stop::Failed(TurnError {
+        message: message.to_owned(),
+        kind,
+        retryable: false,
+        http_status: None,
+        provider_code: None,
+        request_id: None,
+    })
+}
+
+fn turn_error(error: &TransportError) -> TurnError {
+    let api = match error {
+        TransportError::Api(api) => Some(api),
+        _ => None,
+    };
+    TurnError {
+        message: error.to_string(),
+        kind: error.kind(),
+        retryable: error.is_retryable(),
+        http_status: api.and_then(|api| api.status),
+        provider_code: api.map(|api| api.code().to_owned()).filter(|code| !code.is_empty()),
+        request_id: api.and_then(|api| api.request_id.clone()),
+    }
+}
+
+/// Stops the turn at a limit, and says so at 80 % of it.
+fn check_limits(thread: &mut Thread, meter: &TurnMeter) -> Result<(), Stop> {
+    let limits = thread.limits.clone();
+    let tokens = meter.usage.input_tokens + meter.usage.output_tokens;
+    let used = [
+        (BudgetKind::Steps, f64::from(meter.steps), limits.steps.map(f64::from), "steps"),
+        (BudgetKind::Seconds, meter.elapsed().as_secs_f64(), limits.seconds, "seconds"),
+        (BudgetKind::Tokens, tokens as f64, limits.tokens.map(|tokens| tokens as f64), "tokens"),
+    ];
+    for (kind, used, limit, word) in used {
+        let Some(limit) = limit else { continue };
+        if used >= limit {
+            thread.conversation.publish(Event::Budget { kind, used, limit })?;
+            return Err(failed(
+                ErrorKind::Budget,
+                &format!("stopped at the limit of {limit} {word}"),
+            ));
+        }
+        if used >= 0.8 * limit && thread.warned.insert(kind) {
+            thread.conversation.publish(Event::Budget { kind, used, limit })?;
+        }
+    }
+    Ok(())
+}
