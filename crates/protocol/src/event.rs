@@ -285,6 +285,9 @@ pub enum ChangeKind {
 pub struct Todo {
     pub text: String,
     pub completed: bool,
+    /// It is being worked on; at most one of a list is.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub in_progress: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,11 +2,16 @@
 //! the same view of the files (S13). A job is what that process is told on its standard input; its
 //! [`ToolOutput`], as JSON on standard output, is the answer.
 
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use agent_protocol::{Action, ItemDetails};
 use serde::{Deserialize, Serialize};
 
-use crate::ToolOutput;
+use crate::{Prepared, ToolOutput, ToolboxConfig};
 
-/// One file operation, self-contained.
+/// One file operation, self-contained: the process that does it knows nothing else.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Job {}
 
@@ -15,4 +20,39 @@ impl Job {
     pub(crate) fn perform(self) -> ToolOutput {
         match self {}
     }
+
+    /// Only reads.
+    pub(crate) fn reading(
+        self,
+        config: &Arc<ToolboxConfig>,
+        path: PathBuf,
+        details: ItemDetails,
+    ) -> Prepared {
+        let config = Arc::clone(config);
+        Prepared {
+            action: Action::Read { path },
+            details,
+            writes: vec![],
+            perform: Box::new(move |_progress| {
+                Box::pin(async move { run(&config, self, false).await })
+            }),
+        }
+    }
+}
+
+/// The confined process: reads a job, does it, writes what came of it.
+///
+/// # Errors
+/// When what it reads is not a job, or the answer cannot be written.
+pub(crate) fn serve(mut input: impl Read, mut output: impl Write) -> std::io::Result<()> {
+    let mut json = Vec::new();
+    input.read_to_end(&mut json)?;
+    let job: Job = serde_json::from_slice(&json)?;
+    serde_json::to_writer(&mut output, &job.perform())?;
+    output.flush()
+}
+
+/// Stands in for the sandbox: the job is done here.
+pub(crate) async fn run(_config: &ToolboxConfig, job: Job, _writable: bool) -> ToolOutput {
+    job.perform()
 }

@@ -4,11 +4,16 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use agent_protocol::{Action, Content, ItemDetails, RejectReason, SandboxMode, ToolCall, ToolSpec};
+use agent_protocol::{
+    Action, Content, ItemDetails, RejectReason, SandboxMode, Status, ToolCall, ToolSpec,
+};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+
+use crate::update_plan;
 
 /// All a thread's tools need to know; fixed for its life.
 #[derive(Clone, Debug)]
@@ -38,12 +43,16 @@ pub struct Prepared {
     pub details: ItemDetails,
     /// Files it writes, resolved: calls of one step that share one run in order.
     pub writes: Vec<PathBuf>,
-    pub(crate) perform: Box<dyn FnOnce(mpsc::UnboundedSender<Progress>) -> BoxFuture<'static, ToolOutput> + Send>,
+    pub(crate) perform:
+        Box<dyn FnOnce(mpsc::UnboundedSender<Progress>) -> BoxFuture<'static, ToolOutput> + Send>,
 }
 
 impl Prepared {
     /// Does it. Dropping the future ends every process it started.
-    pub fn perform(self, progress: mpsc::UnboundedSender<Progress>) -> BoxFuture<'static, ToolOutput> {
+    pub fn perform(
+        self,
+        progress: mpsc::UnboundedSender<Progress>,
+    ) -> BoxFuture<'static, ToolOutput> {
         (self.perform)(progress)
     }
 }
@@ -68,6 +77,31 @@ pub struct ToolOutput {
     pub rejected: Option<RejectReason>,
 }
 
+impl ToolOutput {
+    /// What a tool that only looks found: `text` for the model, `summary` in one line for the person.
+    pub(crate) fn found(tool: &str, subject: String, summary: String, text: String) -> Self {
+        let details = ItemDetails::ToolCall {
+            tool: tool.to_owned(),
+            subject,
+            summary,
+            status: Status::Completed,
+        };
+        Self { content: vec![Content::text(text)], details, success: true, rejected: None }
+    }
+
+    /// A tool that only looks could not; model and person read the same.
+    pub(crate) fn not_found(tool: &str, subject: String, message: String) -> Self {
+        let summary = message.lines().next().unwrap_or_default().to_owned();
+        let details = ItemDetails::ToolCall {
+            tool: tool.to_owned(),
+            subject,
+            summary,
+            status: Status::Failed,
+        };
+        Self { content: vec![Content::text(message)], details, success: false, rejected: None }
+    }
+}
+
 /// A call that cannot even be tried; the model reads `message`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -77,18 +111,32 @@ pub struct Rejection {
 
 /// The tools of one thread.
 pub struct Toolbox {
-    config: ToolboxConfig,
+    config: Arc<ToolboxConfig>,
 }
+
+/// A line of the table: what the model is told, and how a call is understood.
+struct Tool {
+    name: &'static str,
+    spec: fn(&ToolboxConfig) -> ToolSpec,
+    prepare: fn(&Toolbox, &ToolCall) -> Result<Prepared, Rejection>,
+}
+
+/// All tools. The order is part of the provider's cached prefix: it never depends on anything.
+const TOOLS: &[Tool] =
+    &[Tool { name: update_plan::NAME, spec: update_plan::spec, prepare: update_plan::prepare }];
 
 impl Toolbox {
     pub fn new(config: ToolboxConfig) -> Self {
-        Self { config }
+        Self { config: Arc::new(config) }
+    }
+
+    pub(crate) fn config(&self) -> &Arc<ToolboxConfig> {
+        &self.config
     }
 
     /// What the model is offered, always in the same order.
     pub fn specs(&self) -> Vec<ToolSpec> {
-        let _ = &self.config;
-        vec![]
+        TOOLS.iter().map(|tool| (tool.spec)(&self.config)).collect()
     }
 
     /// Understands a call without doing anything yet.
@@ -96,11 +144,22 @@ impl Toolbox {
     /// # Errors
     /// When no tool has its name or its arguments do not fit; the model reads why.
     pub fn prepare(&self, call: &ToolCall) -> Result<Prepared, Rejection> {
-        Err(Rejection { reason: RejectReason::UnknownTool, message: format!("unsupported call: {}", call.name) })
+        match TOOLS.iter().find(|tool| tool.name == call.name && call.namespace.is_none()) {
+            Some(tool) => (tool.prepare)(self, call),
+            None => Err(unknown(call)),
+        }
     }
 
     /// Ends every process that is still running, and says which.
     pub async fn shutdown(&self) -> Vec<crate::Reaped> {
         Vec::new()
     }
+}
+
+fn unknown(call: &ToolCall) -> Rejection {
+    let names: Vec<_> = TOOLS.iter().map(|tool| tool.name).collect();
+    let namespace = call.namespace.iter().map(|space| format!("{space}.")).collect::<String>();
+    let message =
+        format!("unsupported call: {namespace}{}. The tools are: {}.", call.name, names.join(", "));
+    Rejection { reason: RejectReason::UnknownTool, message }
 }
