@@ -10,7 +10,7 @@ use agent_protocol::{
     ThreadItem, ToolCall,
 };
 use agent_tools::{Policy, Prepared, Progress, ToolOutput, Toolbox, Verdict};
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
@@ -105,6 +105,9 @@ impl Calls {
                 return reject(bench, Some(item), call, rejection.reason, rejection.message);
             }
         };
+        if matches!(prepared.action, Action::Note) {
+            return self.note(bench, item, call, prepared);
+        }
         let reason = match bench.policy.judge(&prepared.action) {
             Verdict::Allow { .. } => None,
             Verdict::Ask { reason } => Some(reason),
@@ -133,6 +136,19 @@ impl Calls {
         } else {
             self.start(bench, call)
         }
+    }
+
+    /// A call that only records something: done in the moment it is made. A plan is one item that lives as long as
+    /// its turn (exec-json.md 3, `todo_list`).
+    fn note(&mut self, bench: &mut Bench<'_>, item: &Item, call: &ToolCall, prepared: Prepared) -> Result<(), Stop> {
+        let (progress, _) = mpsc::unbounded_channel();
+        let Some(output) = prepared.perform(progress).now_or_never() else {
+            let message = "this tool has to be waited for".to_owned();
+            return reject(bench, Some(item), call, RejectReason::BadArguments, message);
+        };
+        let wire = vec![item.clone(), Item::output(call, &output.content)];
+        bench.conversation.publish_plan(output.details, self.step, wire)?;
+        Ok(())
     }
 
     /// Puts the first question to the person.

@@ -19,6 +19,8 @@ pub(crate) struct Conversation {
     /// Of the next durable record.
     seq: u64,
     next_item: u64,
+    /// The plan of the turn under way.
+    plan: Option<ThreadItem>,
 }
 
 impl Conversation {
@@ -27,7 +29,7 @@ impl Conversation {
         settings: Settings,
         watchers: mpsc::UnboundedSender<Record>,
     ) -> Self {
-        Self { rollout, history: History::default(), settings, watchers, seq: 1, next_item: 0 }
+        Self { rollout, history: History::default(), settings, watchers, seq: 1, next_item: 0, plan: None }
     }
 
     /// Goes on from what a rollout holds; its records are shown to nobody again.
@@ -90,6 +92,30 @@ impl Conversation {
         let id = self.new_item_id();
         let item = ThreadItem { id, details, call_id: None, step: None, duration_ms: None };
         self.publish_with(Event::ItemCompleted { item }, wire)
+    }
+
+    /// The plan as it now stands: begun with its first version, updated with each later one.
+    pub(crate) fn publish_plan(
+        &mut self,
+        details: ItemDetails,
+        step: u32,
+        wire: Vec<Item>,
+    ) -> Result<(), RolloutError> {
+        let begun = self.plan.take();
+        let is_new = begun.is_none();
+        let id = begun.map_or_else(|| self.new_item_id(), |plan| plan.id);
+        let item = ThreadItem { id, details, call_id: None, step: Some(step), duration_ms: None };
+        self.plan = Some(item.clone());
+        let event = if is_new { Event::ItemStarted { item } } else { Event::ItemUpdated { item } };
+        self.publish_with(event, wire)
+    }
+
+    /// The turn is over: so is its plan.
+    pub(crate) fn close_plan(&mut self) -> Result<(), RolloutError> {
+        match self.plan.take() {
+            Some(item) => self.publish(Event::ItemCompleted { item }),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn request(&self) -> Request {

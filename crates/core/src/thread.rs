@@ -39,6 +39,8 @@ pub struct ThreadConfig {
     pub limits: Limits,
     /// Someone watches the text as it comes: `item.delta` is published.
     pub live: bool,
+    /// What commands leave running lives on until the thread ends, not just its turn.
+    pub sessions_outlive_turns: bool,
     /// When the process began, for the first turn's `startup_ms`.
     pub process_started: Instant,
 }
@@ -83,6 +85,7 @@ pub struct Thread {
     policy: Policy,
     control: Control,
     live: bool,
+    pub(crate) sessions_outlive_turns: bool,
 }
 
 /// An id for a new thread. It sorts by time.
@@ -155,6 +158,7 @@ impl Thread {
             policy,
             control,
             live: config.live,
+            sessions_outlive_turns: config.sessions_outlive_turns,
         };
         thread.close_open_calls(
             "interrupted: outcome unknown, the program ended while this call was under way",
@@ -169,13 +173,12 @@ impl Thread {
     pub async fn run(mut self) -> Result<(), RolloutError> {
         while let Some(message) = self.inbox.next_message().await {
             turn::run(&mut self, message).await?;
-            self.reap().await?;
         }
-        Ok(())
+        self.reap().await
     }
 
     /// Ends what commands have left running.
-    async fn reap(&mut self) -> Result<(), RolloutError> {
+    pub(crate) async fn reap(&mut self) -> Result<(), RolloutError> {
         for reaped in self.toolbox.shutdown().await {
             self.conversation.publish(Event::ProcessReaped {
                 pid: reaped.pid,

@@ -38,6 +38,10 @@ pub(crate) async fn run(thread: &mut Thread, message: Vec<Content>) -> Result<()
     let mut answer = String::new();
     let end = steps(thread, message, &mut meter, &mut answer).await;
     let turn_usage = meter.usage;
+    thread.conversation.close_plan()?;
+    if !thread.sessions_outlive_turns {
+        thread.reap().await?;
+    }
     let closing = match end {
         Ok(()) => thread.conversation.publish(Event::TurnCompleted(TurnCompleted {
             usage: thread.conversation.usage(),

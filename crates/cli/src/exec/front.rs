@@ -1,0 +1,150 @@
+//! The front end of `agent exec`: sends one message, prints what the thread says until the turn is over, and turns
+//! signals into an orderly end (exec-json.md 7 and 12).
+
+use std::io::{self, Write};
+
+use agent_core::ThreadHandle;
+use agent_protocol::{Command, Content, Event, ItemDetails, Record, TurnError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::human::HumanPrinter;
+use super::json::JsonPrinter;
+use super::stdin::Later;
+
+/// What is printed where.
+pub(crate) enum Printer {
+    /// Events on standard output.
+    Json(JsonPrinter<io::Stdout>),
+    /// Progress on standard error, the answer on standard output.
+    Human(HumanPrinter<io::Stderr>),
+}
+
+/// How a run ended.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) error: Option<TurnError>,
+    /// The last message of the model.
+    pub(crate) message: String,
+    /// The signal that ended it.
+    pub(crate) signal: Option<i32>,
+    /// Whoever read standard output had gone.
+    pub(crate) reader_gone: bool,
+    /// A tool call failed, or was refused.
+    pub(crate) tool_failed: bool,
+}
+
+/// The signals that end a run.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+const SIGHUP: i32 = 1;
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.interrupt.recv() => SIGINT,
+            _ = self.terminate.recv() => SIGTERM,
+            _ = self.hang_up.recv() => SIGHUP,
+        }
+    }
+}
+
+/// Sends `message` and follows the turn to its end. `later` is standard input that was silent so far.
+///
+/// # Errors
+/// When signals cannot be listened to.
+pub(crate) async fn follow(
+    handle: ThreadHandle,
+    message: Vec<Content>,
+    later: Option<Later>,
+    printer: &mut Printer,
+    die_on_epipe: bool,
+) -> io::Result<Outcome> {
+    let ThreadHandle { commands, mut records } = handle;
+    let mut signals = Signals::listen()?;
+    let mut outcome = Outcome::default();
+    let _ = commands.send(Command::Send(message));
+    if let Some(later) = later {
+        let commands = commands.clone();
+        tokio::spawn(async move {
+            if let Some(block) = later.block().await {
+                let _ = commands.send(Command::Send(vec![Content::text(block)]));
+            }
+        });
+    }
+    loop {
+        tokio::select! {
+            biased;
+            number = signals.next() => {
+                outcome.signal = Some(number);
+                // Once the front end is gone the turn stops and the thread ends.
+                let _ = commands.send(Command::Shutdown);
+            }
+            record = records.recv() => {
+                let Some(record) = record else { break };
+                outcome.observe(&record);
+                if !outcome.reader_gone && print(printer, &record).is_err() {
+                    outcome.reader_gone = true;
+                    if die_on_epipe {
+                        let _ = commands.send(Command::Shutdown);
+                    }
+                }
+                if record.event.is_terminal() {
+                    let _ = commands.send(Command::Shutdown);
+                }
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+fn print(printer: &mut Printer, record: &Record) -> io::Result<()> {
+    match printer {
+        Printer::Json(printer) => printer.print(record),
+        // A person whose terminal has gone still wants the work done.
+        Printer::Human(printer) => {
+            let _ = printer.print(record);
+            Ok(())
+        }
+    }
+}
+
+impl Outcome {
+    fn observe(&mut self, record: &Record) {
+        match &record.event {
+            Event::TurnCompleted(turn) => self.message.clone_from(&turn.final_message),
+            Event::TurnFailed(turn) => self.error = Some(turn.error.clone()),
+            Event::ToolRejected { .. } => self.tool_failed = true,
+            Event::ItemCompleted { item } => {
+                self.tool_failed |= match &item.details {
+                    ItemDetails::CommandExecution(command) => command.status == agent_protocol::Status::Failed,
+                    ItemDetails::FileChange { status, .. } | ItemDetails::ToolCall { status, .. } => {
+                        *status == agent_protocol::Status::Failed
+                    }
+                    _ => false,
+                };
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Prints the answer on standard output. Returns whether anybody read it.
+pub(crate) fn print_answer(message: &str) -> bool {
+    let mut out = io::stdout();
+    let text = agent_tui::printable(message);
+    out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()).is_ok()
+}
