@@ -3,11 +3,15 @@
 
 mod control;
 mod error;
+mod script;
+mod scripted;
 
 use futures_util::stream::BoxStream;
 
 pub use control::{Control, ControlSender, Steering};
 pub use error::{ConnectStage, TransportError};
+pub use script::{Expect, Expected, Script, ScriptError, Step};
+pub use scripted::Scripted;
 
 use agent_protocol::{Request, ResponseEvent};
 
