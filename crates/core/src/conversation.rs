@@ -138,6 +138,27 @@ impl Conversation {
         self.history.knows_call(call_id)
     }
 
+    pub(crate) fn context_tokens(&self) -> u64 {
+        self.history.context_tokens()
+    }
+
+    pub(crate) fn preamble_len(&self) -> usize {
+        self.history.preamble_len()
+    }
+
+    /// Nothing that was asked is continued by what is asked next.
+    pub(crate) fn new_epoch(&mut self) {
+        self.history.new_epoch();
+    }
+
+    /// The plan as it now stands, in words for the model.
+    pub(crate) fn plan_item(&self) -> Option<Item> {
+        let ItemDetails::TodoList { items } = &self.plan.as_ref()?.details else { return None };
+        let line = |todo: &agent_protocol::Todo| format!("[{}] {}", if todo.completed { "x" } else { " " }, todo.text);
+        let lines: Vec<_> = items.iter().map(line).collect();
+        Some(Item::developer(&format!("The plan as it stands:\n{}", lines.join("\n"))))
+    }
+
     pub(crate) fn usage(&self) -> Usage {
         self.history.usage()
     }

@@ -14,7 +14,9 @@ pub struct History {
     /// The output of every call that was ever answered, by `call_id`: a call never runs twice (R3).
     answered: HashMap<String, Item>,
     usage: Usage,
-    last_input_tokens: u64,
+    context_tokens: u64,
+    /// How many items stand before anything that was said.
+    preamble: usize,
 }
 
 #[derive(Debug)]
@@ -38,7 +40,7 @@ impl History {
             Event::StepCompleted(step) => {
                 self.usage += step.usage;
                 if step.usage.input_tokens > 0 {
-                    self.last_input_tokens = step.usage.input_tokens + step.usage.output_tokens;
+                    self.context_tokens = step.usage.input_tokens + step.usage.output_tokens;
                 }
                 self.flush();
             }
@@ -105,7 +107,17 @@ impl History {
 
     /// Tokens the window took at the last response, its output included.
     pub fn context_tokens(&self) -> u64 {
-        self.last_input_tokens
+        self.context_tokens
+    }
+
+    /// How many items stand before anything that was said: the instructions' share of the window.
+    pub fn preamble_len(&self) -> usize {
+        self.preamble
+    }
+
+    /// Nothing is chained beyond this; see [`WindowLog::new_epoch`].
+    pub fn new_epoch(&mut self) {
+        self.window.new_epoch();
     }
 }
 

@@ -2,6 +2,7 @@
 //! clock's zone or the terminal, and knows no front end: commands come in, records go out.
 
 mod calls;
+mod compact;
 mod conversation;
 mod history;
 mod inbox;
@@ -13,6 +14,7 @@ mod step;
 mod thread;
 mod turn;
 
+pub use compact::CompactionStyle;
 pub use history::History;
 pub use rollout::{Loaded, Rollout, RolloutError, create_private_dir, read_header, read_rollout};
 pub use thread::{Limits, Log, Thread, ThreadConfig, ThreadHandle, new_thread_id};

@@ -13,6 +13,7 @@ use agent_transport::{Control, Transport};
 use tokio::sync::mpsc;
 
 use crate::calls::{self, Bench};
+use crate::compact::CompactionStyle;
 use crate::conversation::Conversation;
 use crate::inbox::Inbox;
 use crate::rollout::{Loaded, Rollout, RolloutError};
@@ -41,6 +42,9 @@ pub struct ThreadConfig {
     pub live: bool,
     /// What commands leave running lives on until the thread ends, not just its turn.
     pub sessions_outlive_turns: bool,
+    pub compaction: CompactionStyle,
+    /// Tokens of the window at which it is shortened before the next step; none: only when the model refuses it.
+    pub compact_at: Option<u64>,
     /// When the process began, for the first turn's `startup_ms`.
     pub process_started: Instant,
 }
@@ -86,6 +90,8 @@ pub struct Thread {
     control: Control,
     live: bool,
     pub(crate) sessions_outlive_turns: bool,
+    pub(crate) compaction: CompactionStyle,
+    compact_at: Option<u64>,
 }
 
 /// An id for a new thread. It sorts by time.
@@ -159,6 +165,8 @@ impl Thread {
             control,
             live: config.live,
             sessions_outlive_turns: config.sessions_outlive_turns,
+            compaction: config.compaction,
+            compact_at: config.compact_at,
         };
         thread.close_open_calls(
             "interrupted: outcome unknown, the program ended while this call was under way",
@@ -213,6 +221,11 @@ impl Thread {
             calls::close(&mut self.conversation, &call, item, Status::Failed, text)?;
         }
         Ok(())
+    }
+
+    /// The window nears the model's limit.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.compact_at.is_some_and(|limit| self.conversation.context_tokens() >= limit)
     }
 
     pub(crate) fn step_context(&mut self) -> StepContext<'_> {

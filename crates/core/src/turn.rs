@@ -7,6 +7,7 @@ use agent_protocol::{
 };
 use agent_transport::TransportError;
 
+use crate::compact;
 use crate::meter::{StepMeter, TurnMeter};
 use crate::retry::Backoff;
 use crate::rollout::RolloutError;
@@ -93,8 +94,12 @@ async fn steps(
     let mut idle_since = Instant::now();
     let mut backoff = Backoff::default();
     let mut continuations = 0;
+    let mut overflowed = false;
     loop {
         check_limits(thread, meter)?;
+        if thread.is_nearly_full() {
+            compact::run(thread, "the context window is nearly full").await?;
+        }
         let end = one_step(thread, meter, idle_since).await?;
         idle_since = Instant::now();
         if let Some(message) = end.message {
@@ -103,6 +108,13 @@ async fn steps(
         let again = match end.outcome {
             Outcome::Complete => false,
             Outcome::Incomplete(reason) => resumes_after(&reason)?,
+            Outcome::Broken(error) if error.kind() == ErrorKind::ContextOverflow && !overflowed => {
+                overflowed = true;
+                if !compact::run(thread, "the model refused the conversation as too long").await? {
+                    return Err(Stop::Failed(turn_error(&error)));
+                }
+                true
+            }
             Outcome::Broken(error) => {
                 // Before its first item the transport has tried again by itself already.
                 if end.items == 0 || !error.is_retryable() {

@@ -152,6 +152,11 @@ impl Item {
         Self::message("developer", &[Content::text(text)])
     }
 
+    /// Asks the server to replace the conversation by a `compaction` item (protocol.md 3.7); the last item of a request.
+    pub fn compaction_trigger() -> Self {
+        Self::from_value(&serde_json::json!({"type": "compaction_trigger"}))
+    }
+
     fn message(role: &'static str, content: &[Content]) -> Self {
         #[derive(Serialize)]
         struct Message<'a> {

@@ -12,15 +12,24 @@ pub struct Window {
     log: Arc<boxcar::Vec<Item>>,
     len: usize,
     epoch: u64,
+    /// Stands behind the log's items in this window only.
+    last: Option<Item>,
 }
 
 impl Window {
     pub fn len(&self) -> usize {
-        self.len
+        self.len + usize::from(self.last.is_some())
     }
 
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
+    }
+
+    /// The same with one more item that is not part of the conversation: a request about it. It may continue
+    /// a chain; whoever asks it rewrites the log, or breaks the chain, before the next request.
+    #[must_use]
+    pub fn with_last(&self, item: Item) -> Self {
+        Self { last: Some(item), ..self.clone() }
     }
 
     /// Changes when the log was rewritten (compaction, rollback): a chain of another epoch does not hold.
@@ -34,7 +43,8 @@ impl Window {
 
     /// The items from `start` on: the delta, when the server has the ones before.
     pub fn from(&self, start: usize) -> impl Iterator<Item = &Item> {
-        (start..self.len).map(|index| &self.log[index])
+        let of_log = (start.min(self.len)..self.len).map(|index| &self.log[index]);
+        of_log.chain(self.last.iter().filter(move |_| start <= self.len))
     }
 }
 
@@ -59,7 +69,12 @@ impl WindowLog {
     }
 
     pub fn window(&self) -> Window {
-        Window { log: self.log.clone(), len: self.log.count(), epoch: self.epoch }
+        Window { log: self.log.clone(), len: self.log.count(), epoch: self.epoch, last: None }
+    }
+
+    /// What was asked last is not followed by what is asked next: no chain holds beyond this.
+    pub fn new_epoch(&mut self) {
+        self.epoch += 1;
     }
 
     /// Starts again with other items, in a new epoch.
@@ -84,5 +99,15 @@ mod tests {
         log.rewrite([Item::developer("c")]);
         assert_ne!(before.epoch(), log.window().epoch());
         assert_eq!(before.iter().count(), 1);
+    }
+
+    #[test]
+    fn a_last_item_stands_behind_the_others_in_that_window_only() {
+        let mut log = WindowLog::default();
+        log.push(Item::developer("a"));
+        let window = log.window().with_last(Item::compaction_trigger());
+        assert_eq!(window.iter().collect::<Vec<_>>(), [&Item::developer("a"), &Item::compaction_trigger()]);
+        assert_eq!(window.from(1).collect::<Vec<_>>(), [&Item::compaction_trigger()]);
+        assert_eq!((window.from(2).count(), window.len(), log.window().len()), (0, 2, 1));
     }
 }
