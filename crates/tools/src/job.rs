@@ -6,19 +6,33 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use agent_protocol::{Action, ItemDetails};
+use agent_protocol::{Action, ItemDetails, Status};
 use serde::{Deserialize, Serialize};
 
+use crate::grep_files::GrepFiles;
+use crate::list_dir::ListDir;
+use crate::read_file::ReadFile;
+use crate::view_image::ViewImage;
 use crate::{Prepared, ToolOutput, ToolboxConfig};
 
 /// One file operation, self-contained: the process that does it knows nothing else.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Job {}
+pub(crate) enum Job {
+    ReadFile(ReadFile),
+    ListDir(ListDir),
+    GrepFiles(GrepFiles),
+    ViewImage(ViewImage),
+}
 
 impl Job {
     /// Does it, in whatever process this is called.
     pub(crate) fn perform(self) -> ToolOutput {
-        match self {}
+        match self {
+            Self::ReadFile(job) => job.perform(),
+            Self::ListDir(job) => job.perform(),
+            Self::GrepFiles(job) => job.perform(),
+            Self::ViewImage(job) => job.perform(),
+        }
     }
 
     /// Only reads.
@@ -37,6 +51,16 @@ impl Job {
                 Box::pin(async move { run(&config, self, false).await })
             }),
         }
+    }
+}
+
+/// How a tool that only looks is shown while it runs.
+pub(crate) fn looking(tool: &str, subject: String) -> ItemDetails {
+    ItemDetails::ToolCall {
+        tool: tool.to_owned(),
+        subject,
+        summary: String::new(),
+        status: Status::InProgress,
     }
 }
 

@@ -2,11 +2,16 @@
 //! sandbox every command and file operation runs in. Whether and when a call is made is `agent-core`'s business.
 
 mod arguments;
+mod files;
+mod grep_files;
 mod job;
+mod list_dir;
 mod policy;
 mod process;
+mod read_file;
 mod toolbox;
 mod update_plan;
+mod view_image;
 
 pub use policy::{Policy, Verdict};
 pub use process::Reaped;

@@ -1,0 +1,114 @@
+//! How the tools that look at files open them: never a FIFO, socket or device (R16), and with a message the model
+//! can act on when it does not work. Nothing here writes.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+/// Opens a regular file for reading.
+///
+/// # Errors
+/// A sentence naming `path` when there is no such file, it may not be read, or it is something else.
+pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata), String> {
+    let say = |error: io::Error| format!("{}: {}", path.display(), trouble(&error));
+    // Looked at before it is opened, since opening alone does something to some devices; and again afterwards.
+    regular(path, &path.metadata().map_err(say)?)?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| say(errno.into()))?;
+    let file = File::from(file);
+    let metadata = file.metadata().map_err(say)?;
+    regular(path, &metadata)?;
+    Ok((file, metadata))
+}
+
+fn regular(path: &Path, metadata: &Metadata) -> Result<(), String> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    let kind = if metadata.is_dir() {
+        "a directory"
+    } else {
+        "not a regular file (a pipe, socket or device)"
+    };
+    Err(format!("{} is {kind}", path.display()))
+}
+
+/// What went wrong, in words; the two commonest are the model's own to mend.
+pub(crate) fn trouble(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied (by the file's mode or by the sandbox)".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// `path` seen from `cwd`, without `.` and, as far as it exists, without links and `..`: what a person is shown
+/// and the policy judges.
+pub(crate) fn resolved(cwd: &Path, path: &Path) -> PathBuf {
+    let path = cwd.join(path);
+    std::fs::canonicalize(&path).unwrap_or_else(|_| plain(&path))
+}
+
+/// `path` without `.` and `..`, by its letters alone.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut plain, component| {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+        plain
+    })
+}
+
+/// A file name or path as one line of text: what is not UTF-8 or would break the line is shown as a mark.
+pub(crate) fn one_line(name: &Path) -> String {
+    let name = name.to_string_lossy();
+    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// The start of `text`, at most `max` bytes, never half a character.
+pub(crate) fn cut(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, Mode::RWXU, 0)
+            .unwrap();
+        let socket = dir.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for path in [&fifo, &socket, Path::new("/dev/zero")] {
+            assert!(open_regular(path).unwrap_err().contains("not a regular file"));
+        }
+        assert!(open_regular(dir.path()).unwrap_err().ends_with("is a directory"));
+        let missing = open_regular(&dir.path().join("missing")).unwrap_err();
+        assert!(missing.ends_with("missing: no such file or directory"), "{missing}");
+    }
+
+    #[test]
+    fn a_path_is_made_plain_by_its_letters() {
+        for (path, expected) in [("/a/./b/../c", "/a/c"), ("/../a", "/a"), ("a/..", "")] {
+            assert_eq!(plain(Path::new(path)), Path::new(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_cut_never_halves_a_character() {
+        assert_eq!(cut("aé", 2), "a");
+        assert_eq!(cut("aé", 3), "aé");
+        assert_eq!(cut("a", 9), "a");
+    }
+}
