@@ -13,9 +13,15 @@ pub enum TransportError {
     /// No connection came about.
     #[error("cannot connect to {host}: {stage}: {message}")]
     Connect { stage: ConnectStage, host: String, message: String },
+    /// The endpoint answered the WebSocket upgrade with something else (protocol.md 1.7).
+    #[error("the endpoint refused the WebSocket upgrade: {}", describe(.0))]
+    Refused(ApiError),
     /// The connection broke while a response was under way.
     #[error("the connection broke before the response was complete: {0}")]
     Dropped(String),
+    /// The server closed the connection while a response was under way.
+    #[error("the server closed the connection: {}", describe_close(*code, reason))]
+    Closed { code: u16, reason: String },
     /// Nothing came for this long.
     #[error("nothing came from the model for {} s", .0.as_secs())]
     Idle(Duration),
@@ -37,6 +43,8 @@ pub enum ConnectStage {
     Tcp,
     Proxy,
     Tls,
+    /// TLS was spoken, but nobody we trust has signed for the host.
+    Certificate,
     Upgrade,
 }
 
@@ -47,6 +55,7 @@ impl std::fmt::Display for ConnectStage {
             Self::Tcp => "no TCP connection",
             Self::Proxy => "the proxy refused",
             Self::Tls => "TLS failed",
+            Self::Certificate => "its certificate is not trusted",
             Self::Upgrade => "the WebSocket upgrade failed",
         })
     }
@@ -61,18 +70,35 @@ fn describe(error: &ApiError) -> String {
         (None, "") => {}
         (None, code) => text += &format!(" ({code})"),
     }
+    if let Some(id) = &error.request_id {
+        text += &format!(" [request {id}]");
+    }
     text
+}
+
+fn describe_close(code: u16, reason: &str) -> String {
+    if reason.is_empty() { format!("code {code}") } else { format!("code {code}, {reason}") }
+}
+
+/// What the server says with a close code (protocol.md 1.6).
+fn kind_of_close(code: u16) -> ErrorKind {
+    match code {
+        1008 => ErrorKind::BadRequest,
+        1009 => ErrorKind::ContextOverflow,
+        4402 => ErrorKind::Quota,
+        _ => ErrorKind::Network,
+    }
 }
 
 impl TransportError {
     /// Whether the same request may succeed later (protocol.md 6.2).
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Api(error) => matches!(
-                kind_of(error),
+            Self::Api(_) | Self::Refused(_) | Self::Closed { .. } => matches!(
+                self.kind(),
                 ErrorKind::RateLimit | ErrorKind::Server | ErrorKind::Network | ErrorKind::Timeout
             ),
-            Self::Connect { stage, .. } => *stage != ConnectStage::Tls,
+            Self::Connect { stage, .. } => *stage != ConnectStage::Certificate,
             Self::Dropped(_) | Self::Idle(_) => true,
             Self::Protocol(_) | Self::TooLarge { .. } | Self::Script(_) => false,
         }
@@ -80,7 +106,8 @@ impl TransportError {
 
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Api(error) => kind_of(error),
+            Self::Api(error) | Self::Refused(error) => kind_of(error),
+            Self::Closed { code, .. } => kind_of_close(*code),
             Self::Connect { .. } | Self::Dropped(_) => ErrorKind::Network,
             Self::Idle(_) => ErrorKind::Timeout,
             Self::Protocol(_) => ErrorKind::Server,
@@ -92,7 +119,7 @@ impl TransportError {
     /// The wait the server asked for.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Api(error) => error.retry_after,
+            Self::Api(error) | Self::Refused(error) => error.retry_after,
             _ => None,
         }
     }

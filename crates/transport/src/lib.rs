@@ -1,17 +1,44 @@
 //! How a request reaches a model and its events come back: the [`Transport`] trait and its implementations. What
 //! is asked, and what is done with the answer, is `agent-core`'s.
 
+mod alarm;
+mod answer;
+mod chain;
+mod connect;
+mod connection;
 mod control;
+mod delay;
+mod endpoint;
 mod error;
+mod exchange;
+#[cfg(test)]
+mod fixture;
+mod http;
+mod idle;
+mod network;
+mod outlet;
+mod provider;
+mod resilient;
 mod script;
 mod scripted;
+mod sse;
+mod stream;
+mod tls;
+mod upgrade;
+mod websocket;
 
 use futures_util::stream::BoxStream;
 
 pub use control::{Control, ControlSender, Steering};
+pub use endpoint::{Credential, Endpoint, EndpointError, TransportChoice};
 pub use error::{ConnectStage, TransportError};
+pub use self::http::ResponsesHttp;
+pub use network::{Network, NetworkConfig};
+pub use provider::Facts;
+pub use resilient::{Patience, Resilient};
 pub use script::{Expect, Expected, Script, ScriptError, Step};
 pub use scripted::Scripted;
+pub use websocket::WebSocket;
 
 use agent_protocol::{Request, ResponseEvent};
 

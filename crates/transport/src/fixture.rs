@@ -1,0 +1,27 @@
+//! Requests for the tests of this crate.
+
+use agent_protocol::{Item, Request, Settings, SettingsFields, ToolChoice};
+
+pub(crate) fn settings(instructions: &str) -> Settings {
+    Settings::new(SettingsFields {
+        model: "m".to_owned(),
+        instructions: instructions.to_owned(),
+        tools: vec![],
+        tool_choice: ToolChoice::Auto,
+        parallel_tool_calls: true,
+        reasoning: None,
+        text: None,
+        store: false,
+        include: vec![],
+        service_tier: None,
+        prompt_cache_key: "thread".to_owned(),
+        max_output_tokens: None,
+    })
+}
+
+pub(crate) fn request(items: &[&str]) -> Request {
+    Request {
+        settings: settings("i"),
+        window: items.iter().map(|text| Item::developer(text)).collect(),
+    }
+}

@@ -1,0 +1,134 @@
+//! What all connections of the process share: how to get out, whom to trust, and what was learned about hosts.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use tokio::io::DuplexStream;
+use tokio::sync::{OnceCell, mpsc};
+use tokio::time::Instant;
+
+use crate::tls;
+
+/// How long a host that refused the upgrade is not asked again (protocol.md 1.7).
+const REFUSAL_HOLDS: Duration = Duration::from_secs(600);
+
+/// As meant: whoever reads the environment fills it in.
+#[derive(Clone, Default)]
+pub struct NetworkConfig {
+    /// URL of the proxy for endpoints with TLS, such as `http://user:password@proxy:3128`.
+    pub https_proxy: Option<String>,
+    /// The same for endpoints without.
+    pub http_proxy: Option<String>,
+    /// Hosts that are reached without a proxy: names, domains, addresses, `*`, separated by commas.
+    pub no_proxy: String,
+    /// Certificates (PEM, any number) trusted beside the platform's.
+    pub extra_roots: Vec<u8>,
+    /// `User-Agent` of every request.
+    pub user_agent: String,
+}
+
+impl std::fmt::Debug for NetworkConfig {
+    /// Proxy URLs may carry a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |proxy: &Option<String>| proxy.as_ref().map(|_| "…");
+        f.debug_struct("NetworkConfig")
+            .field("https_proxy", &shown(&self.https_proxy))
+            .field("http_proxy", &shown(&self.http_proxy))
+            .field("no_proxy", &self.no_proxy)
+            .field("extra_roots", &self.extra_roots.len())
+            .field("user_agent", &self.user_agent)
+            .finish()
+    }
+}
+
+/// The way out, shared by all transports of the process: cloning costs a reference count.
+#[derive(Clone, Debug)]
+pub struct Network(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    config: NetworkConfig,
+    /// Made for the first connection that needs it: reading the platform's roots takes milliseconds.
+    tls: OnceCell<Arc<ClientConfig>>,
+    refusals: Mutex<HashMap<String, Refusal>>,
+    /// Instead of the network.
+    memory: Option<mpsc::UnboundedSender<DuplexStream>>,
+}
+
+/// A host that does not speak the WebSocket protocol, as far as we know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Refusal {
+    until: Instant,
+    status: u16,
+}
+
+impl Network {
+    pub fn new(config: NetworkConfig) -> Self {
+        Self::with_memory(config, None)
+    }
+
+    /// No network at all: every connection is one end of a pipe in memory, the other end comes out of `server`.
+    /// For tests, which can then pause the clock.
+    pub fn in_memory() -> (Self, mpsc::UnboundedReceiver<DuplexStream>) {
+        let (sender, server) = mpsc::unbounded_channel();
+        (Self::with_memory(NetworkConfig::default(), Some(sender)), server)
+    }
+
+    fn with_memory(
+        config: NetworkConfig,
+        memory: Option<mpsc::UnboundedSender<DuplexStream>>,
+    ) -> Self {
+        Self(Arc::new(Shared { config, tls: OnceCell::new(), refusals: Mutex::default(), memory }))
+    }
+
+    pub(crate) fn config(&self) -> &NetworkConfig {
+        &self.0.config
+    }
+
+    pub(crate) fn memory(&self) -> Option<&mpsc::UnboundedSender<DuplexStream>> {
+        self.0.memory.as_ref()
+    }
+
+    /// # Errors
+    /// What is wrong with the roots, as a sentence.
+    pub(crate) async fn tls(&self) -> Result<Arc<ClientConfig>, String> {
+        let make = || async {
+            let roots = self.0.config.extra_roots.clone();
+            let made = tokio::task::spawn_blocking(move || tls::client_config(&roots)).await;
+            made.map_err(|error| error.to_string())?
+        };
+        self.0.tls.get_or_try_init(make).await.cloned()
+    }
+
+    /// The status with which `host` refused the upgrade in the last minutes.
+    pub(crate) fn refusal(&self, host: &str) -> Option<u16> {
+        let mut refusals = self.0.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.retain(|_, refusal| refusal.until > Instant::now());
+        refusals.get(host).map(|refusal| refusal.status)
+    }
+
+    pub(crate) fn remember_refusal(&self, host: &str, status: u16) {
+        let refusal = Refusal { until: Instant::now() + REFUSAL_HOLDS, status };
+        self.0
+            .refusals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(host.to_owned(), refusal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_remembered_for_ten_minutes_and_for_its_host_alone() {
+        let network = Network::new(NetworkConfig::default());
+        network.remember_refusal("a", 426);
+        assert_eq!((network.clone().refusal("a"), network.refusal("b")), (Some(426), None));
+        tokio::time::advance(REFUSAL_HOLDS).await;
+        assert_eq!(network.refusal("a"), None);
+    }
+}

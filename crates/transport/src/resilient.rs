@@ -1,0 +1,237 @@
+//! What the product uses: the socket first, HTTP when there is none, and patience. What is tried again here had
+//! completed nothing yet; a response that broke off later is the loop's to ask for anew (C6.2).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_protocol::{Fallback, Request, ResponseEvent, Retry, TransportKind};
+use futures_util::stream::BoxStream;
+use tokio::time::{Instant, sleep};
+
+use crate::answer::Answer;
+use crate::connection::Counter;
+use crate::delay::backoff;
+use crate::exchange::cannot_steer;
+use crate::outlet::{self, Outlet};
+use crate::{
+    ConnectStage, Control, Endpoint, Network, ResponsesHttp, Steering, Transport, TransportChoice,
+    TransportError, WebSocket,
+};
+
+/// After so many failed tries on the socket a request goes by HTTP (protocol.md 1.7).
+const SOCKET_TRIES: u32 = 3;
+/// A socket that could not be had is not tried again for this long.
+const SOCKET_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// A longer stated wait is an error, so that nobody hangs (protocol.md 6.4).
+const LONGEST_STATED_WAIT: Duration = Duration::from_secs(120);
+
+/// How long a request is worth trying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Tries after the first, as long as nothing of the response was completed.
+    pub max_retries: u32,
+    /// How long to go on while the network itself is away; `None` waits until it is back.
+    pub offline: Option<Duration>,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { max_retries: 6, offline: Some(Duration::from_secs(120)) }
+    }
+}
+
+/// The socket, HTTP, and what was learned about when to use which.
+pub struct Resilient {
+    endpoint: Arc<Endpoint>,
+    network: Network,
+    socket: WebSocket,
+    http: ResponsesHttp,
+    /// Until then the socket is left alone.
+    socket_after: Option<Instant>,
+}
+
+/// The tries of one request.
+struct Trial {
+    way: TransportKind,
+    failures: u32,
+    socket_failures: u32,
+    first_failure: Option<Instant>,
+}
+
+/// What is to be done about a failure.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    GiveUp,
+    /// The same way again, after this wait; 0 is no limit.
+    Again {
+        delay: Duration,
+        attempt: u32,
+        max: u32,
+    },
+    ByHttp,
+}
+
+impl Resilient {
+    pub fn new(endpoint: Endpoint, network: Network) -> Self {
+        let endpoint = Arc::new(endpoint);
+        let counter = Counter::default();
+        Self {
+            socket: WebSocket::counting(endpoint.clone(), network.clone(), counter.clone()),
+            http: ResponsesHttp::counting(endpoint.clone(), network.clone(), counter),
+            endpoint,
+            network,
+            socket_after: None,
+        }
+    }
+
+    async fn persist(
+        &mut self,
+        request: &Request,
+        control: &mut Control,
+        out: &mut Outlet,
+    ) -> Result<(), TransportError> {
+        let mut trial =
+            Trial { way: self.way(), failures: 0, socket_failures: 0, first_failure: None };
+        loop {
+            let tried = match trial.way {
+                TransportKind::Websocket => self.socket.attempt(request, control, out).await,
+                _ => self.http.attempt(request, control, out).await,
+            };
+            let Err(error) = tried else { return Ok(()) };
+            if out.items_done() > 0 {
+                return Err(error);
+            }
+            match self.judge(&error, &mut trial) {
+                Verdict::GiveUp => return Err(error),
+                Verdict::ByHttp => {
+                    trial.way = TransportKind::HttpSse;
+                    let (from, to) = (TransportKind::Websocket, TransportKind::HttpSse);
+                    let reason = error.to_string();
+                    out.send(ResponseEvent::Fallback(Fallback { from, to, reason })).await;
+                }
+                Verdict::Again { delay, attempt, max } => {
+                    let (kind, message) = (error.kind(), error.to_string());
+                    out.send(ResponseEvent::Retry(Retry { attempt, max, delay, kind, message }))
+                        .await;
+                    if interrupted(delay, control, out).await {
+                        out.send(Answer::default().interrupted()).await;
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn way(&mut self) -> TransportKind {
+        if self.socket_after.is_some_and(|after| after <= Instant::now()) {
+            self.socket_after = None;
+        }
+        let http = match self.endpoint.choice {
+            TransportChoice::Http => true,
+            TransportChoice::Websocket => false,
+            TransportChoice::Auto => {
+                !self.endpoint.facts.socket
+                    || self.socket_after.is_some()
+                    || self.network.refusal(self.endpoint.authority()).is_some()
+            }
+        };
+        if http { TransportKind::HttpSse } else { TransportKind::Websocket }
+    }
+
+    fn judge(&mut self, error: &TransportError, trial: &mut Trial) -> Verdict {
+        trial.failures += 1;
+        let on_socket = trial.way == TransportKind::Websocket;
+        if on_socket && self.endpoint.choice == TransportChoice::Auto {
+            trial.socket_failures += 1;
+            match error {
+                TransportError::Refused(refusal) => match refusal.status.unwrap_or_default() {
+                    401 | 402 => return Verdict::GiveUp,
+                    // Some firewalls block only upgrades; what the endpoint itself thinks, HTTP will say.
+                    403 => return Verdict::ByHttp,
+                    408 | 409 | 425 | 429 | 500.. => {}
+                    status => {
+                        self.network.remember_refusal(self.endpoint.authority(), status);
+                        return Verdict::ByHttp;
+                    }
+                },
+                TransportError::TooLarge { .. } => return Verdict::ByHttp,
+                _ => {}
+            }
+            let is_ours_to_bypass =
+                error.is_retryable() && !matches!(error, TransportError::Api(_));
+            if is_ours_to_bypass && trial.socket_failures >= self.socket_tries(error) {
+                self.socket_after = Some(Instant::now() + SOCKET_AGAIN_AFTER);
+                return Verdict::ByHttp;
+            }
+        }
+        if !error.is_retryable()
+            || error.retry_after().is_some_and(|wait| wait > LONGEST_STATED_WAIT)
+        {
+            return Verdict::GiveUp;
+        }
+        let Patience { max_retries, offline } = self.endpoint.patience;
+        let delay = error.retry_after().unwrap_or_else(|| backoff(trial.failures));
+        let waiting_since = *trial.first_failure.get_or_insert_with(Instant::now);
+        let max = if is_offline(error) {
+            if offline.is_some_and(|limit| waiting_since.elapsed() + delay > limit) {
+                return Verdict::GiveUp;
+            }
+            0
+        } else {
+            max_retries
+        };
+        if max > 0 && trial.failures > max || max_retries == 0 {
+            return Verdict::GiveUp;
+        }
+        Verdict::Again { delay, attempt: trial.failures, max }
+    }
+
+    /// A throttled upgrade is worth waiting for; a lost one is not.
+    fn socket_tries(&self, error: &TransportError) -> u32 {
+        match error {
+            TransportError::Refused(refusal) if refusal.status == Some(429) => 6,
+            _ => SOCKET_TRIES.min(self.endpoint.patience.max_retries + 1),
+        }
+    }
+}
+
+impl Transport for Resilient {
+    fn respond<'a>(
+        &'a mut self,
+        request: &'a Request,
+        control: &'a mut Control,
+    ) -> BoxStream<'a, Result<ResponseEvent, TransportError>> {
+        outlet::stream(|mut out| async move { self.persist(request, control, &mut out).await })
+    }
+
+    fn warm_up(&mut self, request: &Request) {
+        if self.way() == TransportKind::Websocket {
+            self.socket.warm_up(request);
+        }
+    }
+}
+
+/// The network is away, rather than the server. A port of this machine where nobody listens is no such case.
+fn is_offline(error: &TransportError) -> bool {
+    let TransportError::Connect { stage: ConnectStage::Dns | ConnectStage::Tcp, host, .. } = error
+    else {
+        return false;
+    };
+    let address = host.parse::<IpAddr>();
+    host != "localhost" && !address.is_ok_and(|address| address.is_loopback())
+}
+
+/// Waits; true when the person does not want to wait.
+async fn interrupted(delay: Duration, control: &mut Control, out: &mut Outlet) -> bool {
+    let mut waiting = std::pin::pin!(sleep(delay));
+    loop {
+        tokio::select! {
+            () = &mut waiting => return false,
+            steering = control.next() => match steering {
+                Steering::Steer(_) => out.send(ResponseEvent::Steer(cannot_steer())).await,
+                Steering::Interrupt => return true,
+            }
+        }
+    }
+}

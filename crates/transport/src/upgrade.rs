@@ -1,0 +1,171 @@
+//! The WebSocket handshake (protocol.md 1). hyper does it, so that the status and the body of a refusal are read.
+
+use agent_protocol::ApiError;
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
+};
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, timeout_at};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+use crate::delay::stated_wait;
+use crate::stream::Stream;
+use crate::{ConnectStage, Endpoint, TransportError};
+
+/// Of the body of a refusal, this much is read.
+pub(crate) const ERROR_BODY_BYTES: usize = 64 * 1024;
+/// C1.2.
+const MESSAGE_BYTES: usize = 64 << 20;
+/// Cleared before every read, so no larger than a burst of deltas.
+const READ_BUFFER_BYTES: usize = 16 * 1024;
+
+const BETA: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("openai-beta"),
+    HeaderValue::from_static("responses_websockets=2026-02-06"),
+);
+
+/// Asks for the socket on a fresh connection.
+///
+/// # Errors
+/// `Refused` with what the endpoint says instead, or `Connect` at the stage `Upgrade`.
+pub(crate) async fn upgrade(
+    stream: Stream,
+    endpoint: &Endpoint,
+    user_agent: &str,
+    deadline: Instant,
+) -> Result<WebSocketStream<Stream>, TransportError> {
+    let failed = |message: String| TransportError::Connect {
+        stage: ConnectStage::Upgrade,
+        host: endpoint.host().to_owned(),
+        message,
+    };
+    match timeout_at(deadline, shake_hands(stream, endpoint, user_agent)).await {
+        Err(_) => Err(failed("no answer in time".to_owned())),
+        Ok(Err(Refusal::Broken(message))) => Err(failed(message)),
+        Ok(Err(Refusal::Answered(error))) => Err(TransportError::Refused(error)),
+        Ok(Ok(socket)) => Ok(socket),
+    }
+}
+
+enum Refusal {
+    Answered(ApiError),
+    Broken(String),
+}
+
+impl From<hyper::Error> for Refusal {
+    fn from(error: hyper::Error) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+async fn shake_hands(
+    stream: Stream,
+    endpoint: &Endpoint,
+    user_agent: &str,
+) -> Result<WebSocketStream<Stream>, Refusal> {
+    let key = generate_key();
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let mut wire = Wire { connection, ended: false };
+    let answer = wire.carry(sender.send_request(request(endpoint, user_agent, &key))).await?;
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let (parts, body) = answer.into_parts();
+        let body = wire.carry(Limited::new(body, ERROR_BODY_BYTES).collect()).await;
+        // A body that cannot be had is an empty one: the status says enough.
+        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        return Err(Refusal::Answered(api_error(parts.status, &parts.headers, &body)));
+    }
+    let accept = answer.headers().get(SEC_WEBSOCKET_ACCEPT);
+    if accept.is_none_or(|accept| accept != derive_accept_key(key.as_bytes()).as_str()) {
+        return Err(Refusal::Broken(
+            "the server answered with a wrong Sec-WebSocket-Accept".to_owned(),
+        ));
+    }
+    // Now the response is over for hyper, and the bytes are ours.
+    let parts = wire.finish().await?.into_parts();
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_message_size(Some(MESSAGE_BYTES))
+        .max_frame_size(Some(MESSAGE_BYTES));
+    let (stream, read) = (parts.io.into_inner(), parts.read_buf.to_vec());
+    Ok(WebSocketStream::from_partially_read(stream, read, Role::Client, Some(config)).await)
+}
+
+type HyperConnection = hyper::client::conn::http1::Connection<TokioIo<Stream>, Empty<Bytes>>;
+
+/// hyper's connection, driven only while something is waited for: no task is spawned for it.
+struct Wire {
+    connection: HyperConnection,
+    ended: bool,
+}
+
+impl Wire {
+    async fn carry<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        if !self.ended {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                // Its error, if it has one, is also what `work` says.
+                _ = std::future::poll_fn(|context| self.connection.poll_without_shutdown(context)) => {}
+            }
+            self.ended = true;
+        }
+        work.await
+    }
+
+    /// Until hyper has nothing more to do with the connection.
+    async fn finish(mut self) -> hyper::Result<HyperConnection> {
+        if !self.ended {
+            std::future::poll_fn(|context| self.connection.poll_without_shutdown(context)).await?;
+        }
+        Ok(self.connection)
+    }
+}
+
+fn request(endpoint: &Endpoint, user_agent: &str, key: &str) -> Request<Empty<Bytes>> {
+    let mut request = Request::new(Empty::new());
+    *request.method_mut() = Method::GET;
+    // `Endpoint::new` has parsed it; a query added later is encoded.
+    *request.uri_mut() = endpoint.path().parse().unwrap_or_default();
+    let headers = request.headers_mut();
+    headers.extend(common_headers(endpoint, user_agent));
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    if let Ok(key) = HeaderValue::from_str(key) {
+        headers.insert(SEC_WEBSOCKET_KEY, key);
+    }
+    if endpoint.facts.beta_header {
+        headers.entry(BETA.0).or_insert(BETA.1);
+    }
+    request
+}
+
+/// What every request carries, by upgrade or by POST.
+pub(crate) fn common_headers(endpoint: &Endpoint, user_agent: &str) -> HeaderMap {
+    let mut headers = endpoint.request_headers();
+    if let Ok(host) = HeaderValue::from_str(endpoint.authority()) {
+        headers.insert(HOST, host);
+    }
+    if let (false, Ok(agent)) = (user_agent.is_empty(), HeaderValue::from_str(user_agent)) {
+        headers.entry(USER_AGENT).or_insert(agent);
+    }
+    headers
+}
+
+/// An answer that is an error, with the request id that the provider's support asks for.
+pub(crate) fn api_error(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ApiError {
+    let text = String::from_utf8_lossy(body);
+    let mut error = ApiError::from_http(status.as_u16(), stated_wait(headers), &text);
+    let id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+    error.request_id = error.request_id.or(id.map(str::to_owned));
+    error
+}
