@@ -1,0 +1,250 @@
+//! The settings as meant: command line, configuration and surroundings resolved into one value. Everything a run
+//! needs is here; nothing later looks at the environment or the configuration again.
+
+use std::path::{Path, PathBuf};
+
+use agent_protocol::{ApprovalPolicy, ReasoningOptions, SandboxMode};
+
+use crate::args::{Args, Command, Flags};
+use crate::config::{self, BadKey, Config, ConfigError, Entry, Environment, Notes, Origin};
+use crate::providers::{Provider, ProviderError};
+use crate::workspace::{Workspace, WorkspaceError};
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error("`{key}`: {error}")]
+    Key { key: String, error: BadKey },
+    #[error("cannot read the instructions {}: {error}", path.display())]
+    Instructions { path: PathBuf, error: std::io::Error },
+}
+
+/// Fully resolved.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) model: ModelSettings,
+    pub(crate) provider: Provider,
+    pub(crate) workspace: Workspace,
+    pub(crate) permissions: Permissions,
+    pub(crate) project_docs: ProjectDocs,
+    /// Stands in for our own base instructions.
+    pub(crate) instructions: Option<String>,
+    /// Said to the model beside the facts about the surroundings.
+    pub(crate) developer_instructions: Option<String>,
+    /// Where threads are kept; none without a home directory.
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Started after each turn, with one more argument.
+    pub(crate) notify: Option<Vec<String>>,
+    /// Prompts are remembered for the composer.
+    pub(crate) keep_history: bool,
+    /// Reasoning is not shown to the person.
+    pub(crate) hide_reasoning: bool,
+    /// What the person is told on standard error, a line each.
+    pub(crate) notes: Vec<String>,
+    config: Config,
+}
+
+/// What is asked of the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ModelSettings {
+    pub(crate) name: String,
+    pub(crate) reasoning: ReasoningOptions,
+    pub(crate) verbosity: Option<String>,
+    pub(crate) service_tier: Option<String>,
+    /// Tokens.
+    pub(crate) context_window: Option<u64>,
+    /// Tokens of the window at which it is shortened.
+    pub(crate) compact_limit: Option<u64>,
+    /// Tokens of one tool output.
+    pub(crate) tool_output_limit: Option<u64>,
+}
+
+/// How far it may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Permissions {
+    pub(crate) sandbox: SandboxMode,
+    pub(crate) approval: ApprovalPolicy,
+    /// Writable beside the working directory under `workspace-write`; absolute.
+    pub(crate) writable_roots: Vec<PathBuf>,
+    pub(crate) network: bool,
+    /// `$TMPDIR` is not writable.
+    pub(crate) exclude_tmpdir: bool,
+    /// `/tmp` is not writable.
+    pub(crate) exclude_slash_tmp: bool,
+    /// The person trusts the working directory.
+    pub(crate) trusted: bool,
+    /// `--yolo`.
+    pub(crate) bypass: bool,
+}
+
+/// How AGENTS.md files are found (conventions.md 5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProjectDocs {
+    /// Bytes of all files of a project together; 0 reads none.
+    pub(crate) max_bytes: u64,
+    /// Further names, after AGENTS.md and before our own.
+    pub(crate) fallback_names: Vec<String>,
+    /// Where the person's own file may be: the first that has one.
+    pub(crate) homes: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Resolves what `args` ask for in this `environment`. Reads configuration files; writes, starts and sends
+    /// nothing.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used, the directory is not there, or the provider is unknown.
+    pub(crate) fn resolve(args: &Args, environment: &Environment) -> Result<Self, SettingsError> {
+        let flags = args.all_flags();
+        let mut notes = Notes::new(flags.config.strict_config);
+        if flags.permission.full_auto {
+            notes.tell("--full-auto is retired; use `--sandbox workspace-write`".to_owned());
+        }
+        let cwd = match &flags.config.directory {
+            Some(directory) => environment.absolute(directory, &environment.cwd),
+            None => environment.cwd.clone(),
+        };
+        let cwd = Workspace::check(&cwd)?;
+        let defaults = defaults(args);
+        let loaded = config::load(&flags, defaults, &cwd, environment, &mut notes)?;
+        let config::Loaded { mut config, homes, workspace, trusted } = loaded;
+
+        let provider = config.text(["model_provider"]).unwrap_or("openai").to_owned();
+        let provider = Provider::read(&provider, &config, &homes, environment, &mut notes)?;
+        if provider.sends_key_in_the_clear() {
+            notes.tell(format!(
+                "the key of {} travels unencrypted: its base URL is not https",
+                provider.name
+            ));
+        }
+        let model = model(&mut config, &flags, &provider);
+        Ok(Self {
+            model: model_settings(&config, model),
+            permissions: permissions(&config, &flags, trusted),
+            project_docs: ProjectDocs {
+                max_bytes: config.count(["project_doc_max_bytes"]).unwrap_or(0),
+                fallback_names: config
+                    .texts(["project_doc_fallback_filenames"])
+                    .unwrap_or_default(),
+                homes: [&homes.agent, &homes.codex].into_iter().flatten().cloned().collect(),
+            },
+            instructions: instructions(&config)?,
+            developer_instructions: config.text(["developer_instructions"]).map(str::to_owned),
+            state_dir: homes.state.clone(),
+            notify: config.texts(["notify"]).filter(|argv| !argv.is_empty()),
+            keep_history: config.text(["history", "persistence"]) != Some("none"),
+            hide_reasoning: config.flag(["hide_agent_reasoning"]) == Some(true),
+            provider,
+            workspace,
+            notes: notes.into_lines(),
+            config,
+        })
+    }
+
+    /// The model's name.
+    ///
+    /// # Errors
+    /// When none is named and the provider has no default.
+    pub(crate) fn require_model(&self) -> Result<&str, SettingsError> {
+        if self.model.name.is_empty() {
+            return Err(ProviderError::NoModel(self.provider.id.clone()).into());
+        }
+        Ok(&self.model.name)
+    }
+
+    /// What `agent config explain` prints.
+    ///
+    /// # Errors
+    /// When `key` is none.
+    pub(crate) fn explain(&self, key: Option<&str>) -> Result<String, SettingsError> {
+        config::explain(&self.config, key)
+            .map_err(|error| SettingsError::Key { key: key.unwrap_or_default().to_owned(), error })
+    }
+}
+
+/// The defaults that differ by command (design.md 6.14): nobody is there to answer `exec`.
+fn defaults(args: &Args) -> Vec<Entry> {
+    let (sandbox, approval) = match args.command {
+        Command::Sandbox(_) | Command::ApplyPatch(_) => ("workspace-write", "never"),
+        _ => ("read-only", "never"),
+    };
+    [("sandbox_mode", sandbox), ("approval_policy", approval)]
+        .map(|(key, value)| Entry {
+            key: [key].into(),
+            value: value.into(),
+            origin: Origin::BuiltIn,
+        })
+        .into()
+}
+
+/// The model to ask; empty if nobody names one. A model server of this machine does not have the model that the
+/// configuration names for another provider.
+fn model(config: &mut Config, flags: &Flags, provider: &Provider) -> String {
+    let local = flags.model.oss || flags.model.local_provider.is_some();
+    let named = config
+        .entry(&["model"].into())
+        .filter(|entry| !local || matches!(entry.origin, Origin::Flag(_) | Origin::Override));
+    if let Some(name) = named.and_then(|entry| entry.value.as_str()) {
+        return name.to_owned();
+    }
+    let Some(name) = provider.default_model() else { return String::new() };
+    let value = name.as_str().into();
+    config.add([Entry { key: ["model"].into(), value, origin: Origin::BuiltIn }]);
+    name
+}
+
+fn model_settings(config: &Config, name: String) -> ModelSettings {
+    let text = |key| config.text([key]).map(str::to_owned);
+    ModelSettings {
+        name,
+        reasoning: ReasoningOptions {
+            effort: text("model_reasoning_effort"),
+            summary: text("model_reasoning_summary").filter(|summary| summary != "none"),
+        },
+        verbosity: text("model_verbosity"),
+        service_tier: text("service_tier"),
+        context_window: config.count(["model_context_window"]),
+        compact_limit: config.count(["model_auto_compact_token_limit"]),
+        tool_output_limit: config.count(["tool_output_token_limit"]),
+    }
+}
+
+fn permissions(config: &Config, flags: &Flags, trusted: bool) -> Permissions {
+    let flag = |name| config.flag(["sandbox_workspace_write", name]) == Some(true);
+    let parsed = |key| config.text([key]);
+    Permissions {
+        sandbox: parsed("sandbox_mode").and_then(|mode| mode.parse().ok()).unwrap_or_default(),
+        approval: parsed("approval_policy")
+            .and_then(|policy| policy.parse().ok())
+            .unwrap_or_default(),
+        writable_roots: config
+            .paths(["sandbox_workspace_write", "writable_roots"])
+            .unwrap_or_default(),
+        network: flag("network_access"),
+        exclude_tmpdir: flag("exclude_tmpdir_env_var"),
+        exclude_slash_tmp: flag("exclude_slash_tmp"),
+        trusted,
+        bypass: flags.permission.bypass,
+    }
+}
+
+fn instructions(config: &Config) -> Result<Option<String>, SettingsError> {
+    let Some(path) = config.path(["model_instructions_file"]) else { return Ok(None) };
+    match read_regular(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) => Err(SettingsError::Instructions { path, error }),
+    }
+}
+
+fn read_regular(path: &Path) -> std::io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
+    }
+    std::fs::read_to_string(path)
+}

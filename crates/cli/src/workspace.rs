@@ -1,0 +1,181 @@
+//! The directory a run works in: whether it is there, the project it belongs to, and what git says of it. Git's own
+//! files are read; no process is started.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// The directory cannot be worked in.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkspaceError {
+    #[error("there is no directory {}", .0.display())]
+    Missing(PathBuf),
+    #[error("{} is not a directory", .0.display())]
+    NotADirectory(PathBuf),
+    #[error("cannot use the directory {}: {error}", path.display())]
+    Closed { path: PathBuf, error: std::io::Error },
+    #[error("{} is not inside a git repository", .0.display())]
+    NoRepository(PathBuf),
+}
+
+/// Where a run works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Workspace {
+    /// Absolute, as the person names it.
+    pub(crate) cwd: PathBuf,
+    /// The nearest directory above with a marker of a project's root.
+    pub(crate) root: Option<PathBuf>,
+    pub(crate) repository: Option<Repository>,
+}
+
+/// A git work tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Repository {
+    /// The directory that holds `.git`.
+    pub(crate) root: PathBuf,
+    /// What belongs to this work tree alone; `.git` unless it is a linked one.
+    pub(crate) git_dir: PathBuf,
+    /// What all work trees share.
+    pub(crate) common_dir: PathBuf,
+}
+
+/// What is checked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Head {
+    Branch(String),
+    /// No branch; the commit's id.
+    Detached(String),
+}
+
+impl Workspace {
+    /// `directory`, checked and absolute.
+    ///
+    /// # Errors
+    /// When it is missing, not a directory, or closed to us.
+    pub(crate) fn check(directory: &Path) -> Result<PathBuf, WorkspaceError> {
+        let closed = |error| WorkspaceError::Closed { path: directory.to_owned(), error };
+        match fs::metadata(directory) {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => return Err(WorkspaceError::NotADirectory(directory.to_owned())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(WorkspaceError::Missing(directory.to_owned()));
+            }
+            Err(error) => return Err(closed(error)),
+        }
+        if directory.components().any(|part| part == std::path::Component::ParentDir) {
+            return directory.canonicalize().map_err(closed);
+        }
+        Ok(directory.components().collect())
+    }
+
+    /// The workspace around `cwd`; a root is where one of `markers` stands.
+    pub(crate) fn of(cwd: &Path, markers: &[String]) -> Self {
+        let marked = |dir: &&Path| markers.iter().any(|marker| dir.join(marker).exists());
+        Self {
+            cwd: cwd.to_owned(),
+            root: cwd.ancestors().find(marked).map(Path::to_owned),
+            repository: cwd.ancestors().find_map(Repository::at),
+        }
+    }
+
+    /// The directories from the project's root down to the working directory; that alone without a root.
+    pub(crate) fn root_to_cwd(&self) -> Vec<PathBuf> {
+        let root = self.root.as_deref().unwrap_or(&self.cwd);
+        let mut all: Vec<_> = self
+            .cwd
+            .ancestors()
+            .take_while(|dir| dir.starts_with(root))
+            .map(Path::to_owned)
+            .collect();
+        all.reverse();
+        all
+    }
+
+    /// The paths under which a person may have called it trusted.
+    pub(crate) fn names(&self) -> Vec<PathBuf> {
+        let repository = self.repository.as_ref();
+        let main_tree = repository.and_then(|repository| repository.common_dir.parent());
+        let mut names: Vec<PathBuf> = [
+            Some(self.cwd.as_path()),
+            self.root.as_deref(),
+            repository.map(|repository| repository.root.as_path()),
+            main_tree,
+        ]
+        .into_iter()
+        .flatten()
+        .flat_map(|path| [Some(path.to_owned()), path.canonicalize().ok()])
+        .flatten()
+        .collect();
+        names.dedup();
+        names
+    }
+
+    /// # Errors
+    /// When it is in no git repository.
+    pub(crate) fn require_repository(&self) -> Result<&Repository, WorkspaceError> {
+        self.repository.as_ref().ok_or_else(|| WorkspaceError::NoRepository(self.cwd.clone()))
+    }
+}
+
+impl Repository {
+    /// The repository whose work tree begins at `root`, if one does.
+    fn at(root: &Path) -> Option<Self> {
+        let dot_git = root.join(".git");
+        let found = fs::metadata(&dot_git).ok()?;
+        if found.is_dir() {
+            return Some(Self {
+                root: root.to_owned(),
+                git_dir: dot_git.clone(),
+                common_dir: dot_git,
+            });
+        }
+        // A linked work tree or a submodule: a file that says where.
+        let line = read_line(&dot_git)?;
+        let git_dir = root.join(line.strip_prefix("gitdir:")?.trim());
+        let common_dir = read_line(&git_dir.join("commondir"))
+            .map_or_else(|| git_dir.clone(), |line| git_dir.join(line.trim()));
+        let common_dir = common_dir.canonicalize().unwrap_or(common_dir);
+        Some(Self { root: root.to_owned(), git_dir, common_dir })
+    }
+
+    /// What is checked out, if git's files say so plainly.
+    pub(crate) fn head(&self) -> Option<Head> {
+        let line = read_line(&self.git_dir.join("HEAD"))?;
+        let line = line.trim();
+        match line.strip_prefix("ref:") {
+            Some(name) => {
+                let name = name.trim();
+                Some(Head::Branch(name.strip_prefix("refs/heads/").unwrap_or(name).to_owned()))
+            }
+            None if line.len() >= 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                Some(Head::Detached(line.to_owned()))
+            }
+            None => None,
+        }
+    }
+
+    /// The operation that is half done in it.
+    pub(crate) fn under_way(&self) -> Option<&'static str> {
+        [
+            ("rebase-merge", "rebase"),
+            ("rebase-apply", "rebase"),
+            ("MERGE_HEAD", "merge"),
+            ("CHERRY_PICK_HEAD", "cherry-pick"),
+            ("REVERT_HEAD", "revert"),
+            ("BISECT_LOG", "bisect"),
+        ]
+        .into_iter()
+        .find(|(file, _)| self.git_dir.join(file).exists())
+        .map(|(_, operation)| operation)
+    }
+}
+
+/// The first line of a small regular file.
+fn read_line(path: &Path) -> Option<String> {
+    if !fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut text = String::new();
+    fs::File::open(path).ok()?.take(4096).read_to_string(&mut text).ok()?;
+    text.lines().next().map(str::to_owned)
+}

@@ -1,0 +1,201 @@
+//! AGENTS.md and its kin (conventions.md 5): which files are read, in which order, and how much of them. The only
+//! file reads of this module's parent.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::imports;
+
+/// In each directory the first of these that is a file.
+const NAMES: [&str; 2] = ["AGENTS.override.md", "AGENTS.md"];
+
+/// What other agents' projects have instead; after the configured fallbacks.
+const FOREIGN_NAMES: [&str; 4] =
+    ["CLAUDE.md", ".claude/CLAUDE.md", "GEMINI.md", ".github/copilot-instructions.md"];
+
+/// The person's own file counts against no limit, so it has one of its own.
+const MAX_GLOBAL_BYTES: u64 = 1 << 20;
+
+/// Where documents may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocSearch {
+    /// Directories of the person; the first that has a file with anything in it counts.
+    pub homes: Vec<PathBuf>,
+    /// From the project's root down to the working directory.
+    pub directories: Vec<PathBuf>,
+    /// Further names, after AGENTS.md and before those of other agents; relative.
+    pub fallback_names: Vec<String>,
+    /// Bytes of all files of the project together; 0 reads none of them.
+    pub max_bytes: u64,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Docs {
+    /// All documents in one; none if there is nothing to say.
+    pub text: Option<String>,
+    /// The files it comes from, in its order.
+    pub files: Vec<PathBuf>,
+    /// What was left out and why, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// A document of one directory.
+struct Doc {
+    path: PathBuf,
+    text: String,
+}
+
+impl DocSearch {
+    /// Finds and reads the documents.
+    pub fn read(&self) -> Docs {
+        let mut docs = Docs::default();
+        let global = self.global();
+        let project = self.project(&mut docs.notes);
+        let project_text =
+            project.iter().map(|doc| doc.text.as_str()).collect::<Vec<_>>().join("\n\n");
+        let mut parts = vec![];
+        if let Some(global) = global {
+            parts.push(global.text);
+            docs.files.push(global.path);
+        }
+        if !project.is_empty() {
+            parts.push(project_text);
+            docs.files.extend(project.into_iter().map(|doc| doc.path));
+        }
+        docs.text = (!parts.is_empty()).then(|| parts.join("\n\n--- project-doc ---\n\n"));
+        docs
+    }
+
+    fn global(&self) -> Option<Doc> {
+        let candidates = self.homes.iter().flat_map(|home| NAMES.map(|name| home.join(name)));
+        candidates.into_iter().find_map(|path| {
+            let (text, _) = read_at_most(&path, MAX_GLOBAL_BYTES)?;
+            let text = text.trim();
+            (!text.is_empty()).then(|| Doc { text: text.to_owned(), path })
+        })
+    }
+
+    /// The documents of the project, root first. The nearest are kept whole; what does not fit is cut from the
+    /// farthest.
+    fn project(&self, notes: &mut Vec<String>) -> Vec<Doc> {
+        let Some(root) = self.directories.first() else { return vec![] };
+        if self.max_bytes == 0 {
+            return vec![];
+        }
+        let mut left = self.max_bytes;
+        let mut docs = vec![];
+        for directory in self.directories.iter().rev() {
+            let Some(path) = self.document_of(directory, root, notes) else { continue };
+            let Some((mut text, whole)) = read_at_most(&path, left) else { continue };
+            if whole && is_claude(&path) {
+                text = imports::expand(text, &path, root, notes);
+            }
+            if text.trim().is_empty() && whole {
+                continue;
+            }
+            let size = text.len() as u64;
+            if !whole || size > left {
+                text.truncate(
+                    text.floor_char_boundary(usize::try_from(left).unwrap_or(usize::MAX)),
+                );
+                notes.push(self.cut(&path, text.len()));
+                text.push_str(&format!("\n[The rest of {} was left out.]", path.display()));
+                left = 0;
+            } else {
+                left -= size;
+            }
+            docs.push(Doc { path, text });
+        }
+        docs.reverse();
+        docs
+    }
+
+    fn cut(&self, path: &Path, kept: usize) -> String {
+        let size = fs::metadata(path).map_or(0, |found| found.len());
+        format!(
+            "{}: {kept} of {size} bytes were read; project_doc_max_bytes is {}",
+            path.display(),
+            self.max_bytes
+        )
+    }
+
+    /// The document of one directory, whatever it is called.
+    fn document_of(
+        &self,
+        directory: &Path,
+        root: &Path,
+        notes: &mut Vec<String>,
+    ) -> Option<PathBuf> {
+        let configured =
+            self.fallback_names.iter().map(String::as_str).filter(|name| is_below(name));
+        let names = NAMES.into_iter().chain(configured).chain(FOREIGN_NAMES);
+        let path = names.map(|name| directory.join(name)).find(|path| path.is_file())?;
+        if !may_be_read(&path, root) {
+            notes.push(format!("{} leads out of the project and was not read", path.display()));
+            return None;
+        }
+        Some(path)
+    }
+}
+
+impl Docs {
+    /// The message that carries them.
+    pub fn message(&self, cwd: &Path) -> Option<String> {
+        let text = self.text.as_ref()?;
+        Some(format!(
+            "# AGENTS.md instructions for {}\n\n<INSTRUCTIONS>\n{text}\n</INSTRUCTIONS>",
+            cwd.display()
+        ))
+    }
+}
+
+/// The text of a regular file, invalid UTF-8 replaced, and whether that is all of it. A pipe is not opened: nobody
+/// may ever write to it.
+pub(super) fn read_at_most(path: &Path, limit: u64) -> Option<(String, bool)> {
+    if !fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = vec![];
+    File::open(path).ok()?.take(limit.saturating_add(1)).read_to_end(&mut bytes).ok()?;
+    let whole = bytes.len() as u64 <= limit;
+    bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            // A character cut in two by the limit is left out, not replaced.
+            let valid = error.utf8_error();
+            let bytes = error.as_bytes();
+            let bytes = if !whole && valid.error_len().is_none() {
+                &bytes[..valid.valid_up_to()]
+            } else {
+                bytes
+            };
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+    };
+    Some((text, whole))
+}
+
+/// A link may leave the project only for another document: a repository must not be able to name the person's
+/// private files and have them sent.
+fn may_be_read(path: &Path, root: &Path) -> bool {
+    let (Ok(target), Ok(root)) = (path.canonicalize(), root.canonicalize()) else { return false };
+    target.starts_with(root) || target.extension().is_some_and(|extension| extension == "md")
+}
+
+/// A configured name stays in its directory.
+fn is_below(name: &str) -> bool {
+    let path = Path::new(name);
+    !name.is_empty()
+        && path.components().all(|part| matches!(part, std::path::Component::Normal(_)))
+}
+
+fn is_claude(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "CLAUDE.md")
+}
+
+#[cfg(test)]
+#[path = "docs_tests.rs"]
+mod tests;

@@ -1,0 +1,78 @@
+//! `@path` in a CLAUDE.md: the named file belongs to the document. Other documents have no imports.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Imports of imports of imports: no deeper than this.
+const MAX_DEPTH: usize = 5;
+
+/// No more than this of one file, and of all together.
+const MAX_BYTES: u64 = 256 << 10;
+
+/// `text` of the file at `path`, followed by what it imports from below `root`.
+pub(super) fn expand(text: String, path: &Path, root: &Path, notes: &mut Vec<String>) -> String {
+    let Ok(root) = root.canonicalize() else { return text };
+    let mut seen: BTreeSet<PathBuf> = path.canonicalize().into_iter().collect();
+    let mut expanded = text.clone();
+    let mut open = vec![(text, path.to_owned())];
+    for _ in 0..MAX_DEPTH {
+        let mut next = vec![];
+        for (text, path) in &open {
+            let directory = path.parent().unwrap_or(&root);
+            for name in names(text) {
+                let Ok(target) = directory.join(name).canonicalize() else { continue };
+                if !target.starts_with(&root) {
+                    notes.push(format!(
+                        "{}: @{name} leads out of the project and was not read",
+                        path.display()
+                    ));
+                    continue;
+                }
+                if expanded.len() as u64 > MAX_BYTES || !seen.insert(target.clone()) {
+                    continue;
+                }
+                if let Some((imported, _)) = super::docs::read_at_most(&target, MAX_BYTES) {
+                    expanded
+                        .push_str(&format!("\n\nContents of {}:\n\n{imported}", target.display()));
+                    next.push((imported, target));
+                }
+            }
+        }
+        open = next;
+    }
+    expanded
+}
+
+/// What is imported: words that begin with `@`, outside of code.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let mut fenced = false;
+    text.lines().flat_map(move |line| {
+        if line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~") {
+            fenced = !fenced;
+            return vec![];
+        }
+        if fenced { vec![] } else { names_in(line) }
+    })
+}
+
+fn names_in(line: &str) -> Vec<&str> {
+    // Every second part stands between backticks.
+    let plain = line.split('`').step_by(2);
+    plain
+        .flat_map(str::split_whitespace)
+        .filter_map(|word| word.trim_start_matches(['(', '"', '\'']).strip_prefix('@'))
+        .map(|name| name.trim_end_matches(['.', ',', ';', ':', ')', '"', '\'', '!', '?']))
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_is_a_word_that_begins_with_an_at_sign_outside_of_code() {
+        let text = "See @README.md, and (@docs/a.md).\n`@not/this` mail me@x.org\n```\n@nor/this\n```\n@last";
+        assert_eq!(names(text).collect::<Vec<_>>(), ["README.md", "docs/a.md", "last"]);
+    }
+}
