@@ -232,9 +232,6 @@ pub(crate) struct Limits {
     /// End after this many tokens, in and out.
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<u64>,
-    /// End when it has cost this much.
-    #[arg(long, value_name = "USD", value_parser = dollars)]
-    pub(crate) max_usd: Option<f64>,
     /// Give up when the model cannot be reached for this many seconds; 120 if not given.
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) network_timeout: Option<Duration>,
@@ -243,6 +240,9 @@ pub(crate) struct Limits {
 /// `agent demo`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct DemoArgs {
+    /// Print what happens as JSON, one event per line.
+    #[arg(long)]
+    pub(crate) json: bool,
     /// Keep the sample workspace and say where it is.
     #[arg(long)]
     pub(crate) keep: bool,
@@ -531,7 +531,6 @@ impl Limits {
             max_steps: self.max_steps.or(outer.max_steps),
             max_seconds: self.max_seconds.or(outer.max_seconds),
             max_tokens: self.max_tokens.or(outer.max_tokens),
-            max_usd: self.max_usd.or(outer.max_usd),
             network_timeout: self.network_timeout.or(outer.network_timeout),
         }
     }
@@ -574,11 +573,4 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| "it must be a number of seconds".to_owned())
-}
-
-fn dollars(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(amount) if amount.is_finite() && amount >= 0.0 => Ok(amount),
-        _ => Err("it must be an amount of US dollars, as in 0.50".to_owned()),
-    }
 }

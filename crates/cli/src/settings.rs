@@ -1,14 +1,18 @@
 //! The settings as meant: command line, configuration and surroundings resolved into one value. Everything a run
 //! needs is here; nothing later looks at the environment or the configuration again.
 
+mod way_out;
+
 use std::path::{Path, PathBuf};
 
+use agent_core::{DocSearch, GitFacts, Opening, Surroundings};
 use agent_protocol::{ApprovalPolicy, ReasoningOptions, SandboxMode};
+use agent_transport::Network;
 
 use crate::args::{Args, Command, Flags};
 use crate::config::{self, BadKey, Config, ConfigError, Entry, Environment, Notes, Origin};
 use crate::providers::{Provider, ProviderError};
-use crate::workspace::{Workspace, WorkspaceError};
+use crate::workspace::{Head, Workspace, WorkspaceError};
 
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +27,8 @@ pub(crate) enum SettingsError {
     Key { key: String, error: BadKey },
     #[error("cannot read the instructions {}: {error}", path.display())]
     Instructions { path: PathBuf, error: std::io::Error },
+    #[error("cannot read the certificates {} of {named_by}: {error}", path.display())]
+    Certificates { named_by: String, path: PathBuf, error: std::io::Error },
 }
 
 /// Fully resolved.
@@ -125,7 +131,7 @@ impl Settings {
         }
         let model = model(&mut config, &flags, &provider);
         Ok(Self {
-            model: model_settings(&config, model),
+            model: model_settings(&config, model, &provider),
             permissions: permissions(&config, &flags, trusted),
             project_docs: ProjectDocs {
                 max_bytes: config.count(["project_doc_max_bytes"]).unwrap_or(0),
@@ -156,6 +162,46 @@ impl Settings {
             return Err(ProviderError::NoModel(self.provider.id.clone()).into());
         }
         Ok(&self.model.name)
+    }
+
+    /// The way out to the provider. Reads the certificates that are named; connects to nothing.
+    ///
+    /// # Errors
+    /// When a file of certificates cannot be read.
+    pub(crate) fn network(&self, environment: &Environment) -> Result<Network, SettingsError> {
+        Ok(Network::new(way_out::resolve(&self.provider, environment)?))
+    }
+
+    /// What a new thread begins with: instructions, facts, AGENTS.md, in this order. `date` is that of the person's
+    /// time zone, `shell` what runs command lines. Reads the documents of the project.
+    pub(crate) fn opening(&self, date: String, shell: String) -> Opening {
+        let git = self.workspace.repository.as_ref().map(|repository| GitFacts {
+            root: repository.root.clone(),
+            head: repository.head().map(|head| match head {
+                Head::Branch(name) => format!("branch {name}"),
+                Head::Detached(id) => format!("detached at {}", id.get(..12).unwrap_or(&id)),
+            }),
+            under_way: repository.under_way().map(str::to_owned),
+        });
+        let surroundings = Surroundings {
+            cwd: self.workspace.cwd.clone(),
+            shell,
+            os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            date,
+            sandbox: self.permissions.sandbox,
+            network: self.permissions.network,
+            approval: self.permissions.approval,
+            writable_roots: self.permissions.writable_roots.clone(),
+            git,
+        };
+        let search = DocSearch {
+            homes: self.project_docs.homes.clone(),
+            directories: self.workspace.root_to_cwd(),
+            fallback_names: self.project_docs.fallback_names.clone(),
+            max_bytes: self.project_docs.max_bytes,
+        };
+        let developer = self.developer_instructions.as_deref();
+        Opening::new(self.instructions.clone(), &surroundings, developer, &search)
     }
 
     /// What `agent config explain` prints.
@@ -199,13 +245,19 @@ fn model(config: &mut Config, flags: &Flags, provider: &Provider) -> String {
     name
 }
 
-fn model_settings(config: &Config, name: String) -> ModelSettings {
+fn model_settings(config: &Config, name: String, provider: &Provider) -> ModelSettings {
     let text = |key| config.text([key]).map(str::to_owned);
+    // Model servers of this machine are asked for it only when the person says so: some refuse what they do not know.
+    let local = matches!(provider.id.as_str(), "ollama" | "lmstudio");
+    let said = |key: &str| {
+        let entry = config.entry(&[key].into())?;
+        if local && entry.origin == Origin::BuiltIn { None } else { text(key) }
+    };
     ModelSettings {
         name,
         reasoning: ReasoningOptions {
-            effort: text("model_reasoning_effort"),
-            summary: text("model_reasoning_summary").filter(|summary| summary != "none"),
+            effort: said("model_reasoning_effort"),
+            summary: said("model_reasoning_summary").filter(|summary| summary != "none"),
         },
         verbosity: text("model_verbosity"),
         service_tier: text("service_tier"),
@@ -236,15 +288,19 @@ fn permissions(config: &Config, flags: &Flags, trusted: bool) -> Permissions {
 
 fn instructions(config: &Config) -> Result<Option<String>, SettingsError> {
     let Some(path) = config.path(["model_instructions_file"]) else { return Ok(None) };
-    match read_regular(&path) {
+    let text = read_regular_bytes(&path).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8"))
+    });
+    match text {
         Ok(text) => Ok(Some(text)),
         Err(error) => Err(SettingsError::Instructions { path, error }),
     }
 }
 
-fn read_regular(path: &Path) -> std::io::Result<String> {
+/// A pipe or a device would hold us up for ever.
+fn read_regular_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(std::io::Error::other("it is not a regular file"));
     }
-    std::fs::read_to_string(path)
+    std::fs::read(path)
 }

@@ -47,9 +47,8 @@ impl Environment {
     }
 
     /// The same with one more variable.
-    #[cfg(test)]
-    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        self.variables.insert(name.into(), value.into());
+    pub(crate) fn with(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.variables.insert(name.into(), value.as_ref().to_owned());
         self
     }
 
