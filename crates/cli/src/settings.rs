@@ -246,7 +246,7 @@ fn model(config: &mut Config, flags: &Flags, provider: &Provider) -> String {
 }
 
 fn model_settings(config: &Config, name: String, provider: &Provider) -> ModelSettings {
-    let text = |key| config.text([key]).map(str::to_owned);
+    let text = |key: &str| config.text([key]).map(str::to_owned);
     // Model servers of this machine are asked for it only when the person says so: some refuse what they do not know.
     let local = matches!(provider.id.as_str(), "ollama" | "lmstudio");
     let said = |key: &str| {
