@@ -1,0 +1,132 @@
+//! Who may speak to the gateway: holders of the token, that address it by a loopback name and are no web page of
+//! another origin (promise S24).
+
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::config::Token;
+use crate::error::WireError;
+
+/// Checks one request, whatever it asks for.
+///
+/// # Errors
+/// 403 for a foreign host or origin, 401 without the token.
+pub(crate) fn admit(headers: &HeaderMap, port: u16, token: &Token) -> Result<(), WireError> {
+    let hosts: Vec<_> = headers.get_all(header::HOST).iter().collect();
+    let [host] = hosts.as_slice() else {
+        return Err(WireError::new(403, "host_not_allowed", "Exactly one Host header is needed."));
+    };
+    if !host.to_str().is_ok_and(|host| is_ours(host, port)) {
+        return Err(WireError::new(
+            403,
+            "host_not_allowed",
+            "The Host header does not name this gateway.",
+        ));
+    }
+    if let Some(origin) = headers.get(header::ORIGIN)
+        && !origin.to_str().is_ok_and(|origin| is_our_origin(origin, port))
+    {
+        return Err(WireError::new(
+            403,
+            "origin_not_allowed",
+            "Web pages may not use this gateway.",
+        ));
+    }
+    let authorization =
+        headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    if !bearer(authorization).is_some_and(|guess| token.matches(guess)) {
+        let message = "Incorrect API key: the gateway's token is needed as Bearer.";
+        return Err(WireError::new(401, "invalid_api_key", message));
+    }
+    Ok(())
+}
+
+/// A page that rebinds a name of its own to our address still sends that name.
+fn is_ours(host: &str, port: u16) -> bool {
+    let (name, stated) = match host.rsplit_once(':') {
+        Some((name, digits)) if !digits.contains(']') => (name, Some(digits)),
+        _ => (host, None),
+    };
+    let right_port = match stated {
+        Some(digits) => digits.parse() == Ok(port),
+        None => port == 80,
+    };
+    right_port
+        && ["localhost", "127.0.0.1", "[::1]"].iter().any(|ours| name.eq_ignore_ascii_case(ours))
+}
+
+fn is_our_origin(origin: &str, port: u16) -> bool {
+    origin.strip_prefix("http://").is_some_and(|host| is_ours(host, port))
+}
+
+fn bearer(authorization: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = authorization.split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_no_foreign_origin_and_the_token_are_admitted() {
+        let port = 8123;
+        for (headers, status) in [
+            (vec![("host", "127.0.0.1:8123"), ("authorization", "Bearer t")], 200),
+            (vec![("host", "LOCALHOST:8123"), ("authorization", "bearer  t ")], 200),
+            (vec![("host", "[::1]:8123"), ("authorization", "Bearer t")], 200),
+            (
+                vec![
+                    ("host", "localhost:8123"),
+                    ("origin", "http://localhost:8123"),
+                    ("authorization", "Bearer t"),
+                ],
+                200,
+            ),
+            (vec![("host", "127.0.0.1:8124"), ("authorization", "Bearer t")], 403),
+            (vec![("host", "127.0.0.1"), ("authorization", "Bearer t")], 403),
+            (vec![("host", "evil.example:8123"), ("authorization", "Bearer t")], 403),
+            (vec![("host", "localhost.evil.example:8123"), ("authorization", "Bearer t")], 403),
+            (
+                vec![
+                    ("host", "127.0.0.1:8123"),
+                    ("host", "evil.example"),
+                    ("authorization", "Bearer t"),
+                ],
+                403,
+            ),
+            (vec![("authorization", "Bearer t")], 403),
+            (
+                vec![("host", "127.0.0.1:8123"), ("origin", "null"), ("authorization", "Bearer t")],
+                403,
+            ),
+            (
+                vec![
+                    ("host", "127.0.0.1:8123"),
+                    ("origin", "http://localhost:3000"),
+                    ("authorization", "Bearer t"),
+                ],
+                403,
+            ),
+            (
+                vec![
+                    ("host", "127.0.0.1:8123"),
+                    ("origin", "https://localhost:8123"),
+                    ("authorization", "Bearer t"),
+                ],
+                403,
+            ),
+            (vec![("host", "127.0.0.1:8123")], 401),
+            (vec![("host", "127.0.0.1:8123"), ("authorization", "Bearer x")], 401),
+            (vec![("host", "127.0.0.1:8123"), ("authorization", "Basic t")], 401),
+            (vec![("host", "127.0.0.1:8123"), ("authorization", "t")], 401),
+        ] {
+            let mut map = HeaderMap::new();
+            for (name, value) in &headers {
+                map.append(*name, HeaderValue::from_static(value));
+            }
+            let found =
+                admit(&map, port, &Token::new("t")).map_or_else(|error| error.status, |()| 200);
+            assert_eq!(found, status, "{headers:?}");
+        }
+    }
+}
