@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use agent_protocol::{Item, Request, ResponseEnd, Window, WindowLog};
 use agent_transport::Transport;
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, timeout};
@@ -122,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             let done = tokio::select! {
                 message = self.socket.next() => self.hear(message).await,
-                Some(frame) = self.from_runs.recv() => self.say(Some(frame)).await,
+                Some(frame) = self.from_runs.recv() => self.pass_on(Some(frame), None).await,
                 Some(ended) = self.runs.join_next(), if !self.runs.is_empty() => match ended {
                     Ok(ended) => self.end(ended).await,
                     Err(_) => return self.close(CloseCode::Error, "a response ended badly").await,
@@ -387,9 +387,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.write([Message::Ping(Vec::new().into())]).await
     }
 
-    /// Writes what the runs have said so far and then `last`, in this order.
+    /// Writes `last`, behind all that the runs have said so far.
     async fn say(&mut self, last: Option<String>) -> Result<(), Over> {
-        let mut messages = Vec::new();
+        self.pass_on(None, last).await
+    }
+
+    async fn pass_on(&mut self, first: Option<String>, last: Option<String>) -> Result<(), Over> {
+        let mut messages: Vec<_> = first.into_iter().flat_map(text_messages).collect();
         while let Ok(frame) = self.from_runs.try_recv() {
             messages.extend(text_messages(frame));
         }
@@ -417,6 +421,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let goodbye = async {
             let frame = CloseFrame { code, reason: reason.into() };
             let _ = self.socket.close(Some(frame)).await;
+            let _ = self.socket.get_mut().shutdown().await;
             let mut sink = vec![0; 64 << 10];
             while matches!(self.socket.get_mut().read(&mut sink).await, Ok(1..)) {}
         };
