@@ -10,13 +10,14 @@ use agent_protocol::{
     ThreadItem, ToolCall,
 };
 use agent_tools::{Policy, Prepared, Progress, ToolOutput, Toolbox, Verdict};
-use futures_util::{FutureExt as _, StreamExt as _};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 
 use crate::conversation::Conversation;
 use crate::inbox::Inbox;
+use crate::redact::Secrets;
 use crate::rollout::RolloutError;
 use crate::turn::Stop;
 
@@ -25,6 +26,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) conversation: &'a mut Conversation,
     pub(crate) toolbox: &'a Toolbox,
     pub(crate) policy: &'a mut Policy,
+    pub(crate) secrets: &'a Secrets,
 }
 
 /// Dropping it ends every call that runs.
@@ -140,7 +142,13 @@ impl Calls {
 
     /// A call that only records something: done in the moment it is made. A plan is one item that lives as long as
     /// its turn (exec-json.md 3, `todo_list`).
-    fn note(&mut self, bench: &mut Bench<'_>, item: &Item, call: &ToolCall, prepared: Prepared) -> Result<(), Stop> {
+    fn note(
+        &mut self,
+        bench: &mut Bench<'_>,
+        item: &Item,
+        call: &ToolCall,
+        prepared: Prepared,
+    ) -> Result<(), Stop> {
         let (progress, _) = mpsc::unbounded_channel();
         let Some(output) = prepared.perform(progress).now_or_never() else {
             let message = "this tool has to be waited for".to_owned();
@@ -224,14 +232,16 @@ impl Calls {
         attended: Attended,
     ) -> Result<Option<Duration>, Stop> {
         let finished = match attended.0 {
-            Happened::Said(Said { item_id, text }) => {
+            Happened::Said(Said { item_id, mut text }) => {
+                bench.secrets.remove(&mut text);
                 let delta = Event::ItemDelta { item_id, field: DeltaField::Output, delta: text };
                 bench.conversation.publish(delta)?;
                 return Ok(None);
             }
             Happened::Finished(finished) => *finished,
         };
-        let Finished { call, item, writes, output, took } = finished;
+        let Finished { call, item, writes, mut output, took } = finished;
+        bench.secrets.remove_from(&mut output);
         self.busy.retain(|path| !writes.contains(path));
         let item = ThreadItem {
             details: output.details,

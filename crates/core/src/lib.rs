@@ -8,6 +8,7 @@ mod history;
 mod inbox;
 mod meter;
 mod prompt;
+mod redact;
 mod retry;
 mod rollout;
 mod step;
@@ -16,5 +17,7 @@ mod turn;
 
 pub use compact::CompactionStyle;
 pub use history::History;
+pub use prompt::{BASE_INSTRUCTIONS, DocSearch, Docs, GitFacts, Opening, Surroundings};
+pub use redact::Secrets;
 pub use rollout::{Loaded, Rollout, RolloutError, create_private_dir, read_header, read_rollout};
 pub use thread::{Limits, Log, Thread, ThreadConfig, ThreadHandle, new_thread_id};

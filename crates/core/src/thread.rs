@@ -16,6 +16,7 @@ use crate::calls::{self, Bench};
 use crate::compact::CompactionStyle;
 use crate::conversation::Conversation;
 use crate::inbox::Inbox;
+use crate::redact::Secrets;
 use crate::rollout::{Loaded, Rollout, RolloutError};
 use crate::step::StepContext;
 use crate::turn;
@@ -38,6 +39,8 @@ pub struct ThreadConfig {
     /// Warnings to be shown before the first turn.
     pub warnings: Vec<String>,
     pub limits: Limits,
+    /// Taken out of whatever a tool says.
+    pub secrets: Secrets,
     /// Someone watches the text as it comes: `item.delta` is published.
     pub live: bool,
     /// What commands leave running lives on until the thread ends, not just its turn.
@@ -87,6 +90,7 @@ pub struct Thread {
     transport: Box<dyn Transport>,
     toolbox: Toolbox,
     policy: Policy,
+    secrets: Secrets,
     control: Control,
     live: bool,
     pub(crate) sessions_outlive_turns: bool,
@@ -162,6 +166,7 @@ impl Thread {
             transport,
             toolbox,
             policy,
+            secrets: config.secrets,
             control,
             live: config.live,
             sessions_outlive_turns: config.sessions_outlive_turns,
@@ -234,6 +239,7 @@ impl Thread {
                 conversation: &mut self.conversation,
                 toolbox: &self.toolbox,
                 policy: &mut self.policy,
+                secrets: &self.secrets,
             },
             transport: self.transport.as_mut(),
             control: &mut self.control,

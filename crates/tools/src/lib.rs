@@ -16,3 +16,4 @@ mod view_image;
 pub use policy::{Policy, Verdict};
 pub use process::Reaped;
 pub use toolbox::{Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};
+pub use view_image::image_content;

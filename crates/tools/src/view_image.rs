@@ -2,7 +2,7 @@
 //! neither hidden data of the file nor a picture larger than models look at travels.
 
 use std::io::{BufReader, Cursor};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use agent_protocol::{Content, ImageDetail, ToolCall, ToolSpec};
 use base64::Engine as _;
@@ -57,6 +57,15 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     let details = looking(NAME, job.subject.clone());
     let path = files::resolved(&config.cwd, &path);
     Ok(Job::ViewImage(job).reading(config, path, details))
+}
+
+/// An image of the person's own, for a message: shrunk and encoded as the tool would show it.
+///
+/// # Errors
+/// When it cannot be read or is no image; the text names the file.
+pub fn image_content(path: &Path) -> Result<Content, String> {
+    let view = ViewImage { path: path.to_owned(), subject: String::new() }.view()?;
+    Ok(Content::Image { image_url: view.url, detail: ImageDetail::High })
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -175,7 +184,6 @@ fn eight_bits(image: &DynamicImage) -> DynamicImage {
 mod tests {
     use super::*;
     use image::{Rgb, RgbImage};
-    use std::path::Path;
 
     fn view(path: &Path) -> ToolOutput {
         ViewImage { path: path.into(), subject: "picture".into() }.perform()

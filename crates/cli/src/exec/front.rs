@@ -130,8 +130,11 @@ impl Outcome {
             Event::ToolRejected { .. } => self.tool_failed = true,
             Event::ItemCompleted { item } => {
                 self.tool_failed |= match &item.details {
-                    ItemDetails::CommandExecution(command) => command.status == agent_protocol::Status::Failed,
-                    ItemDetails::FileChange { status, .. } | ItemDetails::ToolCall { status, .. } => {
+                    ItemDetails::CommandExecution(command) => {
+                        command.status == agent_protocol::Status::Failed
+                    }
+                    ItemDetails::FileChange { status, .. }
+                    | ItemDetails::ToolCall { status, .. } => {
                         *status == agent_protocol::Status::Failed
                     }
                     _ => false,
@@ -146,5 +149,8 @@ impl Outcome {
 pub(crate) fn print_answer(message: &str) -> bool {
     let mut out = io::stdout();
     let text = agent_tui::printable(message);
-    out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()).is_ok()
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.write_all(b"\n"))
+        .and_then(|()| out.flush())
+        .is_ok()
 }

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use agent_protocol::{
-    ChangeKind, CommandExecution, Event, FileChange, ItemDetails, MessagePhase, Record, Status, StepCompleted, Todo,
-    TransportKind, TurnCompleted, Usage,
+    ChangeKind, CommandExecution, Event, FileChange, ItemDetails, MessagePhase, Record, Status,
+    StepCompleted, Todo, TransportKind, TurnCompleted, Usage,
 };
 use agent_tui::printable;
 
@@ -90,7 +90,11 @@ impl<W: Write> HumanPrinter<W> {
                 seconds(*delay_ms),
             ),
             Event::TransportFallback { to, reason, .. } => {
-                format!("{yellow}… going on over {}: {}{reset}\n", transport_name(*to), printable(reason))
+                format!(
+                    "{yellow}… going on over {}: {}{reset}\n",
+                    transport_name(*to),
+                    printable(reason)
+                )
             }
             Event::ContextCompacted { before_tokens, after_tokens, .. } => format!(
                 "{yellow}… the conversation was shortened from {} to {} tokens{reset}\n",
@@ -120,7 +124,9 @@ impl<W: Write> HumanPrinter<W> {
         let Style { dim, red, yellow, reset, .. } = self.style;
         match details {
             // The answer goes to standard output at the end.
-            ItemDetails::AgentMessage { phase: Some(MessagePhase::Final), partial: false, .. } => String::new(),
+            ItemDetails::AgentMessage {
+                phase: Some(MessagePhase::Final), partial: false, ..
+            } => String::new(),
             ItemDetails::AgentMessage { text, partial, .. } => {
                 let mark = if *partial { " [broken off]" } else { "" };
                 format!("• {}{dim}{mark}{reset}\n", printable(text.trim()))
@@ -134,13 +140,23 @@ impl<W: Write> HumanPrinter<W> {
                 let mark = if *status == Status::Completed { "→" } else { "✗" };
                 let colour = if *status == Status::Completed { dim } else { red };
                 let (subject, summary) = (printable(subject), first_line(summary));
-                format!("{colour}{mark} {} {subject}{reset} {dim}{summary}{reset}\n", printable(tool))
+                format!(
+                    "{colour}{mark} {} {subject}{reset} {dim}{summary}{reset}\n",
+                    printable(tool)
+                )
             }
             ItemDetails::McpToolCall { server, tool, error, .. } => {
                 let error = error.as_ref().map(|error| format!(": {}", first_line(&error.message)));
-                format!("→ {}/{}{}\n", printable(server), printable(tool), error.unwrap_or_default())
+                format!(
+                    "→ {}/{}{}\n",
+                    printable(server),
+                    printable(tool),
+                    error.unwrap_or_default()
+                )
             }
-            ItemDetails::WebSearch { query, .. } => format!("{dim}→ searched the web: {}{reset}\n", printable(query)),
+            ItemDetails::WebSearch { query, .. } => {
+                format!("{dim}→ searched the web: {}{reset}\n", printable(query))
+            }
             ItemDetails::Error { message } => format!("{yellow}! {}{reset}\n", printable(message)),
             ItemDetails::UserMessage { .. } | ItemDetails::TodoList { .. } => String::new(),
         }
@@ -156,7 +172,8 @@ impl<W: Write> HumanPrinter<W> {
             (None, Some(signal)) => format!("{red}signal {signal}{reset}"),
             (None, None) => format!("{red}stopped{reset}"),
         };
-        let took = duration_ms.map(|ms| format!(" {dim}{}{reset}", seconds(ms))).unwrap_or_default();
+        let took =
+            duration_ms.map(|ms| format!(" {dim}{}{reset}", seconds(ms))).unwrap_or_default();
         let mut text = format!("$ {} {outcome}{took}\n", printable(unwrapped(&command.command)));
         let shown = printable(command.aggregated_output.trim_end());
         let lines: Vec<_> = shown.lines().collect();
@@ -181,10 +198,20 @@ impl<W: Write> HumanPrinter<W> {
             let path = path.strip_prefix(&self.cwd).unwrap_or(path).display().to_string();
             printable(&path).into_owned()
         };
-        let moved = change.move_path.as_ref().map(|to| format!(" → {}", path(to))).unwrap_or_default();
+        let moved =
+            change.move_path.as_ref().map(|to| format!(" → {}", path(to))).unwrap_or_default();
         let (added, removed) = (change.additions.unwrap_or(0), change.deletions.unwrap_or(0));
-        let mut text = format!("{mark} {}{moved} {green}+{added}{reset} {red}−{removed}{reset}\n", path(&change.path));
-        for line in change.diff.iter().flat_map(|diff| diff.lines()).filter(|line| is_changed_line(line)).take(12) {
+        let mut text = format!(
+            "{mark} {}{moved} {green}+{added}{reset} {red}−{removed}{reset}\n",
+            path(&change.path)
+        );
+        for line in change
+            .diff
+            .iter()
+            .flat_map(|diff| diff.lines())
+            .filter(|line| is_changed_line(line))
+            .take(12)
+        {
             let colour = if line.starts_with('+') { green } else { red };
             let _ = writeln!(text, "  {colour}{}{reset}", printable(line));
         }
@@ -222,7 +249,8 @@ impl<W: Write> HumanPrinter<W> {
 }
 
 fn is_changed_line(line: &str) -> bool {
-    (line.starts_with('+') && !line.starts_with("+++")) || (line.starts_with('-') && !line.starts_with("---"))
+    (line.starts_with('+') && !line.starts_with("+++"))
+        || (line.starts_with('-') && !line.starts_with("---"))
 }
 
 /// The command line itself, out of `/bin/bash -c '…'`.
@@ -284,8 +312,14 @@ mod tests {
 
     #[test]
     fn numbers_read_easily() {
-        assert_eq!((&*grouped(1), &*grouped(1_234), &*grouped(1_234_567)), ("1", "1,234", "1,234,567"));
-        assert_eq!((&*bytes(999), &*bytes(12_345), &*bytes(3_000_000)), ("999 B", "12.3 kB", "3.0 MB"));
+        assert_eq!(
+            (&*grouped(1), &*grouped(1_234), &*grouped(1_234_567)),
+            ("1", "1,234", "1,234,567")
+        );
+        assert_eq!(
+            (&*bytes(999), &*bytes(12_345), &*bytes(3_000_000)),
+            ("999 B", "12.3 kB", "3.0 MB")
+        );
         assert_eq!(unwrapped("/bin/bash -c 'cargo test'"), "cargo test");
         assert_eq!(unwrapped(r"/bin/bash -c 'it'\''s'"), r"'it'\''s'");
     }

@@ -64,7 +64,9 @@ impl<W: Write> JsonPrinter<W> {
             Event::WireRecorded {} => false,
             Event::ItemDelta { .. } => self.options.stream && !self.options.compat,
             // Whoever reads this stream has said it.
-            Event::ItemStarted { item } | Event::ItemUpdated { item } | Event::ItemCompleted { item } => {
+            Event::ItemStarted { item }
+            | Event::ItemUpdated { item }
+            | Event::ItemCompleted { item } => {
                 !matches!(item.details, ItemDetails::UserMessage { .. })
             }
             _ => true,
@@ -116,7 +118,9 @@ impl<W: Write> JsonPrinter<W> {
                 let item = json!({"id": id, "type": "error", "message": reason});
                 vec![value(json!({"type": "item.completed", "item": item}))]
             }
-            Event::ItemStarted { item } | Event::ItemUpdated { item } | Event::ItemCompleted { item } => {
+            Event::ItemStarted { item }
+            | Event::ItemUpdated { item }
+            | Event::ItemCompleted { item } => {
                 if matches!(item.details, ItemDetails::ToolCall { .. }) {
                     return vec![];
                 }
@@ -149,7 +153,9 @@ fn strip(item: &mut Map<String, Value>) {
     {
         item.insert("id".to_owned(), search_id);
     }
-    item.retain(|name, _| matches!(name.as_str(), "id" | "type") || fields.contains(&name.as_str()));
+    item.retain(|name, _| {
+        matches!(name.as_str(), "id" | "type") || fields.contains(&name.as_str())
+    });
     if let Some(Value::Array(changes)) = item.get_mut("changes") {
         for change in changes.iter_mut().filter_map(Value::as_object_mut) {
             change.retain(|name, _| matches!(name.as_str(), "path" | "kind"));

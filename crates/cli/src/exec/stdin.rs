@@ -32,7 +32,9 @@ pub(crate) enum PromptError {
     Missing,
     #[error("No prompt provided via stdin.")]
     Empty,
-    #[error("standard input is not valid UTF-8{0}; convert it first, for example with `iconv -t UTF-8`")]
+    #[error(
+        "standard input is not valid UTF-8{0}; convert it first, for example with `iconv -t UTF-8`"
+    )]
     Encoding(&'static str),
     #[error("cannot read standard input: {0}")]
     Io(#[from] io::Error),
@@ -54,7 +56,11 @@ pub(crate) async fn prompt(
         }
         let text = whole(&mut Later::start(), &mut note).await?;
         let text = text.trim().to_owned();
-        return if text.is_empty() { Err(PromptError::Empty) } else { Ok(Prompt { text, later: None }) };
+        return if text.is_empty() {
+            Err(PromptError::Empty)
+        } else {
+            Ok(Prompt { text, later: None })
+        };
     };
     if argument.trim().is_empty() {
         return Err(PromptError::Missing);
@@ -72,7 +78,9 @@ pub(crate) async fn prompt(
                 return Ok(Prompt { text: with_block(argument, &decode(bytes)?), later: None });
             }
             Err(_) => {
-                note("standard input is open but silent: starting without it; what comes later is passed on");
+                note(
+                    "standard input is open but silent: starting without it; what comes later is passed on",
+                );
                 return Ok(Prompt { text: argument.to_owned(), later: Some(input) });
             }
         }
@@ -83,13 +91,12 @@ pub(crate) async fn prompt(
 
 async fn whole(input: &mut Later, note: &mut impl FnMut(&str)) -> Result<String, PromptError> {
     let mut bytes = Vec::new();
-    let reading = input.read_to_end(&mut bytes);
-    tokio::pin!(reading);
-    tokio::select! {
-        read = &mut reading => read?,
-        () = tokio::time::sleep(REMINDER) => {
+    let soon = tokio::time::timeout(REMINDER, input.read_to_end(&mut bytes)).await;
+    match soon {
+        Ok(read) => read?,
+        Err(_) => {
             note("reading the prompt from standard input; end it with Ctrl-D");
-            reading.await?;
+            input.read_to_end(&mut bytes).await?;
         }
     }
     decode(bytes)
@@ -150,10 +157,13 @@ fn with_block(prompt: &str, stdin: &str) -> String {
 fn decode(bytes: Vec<u8>) -> Result<String, PromptError> {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-        String::from_utf16(&units).map_err(|_| PromptError::Encoding(" (its mark says UTF-16, its content is not)"))
+        String::from_utf16(&units)
+            .map_err(|_| PromptError::Encoding(" (its mark says UTF-16, its content is not)"))
     };
     match bytes.as_slice() {
-        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Err(PromptError::Encoding(" but UTF-32")),
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => {
+            Err(PromptError::Encoding(" but UTF-32"))
+        }
         [0xef, 0xbb, 0xbf, rest @ ..] => decode(rest.to_vec()),
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
