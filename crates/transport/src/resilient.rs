@@ -149,7 +149,8 @@ impl Resilient {
                     401 | 402 => return Verdict::GiveUp,
                     // Some firewalls block only upgrades; what the endpoint itself thinks, HTTP will say.
                     403 => return Verdict::ByHttp,
-                    408 | 409 | 425 | 429 | 500.. => {}
+                    // 501 is no trouble of the server, it is what it cannot do.
+                    408 | 409 | 425 | 429 | 500 | 502.. => {}
                     status => {
                         self.network.remember_refusal(self.endpoint.authority(), status);
                         return Verdict::ByHttp;

@@ -1,0 +1,10 @@
+//! How the transports behave towards a server, seen from both ends. The server is written out in each test; the
+//! connection is a pipe in memory and the clock is paused, unless the network itself is the subject.
+
+mod client;
+mod server;
+
+mod chain;
+mod http;
+mod misbehaviour;
+mod patience;
