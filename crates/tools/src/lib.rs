@@ -6,6 +6,7 @@ mod files;
 mod grep_files;
 mod job;
 mod list_dir;
+mod patch;
 mod policy;
 mod process;
 mod read_file;
