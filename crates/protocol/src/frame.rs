@@ -147,10 +147,10 @@ struct Fields<'a> {
 /// # Errors
 /// When it is not a JSON object with a `type`, or an event we act on lacks what makes it that event.
 pub fn read_server_frame(text: &str) -> Result<ServerFrame, serde_json::Error> {
-    let fields: Fields<'_> = serde_json::from_str(text)?;
+    let mut fields: Fields<'_> = serde_json::from_str(text)?;
     let index = fields.output_index.unwrap_or_default();
+    let delta = fields.delta.take().unwrap_or_default();
     let delta = |part| {
-        let delta = fields.delta.clone().unwrap_or_default();
         ServerEvent::Response(ResponseEvent::Delta { output_index: index, part, delta })
     };
     let event = match &*fields.r#type {
