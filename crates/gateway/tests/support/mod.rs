@@ -18,10 +18,10 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-pub const TOKEN: &str = "test-token";
+pub(crate) const TOKEN: &str = "test-token";
 
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     task: JoinHandle<()>,
 }
 
@@ -31,11 +31,11 @@ impl Drop for Server {
     }
 }
 
-pub async fn scripted(toml: &str) -> Server {
+pub(crate) async fn scripted(toml: &str) -> Server {
     scripted_within(toml, Limits::default()).await
 }
 
-pub async fn scripted_within(toml: &str, limits: Limits) -> Server {
+pub(crate) async fn scripted_within(toml: &str, limits: Limits) -> Server {
     let model = Scripted::new(Script::parse(toml).unwrap());
     let upstream = move || Box::new(model.clone()) as Box<dyn Transport>;
     let token = Some(Token::new(TOKEN));
@@ -49,7 +49,7 @@ pub async fn scripted_within(toml: &str, limits: Limits) -> Server {
 }
 
 impl Server {
-    pub async fn connect(&self) -> Client {
+    pub(crate) async fn connect(&self) -> Client {
         let mut request =
             format!("ws://{}/v1/responses", self.address).into_client_request().unwrap();
         request.headers_mut().insert("authorization", format!("Bearer {TOKEN}").parse().unwrap());
@@ -58,7 +58,11 @@ impl Server {
         Client { socket, headers: answer.headers().clone() }
     }
 
-    pub async fn upgrade_refused(&self, path: &str, headers: &[(&'static str, &str)]) -> u16 {
+    pub(crate) async fn upgrade_refused(
+        &self,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> u16 {
         let mut request = format!("ws://{}{path}", self.address).into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
@@ -71,11 +75,11 @@ impl Server {
         }
     }
 
-    pub async fn http(&self, method: &str, path: &str, body: &str) -> Reply {
+    pub(crate) async fn http(&self, method: &str, path: &str, body: &str) -> Reply {
         self.http_with(method, path, body, &[("authorization", &format!("Bearer {TOKEN}"))]).await
     }
 
-    pub async fn http_with(
+    pub(crate) async fn http_with(
         &self,
         method: &str,
         path: &str,
@@ -100,46 +104,46 @@ impl Server {
     }
 }
 
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: String,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    pub fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         let data = self.body.lines().filter_map(|line| line.strip_prefix("data: "));
         data.map(|data| serde_json::from_str(data).unwrap()).collect()
     }
 }
 
-pub struct Client {
-    pub socket: WebSocketStream<TcpStream>,
-    pub headers: HeaderMap,
+pub(crate) struct Client {
+    pub(crate) socket: WebSocketStream<TcpStream>,
+    pub(crate) headers: HeaderMap,
 }
 
 impl Client {
-    pub async fn send(&mut self, frame: &Value) {
+    pub(crate) async fn send(&mut self, frame: &Value) {
         self.send_text(&frame.to_string()).await;
     }
 
-    pub async fn send_text(&mut self, text: &str) {
+    pub(crate) async fn send_text(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
     /// A `response.create` with these fields beside the model.
-    pub async fn create(&mut self, fields: Value) {
+    pub(crate) async fn create(&mut self, fields: Value) {
         let mut frame = json!({"type": "response.create", "model": "scripted"});
         frame.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         self.send(&frame).await;
     }
 
     /// The next event.
-    pub async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         loop {
             match self.socket.next().await.unwrap().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
@@ -150,7 +154,7 @@ impl Client {
     }
 
     /// The events up to the end of one response.
-    pub async fn until_end(&mut self) -> Vec<Value> {
+    pub(crate) async fn until_end(&mut self) -> Vec<Value> {
         let mut events = Vec::new();
         loop {
             events.push(self.next().await);
@@ -161,7 +165,7 @@ impl Client {
     }
 
     /// Asks and waits for the end, which must be a completion.
-    pub async fn ask(&mut self, fields: Value) -> Value {
+    pub(crate) async fn ask(&mut self, fields: Value) -> Value {
         self.create(fields).await;
         let events = self.until_end().await;
         let last = events.last().unwrap().clone();
@@ -170,14 +174,14 @@ impl Client {
     }
 
     /// Asks and waits for the error.
-    pub async fn ask_in_vain(&mut self, fields: Value) -> Value {
+    pub(crate) async fn ask_in_vain(&mut self, fields: Value) -> Value {
         self.create(fields).await;
         let event = self.next().await;
         assert_eq!(event["type"], "error", "{event}");
         event
     }
 
-    pub async fn closed(&mut self) -> CloseCode {
+    pub(crate) async fn closed(&mut self) -> CloseCode {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Close(Some(frame)))) => return frame.code,
@@ -188,14 +192,14 @@ impl Client {
     }
 }
 
-pub fn is_terminal(event: &Value) -> bool {
+pub(crate) fn is_terminal(event: &Value) -> bool {
     matches!(
         event["type"].as_str().unwrap(),
         "response.completed" | "response.incomplete" | "response.failed" | "error"
     )
 }
 
-pub fn text_of(response: &Value) -> String {
+pub(crate) fn text_of(response: &Value) -> String {
     let items = response["output"].as_array().unwrap().iter();
     let parts = items.filter_map(|item| item["content"].as_array()).flatten();
     parts.filter_map(|part| part["text"].as_str()).collect()
