@@ -19,7 +19,7 @@ pub(crate) use environment::Environment;
 pub(crate) use explain::explain;
 pub(crate) use key::{BadKey, KeyPath};
 pub(crate) use layer::{Entry, Origin};
-pub(crate) use sources::{Homes, Loaded, load};
+pub(crate) use sources::{CommandLayers, Homes, Loaded, load};
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -155,5 +155,3 @@ impl Config {
     }
 }
 
-#[cfg(test)]
-mod tests;

@@ -3,13 +3,12 @@
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 use agent_core::read_rollout;
 use agent_gateway::{Gateway, GatewayConfig};
 use agent_protocol::{Content, Event, StepCompleted};
-use agent_transport::{Resilient, Script, Scripted};
+use agent_transport::{Resilient, Script, Scripted, Transport};
 use anyhow::Context as _;
 use clap::Parser as _;
 
@@ -60,15 +59,13 @@ async fn play(
 ) -> anyhow::Result<Outcome> {
     let workspace = folder.join("workspace");
     write_workspace(&workspace).context("cannot write the sample workspace")?;
-    let script = Arc::new(Script::parse(SCRIPT).context("the demo's script")?);
-    let upstream = move || -> Box<dyn agent_transport::Transport + Send> {
-        Box::new(Scripted::new(script.clone()))
-    };
+    let model = Scripted::new(Script::parse(SCRIPT).context("the demo's script")?);
+    let upstream = move || -> Box<dyn Transport> { Box::new(model.clone()) };
     let gateway = Gateway::bind(([127, 0, 0, 1], 0).into(), GatewayConfig::default(), upstream)
         .await
-        .context("cannot listen on loopback")?;
-    let url = format!("http://{}/v1", gateway.local_addr());
-    let token = gateway.token().to_owned();
+        .context("cannot start the gateway")?;
+    let url = gateway.base_url()?;
+    let token = gateway.token().as_str().to_owned();
     let serving = tokio::spawn(gateway.serve());
 
     let settings = settings(environment, folder, &workspace, &url, &token)?;
@@ -122,9 +119,9 @@ fn settings(
     std::fs::create_dir_all(&home)?;
     let environment = environment
         .clone()
-        .with("AGENT_HOME", home.as_os_str())
-        .with("OPENAI_BASE_URL", url.as_ref())
-        .with("AGENT_API_KEY", token.as_ref());
+        .with("AGENT_HOME", &home)
+        .with("OPENAI_BASE_URL", url)
+        .with("AGENT_API_KEY", token);
     let arguments =
         ["agent", "exec", "--ignore-user-config", "-s", "workspace-write", "-m", "scripted", "-C"];
     let args = Args::try_parse_from(

@@ -21,7 +21,7 @@ use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
 
 pub(crate) use front::{Outcome, Printer};
-pub(crate) use human::HumanPrinter;
+pub(crate) use human::{HumanPrinter, bytes};
 pub(crate) use json::{JsonOptions, JsonPrinter};
 
 /// Runs the turn that was asked for.

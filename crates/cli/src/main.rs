@@ -2,11 +2,14 @@
 
 mod args;
 mod config;
+mod demo;
 mod error;
 mod exec;
+mod gateway;
 mod providers;
 mod session;
 mod settings;
+mod trace;
 mod workspace;
 
 use std::io::{self, Write as _};
@@ -56,6 +59,15 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             let outcome =
                 runtime()?.block_on(exec::run(&run, &settings, &environment, process_started))?;
             ended(outcome, &run.options)
+        }
+        Command::Demo(demo) => {
+            let outcome = runtime()?.block_on(demo::run(demo, &environment, process_started))?;
+            ended(outcome, &args::ExecOptions::default())
+        }
+        Command::Gateway(gateway) => {
+            let settings = resolve(args, &environment, context)?;
+            runtime()?.block_on(gateway::run(gateway, &settings, &environment))?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Config(ConfigCommand::Explain(explain)) => {
             let settings = resolve(args, &environment, context)?;

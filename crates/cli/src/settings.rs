@@ -10,7 +10,7 @@ use agent_protocol::{ApprovalPolicy, ReasoningOptions, SandboxMode};
 use agent_transport::Network;
 
 use crate::args::{Args, Command, Flags};
-use crate::config::{self, BadKey, Config, ConfigError, Entry, Environment, Notes, Origin};
+use crate::config::{self, BadKey, CommandLayers, Config, ConfigError, Entry, Environment, Notes, Origin};
 use crate::providers::{Provider, ProviderError};
 use crate::workspace::{Head, Workspace, WorkspaceError};
 
@@ -117,8 +117,8 @@ impl Settings {
             None => environment.cwd.clone(),
         };
         let cwd = Workspace::check(&cwd)?;
-        let defaults = defaults(args);
-        let loaded = config::load(&flags, defaults, &cwd, environment, &mut notes)?;
+        let command = command_layers(&args.command);
+        let loaded = config::load(&flags, command, &cwd, environment, &mut notes)?;
         let config::Loaded { mut config, homes, workspace, trusted } = loaded;
 
         let provider = config.text(["model_provider"]).unwrap_or("openai").to_owned();
@@ -214,19 +214,24 @@ impl Settings {
     }
 }
 
-/// The defaults that differ by command (design.md 6.14): nobody is there to answer `exec`.
-fn defaults(args: &Args) -> Vec<Entry> {
-    let (sandbox, approval) = match args.command {
-        Command::Sandbox(_) | Command::ApplyPatch(_) => ("workspace-write", "never"),
-        _ => ("read-only", "never"),
+/// What differs by command (design.md 6.14): nobody is there to answer `exec`, whatever the files say.
+fn command_layers(command: &Command) -> CommandLayers {
+    let entry = |key: &str, value: &str, origin: Origin| Entry {
+        key: [key].into(),
+        value: value.into(),
+        origin,
     };
-    [("sandbox_mode", sandbox), ("approval_policy", approval)]
-        .map(|(key, value)| Entry {
-            key: [key].into(),
-            value: value.into(),
-            origin: Origin::BuiltIn,
-        })
-        .into()
+    let sandbox = match command {
+        Command::Sandbox(_) | Command::ApplyPatch(_) => SandboxMode::WorkspaceWrite,
+        _ => SandboxMode::ReadOnly,
+    };
+    let defaults = vec![
+        entry("sandbox_mode", sandbox.as_str(), Origin::BuiltIn),
+        entry("approval_policy", ApprovalPolicy::Never.as_str(), Origin::BuiltIn),
+    ];
+    let never = || entry("approval_policy", ApprovalPolicy::Never.as_str(), Origin::Exec);
+    let imposed = if matches!(command, Command::Exec(_)) { vec![never()] } else { vec![] };
+    CommandLayers { defaults, imposed }
 }
 
 /// The model to ask; empty if nobody names one. A model server of this machine does not have the model that the
@@ -304,3 +309,6 @@ fn read_regular_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     }
     std::fs::read(path)
 }
+
+#[cfg(test)]
+mod tests;

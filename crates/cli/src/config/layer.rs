@@ -18,6 +18,8 @@ use super::{ConfigError, Notes};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     BuiltIn,
+    /// `agent exec`, where nobody is asked.
+    Exec,
     /// Lines count from 1.
     File {
         path: Arc<Path>,
@@ -35,6 +37,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn => f.write_str("built in"),
+            Self::Exec => f.write_str("exec asks nobody"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Override => f.write_str("-c"),
             Self::Flag(name) | Self::Variable(name) => f.write_str(name),

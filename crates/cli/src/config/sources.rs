@@ -60,13 +60,22 @@ pub(crate) struct Loaded {
     pub(crate) trusted: bool,
 }
 
-/// Reads all layers for a run in `cwd`. `defaults` are those of the command, above the built-in ones.
+/// What the command itself sets.
+#[derive(Debug, Default)]
+pub(crate) struct CommandLayers {
+    /// Above what is built in.
+    pub(crate) defaults: Vec<Entry>,
+    /// Above all files, below the command line.
+    pub(crate) imposed: Vec<Entry>,
+}
+
+/// Reads all layers for a run in `cwd`.
 ///
 /// # Errors
 /// When a file that exists cannot be used, or a value does not fit.
 pub(crate) fn load(
     flags: &Flags,
-    defaults: Vec<Entry>,
+    command: CommandLayers,
     cwd: &Path,
     environment: &Environment,
     notes: &mut Notes,
@@ -79,7 +88,7 @@ pub(crate) fn load(
 
     let mut config = Config::default();
     config.add(Layer::built_in(BUILT_IN, environment, &mut Notes::default())?.entries);
-    config.add(defaults);
+    config.add(command.defaults);
     let mut profiles = vec![];
     let user_config = homes.config().map(|home| home.join("config.toml"));
     let user_config = user_config.filter(|_| !flags.config.ignore_user_config);
@@ -107,6 +116,7 @@ pub(crate) fn load(
         config.add(profile(&name, home, table, environment, notes)?);
     }
 
+    config.add(command.imposed);
     config.add(variables(environment).entries);
     config.add(overrides.entries);
     config.add(flag_entries(flags, &config, environment).entries);
