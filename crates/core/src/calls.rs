@@ -140,6 +140,18 @@ impl Calls {
         }
     }
 
+    /// A call that came after the person had stopped the response: it does not run.
+    pub(crate) fn refuse_interrupted(
+        &mut self,
+        bench: &mut Bench<'_>,
+        item: &Item,
+        call: &ToolCall,
+    ) -> Result<(), Stop> {
+        self.count += 1;
+        let message = "interrupted: this call did not run".to_owned();
+        reject(bench, Some(item), call, RejectReason::Policy, message)
+    }
+
     /// A call that only records something: done in the moment it is made. A plan is one item that lives as long as
     /// its turn (exec-json.md 3, `todo_list`).
     fn note(

@@ -1,14 +1,15 @@
 //! One step: a response of the model as it streams, and the calls it makes. What a step means for the turn is
 //! `turn.rs`'s business.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent_protocol::{
     DeltaField, DeltaPart, Event, Item, ItemDetails, ItemKind, MessagePhase, Phase, ResponseEvent,
     Role, ThreadItem,
 };
-use agent_transport::{Control, Transport, TransportError};
+use agent_transport::{Control, ControlSender, Steering, Transport, TransportError};
 use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 
 use crate::calls::{Bench, Calls};
 use crate::inbox::Inbox;
@@ -41,6 +42,7 @@ pub(crate) struct StepContext<'a> {
     pub(crate) bench: Bench<'a>,
     pub(crate) transport: &'a mut dyn Transport,
     pub(crate) control: &'a mut Control,
+    pub(crate) steering: &'a ControlSender,
     pub(crate) inbox: &'a mut Inbox,
     /// Someone watches the text as it comes.
     pub(crate) live: bool,
@@ -92,16 +94,24 @@ async fn respond(
     calls: &mut Calls,
     speech: &mut Speech,
 ) -> Result<Outcome, Stop> {
-    let StepContext { bench, transport, control, inbox, .. } = cx;
+    let StepContext { bench, transport, control, steering, inbox, .. } = cx;
     let request = bench.conversation.request();
+    control.clear();
     let mut stream = transport.respond(&request, control);
     loop {
         tokio::select! {
             biased;
-            asked = inbox.attend() => {
-                asked?;
-                calls.decide(bench, inbox)?;
-            }
+            asked = inbox.attend() => match asked {
+                Ok(()) => calls.decide(bench, inbox)?,
+                Err(stop) => {
+                    steering.send(Steering::Interrupt);
+                    let ending = end_of(&mut stream, meter, calls, bench, speech);
+                    if let Ok(recorded) = tokio::time::timeout(INTERRUPT_GRACE, ending).await {
+                        recorded?;
+                    }
+                    return Err(stop);
+                }
+            },
             attended = calls.attend() => record_call(calls, bench, attended, meter)?,
             event = stream.next() => {
                 let event = match event {
@@ -128,6 +138,31 @@ async fn respond(
             }
         }
     }
+}
+
+/// How long an interrupted response may take to end in order, which keeps the chain (protocol.md 2.5).
+const INTERRUPT_GRACE: Duration = Duration::from_millis(80);
+
+/// Records what an interrupted response had completed. Nothing that it still calls for is run.
+async fn end_of(
+    stream: &mut BoxStream<'_, Result<ResponseEvent, TransportError>>,
+    meter: &mut StepMeter,
+    calls: &mut Calls,
+    bench: &mut Bench<'_>,
+    speech: &mut Speech,
+) -> Result<(), Stop> {
+    while let Some(Ok(event)) = stream.next().await {
+        meter.observe(&event);
+        match event {
+            ResponseEvent::ItemDone { output_index, item } => match item.kind() {
+                ItemKind::ToolCall(call) => calls.refuse_interrupted(bench, &item, call)?,
+                _ => speech.item_done(bench, output_index, &item)?,
+            },
+            ResponseEvent::Completed(_) | ResponseEvent::Incomplete { .. } => return Ok(()),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn record_call(

@@ -9,7 +9,7 @@ use agent_protocol::{
     SandboxMode, Settings, Status, ThreadItem, ThreadStarted, TransportKind,
 };
 use agent_tools::{Policy, Toolbox};
-use agent_transport::{Control, Transport};
+use agent_transport::{Control, ControlSender, Transport};
 use tokio::sync::mpsc;
 
 use crate::calls::{self, Bench};
@@ -92,6 +92,7 @@ pub struct Thread {
     policy: Policy,
     secrets: Secrets,
     control: Control,
+    steering: ControlSender,
     live: bool,
     pub(crate) sessions_outlive_turns: bool,
     pub(crate) compaction: CompactionStyle,
@@ -117,7 +118,7 @@ impl Thread {
     ) -> Result<(Self, ThreadHandle), RolloutError> {
         let (records, watched) = mpsc::unbounded_channel();
         let (commands, inbox) = mpsc::unbounded_channel();
-        let (_, control) = Control::channel();
+        let (steering, control) = Control::channel();
         let started = |session_path, resumed_from| {
             Event::ThreadStarted(ThreadStarted {
                 thread_id: config.thread_id.clone(),
@@ -168,6 +169,7 @@ impl Thread {
             policy,
             secrets: config.secrets,
             control,
+            steering,
             live: config.live,
             sessions_outlive_turns: config.sessions_outlive_turns,
             compaction: config.compaction,
@@ -243,6 +245,7 @@ impl Thread {
             },
             transport: self.transport.as_mut(),
             control: &mut self.control,
+            steering: &self.steering,
             inbox: &mut self.inbox,
             live: self.live,
         }

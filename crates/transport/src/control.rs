@@ -26,6 +26,11 @@ impl Control {
         (ControlSender(sender), Self(receiver))
     }
 
+    /// Forgets what was wished of a response that is over: it must not reach the next one.
+    pub fn clear(&mut self) {
+        while self.0.try_recv().is_ok() {}
+    }
+
     /// The next wish; pends for ever when nobody can wish any more. Cancel safe.
     pub async fn next(&mut self) -> Steering {
         match self.0.recv().await {
