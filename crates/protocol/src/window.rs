@@ -37,6 +37,14 @@ impl Window {
         self.epoch
     }
 
+    /// Whether this is `earlier` with at least `more` items behind it, as far as the log knows: no item is compared.
+    pub fn continues(&self, earlier: &Self, more: usize) -> bool {
+        Arc::ptr_eq(&self.log, &earlier.log)
+            && self.epoch == earlier.epoch
+            && earlier.last.is_none()
+            && earlier.len + more <= self.len
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Item> {
         self.from(0)
     }
@@ -89,6 +97,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_window_continues_an_earlier_one_of_its_log_and_epoch() {
+        let mut log = WindowLog::default();
+        log.push(Item::developer("a"));
+        let a = log.window();
+        log.push(Item::developer("b"));
+        let ab = log.window();
+        assert!(
+            ab.continues(&a, 0)
+                && ab.continues(&a, 1)
+                && !ab.continues(&a, 2)
+                && !a.continues(&ab, 0)
+        );
+        // The same items in another log are another conversation.
+        assert!(!ab.iter().cloned().collect::<Window>().continues(&a, 0));
+        // What was asked about the conversation is not followed by it, but may follow it.
+        let about = ab.with_last(Item::developer("sum up"));
+        assert!(about.continues(&ab, 0) && !log.window().continues(&about, 0));
+        log.new_epoch();
+        assert!(!log.window().continues(&a, 0));
+    }
+
+    #[test]
     fn a_window_does_not_see_what_is_appended_after_it_was_taken() {
         let mut log = WindowLog::default();
         log.push(Item::developer("a"));
@@ -106,7 +136,10 @@ mod tests {
         let mut log = WindowLog::default();
         log.push(Item::developer("a"));
         let window = log.window().with_last(Item::compaction_trigger());
-        assert_eq!(window.iter().collect::<Vec<_>>(), [&Item::developer("a"), &Item::compaction_trigger()]);
+        assert_eq!(
+            window.iter().collect::<Vec<_>>(),
+            [&Item::developer("a"), &Item::compaction_trigger()]
+        );
         assert_eq!(window.from(1).collect::<Vec<_>>(), [&Item::compaction_trigger()]);
         assert_eq!((window.from(2).count(), window.len(), log.window().len()), (0, 2, 1));
     }

@@ -1,6 +1,6 @@
 //! What the server of one connection remembers (protocol.md 5), and so what need not be sent again.
 
-use agent_protocol::{Continue, Request, SendReason, Settings};
+use agent_protocol::{Continue, Request, SendReason, Settings, Window};
 
 /// Of one connection; gone with it.
 #[derive(Debug)]
@@ -14,9 +14,10 @@ pub(crate) enum Memory {
 #[derive(Debug)]
 pub(crate) struct Chain {
     response_id: String,
-    /// Items of the window that the server has: those it was sent and those it made.
-    len: usize,
-    epoch: u64,
+    /// What the server was sent …
+    window: Window,
+    /// … and how many items it made.
+    made: usize,
     settings: Settings,
 }
 
@@ -25,23 +26,23 @@ impl Chain {
     /// outputs of tools that are already done enter the window (C5.1).
     pub(crate) fn after(request: &Request, response_id: String, items: usize) -> Self {
         let Request { settings, window } = request;
-        Self {
-            response_id,
-            len: window.len() + items,
-            epoch: window.epoch(),
-            settings: settings.clone(),
-        }
+        Self { response_id, window: window.clone(), made: items, settings: settings.clone() }
+    }
+
+    /// Items of the window that the server has.
+    fn len(&self) -> usize {
+        self.window.len() + self.made
     }
 
     /// No item is ever compared: the log is append-only within an epoch. A new field of `Request` does not compile
     /// here until it is judged.
     fn holds_for(&self, request: &Request) -> Result<(), SendReason> {
-        let Self { response_id: _, len, epoch, settings } = self;
-        let Request { settings: asked, window } = request;
-        if settings != asked {
+        let Self { response_id: _, window: sent, made, settings: asked_before } = self;
+        let Request { settings, window } = request;
+        if settings != asked_before {
             return Err(SendReason::SettingsChanged);
         }
-        if *epoch != window.epoch() || *len > window.len() {
+        if !window.continues(sent, *made) {
             return Err(SendReason::HistoryRewritten);
         }
         Ok(())
@@ -55,7 +56,7 @@ impl Memory {
             Self::Nothing(reason) => (Continue::FromNothing, *reason),
             Self::Chain(chain) => match chain.holds_for(request) {
                 Ok(()) => (
-                    Continue::After { response_id: &chain.response_id, start: chain.len },
+                    Continue::After { response_id: &chain.response_id, start: chain.len() },
                     SendReason::Chained,
                 ),
                 Err(reason) => (Continue::FromNothing, reason),
