@@ -154,4 +154,3 @@ impl Config {
             .map(|(key, stack)| (key, stack.as_slice()))
     }
 }
-

@@ -10,7 +10,9 @@ use agent_protocol::{ApprovalPolicy, ReasoningOptions, SandboxMode};
 use agent_transport::Network;
 
 use crate::args::{Args, Command, Flags};
-use crate::config::{self, BadKey, CommandLayers, Config, ConfigError, Entry, Environment, Notes, Origin};
+use crate::config::{
+    self, BadKey, CommandLayers, Config, ConfigError, Entry, Environment, Notes, Origin,
+};
 use crate::providers::{Provider, ProviderError};
 use crate::workspace::{Head, Workspace, WorkspaceError};
 

@@ -151,8 +151,8 @@ fn a_wrong_value_names_file_line_and_key_and_what_is_allowed() {
     assert_snapshot!(error("model_context_window = -1"), @"/home/.config/agent/config.toml:1: `model_context_window` is -1; it must be a whole number, not negative");
     assert_snapshot!(error("model_context_window = 99999999999999999999"), @"/home/.config/agent/config.toml:1: `model_context_window` is a number too large for 64 bits; it must be a smaller one");
     assert_snapshot!(error("[model_providers.x]\nexperimental_bearer_token = 12345"), @"/home/.config/agent/config.toml:2: `model_providers.x.experimental_bearer_token` is a value of type integer; it must be a string");
-    assert_snapshot!(error("model = 'a\nb = 1"), @"");
-    assert_snapshot!(error("model = 'a'\nmodel = 'b'"), @"");
+    assert_snapshot!(error("model = 'a\nb = 1"), @"/home/.config/agent/config.toml:1: invalid literal string, expected `'`");
+    assert_snapshot!(error("model = 'a'\nmodel = 'b'"), @"/home/.config/agent/config.toml:2: duplicate key");
 }
 
 #[test]
@@ -169,8 +169,11 @@ fn a_file_that_cannot_be_read_is_an_error_not_a_default() {
 #[test]
 fn an_unknown_key_is_a_note_and_with_strict_config_an_error() {
     let place = Place::new().config("modle = 'a'\n[quantum]\nx = 1\ny = 2\n[tui]\nanything = true");
-    assert_snapshot!(place.notes("exec x"), @"");
-    assert_snapshot!(place.error("exec x --strict-config"), @"");
+    assert_snapshot!(place.notes("exec x"), @r#"
+    /home/.config/agent/config.toml:1: unknown key `modle`; `model` is near
+    /home/.config/agent/config.toml:2: unknown key `quantum`
+    "#);
+    assert_snapshot!(place.error("exec x --strict-config"), @"/home/.config/agent/config.toml:1: unknown key `modle`; `model` is near");
 }
 
 #[test]
@@ -184,14 +187,19 @@ fn what_old_files_say_still_holds_and_is_said_once() {
     assert_eq!(settings.model.service_tier.as_deref(), Some("priority"));
     assert_eq!(settings.developer_instructions.as_deref(), Some("be kind"));
     assert_eq!(place.resolve("exec x -p other").model.name, "slow");
-    assert_snapshot!(place.notes("exec x"), @"");
-    assert_snapshot!(place.error("exec x -p none"), @"");
-    assert_snapshot!(place.error("exec x -p ../x"), @"");
+    assert_snapshot!(place.notes("exec x"), @r#"
+    /home/.config/agent/config.toml:2: `on-failure` is retired and read as `on-request`
+    /home/.config/agent/config.toml:3: `instructions` is now `developer_instructions`
+    /home/.config/agent/config.toml:1: `profile` is retired: use `-p fast`; applied
+    "#);
+    assert_snapshot!(place.error("exec x -p none"), @"there is no profile `none`: neither /home/.config/agent/none.config.toml nor a table [profiles.none]");
+    assert_snapshot!(place.error("exec x -p ../x"), @"there is no profile `../x`: neither /home/.config/agent/../x.config.toml nor a table [profiles.../x]");
 }
 
 #[test]
 fn exec_asks_nobody_whatever_the_file_says_but_a_flag_counts() {
-    let place = Place::new().config("approval_policy = 'on-request'\nsandbox_mode = 'workspace-write'");
+    let place =
+        Place::new().config("approval_policy = 'on-request'\nsandbox_mode = 'workspace-write'");
     let settings = place.resolve("exec x");
     assert_eq!(settings.permissions.approval, ApprovalPolicy::Never);
     assert_eq!(settings.permissions.sandbox, SandboxMode::WorkspaceWrite);
@@ -203,7 +211,7 @@ fn exec_asks_nobody_whatever_the_file_says_but_a_flag_counts() {
 fn a_project_is_not_heard_before_it_is_trusted() {
     let place = Place::new().file("work/.codex/config.toml", "model = 'theirs'");
     assert_eq!(place.resolve("exec x").model.name, crate::providers::DEFAULT_MODEL);
-    assert_snapshot!(place.notes("exec x"), @"");
+    assert_snapshot!(place.notes("exec x"), @"/work/.codex/config.toml is ignored: this directory is not trusted; `--trust` trusts it for one run");
     assert_eq!(place.resolve("exec x --trust").model.name, "theirs");
     assert!(place.resolve("exec x --trust").permissions.trusted);
 }
@@ -227,7 +235,17 @@ fn a_trusted_project_may_set_taste_and_tighten_but_nothing_that_lets_it_out() {
     assert_eq!(settings.instructions, None);
     assert!(!settings.permissions.network && settings.permissions.exclude_slash_tmp);
     assert_eq!(settings.permissions.writable_roots, Vec::<PathBuf>::new());
-    assert_snapshot!(place.notes("exec x"), @"");
+    assert_snapshot!(place.notes("exec x"), @r#"
+    /work/.codex/config.toml:2: a project may not set `model_provider`; ignored
+    /work/.codex/config.toml:3: a project may not set `sandbox_mode`; ignored
+    /work/.codex/config.toml:4: a project may not set `notify`; ignored
+    /work/.codex/config.toml:6: a project may not set `model_instructions_file`; ignored
+    /work/.codex/config.toml:7: a project may not set `model_providers.openai.base_url`; ignored
+    /work/.codex/config.toml:9: a project may not set `model_providers.evil.base_url`; ignored
+    /work/.codex/config.toml:11: a project may not set `sandbox_workspace_write.network_access`; ignored
+    /work/.codex/config.toml:12: a project may not set `sandbox_workspace_write.writable_roots`; ignored
+    /work/.codex/config.toml:15: a project may not set `shell_environment_policy.set.LD_PRELOAD`; ignored
+    "#);
 
     let place = place.file("work/.codex/config.toml", "sandbox_mode = 'read-only'");
     assert_eq!(place.resolve("exec x").permissions.sandbox, SandboxMode::ReadOnly);
@@ -237,7 +255,9 @@ fn a_trusted_project_may_set_taste_and_tighten_but_nothing_that_lets_it_out() {
 
 #[test]
 fn the_persons_own_file_is_no_project_file_where_the_home_is_a_project() {
-    let place = Place::new().file("home/.codex/config.toml", "notify = ['mine']").file("home/.git/HEAD", "x");
+    let place = Place::new()
+        .file("home/.codex/config.toml", "notify = ['mine']")
+        .file("home/.git/HEAD", "x");
     let home = place.path("home");
     let settings = place.resolve(&format!("exec x -C {}", home.display()));
     assert_eq!(settings.notify, Some(vec!["mine".to_owned()]));
@@ -257,7 +277,7 @@ fn paths_start_at_the_file_they_stand_in_and_at_the_home_after_a_tilde() {
     assert_eq!(roots("exec x --add-dir here").last().unwrap(), "/work/here");
     let settings = place.resolve("exec x -c model_instructions_file=~/.config/agent/mine.md");
     assert_eq!(settings.instructions.as_deref(), Some("My instructions."));
-    assert_snapshot!(place.error("exec x -c model_instructions_file=gone.md"), @"");
+    assert_snapshot!(place.error("exec x -c model_instructions_file=gone.md"), @"cannot read the instructions /work/gone.md: No such file or directory (os error 2)");
 }
 
 #[test]
@@ -281,12 +301,27 @@ fn explain_says_value_place_and_what_was_overridden() {
         .var("OPENAI_BASE_URL", "http://127.0.0.1:1/v1");
     let settings = place.resolve("exec x -c model=mine -s workspace-write");
     let explain = |key: &str| place.plain(&settings.explain(Some(key)).unwrap());
-    assert_snapshot!(explain("model"), @"");
-    assert_snapshot!(explain("sandbox_mode"), @"");
-    assert_snapshot!(explain("model_providers.openai"), @"");
-    assert_snapshot!(explain("tui"), @"");
-    assert_snapshot!(explain("service_tier"), @"");
-    assert_snapshot!(explain("servce_tier"), @"");
+    assert_snapshot!(explain("model"), @r#"
+    model = "mine"  # -c
+        overrides "user"  # /home/.config/agent/config.toml:1
+    "#);
+    assert_snapshot!(explain("sandbox_mode"), @r#"
+    sandbox_mode = "workspace-write"  # --sandbox
+        overrides "read-only"  # built in
+    "#);
+    assert_snapshot!(explain("model_providers.openai"), @r#"
+    model_providers.openai.base_url = "http://127.0.0.1:1/v1"  # OPENAI_BASE_URL
+        overrides "https://api.openai.com/v1"  # built in
+    model_providers.openai.env_http_headers.OpenAI-Organization = "OPENAI_ORGANIZATION"  # built in
+    model_providers.openai.env_http_headers.OpenAI-Project = "OPENAI_PROJECT"  # built in
+    model_providers.openai.env_key = "OPENAI_API_KEY"  # built in
+    model_providers.openai.http_headers.X-Key = "…"  # /home/.config/agent/config.toml:3
+    model_providers.openai.name = "OpenAI"  # built in
+    model_providers.openai.requires_openai_auth = true  # built in
+    "#);
+    assert_snapshot!(explain("tui"), @"tui = { x = 1 }  # /home/.config/agent/config.toml:4  (without effect in this version)");
+    assert_snapshot!(explain("service_tier"), @"service_tier is not set");
+    assert_snapshot!(explain("servce_tier"), @"servce_tier is no key of the configuration; `service_tier` is near");
     let all = settings.explain(None).unwrap();
     assert!(all.contains("model_provider = \"openai\"") && !all.contains("secret"), "{all}");
 }
@@ -294,8 +329,8 @@ fn explain_says_value_place_and_what_was_overridden() {
 #[test]
 fn the_directory_must_be_there() {
     let place = Place::new().file("work/file", "");
-    assert_snapshot!(place.error("exec x -C nowhere"), @"");
-    assert_snapshot!(place.error("exec x -C file"), @"");
+    assert_snapshot!(place.error("exec x -C nowhere"), @"there is no directory /work/nowhere");
+    assert_snapshot!(place.error("exec x -C file"), @"/work/file is not a directory");
     assert_eq!(place.resolve("exec x -C .").workspace.cwd, place.path("work"));
 }
 
@@ -309,7 +344,7 @@ fn the_repository_is_found_above_and_its_branch_read() {
     assert!(opening.items[0].json().contains("branch main"), "{:?}", opening.items);
     fs::remove_dir_all(place.path("work/.git")).unwrap();
     let outside = place.resolve("exec x");
-    assert_snapshot!(place.plain(&outside.workspace.require_repository().unwrap_err().to_string()), @"");
+    assert_snapshot!(place.plain(&outside.workspace.require_repository().unwrap_err().to_string()), @"/work is not inside a git repository");
 }
 
 mod providers {
@@ -373,7 +408,10 @@ mod providers {
         assert_eq!(source(&place, "exec x --provider ollama"), None);
         assert_eq!(source(&place, "exec x --provider xai"), None);
         endpoint(&place, "exec x --provider mine").unwrap();
-        assert_eq!(endpoint(&place, "exec x --provider keyed").unwrap_err(), "no API key for keyed");
+        assert_eq!(
+            endpoint(&place, "exec x --provider keyed").unwrap_err(),
+            "no API key for keyed"
+        );
         let place = place.var("AGENT_API_KEY", "a").var("XAI_API_KEY", "x");
         assert_eq!(source(&place, "exec x --provider xai").as_deref(), Some("XAI_API_KEY"));
         assert_eq!(source(&place, "exec x --provider keyed").as_deref(), Some("AGENT_API_KEY"));
@@ -418,32 +456,41 @@ mod providers {
         assert_eq!(endpoint.idle_timeout.as_secs(), 1);
         assert_eq!(endpoint.connect_timeout.as_secs(), 2);
         let socket = "exec x -c model_providers.mine.transport=websocket";
-        assert_eq!(super::providers::endpoint(&place, socket).unwrap().choice, TransportChoice::Websocket);
+        assert_eq!(
+            super::providers::endpoint(&place, socket).unwrap().choice,
+            TransportChoice::Websocket
+        );
         assert_eq!(place.resolve("exec x").provider.secret(), Some("k"));
     }
 
     #[test]
     fn what_stands_in_the_way_of_a_provider_is_said() {
-        let place = Place::new().var("ANTHROPIC_API_KEY", "k").var("AZURE_OPENAI_API_KEY", "k").var("XAI_API_KEY", "k");
+        let place = Place::new()
+            .var("ANTHROPIC_API_KEY", "k")
+            .var("AZURE_OPENAI_API_KEY", "k")
+            .var("XAI_API_KEY", "k");
         let error = |arguments: &str| endpoint(&place, arguments).unwrap_err();
-        assert_snapshot!(error("exec x --provider nobody"), @"");
-        assert_snapshot!(error("exec x --provider azure"), @"");
-        assert_snapshot!(error("exec x --provider anthropic"), @"");
-        assert_snapshot!(error("exec x --provider xai -c model_providers.xai.base_url=nonsense"), @"");
-        assert_snapshot!(place.resolve("exec x --provider xai").require_model().unwrap_err().to_string(), @"");
+        assert_snapshot!(error("exec x --provider nobody"), @"there is no provider `nobody`; known are anthropic, azure, lmstudio, ollama, openai, openrouter, vercel, xai");
+        assert_snapshot!(error("exec x --provider azure"), @"the provider `azure` has no base URL");
+        assert_snapshot!(error("exec x --provider anthropic"), @"the provider `anthropic` speaks `anthropic`, which this version does not");
+        assert_snapshot!(error("exec x --provider xai -c model_providers.xai.base_url=nonsense"), @"the provider `xai`: `nonsense` is not a base URL; it should look like https://host/v1");
+        assert_snapshot!(place.resolve("exec x --provider xai").require_model().unwrap_err().to_string(), @"the provider `xai` has no default model");
     }
 
     #[test]
     fn a_provider_of_chat_completions_is_asked_for_responses_and_that_is_said() {
-        let place = Place::new().config("[model_providers.old]\nbase_url = 'http://localhost:8000/v1'\nwire_api = 'chat'");
+        let place = Place::new().config(
+            "[model_providers.old]\nbase_url = 'http://localhost:8000/v1'\nwire_api = 'chat'",
+        );
         assert_eq!(url(&place, "exec x --provider old"), "ws://localhost:8000/v1/responses");
-        assert_snapshot!(place.notes("exec x --provider old"), @"");
+        assert_snapshot!(place.notes("exec x --provider old"), @"provider `old` is configured for Chat Completions; this version asks its Responses API instead");
     }
 
     #[test]
     fn a_key_on_an_open_line_is_said() {
-        let place = Place::new().var("OPENAI_API_KEY", "k").var("OPENAI_BASE_URL", "http://far.example/v1");
-        assert_snapshot!(place.notes("exec x"), @"");
+        let place =
+            Place::new().var("OPENAI_API_KEY", "k").var("OPENAI_BASE_URL", "http://far.example/v1");
+        assert_snapshot!(place.notes("exec x"), @"the key of OpenAI travels unencrypted: its base URL is not https");
         let place = place.var("OPENAI_BASE_URL", "http://localhost:1/v1");
         assert_eq!(place.notes("exec x"), "");
     }
@@ -485,7 +532,10 @@ fn the_way_out_comes_from_the_environment_and_the_provider() {
     assert_eq!(found.extra_roots, b"PEM\n");
     let own = network(&place, "exec x -c model_providers.openai.proxy=http://own:1").unwrap();
     assert_eq!(own.https_proxy.as_deref(), Some("http://own:1"));
-    let cgi = place.var("HTTP_PROXY", "http://attacker").var("REQUEST_METHOD", "GET").var("SSL_CERT_FILE", "/gone.pem");
+    let cgi = place
+        .var("HTTP_PROXY", "http://attacker")
+        .var("REQUEST_METHOD", "GET")
+        .var("SSL_CERT_FILE", "/gone.pem");
     let error = network(&cgi, "exec x").unwrap_err();
-    assert_snapshot!(error.to_string(), @"");
+    assert_snapshot!(error.to_string(), @"cannot read the certificates /gone.pem of SSL_CERT_FILE: No such file or directory (os error 2)");
 }
