@@ -1,8 +1,6 @@
-//! The screen.
+//! The screen: a fold of the records a thread publishes. It depends on `agent-protocol` only; what it needs from the
+//! machine it asks for as an effect and gets back as an input.
 
-use std::borrow::Cow;
+mod filter;
 
-/// Placeholder.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    Cow::Borrowed(text)
-}
+pub use filter::{Filter, Styling, exact, plain, printable};
