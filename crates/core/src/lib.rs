@@ -13,6 +13,7 @@ mod retry;
 mod rollout;
 mod step;
 mod thread;
+mod threads;
 mod turn;
 
 pub use compact::CompactionStyle;
@@ -20,4 +21,5 @@ pub use history::History;
 pub use prompt::{BASE_INSTRUCTIONS, DocSearch, Docs, GitFacts, Opening, Surroundings};
 pub use redact::Secrets;
 pub use rollout::{Loaded, Rollout, RolloutError, create_private_dir, read_header, read_rollout};
+pub use threads::{Among, Listing, ThreadSummary, Threads, ThreadsError};
 pub use thread::{Limits, Log, Thread, ThreadConfig, ThreadHandle, new_thread_id};

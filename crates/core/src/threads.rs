@@ -1,0 +1,226 @@
+//! The threads kept on this machine: listed, found by id, prefix or name, removed. The rollouts are the truth; the
+//! index beside them only spares reading them again. What is in a rollout is `rollout.rs`'s business.
+
+mod index;
+mod summary;
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::rollout::RolloutError;
+use index::Index;
+use summary::Indexed;
+pub use summary::ThreadSummary;
+
+/// All threads below one state directory.
+#[derive(Clone, Debug)]
+pub struct Threads {
+    /// Holds a folder for each thread, named by its id.
+    dir: PathBuf,
+    index: PathBuf,
+}
+
+/// What [`Threads::list`] found.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The one changed last comes first.
+    pub threads: Vec<ThreadSummary>,
+    /// Rollouts of which not even the header can be read.
+    pub unreadable: Vec<RolloutError>,
+}
+
+/// Which threads count when the last one is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Among<'a> {
+    /// Those that worked in this directory; none: everywhere.
+    pub cwd: Option<&'a Path>,
+    /// Those that go on with this provider; none: any.
+    pub provider: Option<&'a str>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ThreadsError {
+    #[error("there is no thread `{0}`")]
+    Unknown(String),
+    #[error("`{which}` may mean any of these threads:{}", Candidates(.candidates))]
+    Ambiguous { which: String, candidates: Vec<ThreadSummary> },
+    #[error("the thread {0} is in use by another process")]
+    InUse(String),
+    #[error("cannot {what} {}: {source}", path.display())]
+    Io { what: &'static str, path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Rollout(#[from] RolloutError),
+}
+
+impl Threads {
+    /// The threads that are kept below `state`; there may be none yet.
+    pub fn under(state: &Path) -> Self {
+        Self { dir: state.join("threads"), index: state.join("threads.index") }
+    }
+
+    /// Holds a folder for each thread.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// All of them. Only what was written since the last time is read; an index that cannot be written is done
+    /// without.
+    ///
+    /// # Errors
+    /// When the directory of threads exists and cannot be read.
+    pub fn list(&self) -> Result<Listing, ThreadsError> {
+        let mut known = Index::read(&self.index);
+        let mut listing = Listing::default();
+        let mut changed = false;
+        for id in self.ids()? {
+            let path = self.rollout(&id);
+            let Ok(found) = fs::metadata(&path) else { continue };
+            let earlier = known.take(&id);
+            let read = match earlier {
+                Some(earlier) if earlier.is_of(&found) => Ok(earlier),
+                earlier => {
+                    changed = true;
+                    Indexed::scan(&id, &path, &found, earlier)
+                }
+            };
+            match read {
+                Ok(read) => {
+                    listing.threads.push(read.at(&path, self.name(&id)));
+                    known.put(read);
+                }
+                Err(error) => listing.unreadable.push(error),
+            }
+        }
+        if changed || known.has_stale() {
+            known.write(&self.index);
+        }
+        listing.threads.sort_by(|a, b| b.changed.cmp(&a.changed).then_with(|| b.id.cmp(&a.id)));
+        Ok(listing)
+    }
+
+    /// The thread of this id, whose id alone begins so, or which is named so.
+    ///
+    /// # Errors
+    /// [`ThreadsError::Unknown`], [`ThreadsError::Ambiguous`], or as [`Threads::list`].
+    pub fn find(&self, which: &str) -> Result<ThreadSummary, ThreadsError> {
+        let threads = self.list()?.threads;
+        let lower = which.to_lowercase();
+        let by_prefix =
+            |thread: &&ThreadSummary| !which.is_empty() && thread.id.starts_with(&lower);
+        let titled = |thread: &&ThreadSummary| thread.title().to_lowercase() == lower;
+        let begins = |thread: &&ThreadSummary| {
+            !which.is_empty() && thread.title().to_lowercase().starts_with(&lower)
+        };
+        if let Some(thread) = threads.iter().find(|thread| thread.id == lower) {
+            return Ok(thread.clone());
+        }
+        let ways: [&dyn Fn(&&ThreadSummary) -> bool; 3] = [&by_prefix, &titled, &begins];
+        for way in ways {
+            let found: Vec<_> = threads.iter().filter(way).collect();
+            match found.as_slice() {
+                [] => {}
+                [one] => return Ok((*one).clone()),
+                many => {
+                    let candidates = many.iter().map(|thread| (*thread).clone()).collect();
+                    return Err(ThreadsError::Ambiguous { which: which.to_owned(), candidates });
+                }
+            }
+        }
+        Err(ThreadsError::Unknown(which.to_owned()))
+    }
+
+    /// The one among these that was changed last.
+    ///
+    /// # Errors
+    /// As [`Threads::list`].
+    pub fn last(&self, among: Among<'_>) -> Result<Option<ThreadSummary>, ThreadsError> {
+        let threads = self.list()?.threads;
+        Ok(threads.into_iter().find(|thread| among.includes(thread)))
+    }
+
+    /// Gives a thread a name, or takes it away when `name` is empty. It belongs to the person, not to the
+    /// conversation, and is kept beside the rollout.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn set_name(&self, id: &str, name: &str) -> Result<(), ThreadsError> {
+        let path = self.dir.join(id).join("name");
+        let name = name.lines().next().unwrap_or_default().trim();
+        let written = if name.is_empty() {
+            fs::remove_file(&path).or_else(|error| match error.kind() {
+                io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })
+        } else {
+            index::replace(&path, name.as_bytes())
+        };
+        written.map_err(|source| ThreadsError::Io { what: "write", path, source })
+    }
+
+    /// Removes a thread and all that is kept beside its rollout.
+    ///
+    /// # Errors
+    /// When somebody works on it, or it cannot be removed.
+    pub fn remove(&self, thread: &ThreadSummary) -> Result<(), ThreadsError> {
+        let path = &thread.path;
+        let io_error = |what| {
+            let path = path.clone();
+            move |source| ThreadsError::Io { what, path, source }
+        };
+        let held = File::open(path).map_err(io_error("open"))?;
+        held.try_lock().map_err(|_| ThreadsError::InUse(thread.id.clone()))?;
+        let folder = self.dir.join(&thread.id);
+        // Out of the way at once: a removal cut short leaves no half of a thread behind that looks like one.
+        let gone = self.dir.join(format!(".removed-{}", thread.id));
+        fs::rename(&folder, &gone).map_err(io_error("remove"))?;
+        fs::remove_dir_all(&gone).map_err(io_error("remove"))
+    }
+
+    fn rollout(&self, id: &str) -> PathBuf {
+        self.dir.join(id).join("rollout.jsonl")
+    }
+
+    fn name(&self, id: &str) -> Option<String> {
+        let name = fs::read_to_string(self.dir.join(id).join("name")).ok()?;
+        Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+    }
+
+    fn ids(&self) -> Result<Vec<String>, ThreadsError> {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => {
+                return Err(ThreadsError::Io { what: "read", path: self.dir.clone(), source });
+            }
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        Ok(names.filter(|name| !name.starts_with('.')).collect())
+    }
+}
+
+impl Among<'_> {
+    fn includes(&self, thread: &ThreadSummary) -> bool {
+        self.cwd.is_none_or(|cwd| thread.cwd == cwd)
+            && self.provider.is_none_or(|provider| thread.provider == provider)
+    }
+}
+
+struct Candidates<'a>(&'a [ThreadSummary]);
+
+impl fmt::Display for Candidates<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 10;
+        for thread in self.0.iter().take(MOST) {
+            write!(f, "\n  {}  {}", thread.id, thread.title())?;
+        }
+        match self.0.len().saturating_sub(MOST) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+use super::*;
+use std::io::Write as _;
+use std::time::Duration;
+
+use agent_protocol::{
+    ApprovalPolicy, Content, Event, Header, Item, ItemDetails, ROLLOUT_FORMAT, Record, SandboxMode,
+    ThreadItem, ThreadStarted, TransportKind,
+};
+
+use crate::rollout::Rollout;
+
+struct State {
+    dir: tempfile::TempDir,
+    threads: Threads,
+}
+
+impl State {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let threads = Threads::under(dir.path());
+        Self { dir, threads }
+    }
+
+    /// A thread whose person said `message`, and whose log was written `age` seconds ago.
+    fn thread(&self, id: &str, cwd: &str, message: &str, age: u64) {
+        let header = Header {
+            format: ROLLOUT_FORMAT,
+            thread_id: id.into(),
+            created_at: "2026-11-24T10:00:00.000Z".into(),
+            agent_version: "0".into(),
+            cwd: cwd.into(),
+            provider: "openai".into(),
+            model: "m".into(),
+            forked_from: None,
+            instructions: "\"type\":\"turn.started\"".into(),
+            tools: vec![],
+        };
+        let mut rollout = Rollout::create(self.threads.dir(), &header).unwrap();
+        rollout.append(&record(Event::TurnStarted {})).unwrap();
+        rollout.append(&said(message)).unwrap();
+        drop(rollout);
+        self.touch(id, age);
+    }
+
+    fn touch(&self, id: &str, age: u64) {
+        let file = File::options().append(true).open(self.threads.rollout(id)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(age)).unwrap();
+    }
+
+    fn append(&self, id: &str, records: &[Record]) {
+        let (mut rollout, _) = Rollout::open(&self.threads.rollout(id)).unwrap();
+        records.iter().for_each(|record| rollout.append(record).unwrap());
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.threads.list().unwrap().threads.into_iter().map(|thread| thread.id).collect()
+    }
+}
+
+fn record(event: Event) -> Record {
+    Record { seq: Some(1), at: "2026-11-24T10:00:00.000Z".into(), event, wire: vec![] }
+}
+
+fn said(text: &str) -> Record {
+    let details = ItemDetails::UserMessage { text: text.into() };
+    let item =
+        ThreadItem { id: "i1".into(), details, call_id: None, step: None, duration_ms: None };
+    Record {
+        wire: vec![Item::user(&[Content::text(text)])],
+        ..record(Event::ItemCompleted { item })
+    }
+}
+
+fn gone_on_with(provider: &str, model: &str) -> Record {
+    record(Event::ThreadStarted(ThreadStarted {
+        thread_id: "t".into(),
+        schema_version: 1,
+        agent_version: "0".into(),
+        model: model.into(),
+        provider: provider.into(),
+        transport: TransportKind::Websocket,
+        cwd: "/".into(),
+        sandbox: SandboxMode::ReadOnly,
+        approval_policy: ApprovalPolicy::Never,
+        resumed_from: None,
+        session_path: None,
+    }))
+}
+
+#[test]
+fn threads_are_listed_the_one_changed_last_first() {
+    let state = State::new();
+    assert_eq!(state.ids(), Vec::<String>::new());
+    state.thread("0a01", "/one", "\n  Mend the parser\nplease", 60);
+    state.thread("0a02", "/two", "Say \"type\":\"turn.started\"", 10);
+    let threads = state.threads.list().unwrap().threads;
+    assert_eq!(threads[0].id, "0a02");
+    assert_eq!((threads[1].title(), threads[1].turns), ("Mend the parser", 1));
+    assert_eq!((threads[0].turns, threads[0].cwd.as_path()), (1, Path::new("/two")));
+}
+
+#[test]
+fn the_index_is_only_a_help() {
+    let state = State::new();
+    state.thread("0a01", "/one", "first", 60);
+    state.thread("0a02", "/one", "second", 30);
+    let fresh = state.threads.list().unwrap().threads;
+    let index = state.dir.path().join("threads.index");
+    assert_eq!(state.threads.list().unwrap().threads, fresh);
+    for damage in [
+        &b"no index"[..],
+        b"",
+        br#"{"format":99,"threads":[]}"#,
+        br#"{"format":1,"threads":[{"id":"0a01"}]}"#,
+    ] {
+        fs::write(&index, damage).unwrap();
+        assert_eq!(state.threads.list().unwrap().threads, fresh);
+    }
+    fs::remove_file(&index).unwrap();
+    fs::create_dir(&index).unwrap();
+    assert_eq!(state.threads.list().unwrap().threads, fresh);
+    assert_eq!(fs::read_dir(state.dir.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn what_is_known_is_not_read_again_and_what_was_appended_is() {
+    let state = State::new();
+    state.thread("0a01", "/one", "first", 60);
+    state.ids();
+    state.append(
+        "0a01",
+        &[gone_on_with("ollama", "qwen"), record(Event::TurnStarted {}), said("more")],
+    );
+    let mut file = File::options().append(true).open(state.threads.rollout("0a01")).unwrap();
+    file.write_all(br#"{"seq":9,"at":"","type":"turn.started""#).unwrap();
+    let thread = state.threads.find("0a01").unwrap();
+    assert_eq!(
+        (thread.turns, thread.provider.as_str(), thread.model.as_str()),
+        (2, "ollama", "qwen")
+    );
+    assert_eq!(thread.title(), "first");
+    // A torn line is set aside when the thread goes on; what follows is not taken for its rest.
+    state.append("0a01", &[record(Event::TurnStarted {})]);
+    assert_eq!(state.threads.find("0a01").unwrap().turns, 3);
+}
+
+#[test]
+fn a_thread_is_found_by_id_prefix_title_or_name() {
+    let state = State::new();
+    state.thread("0a01-11", "/one", "Mend the parser", 60);
+    state.thread("0a01-22", "/one", "Mend the printer", 30);
+    state.threads.set_name("0a01-22", "printer work\n").unwrap();
+    for (which, id) in [
+        ("0a01-11", "0a01-11"),
+        ("0A01-2", "0a01-22"),
+        ("mend the parser", "0a01-11"),
+        ("mend", "0a01-11"),
+        ("Printer", "0a01-22"),
+    ] {
+        assert_eq!(state.threads.find(which).unwrap().id, id, "{which}");
+    }
+    state.threads.set_name("0a01-22", "").unwrap();
+    for which in ["0a01", "mend the p"] {
+        let error = state.threads.find(which).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "`{which}` may mean any of these threads:\n  0a01-22  Mend the printer\n  0a01-11  Mend the parser"
+            )
+        );
+    }
+    for which in ["", "nothing", "../x"] {
+        assert!(matches!(state.threads.find(which), Err(ThreadsError::Unknown(_))), "{which}");
+    }
+}
+
+#[test]
+fn the_last_thread_is_one_of_the_directory_and_the_provider() {
+    let state = State::new();
+    state.thread("0a01", "/one", "a", 60);
+    state.thread("0a02", "/one", "b", 30);
+    state.thread("0a03", "/two", "c", 10);
+    state.append("0a02", &[gone_on_with("ollama", "q")]);
+    state.touch("0a02", 30);
+    let last = |cwd: Option<&str>, provider| {
+        let among = Among { cwd: cwd.map(Path::new), provider };
+        state.threads.last(among).unwrap().map(|thread| thread.id)
+    };
+    assert_eq!(last(Some("/one"), Some("openai")).as_deref(), Some("0a01"));
+    assert_eq!(last(Some("/one"), None).as_deref(), Some("0a02"));
+    assert_eq!(last(None, None).as_deref(), Some("0a03"));
+    assert_eq!(last(Some("/three"), None), None);
+}
+
+#[test]
+fn a_rollout_that_cannot_be_read_hides_no_other() {
+    let state = State::new();
+    state.thread("0a01", "/one", "a", 60);
+    for (id, text) in [("0a02", "{\"format\":999}\n"), ("0a03", "rubbish"), ("0a04", "")] {
+        fs::create_dir_all(state.threads.dir().join(id)).unwrap();
+        fs::write(state.threads.rollout(id), text).unwrap();
+    }
+    fs::create_dir_all(state.threads.dir().join("empty")).unwrap();
+    let listing = state.threads.list().unwrap();
+    assert_eq!((listing.threads.len(), listing.unreadable.len()), (1, 3));
+}
+
+#[test]
+fn a_thread_is_removed_with_all_that_is_beside_it_unless_somebody_works_on_it() {
+    let state = State::new();
+    state.thread("0a01", "/one", "a", 60);
+    let thread = state.threads.find("0a01").unwrap();
+    let held = Rollout::open(&thread.path).unwrap();
+    assert!(matches!(state.threads.remove(&thread), Err(ThreadsError::InUse(_))));
+    drop(held);
+    state.threads.remove(&thread).unwrap();
+    assert_eq!(state.ids(), Vec::<String>::new());
+    assert_eq!(fs::read_dir(state.threads.dir()).unwrap().count(), 0);
+}
