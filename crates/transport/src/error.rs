@@ -104,6 +104,16 @@ impl TransportError {
         }
     }
 
+    /// The status of an endpoint that answers, but does not speak the WebSocket protocol, or not to us
+    /// (protocol.md 1.7).
+    pub(crate) fn status_without_socket(&self) -> Option<u16> {
+        let Self::Refused(error) = self else { return None };
+        // 501 is no trouble of the server: it is what it cannot do.
+        let says_more =
+            |status| matches!(status, 401 | 402 | 403 | 408 | 409 | 425 | 429 | 500 | 502..);
+        error.status.filter(|status| !says_more(*status))
+    }
+
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Api(error) | Self::Refused(error) => kind_of(error),

@@ -25,6 +25,8 @@ pub(crate) struct Exchange<'a> {
     /// How long the request has waited for the connection.
     pub(crate) connect: Duration,
     answer: Answer,
+    /// Of the frame that was sent last.
+    asked_bytes: usize,
     /// The request named a parent.
     chained: bool,
     /// The server had forgotten a parent once: it is not asked a third time.
@@ -39,6 +41,8 @@ pub(crate) enum Cut {
     Lost(TransportError),
     /// Lost before anything of the answer came: perhaps it was dead already.
     Silent(TransportError),
+    /// The server closed the connection because this frame is too large for it (C1.1).
+    Refused { bytes: usize },
     /// The server wants a new connection (protocol.md 10.8).
     Expired(TransportError),
     /// We gave the response up, and with it the connection; this is its end.
@@ -62,6 +66,7 @@ impl<'a> Exchange<'a> {
             frame_limit,
             connect,
             answer: Answer::default(),
+            asked_bytes: 0,
             chained: false,
             missed: false,
         }
@@ -103,6 +108,7 @@ impl<'a> Exchange<'a> {
             bytes_stateless: if chained { stateless_len(self.request) } else { bytes as u64 },
             connect: self.connect,
         };
+        self.asked_bytes = bytes;
         self.connection.send(frame).await.map_err(|error| self.cut_by(error))?;
         self.answer = Answer::default();
         self.chained = chained;
@@ -193,6 +199,7 @@ impl<'a> Exchange<'a> {
     fn cut_by(&self, error: TransportError) -> Cut {
         let heard_nothing = self.answer.bytes_down == 0;
         match error {
+            TransportError::Closed { code: 1009, .. } => Cut::Refused { bytes: self.asked_bytes },
             TransportError::Dropped(_) | TransportError::Closed { .. } if heard_nothing => {
                 Cut::Silent(error)
             }

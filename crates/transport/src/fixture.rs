@@ -1,6 +1,6 @@
-//! Requests for the tests of this crate.
+//! Settings for the tests in this crate's files.
 
-use agent_protocol::{Item, Request, Settings, SettingsFields, ToolChoice};
+use agent_protocol::{Settings, SettingsFields, ToolChoice};
 
 pub(crate) fn settings(instructions: &str) -> Settings {
     Settings::new(SettingsFields {
@@ -17,11 +17,4 @@ pub(crate) fn settings(instructions: &str) -> Settings {
         prompt_cache_key: "thread".to_owned(),
         max_output_tokens: None,
     })
-}
-
-pub(crate) fn request(items: &[&str]) -> Request {
-    Request {
-        settings: settings("i"),
-        window: items.iter().map(|text| Item::developer(text)).collect(),
-    }
 }

@@ -16,7 +16,9 @@ mod fixture;
 mod http;
 mod idle;
 mod network;
+mod opener;
 mod outlet;
+mod preparation;
 mod provider;
 mod resilient;
 mod script;
@@ -29,10 +31,10 @@ mod websocket;
 
 use futures_util::stream::BoxStream;
 
+pub use self::http::ResponsesHttp;
 pub use control::{Control, ControlSender, Steering};
 pub use endpoint::{Credential, Endpoint, EndpointError, TransportChoice};
 pub use error::{ConnectStage, TransportError};
-pub use self::http::ResponsesHttp;
 pub use network::{Network, NetworkConfig};
 pub use provider::Facts;
 pub use resilient::{Patience, Resilient};

@@ -9,7 +9,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::{OnceCell, mpsc};
 use tokio::time::Instant;
 
-use crate::tls;
+use crate::{TransportError, tls};
 
 /// How long a host that refused the upgrade is not asked again (protocol.md 1.7).
 const REFUSAL_HOLDS: Duration = Duration::from_secs(600);
@@ -52,13 +52,21 @@ struct Shared {
     config: NetworkConfig,
     /// Made for the first connection that needs it: reading the platform's roots takes milliseconds.
     tls: OnceCell<Arc<ClientConfig>>,
-    refusals: Mutex<HashMap<String, Refusal>>,
+    hosts: Mutex<HashMap<String, Host>>,
     /// Instead of the network.
     memory: Option<mpsc::UnboundedSender<DuplexStream>>,
 }
 
-/// A host that does not speak the WebSocket protocol, as far as we know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What was learned about a host.
+#[derive(Clone, Copy, Debug, Default)]
+struct Host {
+    /// It does not speak the WebSocket protocol, as far as we know until then.
+    refusal: Option<Refusal>,
+    /// It does not know `generate:false`.
+    no_warm_up: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
 struct Refusal {
     until: Instant,
     status: u16,
@@ -80,7 +88,7 @@ impl Network {
         config: NetworkConfig,
         memory: Option<mpsc::UnboundedSender<DuplexStream>>,
     ) -> Self {
-        Self(Arc::new(Shared { config, tls: OnceCell::new(), refusals: Mutex::default(), memory }))
+        Self(Arc::new(Shared { config, tls: OnceCell::new(), hosts: Mutex::default(), memory }))
     }
 
     pub(crate) fn config(&self) -> &NetworkConfig {
@@ -102,33 +110,52 @@ impl Network {
         self.0.tls.get_or_try_init(make).await.cloned()
     }
 
-    /// The status with which `host` refused the upgrade in the last minutes.
-    pub(crate) fn refusal(&self, host: &str) -> Option<u16> {
-        let mut refusals = self.0.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.retain(|_, refusal| refusal.until > Instant::now());
-        refusals.get(host).map(|refusal| refusal.status)
+    /// Remembers what a failure to open a socket says about the host.
+    pub(crate) fn learn_from(&self, host: &str, error: &TransportError) {
+        if let Some(status) = error.status_without_socket() {
+            let refusal = Refusal { until: Instant::now() + REFUSAL_HOLDS, status };
+            self.with(host, |host| host.refusal = Some(refusal));
+        }
     }
 
-    pub(crate) fn remember_refusal(&self, host: &str, status: u16) {
-        let refusal = Refusal { until: Instant::now() + REFUSAL_HOLDS, status };
-        self.0
-            .refusals
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(host.to_owned(), refusal);
+    /// The status with which `host` has refused the upgrade in the last minutes.
+    pub(crate) fn refusal(&self, host: &str) -> Option<u16> {
+        let refusal = self.with(host, |host| host.refusal)?;
+        (Instant::now() < refusal.until).then_some(refusal.status)
+    }
+
+    pub(crate) fn forget_warm_up(&self, host: &str) {
+        self.with(host, |host| host.no_warm_up = true);
+    }
+
+    pub(crate) fn warms_up(&self, host: &str) -> bool {
+        self.with(host, |host| !host.no_warm_up)
+    }
+
+    fn with<T>(&self, host: &str, look: impl FnOnce(&mut Host) -> T) -> T {
+        let mut hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        look(hosts.entry(host.to_owned()).or_default())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use agent_protocol::ApiError;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_is_remembered_for_ten_minutes_and_for_its_host_alone() {
         let network = Network::new(NetworkConfig::default());
-        network.remember_refusal("a", 426);
-        assert_eq!((network.clone().refusal("a"), network.refusal("b")), (Some(426), None));
+        let refused = |status| {
+            let error = ApiError { status: Some(status), ..ApiError::default() };
+            TransportError::Refused(error)
+        };
+        network.learn_from("a", &refused(426));
+        network.learn_from("b", &refused(503));
+        let refusals = |network: &Network| ["a", "b", "c"].map(|host| network.refusal(host));
+        assert_eq!(refusals(&network.clone()), [Some(426), None, None]);
         tokio::time::advance(REFUSAL_HOLDS).await;
-        assert_eq!(network.refusal("a"), None);
+        assert_eq!(refusals(&network), [None; 3]);
     }
 }

@@ -49,6 +49,8 @@ pub struct Resilient {
     http: ResponsesHttp,
     /// Until then the socket is left alone.
     socket_after: Option<Instant>,
+    /// It was said that the endpoint refuses the socket.
+    refusal_told: bool,
 }
 
 /// The tries of one request.
@@ -82,6 +84,7 @@ impl Resilient {
             endpoint,
             network,
             socket_after: None,
+            refusal_told: false,
         }
     }
 
@@ -92,7 +95,8 @@ impl Resilient {
         out: &mut Outlet,
     ) -> Result<(), TransportError> {
         let mut trial =
-            Trial { way: self.way(), failures: 0, socket_failures: 0, first_failure: None };
+            Trial { way: self.way(request), failures: 0, socket_failures: 0, first_failure: None };
+        self.tell_of_refusal(out).await;
         loop {
             let tried = match trial.way {
                 TransportKind::Websocket => self.socket.attempt(request, control, out).await,
@@ -106,9 +110,8 @@ impl Resilient {
                 Verdict::GiveUp => return Err(error),
                 Verdict::ByHttp => {
                     trial.way = TransportKind::HttpSse;
-                    let (from, to) = (TransportKind::Websocket, TransportKind::HttpSse);
-                    let reason = error.to_string();
-                    out.send(ResponseEvent::Fallback(Fallback { from, to, reason })).await;
+                    self.refusal_told |= error.status_without_socket().is_some();
+                    out.send(by_http(error.to_string())).await;
                 }
                 Verdict::Again { delay, attempt, max } => {
                     let (kind, message) = (error.kind(), error.to_string());
@@ -123,20 +126,57 @@ impl Resilient {
         }
     }
 
-    fn way(&mut self) -> TransportKind {
-        if self.socket_after.is_some_and(|after| after <= Instant::now()) {
-            self.socket_after = None;
-        }
-        let http = match self.endpoint.choice {
-            TransportChoice::Http => true,
-            TransportChoice::Websocket => false,
+    fn way(&mut self, request: &Request) -> TransportKind {
+        let socket = match self.endpoint.choice {
+            TransportChoice::Http => false,
+            TransportChoice::Websocket => true,
             TransportChoice::Auto => {
-                !self.endpoint.facts.socket
-                    || self.socket_after.is_some()
-                    || self.network.refusal(self.endpoint.authority()).is_some()
+                self.endpoint.facts.socket
+                    && self.network.refusal(self.endpoint.authority()).is_none()
+                    && self.socket_is_back(request)
             }
         };
-        if http { TransportKind::HttpSse } else { TransportKind::Websocket }
+        if socket { TransportKind::Websocket } else { TransportKind::HttpSse }
+    }
+
+    /// A socket that could not be had is tried again in the background, so that no request waits for it.
+    fn socket_is_back(&mut self, request: &Request) -> bool {
+        match self.socket_after {
+            None => true,
+            Some(after) if Instant::now() < after => false,
+            Some(_) if self.socket.is_prepared() => {
+                self.socket_after = None;
+                true
+            }
+            Some(_) => {
+                if self.socket.preparation_has_failed() {
+                    self.socket_after = Some(Instant::now() + SOCKET_AGAIN_AFTER);
+                }
+                self.socket.prepare(request);
+                false
+            }
+        }
+    }
+
+    /// Opens the connection in the background, before the first request is known. Must be called within a runtime.
+    pub fn connect(&mut self) {
+        let socket = self.endpoint.choice != TransportChoice::Http && self.endpoint.facts.socket;
+        if socket && self.network.refusal(self.endpoint.authority()).is_none() {
+            self.socket.connect();
+        }
+    }
+
+    /// A refusal in the background is news to the person, too; once.
+    async fn tell_of_refusal(&mut self, out: &mut Outlet) {
+        let refusal = match self.endpoint.choice {
+            TransportChoice::Auto => self.network.refusal(self.endpoint.authority()),
+            TransportChoice::Websocket | TransportChoice::Http => None,
+        };
+        if let (Some(status), false) = (refusal, self.refusal_told) {
+            let reason = format!("the endpoint refused the WebSocket upgrade (status {status})");
+            out.send(by_http(reason)).await;
+        }
+        self.refusal_told = refusal.is_some();
     }
 
     fn judge(&mut self, error: &TransportError, trial: &mut Trial) -> Verdict {
@@ -145,16 +185,15 @@ impl Resilient {
         if on_socket && self.endpoint.choice == TransportChoice::Auto {
             trial.socket_failures += 1;
             match error {
-                TransportError::Refused(refusal) => match refusal.status.unwrap_or_default() {
-                    401 | 402 => return Verdict::GiveUp,
+                TransportError::Refused(refusal) => match refusal.status {
+                    Some(401 | 402) => return Verdict::GiveUp,
                     // Some firewalls block only upgrades; what the endpoint itself thinks, HTTP will say.
-                    403 => return Verdict::ByHttp,
-                    // 501 is no trouble of the server, it is what it cannot do.
-                    408 | 409 | 425 | 429 | 500 | 502.. => {}
-                    status => {
-                        self.network.remember_refusal(self.endpoint.authority(), status);
+                    Some(403) => return Verdict::ByHttp,
+                    _ if error.status_without_socket().is_some() => {
+                        self.network.learn_from(self.endpoint.authority(), error);
                         return Verdict::ByHttp;
                     }
+                    _ => {}
                 },
                 TransportError::TooLarge { .. } => return Verdict::ByHttp,
                 _ => {}
@@ -207,10 +246,15 @@ impl Transport for Resilient {
     }
 
     fn warm_up(&mut self, request: &Request) {
-        if self.way() == TransportKind::Websocket {
+        if self.way(request) == TransportKind::Websocket {
             self.socket.warm_up(request);
         }
     }
+}
+
+fn by_http(reason: String) -> ResponseEvent {
+    let (from, to) = (TransportKind::Websocket, TransportKind::HttpSse);
+    ResponseEvent::Fallback(Fallback { from, to, reason })
 }
 
 /// The network is away, rather than the server. A port of this machine where nobody listens is no such case.

@@ -7,23 +7,22 @@ use agent_protocol::{Request, SendReason};
 use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 
-use crate::chain::Memory;
-use crate::connect::dial;
 use crate::connection::{Connection, Counter};
 use crate::exchange::{Cut, Exchange};
 use crate::idle::Idle;
+use crate::opener::Opener;
 use crate::outlet::{self, Outlet};
-use crate::upgrade::upgrade;
+use crate::preparation::Preparation;
 use crate::{Control, Endpoint, Network, Transport, TransportError};
 
 /// A transport without patience: it opens the connection it needs, and what fails is the caller's to try again.
 /// It takes its connection out of its place while a response is under way and puts it back just before it yields
 /// the terminal event, so a response given up half-way costs its connection.
 pub struct WebSocket {
-    endpoint: Arc<Endpoint>,
-    network: Network,
+    opener: Opener,
     idle: Idle,
-    counter: Counter,
+    /// The next connection, opened and warmed in the background.
+    preparation: Option<Preparation>,
     /// Why the first request on the next connection will be a full send.
     next_reason: SendReason,
     /// Lowered when the server refuses a message that passed the gate (protocol.md 11, U13).
@@ -38,10 +37,9 @@ impl WebSocket {
     pub(crate) fn counting(endpoint: Arc<Endpoint>, network: Network, counter: Counter) -> Self {
         Self {
             frame_limit: endpoint.facts.frame_limit,
-            endpoint,
-            network,
+            opener: Opener { endpoint, network, counter },
             idle: Idle::default(),
-            counter,
+            preparation: None,
             next_reason: SendReason::First,
         }
     }
@@ -54,14 +52,12 @@ impl WebSocket {
         control: &mut Control,
         out: &mut Outlet,
     ) -> Result<(), TransportError> {
-        let (mut connection, mut connect) = match self.idle.take() {
-            Some(connection) => (connection, Duration::ZERO),
-            None => self.open().await?,
-        };
+        let start = Instant::now();
+        let (mut connection, mut is_used) = self.take(request).await?;
+        let mut connect = start.elapsed();
         loop {
             let exchange =
                 Exchange::new(&mut connection, request, control, out, self.frame_limit, connect);
-            let reused = connect.is_zero();
             let cut = match exchange.run().await {
                 Ok(terminal) => {
                     self.idle.put(connection);
@@ -79,27 +75,84 @@ impl WebSocket {
                     out.send(end).await;
                     return Ok(());
                 }
-                Cut::Silent(_) if reused => {}
-                Cut::Expired(_) if reused => self.next_reason = SendReason::Rotated,
+                Cut::Refused { bytes } => {
+                    self.frame_limit = bytes;
+                    let (bytes, limit) = (bytes as u64, bytes as u64);
+                    return Err(TransportError::TooLarge { bytes, limit });
+                }
+                Cut::Silent(_) if is_used => {}
+                Cut::Expired(_) if is_used => self.next_reason = SendReason::Rotated,
                 Cut::Silent(error) | Cut::Expired(error) | Cut::Lost(error) => return Err(error),
             }
-            (connection, connect) = self.open().await?;
+            let start = Instant::now();
+            (connection, is_used) = (self.replacement().await?, false);
+            connect = start.elapsed();
         }
     }
 
-    /// A new connection, and how long it took.
-    async fn open(&mut self) -> Result<(Connection, Duration), TransportError> {
-        let start = Instant::now();
-        let deadline = start + self.endpoint.connect_timeout;
-        let stream = dial(&self.network, &self.endpoint.target(), deadline).await?;
-        let agent = &self.network.config().user_agent;
-        let socket = upgrade(stream, &self.endpoint, agent, deadline).await?;
-        let number = self.counter.next();
+    /// Opens the next connection in the background. Must be called within a runtime.
+    pub(crate) fn connect(&mut self) {
+        if self.preparation.as_ref().is_none_or(Preparation::has_failed) {
+            self.preparation = Some(Preparation::start(self.opener.clone(), self.next_reason));
+        }
+    }
+
+    /// Opens the next connection in the background and warms it for a request like this one.
+    pub(crate) fn prepare(&mut self, request: &Request) {
+        self.connect();
+        if let Some(preparation) = &self.preparation {
+            preparation.warm_up(request);
+        }
+    }
+
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.preparation.as_ref().is_some_and(Preparation::is_ready)
+    }
+
+    pub(crate) fn preparation_has_failed(&self) -> bool {
+        self.preparation.as_ref().is_some_and(Preparation::has_failed)
+    }
+
+    /// A connection for this request, and whether it has been used before: the one that waits, unless another is
+    /// ready to take its place.
+    async fn take(&mut self, request: &Request) -> Result<(Connection, bool), TransportError> {
+        let Some(connection) = self.idle.take() else {
+            return Ok((self.replacement().await?, false));
+        };
+        if self.is_prepared() {
+            if let Ok(next) = self.replacement().await {
+                return Ok((next, false));
+            }
+        } else if connection.age() >= self.leaves_at(request) {
+            self.next_reason = SendReason::Rotated;
+            self.prepare(request);
+        }
+        Ok((connection, true))
+    }
+
+    /// The age from which on a connection is left before this request (design: rarely within a turn, since a new
+    /// connection may miss the prompt cache).
+    fn leaves_at(&self, request: &Request) -> Duration {
+        let facts = &self.opener.endpoint.facts;
+        let last = request.window.from(request.window.len().saturating_sub(1)).next();
+        let is_within_turn = last.is_some_and(|item| item.answers().is_some());
+        if is_within_turn { facts.rotate_between_steps } else { facts.rotate_between_turns }
+    }
+
+    /// The connection that was prepared, else a new one.
+    async fn replacement(&mut self) -> Result<Connection, TransportError> {
+        let prepared = match self.preparation.take() {
+            // One that failed while nobody waited for it says nothing about now.
+            Some(preparation) if !preparation.has_failed() => preparation.claim().await?,
+            _ => None,
+        };
+        let connection = match prepared {
+            Some(connection) => connection,
+            None => self.opener.open(self.next_reason).await?,
+        };
         // Whatever comes after this connection comes because it was lost.
-        let memory =
-            Memory::Nothing(std::mem::replace(&mut self.next_reason, SendReason::AfterError));
-        let connection = Connection::new(socket, number, memory, self.endpoint.idle_timeout);
-        Ok((connection, start.elapsed()))
+        self.next_reason = SendReason::AfterError;
+        Ok(connection)
     }
 }
 
@@ -112,5 +165,14 @@ impl Transport for WebSocket {
         outlet::stream(|mut out| async move { self.attempt(request, control, &mut out).await })
     }
 
-    fn warm_up(&mut self, _request: &Request) {}
+    fn warm_up(&mut self, request: &Request) {
+        match self.idle.peek(Connection::age) {
+            None => self.prepare(request),
+            Some(age) if age >= self.leaves_at(request) => {
+                self.next_reason = SendReason::Rotated;
+                self.prepare(request);
+            }
+            Some(_) => {}
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! How the transports behave towards a server, seen from both ends. The server is written out in each test; the
 //! connection is a pipe in memory and the clock is paused, unless the network itself is the subject.
 
+// clippy knows only functions marked as tests for tests; these are their helpers.
+#![allow(clippy::unwrap_used)]
+
 mod client;
 mod server;
 
@@ -8,3 +11,4 @@ mod chain;
 mod http;
 mod misbehaviour;
 mod patience;
+mod preparation;

@@ -93,10 +93,14 @@ async fn a_socket_that_breaks_is_tried_three_times_then_the_request_goes_by_http
         let mut peer = server.http().await;
         peer.request().await;
         peer.responds("r1", &[]).await;
-        // A minute later the socket is tried again.
-        let mut peer = server.socket().await;
+        // A minute later the socket is tried again, behind the next request.
         peer.request().await;
+        let mut socket = server.socket().await;
+        assert_eq!(socket.request().await["generate"], false);
+        socket.responds("w", &[]).await;
         peer.responds("r2", &[]).await;
+        assert_eq!(socket.request().await["previous_response_id"], "w");
+        socket.responds("r3", &[]).await;
     };
     let ask = async {
         let lines = client.says("a").await;
@@ -112,7 +116,8 @@ async fn a_socket_that_breaks_is_tried_three_times_then_the_request_goes_by_http
         ];
         assert_eq!(kinds, expected.concat());
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(client.asks().await[0], "sent on socket 5: after error");
+        assert_eq!(client.asks().await[0], "sent on http 4: stateless");
+        assert_eq!(client.asks().await[0], "sent on socket 5: chained");
     };
     join!(serve, ask);
 }
@@ -278,7 +283,7 @@ async fn an_idle_connection_is_kept_alive_and_a_dead_one_is_noticed() {
         let mut peer = server.socket().await;
         peer.request().await;
         peer.responds("r1", &[]).await;
-        // Answers pings for an hour, then no more.
+        // Answers pings for forty minutes, then no more.
         peer.request().await;
         peer.responds("r2", &[]).await;
         let mut second = server.socket().await;
@@ -288,7 +293,7 @@ async fn an_idle_connection_is_kept_alive_and_a_dead_one_is_noticed() {
     };
     let ask = async {
         client.says("a").await;
-        tokio::time::sleep(Duration::from_secs(3600)).await;
+        tokio::time::sleep(Duration::from_secs(2400)).await;
         assert_eq!(client.says("b").await[0], "sent on socket 1: chained");
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(client.says("c").await[0], "sent on socket 2: after error");

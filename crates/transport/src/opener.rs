@@ -1,0 +1,31 @@
+//! Opens sockets to one endpoint; cheap to clone, so that it can be done in the background.
+
+use std::sync::Arc;
+
+use agent_protocol::SendReason;
+use tokio::time::Instant;
+
+use crate::chain::Memory;
+use crate::connect::dial;
+use crate::connection::{Connection, Counter};
+use crate::upgrade::upgrade;
+use crate::{Endpoint, Network, TransportError};
+
+#[derive(Clone)]
+pub(crate) struct Opener {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) network: Network,
+    pub(crate) counter: Counter,
+}
+
+impl Opener {
+    /// A new connection, on which the first request is a full send for `reason`.
+    pub(crate) async fn open(&self, reason: SendReason) -> Result<Connection, TransportError> {
+        let deadline = Instant::now() + self.endpoint.connect_timeout;
+        let stream = dial(&self.network, &self.endpoint.target(), deadline).await?;
+        let agent = &self.network.config().user_agent;
+        let socket = upgrade(stream, &self.endpoint, agent, deadline).await?;
+        let memory = Memory::Nothing(reason);
+        Ok(Connection::new(socket, self.counter.next(), memory, self.endpoint.idle_timeout))
+    }
+}
