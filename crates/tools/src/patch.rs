@@ -3,5 +3,7 @@
 
 mod hunks;
 mod parse;
+mod place;
+mod plan;
 mod seek;
 mod text;
