@@ -42,6 +42,8 @@ pub(crate) fn trouble(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => {
             "permission denied (by the file's mode or by the sandbox)".to_owned()
         }
+        io::ErrorKind::NotADirectory => "a part of this path is not a directory".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => "this is read-only here".to_owned(),
         _ => error.to_string(),
     }
 }
@@ -75,7 +77,8 @@ pub(crate) fn one_line(name: &Path) -> String {
 
 /// The start of `text`, at most `max` bytes, never half a character.
 pub(crate) fn cut(text: &str, max: usize) -> &str {
-    &text[..text.floor_char_boundary(max)]
+    let end = (0..=max.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use agent_protocol::{Action, ItemDetails, Status};
 use serde::{Deserialize, Serialize};
 
+use crate::apply_patch::ApplyPatch;
 use crate::grep_files::GrepFiles;
 use crate::list_dir::ListDir;
 use crate::read_file::ReadFile;
@@ -18,6 +19,7 @@ use crate::{Prepared, ToolOutput, ToolboxConfig};
 /// One file operation, self-contained: the process that does it knows nothing else.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Job {
+    ApplyPatch(ApplyPatch),
     ReadFile(ReadFile),
     ListDir(ListDir),
     GrepFiles(GrepFiles),
@@ -28,6 +30,7 @@ impl Job {
     /// Does it, in whatever process this is called.
     pub(crate) fn perform(self) -> ToolOutput {
         match self {
+            Self::ApplyPatch(job) => job.perform(),
             Self::ReadFile(job) => job.perform(),
             Self::ListDir(job) => job.perform(),
             Self::GrepFiles(job) => job.perform(),

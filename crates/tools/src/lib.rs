@@ -1,6 +1,7 @@
 //! What the model may do on this machine: the tools it is offered, the policy that judges each call, and the
 //! sandbox every command and file operation runs in. Whether and when a call is made is `agent-core`'s business.
 
+mod apply_patch;
 mod arguments;
 mod files;
 mod grep_files;
@@ -14,6 +15,8 @@ mod toolbox;
 mod update_plan;
 mod view_image;
 
+pub use apply_patch::apply_patch_to;
+pub use patch::{PatchRefusal, PatchSummary};
 pub use policy::{Policy, Verdict};
 pub use process::Reaped;
 pub use toolbox::{Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};

@@ -1,9 +1,20 @@
-//! The patch tool's inside: what a patch says (`parse`), what it makes of the files (`plan` and what that stands
-//! on, all pure), and how that gets onto the disk (`disk`). The tool itself is `apply_patch.rs`.
+//! The patch tool's inside: what a patch says (`parse`), where it leads (`place`), what it makes of the files
+//! (`plan` and what that stands on, all pure), and how that gets onto the disk (`look`, `write`). The tool itself is
+//! `apply_patch.rs`.
 
+mod apply;
 mod hunks;
+mod look;
 mod parse;
 mod place;
 mod plan;
+mod report;
 mod seek;
 mod text;
+mod write;
+
+pub(crate) use apply::apply;
+pub(crate) use parse::{GRAMMAR, Patch, parse};
+pub(crate) use place::{Places, Roots, changed, resolve_all};
+pub(crate) use report::announced;
+pub use report::{PatchRefusal, PatchSummary};

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::{grep_files, list_dir, read_file, update_plan, view_image};
+use crate::{apply_patch, grep_files, list_dir, read_file, update_plan, view_image};
 
 /// All a thread's tools need to know; fixed for its life.
 #[derive(Clone, Debug)]
@@ -123,6 +123,7 @@ struct Tool {
 
 /// All tools. The order is part of the provider's cached prefix: it never depends on anything.
 const TOOLS: &[Tool] = &[
+    Tool { name: apply_patch::NAME, spec: apply_patch::spec, prepare: apply_patch::prepare },
     Tool { name: update_plan::NAME, spec: update_plan::spec, prepare: update_plan::prepare },
     Tool { name: view_image::NAME, spec: view_image::spec, prepare: view_image::prepare },
     Tool { name: read_file::NAME, spec: read_file::spec, prepare: read_file::prepare },

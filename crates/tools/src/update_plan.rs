@@ -44,12 +44,12 @@ struct Args {
 #[derive(Deserialize)]
 struct Step {
     step: String,
-    status: Progress,
+    status: Stage,
 }
 
 #[derive(Deserialize, PartialEq)]
 #[serde(rename_all = "snake_case")]
-enum Progress {
+enum Stage {
     Pending,
     InProgress,
     Completed,
@@ -61,8 +61,8 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         .into_iter()
         .map(|step| Todo {
             text: step.step,
-            completed: step.status == Progress::Completed,
-            in_progress: step.status == Progress::InProgress,
+            completed: step.status == Stage::Completed,
+            in_progress: step.status == Stage::InProgress,
         })
         .collect();
     let details = ItemDetails::TodoList { items };

@@ -21,6 +21,20 @@ pub(crate) struct Place {
     pub(crate) leads_to: Option<PathBuf>,
 }
 
+impl Place {
+    /// The file that `section` changes: what is behind a link is edited, but the link itself is removed or moved.
+    pub(crate) fn changed_by(&self, section: &Section) -> &PathBuf {
+        match (section, &self.leads_to) {
+            (Section::Update { move_to: None, .. }, Some(target))
+                if !target.as_os_str().is_empty() =>
+            {
+                target
+            }
+            _ => &self.path,
+        }
+    }
+}
+
 /// The places of all paths of a patch, by the path as the model wrote it.
 pub(crate) type Places = BTreeMap<String, Place>;
 
@@ -41,6 +55,24 @@ pub(crate) fn resolve_all(patch: &Patch, cwd: &Path) -> Result<Places, String> {
         }
     }
     Ok(places)
+}
+
+/// Every file that a patch changes, with its path as the model wrote it; a file may come more than once.
+pub(crate) fn changed<'a>(
+    patch: &'a Patch,
+    places: &'a Places,
+) -> impl Iterator<Item = (&'a str, &'a PathBuf)> {
+    patch.sections.iter().flat_map(|section| {
+        let own =
+            places.get(section.path()).map(|place| (section.path(), place.changed_by(section)));
+        let moved = match section {
+            Section::Update { move_to: Some(to), .. } => {
+                places.get(to).map(|place| (to.as_str(), &place.path))
+            }
+            _ => None,
+        };
+        [own, moved].into_iter().flatten()
+    })
 }
 
 fn resolve(cwd: &Path, shown: &str) -> Result<Place, String> {
@@ -111,6 +143,16 @@ impl Roots {
 
     pub(crate) fn contain(&self, path: &Path) -> bool {
         self.0.iter().any(|root| path.starts_with(root))
+    }
+
+    /// Why a path that they do not contain is refused.
+    pub(crate) fn refuse(&self, shown: &str, path: &Path) -> String {
+        let leads = if path.ends_with(shown) {
+            String::new()
+        } else {
+            format!(" leads to {}", path.display())
+        };
+        format!("{shown}{leads}: {}", NoFolder::Outside.describe(self))
     }
 
     /// Opens the folder of `path`, one step at a time from its root, through real folders only: whoever swaps one

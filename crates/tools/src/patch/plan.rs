@@ -118,16 +118,7 @@ impl Plan<'_> {
         let Some(place) = places.get(section.path()) else {
             return Err(problem("this path was not resolved"));
         };
-        let path = match (section, &place.leads_to) {
-            // What is behind a link is changed; the link stays.
-            (Section::Update { move_to: None, .. }, Some(target))
-                if target.as_os_str().is_empty() =>
-            {
-                return Err(problem("a link that leads nowhere"));
-            }
-            (Section::Update { move_to: None, .. }, Some(target)) => target,
-            _ => &place.path,
-        };
+        let path = place.changed_by(section);
         if matches!(self.files.get(path), Some(File { state: State::Failed, .. })) {
             return Ok(());
         }
@@ -248,7 +239,14 @@ impl Plan<'_> {
                 return Err(problem("no such file: use `*** Add File:` for a new one"));
             }
             Found::Barred(why) => return Err(problem(why)),
-            Found::Link => return Err(problem("a link cannot be changed while it is moved")),
+            Found::Link if to.is_none() => {
+                return Err(problem("this is a link that leads nowhere"));
+            }
+            Found::Link => {
+                return Err(problem(
+                    "this is a link: move it with a command, and patch what it leads to",
+                ));
+            }
             Found::Opaque(why) if !hunks.is_empty() => {
                 return Err(problem(format!("{why}, which a patch would damage")));
             }

@@ -1,0 +1,198 @@
+//! What is at a path before it is changed: its content, and what tells later whether it is still the same (R6).
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::place::{Folder, Missing, NoFolder, Roots};
+use super::plan::Found;
+use crate::files;
+
+/// Bytes of a file that can be patched.
+const MAX_FILE: u64 = 32 << 20;
+
+/// A name in a folder that is held open: what is done there cannot be led astray by a path that changes meanwhile.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub(crate) folder: Rc<Folder>,
+    pub(crate) name: OsString,
+}
+
+impl Slot {
+    /// # Errors
+    /// As [`Roots::open_folder`].
+    pub(crate) fn open(
+        roots: &Roots,
+        path: &Path,
+        missing: Missing,
+        made: &mut Vec<PathBuf>,
+    ) -> Result<Self, NoFolder> {
+        let name = path.file_name().ok_or(NoFolder::Outside)?.to_owned();
+        Ok(Self { folder: Rc::new(roots.open_folder(path, missing, made)?), name })
+    }
+
+    /// Another name in the same folder.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        Self { folder: Rc::clone(&self.folder), name: name.into() }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path.join(&self.name)
+    }
+}
+
+/// What tells one file, and one state of it, from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+/// What a file that takes another's place should have of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Attributes {
+    pub(crate) mode: u32,
+    pub(crate) owner: u32,
+    pub(crate) group: u32,
+    pub(crate) links: u64,
+}
+
+/// What was found, and of a file also which and how it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Looked {
+    pub(crate) found: Found,
+    pub(crate) file: Option<(Identity, Attributes)>,
+}
+
+impl Looked {
+    pub(crate) const NOTHING: Self = Self { found: Found::Nothing, file: None };
+
+    pub(crate) fn at(roots: &Roots, path: &Path) -> Self {
+        let alone = |found| Self { found, file: None };
+        match Slot::open(roots, path, Missing::Fail, &mut vec![]) {
+            Ok(slot) => Self::in_slot(&slot),
+            Err(NoFolder::Missing) => alone(Found::Nothing),
+            Err(no_folder) => alone(Found::Barred(no_folder.describe(roots))),
+        }
+    }
+
+    /// Looks again: a difference to what was seen before means that someone else changed the file.
+    pub(crate) fn in_slot(slot: &Slot) -> Self {
+        let alone = |found| Self { found, file: None };
+        let barred = |errno: Errno| alone(Found::Barred(files::trouble(&errno.into())));
+        let Slot { folder, name } = slot;
+        let kind = match rustix::fs::statat(&folder.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+            Err(Errno::NOENT) => return alone(Found::Nothing),
+            Err(errno) => return barred(errno),
+        };
+        match kind {
+            FileType::RegularFile => {}
+            FileType::Symlink => return alone(Found::Link),
+            FileType::Directory => return alone(Found::Barred("this is a directory".into())),
+            _ => return alone(Found::Barred("this is no regular file".into())),
+        }
+        let flags =
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        match rustix::fs::openat(&folder.dir, name, flags, Mode::empty()) {
+            Ok(file) => Self::read(file.into())
+                .unwrap_or_else(|error| alone(Found::Barred(files::trouble(&error)))),
+            Err(errno) => barred(errno),
+        }
+    }
+
+    fn read(mut file: File) -> std::io::Result<Self> {
+        let mut bytes = Vec::new();
+        file.by_ref().take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+        let metadata = file.metadata()?;
+        let attributes = Attributes {
+            mode: metadata.mode(),
+            owner: metadata.uid(),
+            group: metadata.gid(),
+            links: metadata.nlink(),
+        };
+        Ok(Self { found: understood(bytes), file: Some((Identity::of(&metadata), attributes)) })
+    }
+}
+
+impl Identity {
+    pub(crate) fn of(metadata: &std::fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
+fn understood(bytes: Vec<u8>) -> Found {
+    if bytes.len() as u64 > MAX_FILE {
+        return Found::Opaque("this file is larger than 32 MiB");
+    }
+    if memchr::memchr(0, &bytes).is_some() {
+        return Found::Opaque("this file is binary");
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Found::Text(text),
+        Err(_) => Found::Opaque("this file is not UTF-8 text"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found_is_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = std::fs::canonicalize(dir.path()).unwrap();
+        std::fs::create_dir(root.join("folder")).unwrap();
+        for (name, content) in [("text", &b"a\r\n"[..]), ("binary", b"a\0"), ("latin", b"\xe9")] {
+            std::fs::write(root.join(name), content).unwrap();
+        }
+        std::os::unix::fs::symlink("text", root.join("link")).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, root.join("fifo"), FileType::Fifo, Mode::RWXU, 0)
+            .unwrap();
+        let roots = Roots::new([root.as_path()]);
+        let found = |name: &str| Looked::at(&roots, &root.join(name)).found;
+        assert_eq!(found("text"), Found::Text("a\r\n".into()));
+        assert_eq!(found("binary"), Found::Opaque("this file is binary"));
+        assert_eq!(found("latin"), Found::Opaque("this file is not UTF-8 text"));
+        assert_eq!(found("link"), Found::Link);
+        assert_eq!(found("folder"), Found::Barred("this is a directory".into()));
+        assert_eq!(found("fifo"), Found::Barred("this is no regular file".into()));
+        assert_eq!(found("gone"), Found::Nothing);
+        assert_eq!(found("gone/x"), Found::Nothing);
+        assert_eq!(
+            found("text/x"),
+            Found::Barred(format!("{}/text is not a directory", root.display()))
+        );
+        assert!(matches!(found("../x"), Found::Barred(_)));
+    }
+
+    #[test]
+    fn r6_a_file_that_was_changed_is_not_the_one_that_was_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = std::fs::canonicalize(dir.path()).unwrap();
+        let roots = Roots::new([root.as_path()]);
+        let path = root.join("f");
+        std::fs::write(&path, "one").unwrap();
+        let seen = Looked::at(&roots, &path);
+        assert_eq!(Looked::at(&roots, &path), seen);
+        std::fs::write(&path, "two").unwrap();
+        assert_ne!(Looked::at(&roots, &path), seen);
+        // The same content in another file is another file.
+        std::fs::write(root.join("g"), "one").unwrap();
+        std::fs::rename(root.join("g"), &path).unwrap();
+        assert_ne!(Looked::at(&roots, &path), seen);
+    }
+}

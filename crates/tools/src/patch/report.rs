@@ -1,0 +1,164 @@
+//! What came of a patch, for the model, the shell and the screen.
+
+use std::fmt;
+
+use agent_protocol::{ChangeKind, FileChange, RejectReason};
+use similar::{ChangeTag, TextDiff};
+
+use super::parse::{HunkLine, Patch, Section};
+use super::place::Places;
+use super::plan::{Change, Kind};
+use crate::files;
+
+/// Bytes of a diff in a display item; exec-json.md 11.
+const MAX_DIFF: usize = 64 << 10;
+/// How long a diff may be looked for before a coarser one will do.
+const MAX_DIFF_TIME: std::time::Duration = std::time::Duration::from_millis(300);
+/// Bytes of a refusal.
+const MAX_MESSAGE: usize = 20_000;
+
+/// A patch that was applied. Displayed as one line a file: `A`, `M` or `D` and the path as the patch names it.
+#[derive(Debug)]
+pub struct PatchSummary {
+    pub(crate) changes: Vec<Change>,
+    /// What the model should know.
+    pub(crate) notes: Vec<String>,
+}
+
+impl fmt::Display for PatchSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, change) in self.changes.iter().enumerate() {
+            let (letter, path) = match &change.kind {
+                Kind::Add => ('A', &change.shown),
+                Kind::Update => ('M', &change.shown),
+                Kind::Delete => ('D', &change.shown),
+                Kind::Move { shown, .. } => ('M', shown),
+            };
+            let line_break = if index > 0 { "\n" } else { "" };
+            write!(f, "{line_break}{letter} {path}")?;
+        }
+        Ok(())
+    }
+}
+
+impl PatchSummary {
+    /// The lines of the summary, then what was out of the ordinary.
+    pub fn notes(&self) -> Vec<String> {
+        let of_change = |change: &Change| {
+            let moved = match &change.kind {
+                Kind::Move { shown, .. } => Some(format!("{shown}: moved from {}", change.shown)),
+                _ => None,
+            };
+            let at = match &change.kind {
+                Kind::Move { shown, .. } => shown.clone(),
+                _ => change.shown.clone(),
+            };
+            let notes = change.notes.iter().map(move |note| format!("{at}: {note}"));
+            moved.into_iter().chain(notes).collect::<Vec<_>>()
+        };
+        self.changes.iter().flat_map(of_change).chain(self.notes.iter().cloned()).collect()
+    }
+
+    pub(crate) fn file_changes(&self) -> Vec<FileChange> {
+        self.changes.iter().map(file_change).collect()
+    }
+}
+
+/// A patch that was not applied: no file was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PatchRefusal {
+    pub(crate) reason: RejectReason,
+    message: String,
+}
+
+impl PatchRefusal {
+    pub(crate) fn new(reason: RejectReason, problems: &[String]) -> Self {
+        let problems = problems.join("\n\n");
+        let shown = files::cut(&problems, MAX_MESSAGE);
+        let more = if shown.len() < problems.len() { "\n[… more of the same]" } else { "" };
+        let message = format!("The patch was refused, no file was changed.\n{shown}{more}");
+        Self { reason, message }
+    }
+}
+
+fn file_change(change: &Change) -> FileChange {
+    let kind = match change.kind {
+        Kind::Add => ChangeKind::Add,
+        Kind::Delete => ChangeKind::Delete,
+        Kind::Update | Kind::Move { .. } => ChangeKind::Update,
+    };
+    let move_path = match &change.kind {
+        Kind::Move { to, .. } => Some(to.clone()),
+        _ => None,
+    };
+    let before = change.before.as_deref().unwrap_or_default();
+    // What only moves has no text after, and keeps the one it had.
+    let after = match (&change.kind, &change.after) {
+        (Kind::Move { .. }, None) => before,
+        (_, after) => after.as_deref().unwrap_or_default(),
+    };
+    let diff = TextDiff::configure().timeout(MAX_DIFF_TIME).diff_lines(before, after);
+    let count = |tag| diff.iter_all_changes().filter(|line| line.tag() == tag).count() as u64;
+    let (additions, deletions) = (count(ChangeTag::Insert), count(ChangeTag::Delete));
+    let text = diff.unified_diff().context_radius(3).to_string();
+    shown(FileChange {
+        path: change.path.clone(),
+        kind,
+        additions: Some(additions),
+        deletions: Some(deletions),
+        diff: Some(text),
+        diff_truncated: false,
+        move_path,
+    })
+}
+
+/// Holds the diff to its size.
+fn shown(mut change: FileChange) -> FileChange {
+    if let Some(diff) = &mut change.diff {
+        change.diff_truncated = diff.len() > MAX_DIFF;
+        let end = files::cut(diff, MAX_DIFF).len();
+        diff.truncate(end);
+    }
+    change
+}
+
+/// What a patch says it will do, before any file was looked at: the diff has no line numbers yet.
+pub(crate) fn announced(patch: &Patch, places: &Places) -> Vec<FileChange> {
+    let path_of =
+        |shown: &str| places.get(shown).map(|place| place.path.clone()).unwrap_or_default();
+    let announce = |section: &Section| {
+        let (kind, diff, move_path) = match section {
+            Section::Add { content, .. } => {
+                (ChangeKind::Add, content.lines().map(|line| format!("+{line}\n")).collect(), None)
+            }
+            Section::Delete { .. } => (ChangeKind::Delete, String::new(), None),
+            Section::Update { hunks, move_to, .. } => {
+                let hunk = |hunk: &super::parse::Hunk| {
+                    let locator = hunk.locators.last().map(|locator| format!(" {}", locator.text));
+                    let lines = hunk.lines.iter().map(|line| match line {
+                        HunkLine::Context(text) => format!(" {text}\n"),
+                        HunkLine::Remove(text) => format!("-{text}\n"),
+                        HunkLine::Add(text) => format!("+{text}\n"),
+                    });
+                    format!("@@{}\n{}", locator.unwrap_or_default(), lines.collect::<String>())
+                };
+                let diff = hunks.iter().map(hunk).collect();
+                (ChangeKind::Update, diff, move_to.as_deref().map(path_of))
+            }
+        };
+        let count = |mark| diff.lines().filter(|line: &&str| line.starts_with(mark)).count() as u64;
+        let (additions, deletions) = (Some(count('+')), Some(count('-')));
+        let path = path_of(section.path());
+        shown(FileChange {
+            path,
+            kind,
+            additions,
+            deletions,
+            diff: Some(diff),
+            diff_truncated: false,
+            move_path,
+        })
+    };
+    patch.sections.iter().map(announce).collect()
+}
