@@ -101,7 +101,9 @@ pub(crate) fn open(
         Some(dir) => dir.join(&thread_id).join("outputs"),
         None => std::env::temp_dir().join(format!("agent-{thread_id}")),
     };
-    let toolbox = Toolbox::new(toolbox_config(settings, &options, outputs_dir));
+    let journal_dir = threads_dir.as_ref().filter(|_| !options.ephemeral);
+    let journal_dir = journal_dir.map(|dir| dir.join(&thread_id).join("journal"));
+    let toolbox = Toolbox::new(toolbox_config(settings, &options, outputs_dir, journal_dir));
     let policy = Policy::new(settings.permissions.approval, settings.permissions.sandbox);
     let mut fields = request_settings(settings, &options, &thread_id, opening.instructions);
     fields.tools = toolbox.specs();
@@ -275,6 +277,7 @@ fn toolbox_config(
     settings: &Settings,
     options: &SessionOptions,
     outputs_dir: PathBuf,
+    journal_dir: Option<PathBuf>,
 ) -> ToolboxConfig {
     let permissions = &settings.permissions;
     ToolboxConfig {
@@ -285,6 +288,7 @@ fn toolbox_config(
         helper: options.helper.clone(),
         env: options.command_env.clone(),
         outputs_dir,
+        journal_dir,
         freeform_patch: takes_custom_tools(&settings.provider.id),
     }
 }

@@ -1,7 +1,9 @@
 //! The tool that edits files. What a patch is and how it is applied is `patch`'s business; here it is offered,
 //! understood, and carried into the confined process.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use agent_protocol::{
     Action, CallForm, Content, CustomFormat, FileChange, ItemDetails, RejectReason, SandboxMode,
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::job::{self, Job};
-use crate::patch::{self, Patch, PatchRefusal, PatchSummary, Places, Roots};
+use crate::patch::{self, Journal, Patch, PatchJournal, PatchRefusal, PatchSummary, Places, Roots};
 use crate::{Prepared, Rejection, ToolOutput, Toolbox, ToolboxConfig, arguments};
 
 pub(crate) const NAME: &str = "apply_patch";
@@ -78,16 +80,55 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     paths.sort();
     paths.dedup();
     let changes = patch::announced(&patch, &places);
-    let job = ApplyPatch { patch, places, roots: roots(config), announced: changes.clone() };
+    let job = ApplyPatch {
+        patch,
+        places,
+        roots: roots(config),
+        announced: changes.clone(),
+        journal: false,
+    };
     let config = config.clone();
     Ok(Prepared {
         action: Action::Edit { paths: paths.clone() },
         details: ItemDetails::FileChange { changes, status: Status::InProgress },
         writes: paths,
-        perform: Box::new(move |_progress| {
-            Box::pin(async move { job::run(&config, Job::ApplyPatch(job), true).await })
-        }),
+        perform: Box::new(move |_progress| Box::pin(finished(run(config, job)))),
     })
+}
+
+/// A patch that has begun is finished, in milliseconds, even when nobody waits for it any more: half of it would be
+/// worse than all of it.
+async fn finished(work: impl Future<Output = ToolOutput> + Send + 'static) -> ToolOutput {
+    match tokio::spawn(work).await {
+        Ok(output) => output,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is going down, and who waits here with it.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Has the patch applied in the sandbox, and undoes what is left half done when that process dies.
+async fn run(config: Arc<ToolboxConfig>, mut job: ApplyPatch) -> ToolOutput {
+    let begun = match &config.journal_dir {
+        Some(dir) => PatchJournal::create(dir)
+            .and_then(|journal| Ok((Some(journal.writer()?), Some(journal)))),
+        None => Ok((None, None)),
+    };
+    let (writer, journal) = match begun {
+        Ok(begun) => begun,
+        Err(error) => {
+            let problem =
+                format!("the journal that undoes a patch after a crash cannot be written: {error}");
+            return job.refused(&PatchRefusal::new(RejectReason::PatchMismatch, &[problem]));
+        }
+    };
+    job.journal = writer.is_some();
+    let mut output = job::run_job(&config, Job::ApplyPatch(job), true, writer).await;
+    let said = journal.map(PatchJournal::settle).unwrap_or_default();
+    if !said.is_empty() {
+        output.content.push(Content::text(said.join("\n")));
+    }
+    output
 }
 
 /// Where patches may write when the sandbox lets them.
@@ -107,14 +148,33 @@ pub(crate) struct ApplyPatch {
     places: Places,
     roots: Roots,
     announced: Vec<FileChange>,
+    /// Standard error is the journal.
+    journal: bool,
 }
 
 impl ApplyPatch {
     pub(crate) fn perform(self) -> ToolOutput {
-        match patch::apply(&self.patch, &self.places, &self.roots) {
+        let journal = if self.journal {
+            match rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3) {
+                Ok(descriptor) => Some(File::from(descriptor)),
+                Err(errno) => {
+                    let problem = format!("the journal cannot be reached: {errno}");
+                    return self
+                        .refused(&PatchRefusal::new(RejectReason::PatchMismatch, &[problem]));
+                }
+            }
+        } else {
+            None
+        };
+        self.perform_with(journal)
+    }
+
+    pub(crate) fn perform_with(self, journal: Option<File>) -> ToolOutput {
+        let mut journal = journal.map(Journal::to).unwrap_or_default();
+        match patch::apply(&self.patch, &self.places, &self.roots, &mut journal) {
             Ok(summary) => {
-                let notes = summary.notes();
-                let notes: String = notes.iter().map(|note| format!("\n{note}")).collect();
+                let notes: String =
+                    summary.notes().iter().map(|note| format!("\n{note}")).collect();
                 let changes = summary.file_changes();
                 ToolOutput {
                     content: vec![Content::text(format!("Done.\n{summary}{notes}"))],
@@ -123,15 +183,16 @@ impl ApplyPatch {
                     rejected: None,
                 }
             }
-            Err(refusal) => ToolOutput {
-                content: vec![Content::text(refusal.to_string())],
-                details: ItemDetails::FileChange {
-                    changes: self.announced,
-                    status: Status::Failed,
-                },
-                success: false,
-                rejected: Some(refusal.reason),
-            },
+            Err(refusal) => self.refused(&refusal),
+        }
+    }
+
+    fn refused(self, refusal: &PatchRefusal) -> ToolOutput {
+        ToolOutput {
+            content: vec![Content::text(refusal.to_string())],
+            details: ItemDetails::FileChange { changes: self.announced, status: Status::Failed },
+            success: false,
+            rejected: Some(refusal.reason),
         }
     }
 }
@@ -144,7 +205,7 @@ pub fn apply_patch_to(dir: &Path, patch: &str) -> Result<PatchSummary, PatchRefu
     let refuse = |problem| PatchRefusal::new(RejectReason::PatchMismatch, &[problem]);
     let parsed = patch::parse(patch).map_err(|error| refuse(error.to_string()))?;
     let places = patch::resolve_all(&parsed, dir).map_err(refuse)?;
-    patch::apply(&parsed, &places, &Roots::new([dir]))
+    patch::apply(&parsed, &places, &Roots::new([dir]), &mut Journal::none())
 }
 
 #[cfg(test)]
@@ -165,6 +226,7 @@ mod tests {
             helper: PathBuf::new(),
             env: BTreeMap::new(),
             outputs_dir: PathBuf::new(),
+            journal_dir: Some(cwd.join(".journal")),
             freeform_patch,
         })
     }
@@ -227,6 +289,7 @@ mod tests {
         assert_eq!(output.details, ItemDetails::FileChange { changes, status: Status::Completed });
         assert_eq!(output.content, [Content::text("Done.\nM a")]);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "0\n2\n");
+        assert_eq!(std::fs::read_dir(dir.path().join(".journal")).unwrap().count(), 0);
     }
 
     #[test]
@@ -238,5 +301,33 @@ mod tests {
                 .unwrap();
         assert_eq!(rejection.reason, RejectReason::PatchMismatch);
         assert!(rejection.message.contains("may have been cut off"), "{}", rejection.message);
+    }
+
+    #[tokio::test]
+    async fn a_patch_that_has_begun_is_finished_though_nobody_waits() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a");
+        std::fs::write(&file, "1\n").unwrap();
+        let prepared =
+            prepare(&toolbox(dir.path(), true), &call(CallForm::Custom, PATCH)).ok().unwrap();
+        let mut performing = prepared.perform(mpsc::unbounded_channel().0);
+        assert!(futures_util::FutureExt::now_or_never(&mut performing).is_none());
+        drop(performing);
+        while std::fs::read_to_string(&file).unwrap() != "2\n" {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_journal_no_file_is_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a");
+        std::fs::write(&file, "1\n").unwrap();
+        std::fs::write(dir.path().join(".journal"), "no folder").unwrap();
+        let prepared =
+            prepare(&toolbox(dir.path(), true), &call(CallForm::Custom, PATCH)).ok().unwrap();
+        let output = prepared.perform(mpsc::unbounded_channel().0).await;
+        assert!(!output.success);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "1\n");
     }
 }

@@ -88,7 +88,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     job.filter().map_err(wrong)?;
     let details = looking(NAME, job.subject.clone());
     let path = files::resolved(&config.cwd, &path);
-    Ok(Job::GrepFiles(job).reading(config, path, details))
+    Ok(Job::GrepFiles(job).looking(toolbox, path, details))
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 //! the same view of the files (S13). A job is what that process is told on its standard input; its
 //! [`ToolOutput`], as JSON on standard output, is the answer.
 
-use std::io::{Read, Write};
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::grep_files::GrepFiles;
 use crate::list_dir::ListDir;
 use crate::read_file::ReadFile;
 use crate::view_image::ViewImage;
-use crate::{Prepared, ToolOutput, ToolboxConfig};
+use crate::{Prepared, ToolOutput, Toolbox, ToolboxConfig};
 
 /// One file operation, self-contained: the process that does it knows nothing else.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub(crate) enum Job {
 }
 
 impl Job {
-    /// Does it, in whatever process this is called.
+    /// Does it, in whatever process this is called. An edit writes its journal to standard error if it has one.
     pub(crate) fn perform(self) -> ToolOutput {
         match self {
             Self::ApplyPatch(job) => job.perform(),
@@ -38,20 +38,20 @@ impl Job {
         }
     }
 
-    /// Only reads.
-    pub(crate) fn reading(
+    /// The job of a tool that only looks.
+    pub(crate) fn looking(
         self,
-        config: &Arc<ToolboxConfig>,
+        toolbox: &Toolbox,
         path: PathBuf,
         details: ItemDetails,
     ) -> Prepared {
-        let config = Arc::clone(config);
+        let config = Arc::clone(toolbox.config());
         Prepared {
             action: Action::Read { path },
             details,
             writes: vec![],
             perform: Box::new(move |_progress| {
-                Box::pin(async move { run(&config, self, false).await })
+                Box::pin(async move { run_job(&config, self, false, None).await })
             }),
         }
     }
@@ -67,19 +67,15 @@ pub(crate) fn looking(tool: &str, subject: String) -> ItemDetails {
     }
 }
 
-/// The confined process: reads a job, does it, writes what came of it.
-///
-/// # Errors
-/// When what it reads is not a job, or the answer cannot be written.
-pub(crate) fn serve(mut input: impl Read, mut output: impl Write) -> std::io::Result<()> {
-    let mut json = Vec::new();
-    input.read_to_end(&mut json)?;
-    let job: Job = serde_json::from_slice(&json)?;
-    serde_json::to_writer(&mut output, &job.perform())?;
-    output.flush()
-}
-
-/// Stands in for the sandbox: the job is done here.
-pub(crate) async fn run(_config: &ToolboxConfig, job: Job, _writable: bool) -> ToolOutput {
-    job.perform()
+/// Stands in for the sandbox: the job is done here. `journal` is its standard error there.
+pub(crate) async fn run_job(
+    _config: &ToolboxConfig,
+    job: Job,
+    _writable: bool,
+    journal: Option<File>,
+) -> ToolOutput {
+    match job {
+        Job::ApplyPatch(job) => job.perform_with(journal),
+        job => job.perform(),
+    }
 }

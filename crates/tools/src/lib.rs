@@ -16,7 +16,7 @@ mod update_plan;
 mod view_image;
 
 pub use apply_patch::apply_patch_to;
-pub use patch::{PatchRefusal, PatchSummary};
+pub use patch::{PatchRefusal, PatchSummary, recover_patches};
 pub use policy::{Policy, Verdict};
 pub use process::Reaped;
 pub use toolbox::{Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};

@@ -65,7 +65,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     };
     let details = looking(NAME, job.subject.clone());
     let path = files::resolved(&config.cwd, &dir);
-    Ok(Job::ListDir(job).reading(config, path, details))
+    Ok(Job::ListDir(job).looking(toolbox, path, details))
 }
 
 #[derive(Debug, Serialize, Deserialize)]

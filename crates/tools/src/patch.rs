@@ -1,19 +1,23 @@
 //! The patch tool's inside: what a patch says (`parse`), where it leads (`place`), what it makes of the files
-//! (`plan` and what that stands on, all pure), and how that gets onto the disk (`look`, `write`). The tool itself is
+//! (`plan` and what that stands on, all pure), and how that gets onto the disk (`look`, `write`, `slot`), also through a crash (`journal`). The tool itself is
 //! `apply_patch.rs`.
 
 mod apply;
 mod hunks;
+mod journal;
 mod look;
 mod parse;
 mod place;
 mod plan;
 mod report;
 mod seek;
+mod slot;
 mod text;
 mod write;
 
 pub(crate) use apply::apply;
+pub(crate) use journal::{Journal, PatchJournal};
+pub use journal::recover_patches;
 pub(crate) use parse::{GRAMMAR, Patch, parse};
 pub(crate) use place::{Places, Roots, changed, resolve_all};
 pub(crate) use report::announced;

@@ -60,7 +60,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     };
     let details = looking(NAME, job.subject.clone());
     let path = files::resolved(&config.cwd, &args.file_path);
-    Ok(Job::ReadFile(job).reading(config, path, details))
+    Ok(Job::ReadFile(job).looking(toolbox, path, details))
 }
 
 /// `src/lib.rs:10-30`

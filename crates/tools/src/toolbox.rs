@@ -31,6 +31,9 @@ pub struct ToolboxConfig {
     pub env: BTreeMap<OsString, OsString>,
     /// Where whole outputs go that are too long for the model; made when first needed.
     pub outputs_dir: PathBuf,
+    /// Where a patch is noted before it is applied, so that a crash in the middle is undone (`recover_patches`); made
+    /// when first needed. None when nobody would come back for it.
+    pub journal_dir: Option<PathBuf>,
     /// The endpoint takes custom tools with a grammar; else `apply_patch` is offered as a function.
     pub freeform_patch: bool,
 }

@@ -56,7 +56,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     let job = ViewImage { path: config.cwd.join(&path), subject: files::one_line(&path) };
     let details = looking(NAME, job.subject.clone());
     let path = files::resolved(&config.cwd, &path);
-    Ok(Job::ViewImage(job).reading(config, path, details))
+    Ok(Job::ViewImage(job).looking(toolbox, path, details))
 }
 
 /// An image of the person's own, for a message: shrunk and encoded as the tool would show it.

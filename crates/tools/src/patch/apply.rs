@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use agent_protocol::RejectReason;
 
+use super::journal::Journal;
 use super::look::Looked;
 use super::parse::Patch;
 use super::place::{Places, Roots, changed};
@@ -21,6 +22,7 @@ pub(crate) fn apply(
     patch: &Patch,
     places: &Places,
     roots: &Roots,
+    journal: &mut Journal,
 ) -> Result<PatchSummary, PatchRefusal> {
     let outside = changed(patch, places).filter(|(_, path)| !roots.contain(path));
     let outside: Vec<_> = outside.map(|(shown, path)| roots.refuse(shown, path)).collect();
@@ -32,7 +34,7 @@ pub(crate) fn apply(
     let found = looked.iter().map(|(path, looked)| (path.clone(), looked.found.clone())).collect();
     let changes = plan::plan(patch, places, &found)
         .map_err(|problems| PatchRefusal::new(RejectReason::PatchMismatch, &problems))?;
-    let notes = write::carry_out(roots, &steps(&changes, &looked)).map_err(|failure| {
+    let notes = write::carry_out(roots, &steps(&changes, &looked), journal).map_err(|failure| {
         let reason =
             if failure.forbidden { RejectReason::Sandbox } else { RejectReason::PatchMismatch };
         PatchRefusal::new(reason, &[failure.message])
@@ -84,7 +86,7 @@ mod tests {
     fn patched(dir: &Path, body: &str) -> String {
         let patch = parse(&format!("*** Begin Patch\n{body}\n*** End Patch\n")).unwrap();
         let places = resolve_all(&patch, dir).unwrap();
-        match apply(&patch, &places, &Roots::new([dir])) {
+        match apply(&patch, &places, &Roots::new([dir]), &mut Journal::none()) {
             Ok(summary) => {
                 let mut lines = vec![summary.to_string()];
                 lines.extend(summary.notes());
@@ -217,7 +219,8 @@ mod tests {
         let places = resolve_all(&patch, &inside).unwrap();
         std::fs::rename(inside.join("src"), inside.join("gone")).unwrap();
         symlink("../out", inside.join("src")).unwrap();
-        let refusal = apply(&patch, &places, &Roots::new([inside.as_path()])).unwrap_err();
+        let refusal = apply(&patch, &places, &Roots::new([inside.as_path()]), &mut Journal::none())
+            .unwrap_err();
         assert!(refusal.to_string().ends_with("/src is not a directory"), "{refusal}");
         assert_eq!(content(&dir, "out/a"), "1\n");
     }
@@ -239,7 +242,8 @@ mod tests {
         let patch = "*** Begin Patch\n*** Update File: a\n*** Move to: b\n 2\n-3\n+4\n*** Delete File: gone\n*** End Patch";
         let patch = parse(patch).unwrap();
         let places = resolve_all(&patch, dir.path()).unwrap();
-        let summary = apply(&patch, &places, &Roots::new([dir.path()])).unwrap();
+        let summary =
+            apply(&patch, &places, &Roots::new([dir.path()]), &mut Journal::none()).unwrap();
         let changes = summary.file_changes();
         let diff = "@@ -1,3 +1,3 @@\n 1\n 2\n-3\n\\ No newline at end of file\n+4\n\\ No newline at end of file\n";
         assert_eq!(changes[0].diff.as_deref(), Some(diff));
@@ -259,7 +263,8 @@ mod tests {
         let patch =
             parse(&format!("*** Begin Patch\n*** Add File: a\n{lines}*** End Patch")).unwrap();
         let places = resolve_all(&patch, dir.path()).unwrap();
-        let summary = apply(&patch, &places, &Roots::new([dir.path()])).unwrap();
+        let summary =
+            apply(&patch, &places, &Roots::new([dir.path()]), &mut Journal::none()).unwrap();
         let change = &summary.file_changes()[0];
         assert!(change.diff_truncated && change.diff.as_ref().unwrap().len() == 64 << 10);
         assert_eq!(change.additions, Some(10_000));

@@ -1,51 +1,20 @@
 //! What is at a path before it is changed: its content, and what tells later whether it is still the same (R6).
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::place::{Folder, Missing, NoFolder, Roots};
+use super::place::{Missing, NoFolder, Roots};
 use super::plan::Found;
+use super::slot::Slot;
 use crate::files;
 
 /// Bytes of a file that can be patched.
 const MAX_FILE: u64 = 32 << 20;
-
-/// A name in a folder that is held open: what is done there cannot be led astray by a path that changes meanwhile.
-#[derive(Clone, Debug)]
-pub(crate) struct Slot {
-    pub(crate) folder: Rc<Folder>,
-    pub(crate) name: OsString,
-}
-
-impl Slot {
-    /// # Errors
-    /// As [`Roots::open_folder`].
-    pub(crate) fn open(
-        roots: &Roots,
-        path: &Path,
-        missing: Missing,
-        made: &mut Vec<PathBuf>,
-    ) -> Result<Self, NoFolder> {
-        let name = path.file_name().ok_or(NoFolder::Outside)?.to_owned();
-        Ok(Self { folder: Rc::new(roots.open_folder(path, missing, made)?), name })
-    }
-
-    /// Another name in the same folder.
-    pub(crate) fn beside(&self, name: &str) -> Self {
-        Self { folder: Rc::clone(&self.folder), name: name.into() }
-    }
-
-    pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path.join(&self.name)
-    }
-}
 
 /// What tells one file, and one state of it, from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,17 +1,17 @@
 //! A plan on its way to the disk: all of it or nothing. New contents are first written beside their targets; then
-//! each takes its place in one step, and what it displaced is kept until all have. What fails half-way is undone.
+//! each takes its place in one step, and what it displaced is kept until all have. What fails half-way is undone
+//! here, what a crash cut off by `journal`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Seek, Write as _};
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, RenameFlags, Uid};
-use rustix::io::Errno;
-
-use super::look::{Attributes, Looked, Slot};
+use super::journal::{Intent, Journal};
+use super::look::{Attributes, Looked};
 use super::place::{Missing, NoFolder, Roots};
 use super::plan::Found;
+use super::slot::{self, Slot};
 use crate::files;
 
 /// One thing done to the disk.
@@ -36,6 +36,17 @@ pub(crate) enum Step {
     },
 }
 
+impl Step {
+    /// The paths at which something changes.
+    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        let (one, other) = match self {
+            Self::Write { path, .. } | Self::Remove { path, .. } => (path, None),
+            Self::Rename { from, to, .. } => (from, Some(to)),
+        };
+        [Some(one), other].into_iter().flatten()
+    }
+}
+
 /// Nothing was done, and why; or, at worst, what could not be undone.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -56,15 +67,28 @@ impl Failure {
             format!("{}: someone else changed it just now: read it again", path.display());
         Self { message, forbidden: false }
     }
+
+    fn journal(error: &io::Error) -> Self {
+        let message = format!("the journal that undoes a patch after a crash: {error}");
+        Self { message, forbidden: false }
+    }
+}
+
+fn is_forbidden(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Does all steps in their order; returns notes for the model.
 ///
 /// # Errors
 /// When a step cannot be done or finds something else than was seen; then the earlier ones are undone.
-pub(crate) fn carry_out(roots: &Roots, steps: &[Step]) -> Result<Vec<String>, Failure> {
+pub(crate) fn carry_out(
+    roots: &Roots,
+    steps: &[Step],
+    journal: &mut Journal,
+) -> Result<Vec<String>, Failure> {
     let mut work = Work::new(roots);
-    let done = work.stage(steps).and_then(|ready| work.apply(ready));
+    let done = work.run(steps, journal);
     match done {
         Ok(()) => Ok(work.finish()),
         Err(mut failure) => {
@@ -80,8 +104,8 @@ pub(crate) fn carry_out(roots: &Roots, steps: &[Step]) -> Result<Vec<String>, Fa
 
 /// A step whose new content is on disk already, though not yet in its place.
 enum Ready<'a> {
-    Write { slot: Slot, staged: Staged, seen: &'a Looked, text: &'a str },
-    Remove { slot: Slot, seen: &'a Looked },
+    Write { slot: Slot, staged: Staged, spare: Slot, seen: &'a Looked, text: &'a str },
+    Remove { slot: Slot, spare: Slot, seen: &'a Looked },
     Rename { from: Slot, to: Slot, seen: &'a Looked },
 }
 
@@ -91,11 +115,45 @@ enum Staged {
     InPlace(File),
 }
 
+impl Ready<'_> {
+    /// What would have to be undone after a crash.
+    fn intent(&self) -> Intent {
+        let inode_of =
+            |seen: &Looked| seen.file.map(|(identity, _)| identity.inode).unwrap_or_default();
+        match self {
+            Self::Write { slot, staged: Staged::InPlace(_), seen, .. } => Intent::Overwrite {
+                path: slot.path(),
+                inode: inode_of(seen),
+                old: match &seen.found {
+                    Found::Text(old) => old.clone(),
+                    _ => String::new(),
+                },
+            },
+            Self::Write { slot, staged: Staged::Beside(staged), spare, seen, .. } => Intent::Put {
+                path: slot.path(),
+                new: staged.inode().unwrap_or_default(),
+                old: (seen.found != Found::Nothing).then(|| slot.inode().unwrap_or_default()),
+                kept: vec![staged.path(), spare.path()],
+            },
+            Self::Remove { slot, spare, .. } => Intent::Remove {
+                path: slot.path(),
+                inode: slot.inode().unwrap_or_default(),
+                kept: spare.path(),
+            },
+            Self::Rename { from, to, .. } => Intent::Rename {
+                from: from.path(),
+                to: to.path(),
+                inode: from.inode().unwrap_or_default(),
+            },
+        }
+    }
+}
+
 /// How a step is taken back.
 enum Undo {
     Added {
         slot: Slot,
-        inode: u64,
+        inode: Option<u64>,
     },
     /// `kept` holds what was there.
     Replaced {
@@ -132,10 +190,22 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn new(roots: &'a Roots) -> Self {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let token =
-            format!(".agent-patch-{:x}-{}", now.unwrap_or_default().as_nanos(), std::process::id());
+        let now = now.unwrap_or_default().as_nanos();
+        let token = format!(".agent-patch-{now:x}-{}", std::process::id());
         let (names, staged, made, undo, notes) = (0, vec![], vec![], vec![], vec![]);
         Self { roots, token, names, staged, made, undo, notes }
+    }
+
+    fn run(&mut self, steps: &[Step], journal: &mut Journal) -> Result<(), Failure> {
+        let folders = steps.iter().flat_map(Step::paths).filter_map(|path| path.parent());
+        let begun = journal.begin(self.roots, &self.token, folders);
+        begun.map_err(|error| Failure::journal(&error))?;
+        let ready = self.stage(steps)?;
+        let intents = ready.iter().map(Ready::intent).collect();
+        journal.intend(intents).map_err(|error| Failure::journal(&error))?;
+        ready.into_iter().try_for_each(|ready| self.apply(ready))?;
+        self.sync();
+        journal.done().map_err(|error| Failure::journal(&error))
     }
 
     /// A name in the same folder that nobody has.
@@ -144,7 +214,7 @@ impl<'a> Work<'a> {
         slot.beside(&format!("{}-{}", self.token, self.names))
     }
 
-    fn open(&mut self, path: &std::path::Path, missing: Missing) -> Result<Slot, Failure> {
+    fn open(&mut self, path: &Path, missing: Missing) -> Result<Slot, Failure> {
         Slot::open(self.roots, path, missing, &mut self.made).map_err(|no_folder| {
             let message = format!("{}: {}", path.display(), no_folder.describe(self.roots));
             let forbidden = match &no_folder {
@@ -163,7 +233,8 @@ impl<'a> Work<'a> {
     fn stage_one<'s>(&mut self, step: &'s Step) -> Result<Ready<'s>, Failure> {
         Ok(match step {
             Step::Remove { path, seen } => {
-                Ready::Remove { slot: self.open(path, Missing::Fail)?, seen }
+                let slot = self.open(path, Missing::Fail)?;
+                Ready::Remove { spare: self.own_name(&slot), slot, seen }
             }
             Step::Rename { from, to, seen } => {
                 let from = self.open(from, Missing::Fail)?;
@@ -172,10 +243,11 @@ impl<'a> Work<'a> {
             Step::Write { path, text, seen, like } => {
                 let slot = self.open(path, Missing::Make)?;
                 if seen.file.is_some() {
-                    may_write(&slot)?;
+                    let writable = slot.check_writable();
+                    writable.map_err(|error| Failure::at(&slot, "cannot be written", &error))?;
                 }
                 let staged = self.stage_text(&slot, text, like.as_ref(), seen)?;
-                Ready::Write { slot, staged, seen, text }
+                Ready::Write { spare: self.own_name(&slot), slot, staged, seen, text }
             }
         })
     }
@@ -187,44 +259,37 @@ impl<'a> Work<'a> {
         like: Option<&Attributes>,
         seen: &Looked,
     ) -> Result<Staged, Failure> {
+        let cannot = |error: io::Error| Failure::at(slot, "cannot be written", &error);
         let staged = self.own_name(slot);
-        let say = |what: &'static str| move |error: io::Error| Failure::at(slot, what, &error);
-        let mode = Mode::from_raw_mode(if like.is_some() { 0o600 } else { 0o666 });
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&staged.folder.dir, &staged.name, flags, mode);
-        let mut file = File::from(file.map_err(|errno| say("cannot be written")(errno.into()))?);
+        let file = if like.is_some() { staged.create_private() } else { staged.create() };
+        let mut file = file.map_err(cannot)?;
         self.staged.push(staged.clone());
-        if let Some(like) = like
-            && !take_after(&file, like).map_err(say("its mode cannot be kept"))?
-        {
-            self.discard(&staged);
-            return match seen.file {
-                Some(_) => Ok(Staged::InPlace(open_in_place(slot)?)),
-                None => Err(say("its owner cannot be kept")(Errno::PERM.into())),
-            };
+        if let Some(like) = like {
+            if !slot::take_after(&file, like).map_err(cannot)? {
+                self.discard(&staged);
+                return match seen.file {
+                    Some(_) => Ok(Staged::InPlace(slot.open_to_write().map_err(cannot)?)),
+                    None => Err(Failure::at(
+                        slot,
+                        "its owner cannot be kept",
+                        &rustix::io::Errno::PERM.into(),
+                    )),
+                };
+            }
+            slot.give_extended(&file);
         }
-        if like.is_some() {
-            copy_extended(slot, &file);
-        }
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(say("cannot be written"))?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(cannot)?;
         Ok(Staged::Beside(staged))
     }
 
     fn discard(&mut self, slot: &Slot) {
-        let _ = rustix::fs::unlinkat(&slot.folder.dir, &slot.name, AtFlags::empty());
+        let _ = slot.remove();
         self.staged.retain(|staged| staged.name != slot.name);
     }
 
-    fn apply(&mut self, ready: Vec<Ready<'_>>) -> Result<(), Failure> {
-        ready.into_iter().try_for_each(|ready| self.apply_one(ready))
-    }
-
-    fn apply_one(&mut self, ready: Ready<'_>) -> Result<(), Failure> {
+    fn apply(&mut self, ready: Ready<'_>) -> Result<(), Failure> {
         match ready {
-            Ready::Write { slot, staged, seen, text } => {
+            Ready::Write { slot, staged, spare, seen, text } => {
                 unchanged(&slot, seen)?;
                 match (staged, &seen.found) {
                     (Staged::InPlace(file), Found::Text(old)) => {
@@ -232,21 +297,20 @@ impl<'a> Work<'a> {
                     }
                     (Staged::InPlace(_), _) => Err(Failure::changed(&slot)),
                     (Staged::Beside(staged), Found::Nothing) => self.put_new(slot, &staged),
-                    (Staged::Beside(staged), _) => self.replace(slot, staged, seen),
+                    (Staged::Beside(staged), _) => self.replace(slot, &staged, spare, seen),
                 }
             }
-            Ready::Remove { slot, seen } => {
+            Ready::Remove { slot, spare, seen } => {
                 unchanged(&slot, seen)?;
-                let kept = self.own_name(&slot);
-                rename_new(&slot, &kept)
-                    .map_err(|error| Failure::at(&slot, "cannot be removed", &error))?;
-                self.undo.push(Undo::Removed { slot, kept });
+                let cannot = |error| Failure::at(&slot, "cannot be removed", &error);
+                slot.rename_new(&spare).map_err(cannot)?;
+                self.undo.push(Undo::Removed { slot, kept: spare });
                 Ok(())
             }
             Ready::Rename { from, to, seen } => {
                 unchanged(&from, seen)?;
-                rename_new(&from, &to)
-                    .map_err(|error| Failure::at(&to, "cannot be moved there", &error))?;
+                let cannot = |error| Failure::at(&to, "cannot be moved there", &error);
+                from.rename_new(&to).map_err(cannot)?;
                 self.undo.push(Undo::Renamed { from, to });
                 Ok(())
             }
@@ -254,32 +318,24 @@ impl<'a> Work<'a> {
     }
 
     fn put_new(&mut self, slot: Slot, staged: &Slot) -> Result<(), Failure> {
-        let inode = inode(staged).unwrap_or_default();
-        rename_new(staged, &slot).map_err(|error| Failure::at(&slot, "cannot be added", &error))?;
+        let inode = staged.inode();
+        let cannot = |error| Failure::at(&slot, "cannot be added", &error);
+        staged.rename_new(&slot).map_err(cannot)?;
         self.staged.retain(|other| other.name != staged.name);
         self.undo.push(Undo::Added { slot, inode });
         Ok(())
     }
 
-    fn replace(&mut self, slot: Slot, staged: Slot, seen: &Looked) -> Result<(), Failure> {
-        let say = |error: io::Error| Failure::at(&slot, "cannot be replaced", &error);
-        let kept = match exchange(&staged, &slot) {
-            Ok(()) => staged.clone(),
-            Err(error) if is_unsupported(&error) => {
-                let kept = self.own_name(&slot);
-                link_or_rename(&slot, &kept).map_err(say)?;
-                if let Err(error) = rename_over(&staged, &slot) {
-                    let _ = rename_over(&kept, &slot);
-                    return Err(say(error));
-                }
-                kept
-            }
-            Err(error) => return Err(say(error)),
-        };
+    fn replace(
+        &mut self,
+        slot: Slot,
+        staged: &Slot,
+        spare: Slot,
+        seen: &Looked,
+    ) -> Result<(), Failure> {
+        let cannot = |error| Failure::at(&slot, "cannot be replaced", &error);
+        let kept = staged.exchange(&slot, spare).map_err(cannot)?;
         self.staged.retain(|other| other.name != staged.name);
-        let is_seen = Looked::in_slot(&kept).file.map(|(identity, _)| identity)
-            == seen.file.map(|(identity, _)| identity);
-        let changed = Failure::changed(&slot);
         if let Some((_, Attributes { links: 2.., .. })) = seen.file {
             let path = slot.path();
             self.notes.push(format!(
@@ -287,8 +343,12 @@ impl<'a> Work<'a> {
                 path.display()
             ));
         }
+        let identity = |looked: &Looked| looked.file.map(|(identity, _)| identity);
+        // Between the last look and the exchange, too, someone may have written.
+        let unchanged = identity(&Looked::in_slot(&kept)) == identity(seen);
+        let changed = Failure::changed(&slot);
         self.undo.push(Undo::Replaced { slot, kept });
-        if is_seen { Ok(()) } else { Err(changed) }
+        if unchanged { Ok(()) } else { Err(changed) }
     }
 
     fn overwrite(
@@ -298,18 +358,18 @@ impl<'a> Work<'a> {
         text: &str,
         old: String,
     ) -> Result<(), Failure> {
-        let written = write_over(&mut file, text);
-        let failure = written.map_err(|error| Failure::at(&slot, "cannot be written", &error));
+        let written = slot::write_over(&mut file, text);
+        let written = written.map_err(|error| Failure::at(&slot, "cannot be written", &error));
         self.notes.push(format!(
             "{} belongs to another user or group and was written in place",
             slot.path().display()
         ));
         self.undo.push(Undo::Overwritten { slot, file, old });
-        failure
+        written
     }
 
-    /// All is in its place: makes it last, and lets go of what was displaced.
-    fn finish(mut self) -> Vec<String> {
+    /// Makes what was done last.
+    fn sync(&self) {
         let slots = self.undo.iter().flat_map(Undo::slots);
         let folders: BTreeMap<_, _> =
             slots.map(|slot| (&slot.folder.path, &slot.folder.dir)).collect();
@@ -317,14 +377,16 @@ impl<'a> Work<'a> {
             // Some file systems cannot; what they promise without it is all there is.
             let _ = folder.sync_all();
         }
+    }
+
+    /// All is in its place: lets go of what was displaced.
+    fn finish(mut self) -> Vec<String> {
         for undo in std::mem::take(&mut self.undo) {
             if let Undo::Replaced { kept, .. } | Undo::Removed { kept, .. } = undo
-                && let Err(errno) =
-                    rustix::fs::unlinkat(&kept.folder.dir, &kept.name, AtFlags::empty())
+                && let Err(error) = kept.remove()
             {
-                let error = files::trouble(&errno.into());
-                self.notes
-                    .push(format!("the old content is left at {}: {error}", kept.path().display()));
+                let (path, error) = (kept.path(), files::trouble(&error));
+                self.notes.push(format!("the old content is left at {}: {error}", path.display()));
             }
         }
         self.notes
@@ -334,7 +396,7 @@ impl<'a> Work<'a> {
     fn roll_back(mut self) -> Vec<String> {
         let mut left = Vec::new();
         for undo in std::mem::take(&mut self.undo).into_iter().rev() {
-            let path = undo.slots().last().map(|slot| slot.path()).unwrap_or_default();
+            let path = undo.slots().last().map(Slot::path).unwrap_or_default();
             if let Err(error) = undo.take_back() {
                 left.push(format!("{}: {}", path.display(), files::trouble(&error)));
             }
@@ -344,7 +406,7 @@ impl<'a> Work<'a> {
         }
         for folder in self.made.iter().rev() {
             if let Ok(slot) = Slot::open(self.roots, folder, Missing::Fail, &mut vec![]) {
-                let _ = rustix::fs::unlinkat(&slot.folder.dir, &slot.name, AtFlags::REMOVEDIR);
+                let _ = slot.remove_folder();
             }
         }
         left
@@ -364,137 +426,23 @@ impl Undo {
     fn take_back(self) -> io::Result<()> {
         match self {
             // Someone may have put another file there since.
-            Self::Added { slot, inode: ours } if inode(&slot) == Some(ours) => {
-                Ok(rustix::fs::unlinkat(&slot.folder.dir, &slot.name, AtFlags::empty())?)
-            }
-            Self::Added { .. } => Ok(()),
-            Self::Replaced { slot, kept } => rename_over(&kept, &slot),
-            Self::Removed { slot, kept } => rename_new(&kept, &slot),
-            Self::Renamed { from, to } => rename_new(&to, &from),
-            Self::Overwritten { mut file, old, .. } => write_over(&mut file, &old),
+            Self::Added { slot, inode } if slot.inode() != inode => Ok(()),
+            Self::Added { slot, .. } => slot.remove(),
+            Self::Replaced { slot, kept } => kept.rename_over(&slot),
+            Self::Removed { slot, kept } => kept.rename_new(&slot),
+            Self::Renamed { from, to } => to.rename_new(&from),
+            Self::Overwritten { mut file, old, .. } => slot::write_over(&mut file, &old),
         }
     }
-}
-
-fn is_forbidden(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
-}
-
-/// A file that is read-only is meant to be: that it could be replaced does not make it ours to change.
-fn may_write(slot: &Slot) -> Result<(), Failure> {
-    let allowed =
-        rustix::fs::accessat(&slot.folder.dir, &slot.name, Access::WRITE_OK, AtFlags::EACCESS);
-    allowed.map_err(|errno| Failure::at(slot, "cannot be written", &errno.into()))
 }
 
 fn unchanged(slot: &Slot, seen: &Looked) -> Result<(), Failure> {
-    // Unreadable then as now: nothing can be compared.
     if Looked::in_slot(slot) == *seen { Ok(()) } else { Err(Failure::changed(slot)) }
-}
-
-/// Gives a new file owner, group and mode of the one it stands for; false when the owner cannot be given.
-fn take_after(file: &File, like: &Attributes) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = file.metadata()?;
-    if (metadata.uid(), metadata.gid()) != (like.owner, like.group) {
-        let owner = (metadata.uid() != like.owner).then(|| Uid::from_raw(like.owner));
-        if rustix::fs::fchown(file, owner, Some(Gid::from_raw(like.group))).is_err() {
-            return Ok(false);
-        }
-    }
-    // Rights to run as another user do not survive a change of content, as with any write.
-    rustix::fs::fchmod(file, Mode::from_raw_mode((like.mode & 0o1777) as rustix::fs::RawMode))?;
-    Ok(true)
-}
-
-/// Access lists and a user's own attributes, where the file system has them.
-fn copy_extended(slot: &Slot, to: &File) {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(from) = rustix::fs::openat(&slot.folder.dir, &slot.name, flags, Mode::empty()) else {
-        return;
-    };
-    let mut names = vec![0_u8; 64 << 10];
-    let Ok(len) = rustix::fs::flistxattr(&from, &mut names[..]) else { return };
-    for name in names[..len].split(|byte| *byte == 0) {
-        if !(name.starts_with(b"user.") || name == b"system.posix_acl_access") {
-            continue;
-        }
-        let mut value = vec![0_u8; 64 << 10];
-        if let Ok(len) = rustix::fs::fgetxattr(&from, name, &mut value[..]) {
-            let _ = rustix::fs::fsetxattr(to, name, &value[..len], rustix::fs::XattrFlags::empty());
-        }
-    }
-}
-
-fn open_in_place(slot: &Slot) -> Result<File, Failure> {
-    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(&slot.folder.dir, &slot.name, flags, Mode::empty());
-    let file = file.map_err(|errno| Failure::at(slot, "cannot be written", &errno.into()))?;
-    Ok(file.into())
-}
-
-fn write_over(file: &mut File, text: &str) -> io::Result<()> {
-    file.rewind()?;
-    file.write_all(text.as_bytes())?;
-    file.set_len(text.len() as u64)?;
-    file.sync_all()
-}
-
-fn inode(slot: &Slot) -> Option<u64> {
-    rustix::fs::statat(&slot.folder.dir, &slot.name, AtFlags::SYMLINK_NOFOLLOW)
-        .ok()
-        .map(|stat| stat.st_ino)
-}
-
-fn exchange(a: &Slot, b: &Slot) -> io::Result<()> {
-    let flags = RenameFlags::EXCHANGE;
-    Ok(rustix::fs::renameat_with(&a.folder.dir, &a.name, &b.folder.dir, &b.name, flags)?)
-}
-
-fn rename_over(from: &Slot, to: &Slot) -> io::Result<()> {
-    Ok(rustix::fs::renameat(&from.folder.dir, &from.name, &to.folder.dir, &to.name)?)
-}
-
-/// Renames, but never over what is there.
-fn rename_new(from: &Slot, to: &Slot) -> io::Result<()> {
-    let flags = RenameFlags::NOREPLACE;
-    match rustix::fs::renameat_with(&from.folder.dir, &from.name, &to.folder.dir, &to.name, flags) {
-        Err(errno) if is_unsupported(&errno.into()) => {
-            rustix::fs::linkat(
-                &from.folder.dir,
-                &from.name,
-                &to.folder.dir,
-                &to.name,
-                AtFlags::empty(),
-            )?;
-            Ok(rustix::fs::unlinkat(&from.folder.dir, &from.name, AtFlags::empty())?)
-        }
-        done => Ok(done?),
-    }
-}
-
-/// A second name for what is about to be replaced, so that its place is never empty; failing that, the first moves.
-fn link_or_rename(slot: &Slot, kept: &Slot) -> io::Result<()> {
-    let link = rustix::fs::linkat(
-        &slot.folder.dir,
-        &slot.name,
-        &kept.folder.dir,
-        &kept.name,
-        AtFlags::empty(),
-    );
-    link.map_err(io::Error::from).or_else(|_| rename_over(slot, kept))
-}
-
-/// The file system has no such rename.
-fn is_unsupported(error: &io::Error) -> bool {
-    let errno = error.raw_os_error();
-    [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP]
-        .iter()
-        .any(|other| Some(other.raw_os_error()) == errno)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::journal::{PatchJournal, recover_patches};
     use super::*;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     use std::path::Path;
@@ -539,7 +487,7 @@ mod tests {
         }
 
         fn carry_out(&self, steps: &[Step]) -> Result<Vec<String>, String> {
-            carry_out(&self.roots, steps).map_err(|failure| failure.message)
+            carry_out(&self.roots, steps, &mut Journal::none()).map_err(|failure| failure.message)
         }
 
         /// Every file below the root with its content, sorted.
@@ -664,23 +612,133 @@ mod tests {
         let sample = Sample::new(&[("a", "old content")]);
         let mut work = Work::new(&sample.roots);
         let slot = work.open(&sample.root.join("a"), Missing::Fail).ok().unwrap();
-        let file = open_in_place(&slot).ok().unwrap();
+        let file = slot.open_to_write().unwrap();
         work.overwrite(slot, file, "new", "old content".into()).ok().unwrap();
         assert_eq!(sample.files(), [("a".into(), "new".into())]);
         assert_eq!(work.roll_back(), [""; 0]);
         assert_eq!(sample.files(), [("a".into(), "old content".into())]);
     }
 
+    /// All kinds of steps, on the files of [`crashed`].
+    fn many_steps(sample: &Sample) -> Vec<Step> {
+        vec![
+            sample.write("a", "one"),
+            sample.write("new/deep/d", "four"),
+            sample.remove("b"),
+            sample.rename("c", "new/e"),
+            sample.write("new/f", "five"),
+        ]
+    }
+
+    /// A process that died when `applied` of its steps were done.
+    fn crashed(sample: &Sample, journals: &Path, applied: usize, done: bool) {
+        let patch_journal = PatchJournal::create(journals).unwrap();
+        let mut journal = Journal::to(patch_journal.writer().unwrap());
+        let steps = many_steps(sample);
+        let mut work = Work::new(&sample.roots);
+        let folders = steps.iter().flat_map(Step::paths).filter_map(|path| path.parent());
+        journal.begin(&sample.roots, &work.token, folders).unwrap();
+        let ready = work.stage(&steps).ok().unwrap();
+        journal.intend(ready.iter().map(Ready::intent).collect()).unwrap();
+        ready.into_iter().take(applied).for_each(|ready| work.apply(ready).ok().unwrap());
+        if done {
+            journal.done().unwrap();
+        }
+    }
+
+    fn before_crash() -> (Sample, tempfile::TempDir) {
+        let sample = Sample::new(&[("a", "1"), ("b", "2"), ("c", "3")]);
+        (sample, tempfile::tempdir().unwrap())
+    }
+
     #[test]
-    fn where_files_cannot_be_exchanged_the_old_one_is_kept_under_another_name() {
-        let sample = Sample::new(&[("a", "old")]);
-        let work = Work::new(&sample.roots);
-        let mut made = vec![];
-        let slot =
-            Slot::open(work.roots, &sample.root.join("a"), Missing::Fail, &mut made).unwrap();
-        let kept = slot.beside("kept");
-        link_or_rename(&slot, &kept).unwrap();
-        assert_eq!(sample.files(), [("a".into(), "old".into()), ("kept".into(), "old".into())]);
+    fn r5_a_patch_that_a_crash_cut_off_is_undone_at_the_next_start() {
+        for applied in 0..=5 {
+            let (sample, journals) = before_crash();
+            let before = sample.files();
+            crashed(&sample, journals.path(), applied, false);
+            assert_ne!(sample.files(), before, "what is staged is there");
+            let said = recover_patches(journals.path());
+            assert_eq!(sample.files(), before, "after {applied} steps");
+            assert_eq!(said.len(), applied, "{said:?}");
+            assert_eq!(std::fs::read_dir(journals.path()).unwrap().count(), 0);
+            assert_eq!(recover_patches(journals.path()), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn r5_a_patch_that_was_complete_stays_and_what_it_displaced_goes() {
+        let (sample, journals) = before_crash();
+        crashed(&sample, journals.path(), 5, true);
+        assert_eq!(recover_patches(journals.path()), [""; 0]);
+        let files = sample.files();
+        let files: Vec<_> =
+            files.iter().map(|(name, content)| format!("{name}={content}")).collect();
+        assert_eq!(
+            files,
+            ["a=one", "new=", "new/deep=", "new/deep/d=four", "new/e=3", "new/f=five"]
+        );
+    }
+
+    #[test]
+    fn r5_a_journal_cut_off_at_any_byte_leaves_no_file_half_old_and_half_new() {
+        let (sample, journals) = before_crash();
+        let before = sample.files();
+        // Nothing is applied before the line that says so is whole.
+        crashed(&sample, journals.path(), 0, false);
+        let path = std::fs::read_dir(journals.path()).unwrap().next().unwrap().unwrap().path();
+        let whole = std::fs::read(&path).unwrap();
+        for end in (0..=whole.len()).rev() {
+            std::fs::write(&path, &whole[..end]).unwrap();
+            assert_eq!(recover_patches(journals.path()), [""; 0]);
+            assert_eq!(sample.files(), before);
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn what_the_person_changed_since_the_crash_is_left_to_them() {
+        let (sample, journals) = before_crash();
+        crashed(&sample, journals.path(), 1, false);
+        std::fs::write(sample.root.join("theirs"), "theirs").unwrap();
+        std::fs::rename(sample.root.join("theirs"), sample.root.join("a")).unwrap();
+        let said = recover_patches(journals.path());
+        assert!(
+            said[0].contains("/a: changed since, and left so; what it was before is "),
+            "{said:?}"
+        );
+        let old = said[0].rsplit(' ').next().unwrap();
+        assert_eq!(std::fs::read_to_string(old).unwrap(), "1");
+        assert_eq!(std::fs::read_to_string(sample.root.join("a")).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn a_file_that_was_being_written_in_place_gets_its_old_content_back() {
+        let (sample, journals) = before_crash();
+        let patch_journal = PatchJournal::create(journals.path()).unwrap();
+        let mut journal = Journal::to(patch_journal.writer().unwrap());
+        journal.begin(&sample.roots, ".agent-patch-x", std::iter::empty()).unwrap();
+        let path = sample.root.join("a");
+        let inode = std::fs::metadata(&path).unwrap().ino();
+        journal
+            .intend(vec![Intent::Overwrite { path: path.clone(), inode, old: "1".into() }])
+            .unwrap();
+        std::fs::write(&path, "hal").unwrap();
+        assert_eq!(patch_journal.settle(), [format!("{}: put back as it was", path.display())]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1");
+    }
+
+    #[test]
+    fn a_patch_that_failed_by_itself_leaves_nothing_to_recover() {
+        let (sample, journals) = before_crash();
+        let before = sample.files();
+        let patch_journal = PatchJournal::create(journals.path()).unwrap();
+        let mut steps = many_steps(&sample);
+        steps.push(Step::Remove { path: sample.root.join("gone"), seen: sample.seen("a") });
+        let mut journal = Journal::to(patch_journal.writer().unwrap());
+        assert!(carry_out(&sample.roots, &steps, &mut journal).is_err());
+        assert_eq!(patch_journal.settle(), [""; 0]);
+        assert_eq!(sample.files(), before);
     }
 
     #[test]
@@ -692,7 +750,8 @@ mod tests {
         }
         let sample = Sample::new(&[("a", "old")]);
         std::fs::set_permissions(sample.root.join("a"), PermissionsExt::from_mode(0o444)).unwrap();
-        let failure = carry_out(&sample.roots, &[sample.write("a", "new")]).unwrap_err();
+        let failure = carry_out(&sample.roots, &[sample.write("a", "new")], &mut Journal::none())
+            .unwrap_err();
         assert!(
             failure.forbidden && failure.message.contains("permission denied"),
             "{}",

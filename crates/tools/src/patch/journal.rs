@@ -1,0 +1,335 @@
+//! What a patch was about to do, on disk before it does it, so that a crash in the middle is undone at the next start
+//! (R5). The confined process writes the journal through a descriptor it is given: it can reach no other file of ours.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::place::{Missing, Roots};
+use super::slot::{self, Slot};
+
+/// One line of a journal.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "line", rename_all = "snake_case")]
+enum Line {
+    Begin {
+        roots: Roots,
+        /// Names of our files in `folders` begin with it.
+        token: String,
+        folders: Vec<PathBuf>,
+        /// Folders that did not exist, outermost first.
+        made: Vec<PathBuf>,
+    },
+    /// Everything is staged; from here on targets change.
+    Intend { intents: Vec<Intent> },
+    /// Everything is in its place.
+    Done,
+}
+
+/// A step, as far as it takes to undo it. Files are told by their inode, which survives a rename and a reboot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub(crate) enum Intent {
+    /// The file `new` gets the name `path`; `old`, if there was one, one of the names `kept`.
+    Put {
+        path: PathBuf,
+        new: u64,
+        old: Option<u64>,
+        kept: Vec<PathBuf>,
+    },
+    Remove {
+        path: PathBuf,
+        inode: u64,
+        kept: PathBuf,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+        inode: u64,
+    },
+    Overwrite {
+        path: PathBuf,
+        inode: u64,
+        old: String,
+    },
+}
+
+/// The writing end, in the process that applies the patch.
+#[derive(Debug, Default)]
+pub(crate) struct Journal(Option<File>);
+
+impl Journal {
+    /// Nothing is kept: for patches that nobody would undo after a crash.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn to(file: File) -> Self {
+        Self(Some(file))
+    }
+
+    pub(crate) fn begin<'a>(
+        &mut self,
+        roots: &Roots,
+        token: &str,
+        folders: impl Iterator<Item = &'a Path>,
+    ) -> io::Result<()> {
+        if self.0.is_none() {
+            return Ok(());
+        }
+        let mut folders: Vec<_> = folders.map(Path::to_owned).collect();
+        folders.sort();
+        folders.dedup();
+        let missing = folders.iter().flat_map(|folder| folder.ancestors());
+        let mut made: Vec<_> = missing
+            .filter(|folder| folder.symlink_metadata().is_err())
+            .map(Path::to_owned)
+            .collect();
+        made.sort();
+        made.dedup();
+        self.write(&Line::Begin { roots: roots.clone(), token: token.to_owned(), folders, made })
+    }
+
+    /// After this, what is intended may be done.
+    pub(crate) fn intend(&mut self, intents: Vec<Intent>) -> io::Result<()> {
+        self.write(&Line::Intend { intents })
+    }
+
+    /// After this, what was displaced may go.
+    pub(crate) fn done(&mut self) -> io::Result<()> {
+        self.write(&Line::Done)
+    }
+
+    fn write(&mut self, line: &Line) -> io::Result<()> {
+        let Some(file) = &mut self.0 else { return Ok(()) };
+        let mut bytes = serde_json::to_vec(line)?;
+        bytes.push(b'\n');
+        file.write_all(&bytes)?;
+        file.sync_data()
+    }
+}
+
+/// The journal of one patch, at its other end: made before the patch is given to the process that applies it.
+#[derive(Debug)]
+pub(crate) struct PatchJournal {
+    path: PathBuf,
+    file: File,
+}
+
+impl PatchJournal {
+    /// # Errors
+    /// When no file can be made in `dir`: then the patch must not be applied.
+    pub(crate) fn create(dir: &Path) -> io::Result<Self> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let name = format!("{:x}-{}.jsonl", now.unwrap_or_default().as_nanos(), std::process::id());
+        let path = dir.join(name);
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
+        // Or a power cut takes the journal and leaves the half-done patch.
+        File::open(dir)?.sync_all()?;
+        Ok(Self { path, file })
+    }
+
+    /// For the process that applies the patch.
+    pub(crate) fn writer(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// The process is gone: undoes what it left half done, and says what that was.
+    pub(crate) fn settle(self) -> Vec<String> {
+        recover_one(&self.path)
+    }
+}
+
+/// Undoes every patch that a crash cut off and whose journal is in `dir`; where a patch was complete, only what it had
+/// displaced is cleared away. Says in sentences what was put back and what could not be. To be called before a
+/// thread goes on, while nothing of it runs; calling it again does nothing.
+pub fn recover_patches(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut journals: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .collect();
+    // The newest first, as their names tell.
+    journals.sort();
+    journals.iter().rev().flat_map(|path| recover_one(path)).collect()
+}
+
+fn recover_one(path: &Path) -> Vec<String> {
+    let Ok(text) = std::fs::read_to_string(path) else { return vec![] };
+    // A torn last line is as good as none: nothing is done before its line is whole.
+    let lines = text.lines().map_while(|line| serde_json::from_str(line).ok());
+    let recovery = Recovery::new(lines);
+    let outcome = recovery.run();
+    if outcome.complete {
+        let _ = std::fs::remove_file(path);
+    }
+    outcome.said
+}
+
+/// A journal read back.
+#[derive(Default)]
+struct Recovery {
+    roots: Option<Roots>,
+    token: String,
+    folders: Vec<PathBuf>,
+    made: Vec<PathBuf>,
+    intents: Vec<Intent>,
+    done: bool,
+}
+
+struct Outcome {
+    said: Vec<String>,
+    /// The journal is of no more use.
+    complete: bool,
+}
+
+impl Recovery {
+    fn new(lines: impl Iterator<Item = Line>) -> Self {
+        let mut recovery = Self::default();
+        for line in lines {
+            match line {
+                Line::Begin { roots, token, folders, made } => {
+                    recovery = Self { roots: Some(roots), token, folders, made, ..recovery };
+                }
+                Line::Intend { intents } => recovery.intents = intents,
+                Line::Done => recovery.done = true,
+            }
+        }
+        recovery
+    }
+
+    fn run(&self) -> Outcome {
+        let mut outcome = Outcome { said: vec![], complete: true };
+        let Some(roots) = &self.roots else { return outcome };
+        let mut wanted = vec![];
+        for intent in self.intents.iter().rev().filter(|_| !self.done) {
+            let path = intent.path().display();
+            match intent.undo(roots) {
+                Ok(Undone::Nothing) => {}
+                Ok(Undone::PutBack) => outcome.said.push(format!("{path}: put back as it was")),
+                Ok(Undone::Changed(old)) => {
+                    let old_path = old.display();
+                    outcome.said.push(format!(
+                        "{path}: changed since, and left so; what it was before is {old_path}"
+                    ));
+                    wanted.push(old);
+                }
+                Ok(Undone::Lost) => {
+                    outcome.said.push(format!("{path}: what it was before is lost"))
+                }
+                Err(error) => {
+                    outcome.complete = false;
+                    outcome.said.push(format!("{path}: could not be put back: {error}"));
+                }
+            }
+        }
+        if outcome.complete {
+            self.clear(roots, &wanted);
+        }
+        outcome
+    }
+
+    /// Removes files of ours, and folders that only a patch that is undone had needed.
+    fn clear(&self, roots: &Roots, wanted: &[PathBuf]) {
+        for folder in &self.folders {
+            let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let ours = names.map(|entry| entry.file_name()).filter(|name| {
+                let own = name.to_string_lossy();
+                !self.token.is_empty()
+                    && own.strip_prefix(&self.token).is_some_and(|rest| rest.starts_with('-'))
+            });
+            for path in ours.map(|name| folder.join(name)).filter(|path| !wanted.contains(path)) {
+                if let Ok(slot) = open(roots, &path) {
+                    let _ = slot.remove();
+                }
+            }
+        }
+        for folder in self.made.iter().rev().filter(|_| !self.done) {
+            if let Ok(slot) = open(roots, folder) {
+                let _ = slot.remove_folder();
+            }
+        }
+    }
+}
+
+fn open(roots: &Roots, path: &Path) -> io::Result<Slot> {
+    let opened = Slot::open(roots, path, Missing::Fail, &mut vec![]);
+    opened.map_err(|no_folder| io::Error::other(no_folder.describe(roots)))
+}
+
+/// What came of undoing a step.
+#[derive(Debug, PartialEq, Eq)]
+enum Undone {
+    /// It had not been done.
+    Nothing,
+    PutBack,
+    /// Someone else's file is there now; this one holds the old content.
+    Changed(PathBuf),
+    Lost,
+}
+
+impl Intent {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Put { path, .. } | Self::Remove { path, .. } | Self::Overwrite { path, .. } => {
+                path
+            }
+            Self::Rename { from, .. } => from,
+        }
+    }
+
+    /// # Errors
+    /// When it may work another time.
+    fn undo(&self, roots: &Roots) -> io::Result<Undone> {
+        if self.path().parent().is_none_or(|folder| !folder.exists()) {
+            // It was never made, or is gone with all that was in it.
+            return Ok(Undone::Nothing);
+        }
+        let slot = open(roots, self.path())?;
+        let now = slot.inode();
+        match self {
+            Self::Put { new, old: None, .. } if now == Some(*new) => slot.remove()?,
+            Self::Put { old: Some(old), .. } if now != Some(*old) => {
+                return self.put_back(roots, &slot);
+            }
+            Self::Remove { inode, kept, .. } if now != Some(*inode) => {
+                let kept = open(roots, kept)?;
+                match (kept.inode() == Some(*inode), now) {
+                    (false, _) => return Ok(Undone::Nothing),
+                    (true, Some(_)) => return Ok(Undone::Changed(kept.path())),
+                    (true, None) => kept.rename_new(&slot)?,
+                }
+            }
+            Self::Rename { to, inode, .. } if now != Some(*inode) => {
+                let to = open(roots, to)?;
+                match (to.inode() == Some(*inode), now) {
+                    (false, _) => return Ok(Undone::Nothing),
+                    (true, Some(_)) => return Ok(Undone::Changed(to.path())),
+                    (true, None) => to.rename_new(&slot)?,
+                }
+            }
+            Self::Overwrite { inode, old, .. } if now == Some(*inode) => {
+                slot::write_over(&mut slot.open_to_write()?, old)?;
+            }
+            _ => return Ok(Undone::Nothing),
+        }
+        Ok(Undone::PutBack)
+    }
+
+    /// Gives the old file its name back, unless someone else's file has it now.
+    fn put_back(&self, roots: &Roots, slot: &Slot) -> io::Result<Undone> {
+        let Self::Put { new, old, kept, .. } = self else { return Ok(Undone::Nothing) };
+        let kept = kept.iter().filter_map(|path| open(roots, path).ok());
+        match (slot.inode(), kept.into_iter().find(|kept| kept.inode() == *old)) {
+            (_, None) => Ok(Undone::Lost),
+            (Some(other), Some(kept)) if other != *new => Ok(Undone::Changed(kept.path())),
+            (_, Some(kept)) => {
+                kept.rename_over(slot)?;
+                Ok(Undone::PutBack)
+            }
+        }
+    }
+}
