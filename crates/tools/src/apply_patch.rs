@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::job::{self, Job};
 use crate::patch::{self, Journal, Patch, PatchJournal, PatchRefusal, PatchSummary, Places, Roots};
-use crate::{Prepared, Rejection, ToolOutput, Toolbox, ToolboxConfig, arguments};
+use crate::{Prepared, Rejection, ToolOutput, Toolbox, ToolboxConfig, arguments, files};
 
 pub(crate) const NAME: &str = "apply_patch";
 
@@ -69,11 +69,17 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         CallForm::Function => arguments::parse::<Args>(call, &spec(config))?.input,
         _ => call.input.clone(),
     };
+    prepare_text(toolbox, &text)
+}
+
+/// The call of this tool with `text`, also when it came some other way.
+pub(crate) fn prepare_text(toolbox: &Toolbox, text: &str) -> Result<Prepared, Rejection> {
+    let config = toolbox.config();
     let refuse = |problem: String| {
         let refusal = PatchRefusal::new(RejectReason::PatchMismatch, &[problem]);
         Rejection { reason: RejectReason::PatchMismatch, message: refusal.to_string() }
     };
-    let patch = patch::parse(&text).map_err(|error| refuse(error.to_string()))?;
+    let patch = patch::parse(text).map_err(|error| refuse(error.to_string()))?;
     let places = patch::resolve_all(&patch, &config.cwd).map_err(refuse)?;
     let mut paths: Vec<PathBuf> =
         patch::changed(&patch, &places).map(|(_, path)| path.clone()).collect();
@@ -119,7 +125,7 @@ async fn run(config: Arc<ToolboxConfig>, mut job: ApplyPatch) -> ToolOutput {
         Err(error) => {
             let problem =
                 format!("the journal that undoes a patch after a crash cannot be written: {error}");
-            return job.refused(&PatchRefusal::new(RejectReason::PatchMismatch, &[problem]));
+            return job.refused(&PatchRefusal::failed(None, problem, &[]));
         }
     };
     job.journal = writer.is_some();
@@ -192,7 +198,7 @@ impl ApplyPatch {
             content: vec![Content::text(refusal.to_string())],
             details: ItemDetails::FileChange { changes: self.announced, status: Status::Failed },
             success: false,
-            rejected: Some(refusal.reason),
+            rejected: refusal.reason,
         }
     }
 }
@@ -203,9 +209,11 @@ impl ApplyPatch {
 /// When `patch` is none or cannot be applied as a whole; then no file was changed.
 pub fn apply_patch_to(dir: &Path, patch: &str) -> Result<PatchSummary, PatchRefusal> {
     let refuse = |problem| PatchRefusal::new(RejectReason::PatchMismatch, &[problem]);
+    let dir = std::fs::canonicalize(dir)
+        .map_err(|error| refuse(format!("{}: {}", dir.display(), files::trouble(&error))))?;
     let parsed = patch::parse(patch).map_err(|error| refuse(error.to_string()))?;
-    let places = patch::resolve_all(&parsed, dir).map_err(refuse)?;
-    patch::apply(&parsed, &places, &Roots::new([dir]), &mut Journal::none())
+    let places = patch::resolve_all(&parsed, &dir).map_err(refuse)?;
+    patch::apply(&parsed, &places, &Roots::new([dir.as_path()]), &mut Journal::none())
 }
 
 #[cfg(test)]

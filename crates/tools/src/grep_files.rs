@@ -2,6 +2,8 @@
 //! results sorted by path and bounded.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -148,7 +150,6 @@ impl GrepFiles {
             found.search(&mut searcher, &root, &self.shown(&root));
             return Ok(found.finish());
         }
-        let deadline = Instant::now() + MAX_TIME;
         for entry in walk(&root) {
             match entry {
                 Ok(entry) if is_file(&entry) => {
@@ -159,7 +160,7 @@ impl GrepFiles {
                 Ok(_) => {}
                 Err(_) => found.unreadable += 1,
             }
-            found.late = Instant::now() > deadline;
+            found.late |= Instant::now() > found.deadline;
             if found.full || found.late {
                 break;
             }
@@ -201,21 +202,22 @@ struct Found<'a> {
     /// There is more than `limit` or the text can hold.
     full: bool,
     late: bool,
+    deadline: Instant,
 }
 
 impl<'a> Found<'a> {
     fn new(matcher: &'a RegexMatcher, limit: usize) -> Self {
-        let text = String::new();
         Self {
             matcher,
             limit,
-            text,
+            text: String::new(),
             matches: 0,
             files: 0,
             searched: 0,
             unreadable: 0,
             full: false,
             late: false,
+            deadline: Instant::now() + MAX_TIME,
         }
     }
 
@@ -227,8 +229,11 @@ impl<'a> Found<'a> {
         };
         let before = self.matches;
         let matcher = self.matcher;
-        if searcher.search_file(matcher, &file, InFile { found: self, shown }).is_err() {
-            self.unreadable += 1;
+        let file = Until { file, deadline: self.deadline };
+        match searcher.search_reader(matcher, file, InFile { found: self, shown }) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => self.late = true,
+            Err(_) => self.unreadable += 1,
         }
         self.files += usize::from(self.matches > before);
     }
@@ -294,13 +299,28 @@ fn around(bytes: &[u8], from: usize) -> String {
     format!("{}{text}{}", if before { "…" } else { "" }, if after { "…" } else { "" })
 }
 
+/// A file that may be larger than there is time for.
+struct Until {
+    file: File,
+    deadline: Instant,
+}
+
+impl Read for Until {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if Instant::now() > self.deadline {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.file.read(buffer)
+    }
+}
+
 struct InFile<'f, 'm, 's> {
     found: &'f mut Found<'m>,
     shown: &'s str,
 }
 
 impl Sink for InFile<'_, '_, '_> {
-    type Error = std::io::Error;
+    type Error = io::Error;
 
     fn matched(&mut self, _searcher: &Searcher, line: &SinkMatch<'_>) -> Result<bool, Self::Error> {
         if self.found.matches == self.found.limit {

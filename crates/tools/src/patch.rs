@@ -6,6 +6,7 @@ mod apply;
 mod hunks;
 mod journal;
 mod look;
+mod mismatch;
 mod parse;
 mod place;
 mod plan;
@@ -13,6 +14,7 @@ mod report;
 mod seek;
 mod slot;
 mod text;
+mod wrapper;
 mod write;
 
 pub(crate) use apply::apply;

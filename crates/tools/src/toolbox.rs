@@ -172,3 +172,58 @@ fn unknown(call: &ToolCall) -> Rejection {
         format!("unsupported call: {namespace}{}. The tools are: {}.", call.name, names.join(", "));
     Rejection { reason: RejectReason::UnknownTool, message }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent_protocol::CallForm;
+
+    fn toolbox() -> Toolbox {
+        Toolbox::new(ToolboxConfig {
+            cwd: "/".into(),
+            writable_roots: vec![],
+            sandbox: SandboxMode::ReadOnly,
+            network: false,
+            helper: PathBuf::new(),
+            env: BTreeMap::new(),
+            outputs_dir: PathBuf::new(),
+            journal_dir: None,
+            freeform_patch: false,
+        })
+    }
+
+    #[test]
+    fn every_tool_is_offered_under_its_name_and_says_what_it_takes() {
+        for (spec, tool) in toolbox().specs().iter().zip(TOOLS) {
+            assert_eq!(spec.name(), tool.name);
+            let ToolSpec::Function { parameters, strict, .. } = spec else { panic!("{spec:?}") };
+            assert!(
+                !strict && parameters["type"] == "object" && parameters["required"].is_array(),
+                "{spec:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_call_of_an_unknown_tool_is_told_which_there_are() {
+        let call = |name: &str, namespace: Option<&str>| ToolCall {
+            call_id: "c".into(),
+            name: name.into(),
+            namespace: namespace.map(Into::into),
+            form: CallForm::Function,
+            input: "{}".into(),
+        };
+        for (call, named) in
+            [(call("edit", None), "edit"), (call("read_file", Some("mcp_x")), "mcp_x.read_file")]
+        {
+            let rejection = toolbox().prepare(&call).err().unwrap();
+            assert_eq!(rejection.reason, RejectReason::UnknownTool);
+            assert!(
+                rejection
+                    .message
+                    .starts_with(&format!("unsupported call: {named}. The tools are: "))
+            );
+            assert!(rejection.message.contains("read_file"), "{}", rejection.message);
+        }
+    }
+}

@@ -34,11 +34,8 @@ pub(crate) fn apply(
     let found = looked.iter().map(|(path, looked)| (path.clone(), looked.found.clone())).collect();
     let changes = plan::plan(patch, places, &found)
         .map_err(|problems| PatchRefusal::new(RejectReason::PatchMismatch, &problems))?;
-    let notes = write::carry_out(roots, &steps(&changes, &looked), journal).map_err(|failure| {
-        let reason =
-            if failure.forbidden { RejectReason::Sandbox } else { RejectReason::PatchMismatch };
-        PatchRefusal::new(reason, &[failure.message])
-    })?;
+    let notes = write::carry_out(roots, &steps(&changes, &looked), journal)
+        .map_err(|failure| PatchRefusal::failed(failure.reason, failure.message, &failure.left))?;
     Ok(PatchSummary { changes, notes })
 }
 
@@ -92,7 +89,7 @@ mod tests {
                 lines.extend(summary.notes());
                 lines.join("\n")
             }
-            Err(refusal) => format!("{:?}: {refusal}", refusal.reason),
+            Err(refusal) => format!("{:?}: {refusal}", refusal.reason.unwrap()),
         }
     }
 

@@ -1,13 +1,12 @@
 //! Hunks applied to the lines of a file: pure. Every hunk is placed before anything is changed; what cannot be
 //! placed is said with what stands there instead.
 
-use std::fmt;
 use std::ops::Range;
 
+use super::mismatch::{Excerpt, MAX_SHOWN, Mismatch, Problem};
 use super::parse::{Hunk, HunkLine, Locator};
 use super::seek::{self, Tolerance};
 use super::text::{TextFile, TextLine};
-use crate::files;
 
 /// A file with its hunks applied.
 #[derive(Debug)]
@@ -15,32 +14,6 @@ pub(crate) struct Applied {
     pub(crate) file: TextFile,
     /// What was overlooked to place a hunk, for the model.
     pub(crate) notes: Vec<String>,
-}
-
-/// Why a hunk has no place.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Mismatch {
-    /// Counted from 1.
-    hunk: usize,
-    of: usize,
-    problem: Problem,
-    nearest: Option<Excerpt>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Problem {
-    NoLocator(String),
-    NoLines(Vec<String>),
-    /// The lines are there, but not at the end; the index of the first.
-    NotAtEnd(usize),
-}
-
-/// Lines of the file.
-#[derive(Debug, PartialEq, Eq)]
-struct Excerpt {
-    /// Index of the first.
-    first: usize,
-    lines: Vec<String>,
 }
 
 /// Where a hunk goes: the lines of the file it replaces, and how they were found.
@@ -73,8 +46,8 @@ pub(crate) fn apply(file: &TextFile, hunks: &[Hunk]) -> Result<Applied, Vec<Mism
     }
     let notes = placed.iter().filter_map(|(place, index, _)| note(place, index + 1, &search.taken));
     let notes = notes.collect();
-    // Stable: two insertions at one place keep the order of the patch.
-    placed.sort_by_key(|(place, ..)| place.lines.start);
+    // Stable: two insertions at one place keep the order of the patch, and stand before what follows there.
+    placed.sort_by_key(|(place, ..)| (place.lines.start, place.lines.end));
     let mut new = Vec::with_capacity(lines.len());
     let mut next = 0;
     for (place, _, hunk) in placed {
@@ -193,6 +166,9 @@ impl Search<'_> {
             // Below the line that was named, else at the end of the file.
             let end = self.lines.len();
             let at = if hunk.at_end { end } else { located.map_or(end, |index| index + 1) };
+            if !self.is_free(at..at, false) {
+                return Err((Problem::InTaken(at), None));
+            }
             Place { lines: at..at, tolerance: Tolerance::Exact, others: vec![] }
         } else {
             self.find(hunk, &old, located).ok_or_else(|| self.explain(hunk, &old, located))?
@@ -294,48 +270,6 @@ fn without_blank_end<'a>(hunk: &Hunk, old: &'a [&'a str]) -> Option<&'a [&'a str
     (0 < blanks && blanks < old.len()).then(|| &old[..old.len() - blanks])
 }
 
-/// Lines of the patch or the file in a message, and bytes of one.
-const MAX_SHOWN: usize = 30;
-const MAX_LINE: usize = 300;
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.of > 1 {
-            write!(f, "hunk {} of {}: ", self.hunk, self.of)?;
-        }
-        match &self.problem {
-            Problem::NoLocator(text) => {
-                write!(f, "no line is `{}`, as `@@` says", files::cut(text, MAX_LINE))?
-            }
-            Problem::NotAtEnd(start) => write!(
-                f,
-                "the lines stand at line {}, not at the end of the file as `*** End of File` says",
-                start + 1
-            )?,
-            Problem::NoLines(lines) => {
-                f.write_str("these lines are not in the file:")?;
-                for line in lines.iter().take(MAX_SHOWN) {
-                    write!(f, "\n{}", files::cut(line, MAX_LINE))?;
-                }
-                if lines.len() > MAX_SHOWN {
-                    write!(f, "\n[{} more lines]", lines.len() - MAX_SHOWN)?;
-                }
-            }
-        }
-        let Some(nearest) = &self.nearest else {
-            return f.write_str("\nNothing in the file is like it: read it again.");
-        };
-        f.write_str(match self.problem {
-            Problem::NotAtEnd(_) => "\nThe file ends with:",
-            _ => "\nThe nearest lines of the file are:",
-        })?;
-        for (number, line) in (nearest.first + 1..).zip(&nearest.lines) {
-            write!(f, "\n{number}\t{}", files::cut(line, MAX_LINE))?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::parse::{self, Section};
@@ -379,6 +313,8 @@ mod tests {
             ("fn a() {\n}\n", "@@ fn a() {\n+    x();", "fn a() {\n    x();\n}\n"),
             ("a\nb\na\n", "-a\n+c\n*** End of File", "a\nb\nc\n"),
             ("a\nb\n", "@@ a\n+c\n*** End of File", "a\nb\nc\n"),
+            ("a\nb\n", " a\n-b\n@@\n+c", "a\nc\n"),
+            ("h\na\n", "-a\n@@ h\n+b", "h\nb\n"),
         ] {
             assert_eq!(cleanly(file, body), expected, "{body}");
         }
@@ -501,6 +437,14 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_not_added_in_the_middle_of_another_hunk() {
+        assert_eq!(
+            patched("a\nb\nc\n", "-a\n-b\n c\n@@ a\n+x").unwrap_err(),
+            "hunk 2 of 2: it adds lines at line 2, in the middle of what an earlier hunk changes: make them one hunk"
+        );
+    }
+
+    #[test]
     fn all_hunks_without_a_place_are_said_at_once() {
         let message = patched("a\n", "-x\n@@\n-a\n@@\n-y").unwrap_err();
         assert!(message.contains("hunk 1 of 3") && message.contains("hunk 3 of 3"), "{message}");
@@ -509,19 +453,22 @@ mod tests {
     /// A file, and the same with some lines changed, as hunks with one line of context.
     fn edits() -> impl Strategy<Value = (Vec<String>, Vec<Option<Vec<String>>>)> {
         prop::collection::vec(
-            (
-                ("[a-c ]{0,3}"),
-                prop::option::weighted(0.3, prop::collection::vec("[a-d]{0,2}", 0..3)),
-            ),
+            ("[a-c ]{0,3}", prop::option::weighted(0.3, prop::collection::vec("[a-d]{0,2}", 0..3))),
             1..12,
         )
-        .prop_map(|lines| lines.into_iter().unzip())
+        .prop_map(|mut lines| {
+            // So that there is something to change.
+            lines.insert(0, ("first".into(), Some(vec!["1".into()])));
+            lines.into_iter().unzip()
+        })
     }
 
     proptest! {
         /// The oracle: whole-file hunks cannot be misplaced, so the result is known by construction.
         #[test]
         fn a_hunk_over_the_whole_file_gives_what_its_lines_say((old, edits) in edits(), newline in any::<bool>()) {
+            // A last line that is empty and has no line end is no line.
+            let newline = newline || old.last().unwrap().is_empty();
             let mut body = String::from("@@");
             let mut new = Vec::new();
             for (line, edit) in old.iter().zip(&edits) {
@@ -541,12 +488,6 @@ mod tests {
             }
             let end = if newline { "\n" } else { "" };
             let file = format!("{}{end}", old.join("\n"));
-            // A last line that is empty and has no line end is no line.
-            prop_assume!(newline || !old.last().unwrap().is_empty());
-            prop_assume!(edits.iter().any(Option::is_some));
-            let blank = |line: &String| line.trim().is_empty();
-            // An update that only keeps and removes blank lines has nothing the parser takes for a hunk.
-            prop_assume!(!old.iter().all(blank));
             let text = patched(&file, &body).unwrap().0;
             let expected = if new.is_empty() { String::new() } else { format!("{}{end}", new.join("\n")) };
             prop_assert_eq!(text, expected);
@@ -573,6 +514,39 @@ mod tests {
             prop_assert_ne!(&there, &file);
             let back = patched(&there, &format!("{}\n{}", minus(&added), plus(one))).unwrap().0;
             prop_assert_eq!(back, file);
+        }
+
+        /// The oracle is a diff tool: lines are unique, so that there is one place for each hunk.
+        #[test]
+        fn the_difference_of_two_files_turns_one_into_the_other(
+            kinds in prop::collection::vec(0_u8..5, 1..40),
+            // Without lines around it, an insertion goes to the end: line numbers say nothing.
+            context in 1_usize..4,
+            crlf in any::<bool>(),
+            newline in any::<bool>(),
+        ) {
+            // A file without a single line end would not tell how its lines end.
+            let (mut old, mut new) = (vec!["head".to_owned(), "goes".to_owned()], vec!["head".to_owned()]);
+            for (index, kind) in kinds.iter().enumerate() {
+                match kind {
+                    0 => old.push(format!("  old line {index}")),
+                    1 => new.push(format!("new line {index}")),
+                    _ => {
+                        old.push(format!("line {index} {{"));
+                        new.push(format!("line {index} {{"));
+                    }
+                }
+            }
+            let end = if crlf { "\r\n" } else { "\n" };
+            let join = |lines: &[String]| {
+                let last = if newline && !lines.is_empty() { end } else { "" };
+                format!("{}{last}", lines.join(end))
+            };
+            let (old, new) = (join(&old), join(&new));
+            let diff = similar::TextDiff::from_lines(&old, &new);
+            let diff = diff.unified_diff().context_radius(context).to_string();
+            let applied = patched(&old, diff.trim_end_matches('\n'));
+            prop_assert_eq!(applied.map(|(text, _)| text), Ok(new));
         }
 
         #[test]

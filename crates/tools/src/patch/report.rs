@@ -42,7 +42,7 @@ impl fmt::Display for PatchSummary {
 }
 
 impl PatchSummary {
-    /// The lines of the summary, then what was out of the ordinary.
+    /// What was out of the ordinary, a sentence each: where a file came from, what was overlooked to place a hunk.
     pub fn notes(&self) -> Vec<String> {
         let of_change = |change: &Change| {
             let moved = match &change.kind {
@@ -64,20 +64,30 @@ impl PatchSummary {
     }
 }
 
-/// A patch that was not applied: no file was changed.
+/// A patch that was not applied, and why, for the model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct PatchRefusal {
-    pub(crate) reason: RejectReason,
+    /// None when the disk was to blame.
+    pub(crate) reason: Option<RejectReason>,
     message: String,
 }
 
 impl PatchRefusal {
     pub(crate) fn new(reason: RejectReason, problems: &[String]) -> Self {
-        let problems = problems.join("\n\n");
-        let shown = files::cut(&problems, MAX_MESSAGE);
-        let more = if shown.len() < problems.len() { "\n[… more of the same]" } else { "" };
-        let message = format!("The patch was refused, no file was changed.\n{shown}{more}");
+        Self::failed(Some(reason), problems.join("\n\n"), &[])
+    }
+
+    /// `left` is what was done before and could not be undone.
+    pub(crate) fn failed(reason: Option<RejectReason>, problem: String, left: &[String]) -> Self {
+        let shown = files::cut(&problem, MAX_MESSAGE);
+        let more = if shown.len() < problem.len() { "\n[… more of the same]" } else { "" };
+        let message = if left.is_empty() {
+            format!("The patch was refused, no file was changed.\n{shown}{more}")
+        } else {
+            let left = left.join("\n");
+            format!("The patch failed half-way.\n{shown}{more}\nThis could not be undone:\n{left}")
+        };
         Self { reason, message }
     }
 }

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use agent_protocol::RejectReason;
+
 use super::journal::{Intent, Journal};
 use super::look::{Attributes, Looked};
 use super::place::{Missing, NoFolder, Roots};
@@ -47,35 +49,43 @@ impl Step {
     }
 }
 
-/// Nothing was done, and why; or, at worst, what could not be undone.
+/// Nothing was done, and why.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) message: String,
-    /// The sandbox or the file's mode forbids it.
-    pub(crate) forbidden: bool,
+    /// None when the disk was to blame.
+    pub(crate) reason: Option<RejectReason>,
+    /// At worst: what was done before and could not be undone.
+    pub(crate) left: Vec<String>,
 }
 
 impl Failure {
     fn at(slot: &Slot, what: &str, error: &io::Error) -> Self {
         let message = format!("{}: {what}: {}", slot.path().display(), files::trouble(error));
-        Self { message, forbidden: is_forbidden(error) }
+        Self { message, reason: blamed(error), left: vec![] }
     }
 
     fn changed(slot: &Slot) -> Self {
         let path = slot.path();
         let message =
             format!("{}: someone else changed it just now: read it again", path.display());
-        Self { message, forbidden: false }
+        Self { message, reason: Some(RejectReason::PatchMismatch), left: vec![] }
     }
 
     fn journal(error: &io::Error) -> Self {
         let message = format!("the journal that undoes a patch after a crash: {error}");
-        Self { message, forbidden: false }
+        Self { message, reason: None, left: vec![] }
     }
 }
 
-fn is_forbidden(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+fn blamed(error: &io::Error) -> Option<RejectReason> {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Some(RejectReason::Sandbox)
+        }
+        io::ErrorKind::AlreadyExists => Some(RejectReason::PatchMismatch),
+        _ => None,
+    }
 }
 
 /// Does all steps in their order; returns notes for the model.
@@ -92,11 +102,7 @@ pub(crate) fn carry_out(
     match done {
         Ok(()) => Ok(work.finish()),
         Err(mut failure) => {
-            let left = work.roll_back();
-            if !left.is_empty() {
-                failure.message.push_str("\nNot all that was done before could be undone:\n");
-                failure.message.push_str(&left.join("\n"));
-            }
+            failure.left = work.roll_back();
             Err(failure)
         }
     }
@@ -217,12 +223,12 @@ impl<'a> Work<'a> {
     fn open(&mut self, path: &Path, missing: Missing) -> Result<Slot, Failure> {
         Slot::open(self.roots, path, missing, &mut self.made).map_err(|no_folder| {
             let message = format!("{}: {}", path.display(), no_folder.describe(self.roots));
-            let forbidden = match &no_folder {
-                NoFolder::Outside => true,
-                NoFolder::Io(error) => is_forbidden(error),
-                NoFolder::Missing | NoFolder::InTheWay(_) => false,
+            let reason = match &no_folder {
+                NoFolder::Outside => Some(RejectReason::Sandbox),
+                NoFolder::Io(error) => blamed(error),
+                NoFolder::Missing | NoFolder::InTheWay(_) => Some(RejectReason::PatchMismatch),
             };
-            Failure { message, forbidden }
+            Failure { message, reason, left: vec![] }
         })
     }
 
@@ -753,7 +759,8 @@ mod tests {
         let failure = carry_out(&sample.roots, &[sample.write("a", "new")], &mut Journal::none())
             .unwrap_err();
         assert!(
-            failure.forbidden && failure.message.contains("permission denied"),
+            failure.reason == Some(RejectReason::Sandbox)
+                && failure.message.contains("permission denied"),
             "{}",
             failure.message
         );

@@ -1,0 +1,83 @@
+//! A hunk that has no place in its file, in the words that let the model's next try succeed.
+
+use std::fmt;
+
+use crate::files;
+
+/// Lines of the patch or the file in a message, and bytes of one.
+pub(super) const MAX_SHOWN: usize = 30;
+const MAX_LINE: usize = 300;
+
+/// Why a hunk has no place.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Mismatch {
+    /// Counted from 1.
+    pub(super) hunk: usize,
+    pub(super) of: usize,
+    pub(super) problem: Problem,
+    pub(super) nearest: Option<Excerpt>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    NoLocator(String),
+    NoLines(Vec<String>),
+    /// The lines are there, but not at the end; the index of the first.
+    NotAtEnd(usize),
+    /// It adds lines before this index, between those an earlier hunk replaces.
+    InTaken(usize),
+}
+
+/// Lines of the file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Excerpt {
+    /// Index of the first.
+    pub(super) first: usize,
+    pub(super) lines: Vec<String>,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.of > 1 {
+            write!(f, "hunk {} of {}: ", self.hunk, self.of)?;
+        }
+        match &self.problem {
+            Problem::NoLocator(text) => {
+                write!(f, "no line is `{}`, as `@@` says", files::cut(text, MAX_LINE))?
+            }
+            Problem::NotAtEnd(start) => write!(
+                f,
+                "the lines stand at line {}, not at the end of the file as `*** End of File` says",
+                start + 1
+            )?,
+            Problem::InTaken(at) => write!(
+                f,
+                "it adds lines at line {}, in the middle of what an earlier hunk changes: make them one hunk",
+                at + 1
+            )?,
+            Problem::NoLines(lines) => {
+                f.write_str("these lines are not in the file:")?;
+                for line in lines.iter().take(MAX_SHOWN) {
+                    write!(f, "\n{}", files::cut(line, MAX_LINE))?;
+                }
+                if lines.len() > MAX_SHOWN {
+                    write!(f, "\n[{} more lines]", lines.len() - MAX_SHOWN)?;
+                }
+            }
+        }
+        let Some(nearest) = &self.nearest else {
+            if let Problem::InTaken(_) = self.problem {
+                return Ok(());
+            }
+            return f.write_str("\nNothing in the file is like it: read it again.");
+        };
+        f.write_str(match self.problem {
+            Problem::NotAtEnd(_) => "\nThe file ends with:",
+            _ => "\nThe nearest lines of the file are:",
+        })?;
+        for (number, line) in (nearest.first + 1..).zip(&nearest.lines) {
+            write!(f, "\n{number}\t{}", files::cut(line, MAX_LINE))?;
+        }
+        Ok(())
+    }
+}
