@@ -64,12 +64,13 @@ struct Args {
 }
 
 pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Rejection> {
-    let config = toolbox.config();
-    let text = match call.form {
-        CallForm::Function => arguments::parse::<Args>(call, &spec(config))?.input,
-        _ => call.input.clone(),
-    };
-    prepare_text(toolbox, &text)
+    // A model may have learnt the other form: no patch begins with a brace, and no JSON object without.
+    if call.input.trim_start().starts_with('{') {
+        let function = ToolCall { form: CallForm::Function, ..call.clone() };
+        let Args { input } = arguments::parse(&function, &spec(toolbox.config()))?;
+        return prepare_text(toolbox, &input);
+    }
+    prepare_text(toolbox, &call.input)
 }
 
 /// The call of this tool with `text`, also when it came some other way.
@@ -337,5 +338,18 @@ mod tests {
         let output = prepared.perform(mpsc::unbounded_channel().0).await;
         assert!(!output.success);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "1\n");
+    }
+
+    #[test]
+    fn a_patch_from_the_shell_says_each_file_or_the_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a"), "1\r\n").unwrap();
+        let patch = PATCH.replace("*** End", "*** Add File: b/c\n+x\n*** End");
+        assert_eq!(apply_patch_to(dir.path(), &patch).unwrap().to_string(), "M a\nA b/c");
+        assert_eq!(std::fs::read_to_string(dir.path().join("a")).unwrap(), "2\r\n");
+        let refusal = apply_patch_to(dir.path(), &patch).unwrap_err().to_string();
+        assert!(refusal.contains("a: these lines are not in the file:\n1\n"), "{refusal}");
+        let nowhere = apply_patch_to(&dir.path().join("gone"), &patch).unwrap_err().to_string();
+        assert!(nowhere.ends_with("gone: no such file or directory"), "{nowhere}");
     }
 }
