@@ -194,6 +194,16 @@ impl ApplyPatch {
         }
     }
 
+    pub(crate) fn failure(&self, message: String) -> ToolOutput {
+        let changes = self.announced.clone();
+        ToolOutput {
+            content: vec![Content::text(message)],
+            details: ItemDetails::FileChange { changes, status: Status::Failed },
+            success: false,
+            rejected: None,
+        }
+    }
+
     fn refused(self, refusal: &PatchRefusal) -> ToolOutput {
         ToolOutput {
             content: vec![Content::text(refusal.to_string())],

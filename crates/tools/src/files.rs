@@ -75,6 +75,16 @@ pub(crate) fn one_line(name: &Path) -> String {
     name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
+/// `1 line`, `2 lines`, `more than 9 lines`: a number and what it counts.
+pub(crate) fn count(number: &str, one: &str) -> String {
+    let many = match one.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None if one.ends_with("ch") => format!("{one}es"),
+        None => format!("{one}s"),
+    };
+    format!("{number} {}", if number == "1" { one } else { &many })
+}
+
 /// The start of `text`, at most `max` bytes, never half a character.
 pub(crate) fn cut(text: &str, max: usize) -> &str {
     let end = (0..=max.min(text.len())).rev().find(|end| text.is_char_boundary(*end));

@@ -102,7 +102,7 @@ pub(crate) struct GrepFiles {
     path: PathBuf,
     limit: usize,
     context: usize,
-    subject: String,
+    pub(crate) subject: String,
 }
 
 impl GrepFiles {
@@ -258,16 +258,10 @@ impl<'a> Found<'a> {
     }
 
     fn finish(mut self) -> (String, String) {
-        let of = |count: usize, one: &str, many: &str| {
-            format!("{count} {}", if count == 1 { one } else { many })
-        };
+        let count = |number: usize, one| files::count(&number.to_string(), one);
         let mut summary = match self.matches {
-            0 => format!("no matches in {}", of(self.searched, "file", "files")),
-            _ => format!(
-                "{} in {}",
-                of(self.matches, "match", "matches"),
-                of(self.files, "file", "files")
-            ),
+            0 => format!("no matches in {}", count(self.searched, "file")),
+            _ => format!("{} in {}", count(self.matches, "match"), count(self.files, "file")),
         };
         if self.full {
             summary.push_str(", and there are more: narrow the pattern, `path` or `include`");
@@ -276,8 +270,7 @@ impl<'a> Found<'a> {
             let _ = write!(summary, "; stopped after {} s", MAX_TIME.as_secs());
         }
         if self.unreadable > 0 {
-            let _ =
-                write!(summary, "; {} could not be read", of(self.unreadable, "entry", "entries"));
+            let _ = write!(summary, "; {} could not be read", count(self.unreadable, "entry"));
         }
         let _ = write!(self.text, "[{summary}]");
         (self.text, summary)

@@ -14,7 +14,9 @@ use crate::grep_files::GrepFiles;
 use crate::list_dir::ListDir;
 use crate::read_file::ReadFile;
 use crate::view_image::ViewImage;
-use crate::{Prepared, ToolOutput, Toolbox, ToolboxConfig};
+use crate::{
+    Prepared, ToolOutput, Toolbox, ToolboxConfig, grep_files, list_dir, read_file, view_image,
+};
 
 /// One file operation, self-contained: the process that does it knows nothing else.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +38,18 @@ impl Job {
             Self::GrepFiles(job) => job.perform(),
             Self::ViewImage(job) => job.perform(),
         }
+    }
+
+    /// What is said of it when the process that should have done it could not, for the reason in `message`.
+    pub(crate) fn failure(&self, message: String) -> ToolOutput {
+        let (tool, subject) = match self {
+            Self::ApplyPatch(job) => return job.failure(message),
+            Self::ReadFile(job) => (read_file::NAME, &job.subject),
+            Self::ListDir(job) => (list_dir::NAME, &job.subject),
+            Self::GrepFiles(job) => (grep_files::NAME, &job.subject),
+            Self::ViewImage(job) => (view_image::NAME, &job.subject),
+        };
+        ToolOutput::not_found(tool, subject.clone(), message)
     }
 
     /// The job of a tool that only looks.
@@ -74,8 +88,64 @@ pub(crate) async fn run_job(
     _writable: bool,
     journal: Option<File>,
 ) -> ToolOutput {
-    match job {
+    let failure = job.failure("the file operation broke off: a fault of the tool itself".into());
+    let work = || match job {
         Job::ApplyPatch(job) => job.perform_with(journal),
         job => job.perform(),
+    };
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or(failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent_protocol::{CallForm, Content, ImageDetail, SandboxMode, ToolCall};
+
+    fn toolbox(cwd: &std::path::Path) -> Toolbox {
+        Toolbox::new(ToolboxConfig {
+            cwd: cwd.into(),
+            writable_roots: vec![],
+            sandbox: SandboxMode::WorkspaceWrite,
+            network: false,
+            helper: PathBuf::new(),
+            env: std::collections::BTreeMap::new(),
+            outputs_dir: PathBuf::new(),
+            journal_dir: None,
+            freeform_patch: true,
+        })
+    }
+
+    #[tokio::test]
+    async fn what_came_of_a_job_travels_as_json() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a"), "needle\n").unwrap();
+        for (name, input, expected) in [
+            ("read_file", r#"{"file_path":"a"}"#, "1\tneedle\n[1 line]"),
+            ("list_dir", r#"{}"#, "a\n[1 entry]"),
+            ("grep_files", r#"{"pattern":"need.e"}"#, "a:1: needle\n[1 match in 1 file]"),
+            ("read_file", r#"{"path":"gone","offset":3,"limit":2}"#, "no such file or directory"),
+            ("update_plan", r#"{"plan":[{"step":"x","status":"in_progress"}]}"#, "Plan updated"),
+            ("apply_patch", "*** Begin Patch\n*** Delete File: a\n*** End Patch", "Done.\nD a"),
+        ] {
+            let call = ToolCall {
+                call_id: "c".into(),
+                name: name.into(),
+                namespace: None,
+                form: CallForm::Function,
+                input: input.into(),
+            };
+            let prepared =
+                toolbox(dir.path()).prepare(&call).unwrap_or_else(|r| panic!("{}", r.message));
+            let output = prepared.perform(tokio::sync::mpsc::unbounded_channel().0).await;
+            let [Content::Text { text }] = &output.content[..] else { panic!("{output:?}") };
+            assert!(text.ends_with(expected), "{text}");
+            let json = serde_json::to_vec(&output).unwrap();
+            assert_eq!(serde_json::from_slice::<ToolOutput>(&json).unwrap(), output);
+        }
+        let image = Content::Image { image_url: "data:,".into(), detail: ImageDetail::High };
+        let mut output = ToolOutput::found("view_image", "a".into(), "b".into(), "c".into());
+        output.content.push(image);
+        let json = serde_json::to_vec(&output).unwrap();
+        assert_eq!(serde_json::from_slice::<ToolOutput>(&json).unwrap(), output);
     }
 }

@@ -75,7 +75,7 @@ pub(crate) struct ListDir {
     first: usize,
     limit: usize,
     depth: usize,
-    subject: String,
+    pub(crate) subject: String,
 }
 
 impl ListDir {
@@ -177,8 +177,10 @@ impl Listing {
             if complete { self.total.to_string() } else { format!("more than {}", self.total) };
         let summary = match (self.total, self.shown) {
             (0, _) => "empty directory".to_owned(),
-            (_, 0) => format!("there is no entry {}: {total} entries", self.first),
-            (all, shown) if all == shown && complete => format!("{total} entries"),
+            (_, 0) => {
+                format!("there is no entry {}: {}", self.first, files::count(&total, "entry"))
+            }
+            (all, shown) if all == shown && complete => files::count(&total, "entry"),
             (all, shown) => {
                 let last = self.first + shown - 1;
                 let next = if last < all {
@@ -257,7 +259,7 @@ mod tests {
             "a\u{fffd}b\nb.txt\n[entries 2-3 of 5; go on with offset 4]"
         );
         assert_eq!(list(dir.path(), 9, 2, 1), "[there is no entry 9: 5 entries]");
-        assert_eq!(list(&dir.path().join("src/deep"), 1, 2, 1), "x\n[1 entries]");
+        assert_eq!(list(&dir.path().join("src/deep"), 1, 2, 1), "x\n[1 entry]");
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub(crate) struct ReadFile {
     /// Counted from 1.
     first: u64,
     limit: u64,
-    subject: String,
+    pub(crate) subject: String,
 }
 
 impl ReadFile {
@@ -228,12 +228,16 @@ impl Page {
             return Ok(("[empty file]".into(), "empty".into()));
         }
         if self.shown == 0 {
-            return Err(format!("there is no line {}: the file has {total} lines", self.first));
+            return Err(format!(
+                "there is no line {}: the file has {}",
+                self.first,
+                files::count(&total, "line")
+            ));
         }
         let last = self.first + self.shown - 1;
         let whole = self.shown == self.total && !self.unread;
         let mut notes = vec![if whole {
-            format!("{total} lines")
+            files::count(&total, "line")
         } else {
             format!("lines {}-{last} of {total}", self.first)
         }];
@@ -273,7 +277,7 @@ mod tests {
             "2\tb\n3\tc\n[lines 2-3 of 4; go on with offset 4]"
         );
         assert_eq!(read(b"", 1, 1).unwrap(), "[empty file]");
-        assert_eq!(read(b"a\n", 5, 1).unwrap_err(), "there is no line 5: the file has 1 lines");
+        assert_eq!(read(b"a\n", 5, 1).unwrap_err(), "there is no line 5: the file has 1 line");
     }
 
     #[test]
@@ -288,7 +292,7 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_and_never_in_a_character() {
         let text = read(format!("{}\n", "é".repeat(5_000)).as_bytes(), 1, 1).unwrap();
-        assert_eq!(text, format!("1\t{}… [8000 more bytes]\n[1 lines]", "é".repeat(1_000)));
+        assert_eq!(text, format!("1\t{}… [8000 more bytes]\n[1 line]", "é".repeat(1_000)));
     }
 
     #[test]

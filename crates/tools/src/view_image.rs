@@ -71,7 +71,7 @@ pub fn image_content(path: &Path) -> Result<Content, String> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ViewImage {
     path: PathBuf,
-    subject: String,
+    pub(crate) subject: String,
 }
 
 impl ViewImage {
