@@ -2,6 +2,7 @@
 //! (`docs/script.md`) or built here, in Rust.
 
 mod expect;
+mod pairs;
 mod parse;
 mod position;
 
@@ -15,6 +16,7 @@ pub use expect::{Expect, Expected};
 pub use parse::ScriptError;
 use position::stated_ids as stated_ids_of;
 pub(crate) use expect::excerpt;
+pub(crate) use pairs::unpaired;
 pub(crate) use position::{Position, Progress, is_of_the_model, item_id, output_of};
 
 /// A conversation as the model will lead it. Immutable once built; which step is next is read from each request.

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::script::{
     CallInput, End, Output, Position, Progress, Script, ScriptedCall, Step, excerpt,
-    is_of_the_model, item_id, output_of,
+    is_of_the_model, item_id, output_of, unpaired,
 };
 use crate::{Control, Steering, Transport, TransportError};
 
@@ -42,7 +42,14 @@ impl Scripted {
     }
 
     /// The answer to `request`, or what is wrong with it.
-    fn answer(&self, request: &Request) -> Result<Answer, String> {
+    fn answer(&self, request: &Request) -> Result<Answer, TransportError> {
+        if let Some(error) = unpaired(&request.window) {
+            return Err(TransportError::Api(error));
+        }
+        self.say(request).map_err(TransportError::Script)
+    }
+
+    fn say(&self, request: &Request) -> Result<Answer, String> {
         let key = &request.settings.fields().prompt_cache_key;
         let position =
             self.progress(key, |progress| Position::find(&self.script, request, progress));
@@ -95,7 +102,7 @@ impl Transport for Scripted {
                 })
                 .boxed()
             }
-            Err(message) => stream::iter([Err(TransportError::Script(message))]).boxed(),
+            Err(error) => stream::iter([Err(error)]).boxed(),
         }
     }
 

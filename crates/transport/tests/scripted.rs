@@ -448,3 +448,46 @@ fn what_is_wrong_with_a_script_is_said_with_its_line() {
         assert!(error.message.contains(message), "{script}: {error}");
     }
 }
+
+#[tokio::test]
+async fn a_call_without_output_is_refused_as_the_api_refuses_it() {
+    let mut client = Client::of(parse(TWO_CALLS));
+    let all = items(&client.ask().await);
+    client.items.extend(all);
+    let answer = client.ask().await;
+    let [Err(TransportError::Api(error))] = answer.as_slice() else { panic!("{answer:?}") };
+    assert_eq!(
+        (error.status, error.message.as_str()),
+        (Some(400), "No tool output found for function call call_1_2.")
+    );
+}
+
+#[test]
+fn every_script_of_the_repository_can_be_played() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    let scripts = std::fs::read_dir(fixtures.join("scripts")).unwrap();
+    let mut paths: Vec<_> = scripts.map(|entry| entry.unwrap().path()).collect();
+    paths.push(fixtures.join("demo/script.toml"));
+    for path in paths {
+        let text = std::fs::read_to_string(&path).unwrap();
+        if let Err(error) = Script::parse(&text) {
+            panic!("{}: {error}", path.display());
+        }
+    }
+}
+
+/// The scripts in `docs/script.md` are what its readers begin with.
+#[test]
+fn the_scripts_of_the_documentation_can_be_played() {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/script.md");
+    let text = std::fs::read_to_string(docs).unwrap();
+    let scripts: Vec<_> =
+        text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(scripts.len(), 2);
+    for script in scripts {
+        let name = if script.starts_with("name") { "" } else { "name = \"x\"\n" };
+        if let Err(error) = Script::parse(&format!("{name}{script}")) {
+            panic!("{error} in {script}");
+        }
+    }
+}
