@@ -198,7 +198,7 @@ def refusals(client):
 
 def main():
     client = openai.OpenAI(base_url=BASE_URL, api_key=TOKEN, max_retries=0, timeout=20)
-    expect("the models", [model.id for model in client.models.list()], ["scripted"])
+    expect("a list of models", bool(list(client.models.list())), True)
     for test in (http_whole, http_streamed, http_helper, websocket, refusals):
         test(client)
         print(f"openai {openai.__version__}: {test.__name__} ok")
