@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use crate::endpoint::Target;
+use crate::proxy::{NoTunnel, Proxy, proxy_for};
 use crate::stream::Stream;
 use crate::{ConnectStage, Network, TransportError};
 
@@ -32,8 +33,11 @@ pub(crate) async fn dial(
         sent.map_err(|_| dialing.failed(ConnectStage::Tcp, "nobody listens"))?;
         return Ok(Stream::memory(ours));
     }
-    let stream = Stream::tcp(dialing.tcp(target.port).await?);
-    if target.tls { dialing.tls(network, stream).await } else { Ok(stream) }
+    let refused = |message| dialing.failed(ConnectStage::Proxy, message);
+    match proxy_for(network.config(), target).map_err(refused)? {
+        None => dialing.open(network, target).await,
+        Some(proxy) => dialing.through(&proxy, network, target).await,
+    }
 }
 
 /// One connection in the making.
@@ -44,6 +48,37 @@ struct Dialing<'a> {
 }
 
 impl Dialing<'_> {
+    async fn open(&self, network: &Network, target: &Target) -> Result<Stream, TransportError> {
+        let stream = Stream::tcp(self.tcp(target.port).await?);
+        if target.tls { self.tls(network, stream).await } else { Ok(stream) }
+    }
+
+    /// What goes wrong at the proxy names the proxy.
+    async fn through(
+        &self,
+        proxy: &Proxy,
+        network: &Network,
+        target: &Target,
+    ) -> Result<Stream, TransportError> {
+        let to_proxy = Dialing { host: &proxy.target.host, deadline: self.deadline };
+        let stream = to_proxy.open(network, &proxy.target).await?;
+        let agent = &network.config().user_agent;
+        let stream = match timeout_at(self.deadline, proxy.tunnel(stream, target, agent)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(NoTunnel::Refused(message))) => {
+                return Err(to_proxy.failed(ConnectStage::Proxy, message));
+            }
+            Ok(Err(NoTunnel::Failed(message))) => {
+                let message = format!("through the proxy {}: {message}", to_proxy.host);
+                return Err(self.failed(ConnectStage::Tcp, message));
+            }
+            Err(_) => {
+                return Err(to_proxy.failed(ConnectStage::Tcp, "no answer to CONNECT in time"));
+            }
+        };
+        if target.tls { self.tls(network, stream).await } else { Ok(stream) }
+    }
+
     async fn tcp(&self, port: u16) -> Result<TcpStream, TransportError> {
         let addresses = self.addresses(port).await?;
         self.within(ConnectStage::Tcp, first_to_connect(addresses)).await

@@ -41,6 +41,7 @@ pub enum TransportError {
 pub enum ConnectStage {
     Dns,
     Tcp,
+    /// It was reached, but wants nothing of us.
     Proxy,
     Tls,
     /// TLS was spoken, but nobody we trust has signed for the host.
@@ -98,7 +99,9 @@ impl TransportError {
                 self.kind(),
                 ErrorKind::RateLimit | ErrorKind::Server | ErrorKind::Network | ErrorKind::Timeout
             ),
-            Self::Connect { stage, .. } => *stage != ConnectStage::Certificate,
+            Self::Connect { stage, .. } => {
+                !matches!(stage, ConnectStage::Certificate | ConnectStage::Proxy)
+            }
             Self::Dropped(_) | Self::Idle(_) => true,
             Self::Protocol(_) | Self::TooLarge { .. } | Self::Script(_) => false,
         }
@@ -126,12 +129,17 @@ impl TransportError {
         }
     }
 
-    /// The wait the server asked for.
-    pub fn retry_after(&self) -> Option<Duration> {
+    /// What the endpoint itself said, whichever way it was asked.
+    pub fn api(&self) -> Option<&ApiError> {
         match self {
-            Self::Api(error) | Self::Refused(error) => error.retry_after,
+            Self::Api(error) | Self::Refused(error) => Some(error),
             _ => None,
         }
+    }
+
+    /// The wait the server asked for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.api()?.retry_after
     }
 }
 

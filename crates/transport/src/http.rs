@@ -26,7 +26,8 @@ use crate::connection::Counter;
 use crate::exchange::cannot_steer;
 use crate::outlet::{self, Outlet};
 use crate::sse::Sse;
-use crate::upgrade::{ERROR_BODY_BYTES, api_error, common_headers};
+use crate::upgrade::{api_error, common_headers};
+use crate::wire::ERROR_BODY_BYTES;
 use crate::{Control, Endpoint, Network, Steering, Transport, TransportError};
 
 /// What is left of a body after its terminal event is a few bytes: not worth waiting for longer.

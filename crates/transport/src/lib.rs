@@ -20,6 +20,7 @@ mod opener;
 mod outlet;
 mod preparation;
 mod provider;
+mod proxy;
 mod resilient;
 mod script;
 mod scripted;
@@ -28,6 +29,7 @@ mod stream;
 mod tls;
 mod upgrade;
 mod websocket;
+mod wire;
 
 use futures_util::stream::BoxStream;
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
 /// The client's side of every TLS connection: roots of the platform and those in `extra_roots` (PEM).
@@ -13,7 +13,10 @@ use rustls_platform_verifier::Verifier;
 /// What is wrong with the roots, as a sentence.
 pub(crate) fn client_config(extra_roots: &[u8]) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let extra = certificates(extra_roots)?;
+    let mut extra = certificates(extra_roots)?;
+    if !extra.is_empty() {
+        extra.extend(bundled());
+    }
     let verifier = Verifier::new_with_extra_roots(extra, provider.clone())
         .map_err(|error| error.to_string())?;
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -25,6 +28,26 @@ pub(crate) fn client_config(extra_roots: &[u8]) -> Result<Arc<ClientConfig>, Str
     // The upgrade is HTTP/1.1, and one connection serves one request at a time.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Where the roots of a Unix system lie.
+const BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// The platform's own roots. The verifier reads them too, but not when `SSL_CERT_FILE` or `SSL_CERT_DIR` is set, and
+/// what a person adds there stands beside the platform's roots, not in their place.
+fn bundled() -> Vec<CertificateDer<'static>> {
+    let Some(bundle) = BUNDLES.iter().find_map(|path| std::fs::read(path).ok()) else {
+        return Vec::new();
+    };
+    let mut accepted = RootCertStore::empty();
+    let found = CertificateDer::pem_slice_iter(&bundle).filter_map(Result::ok);
+    found.filter(|root| accepted.add(root.clone()).is_ok()).collect()
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {

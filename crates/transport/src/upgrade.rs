@@ -7,8 +7,7 @@ use http::header::{
     SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
 };
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_util::rt::TokioIo;
+use http_body_util::Empty;
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -17,10 +16,9 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::delay::stated_wait;
 use crate::stream::Stream;
+use crate::wire::{Refusal, Wire};
 use crate::{ConnectStage, Endpoint, TransportError};
 
-/// Of the body of a refusal, this much is read.
-pub(crate) const ERROR_BODY_BYTES: usize = 64 * 1024;
 /// C1.2.
 const MESSAGE_BYTES: usize = 64 << 20;
 /// Cleared before every read, so no larger than a burst of deltas.
@@ -48,18 +46,18 @@ pub(crate) async fn upgrade(
     };
     match timeout_at(deadline, shake_hands(stream, endpoint, user_agent)).await {
         Err(_) => Err(failed("no answer in time".to_owned())),
-        Ok(Err(Refusal::Broken(message))) => Err(failed(message)),
-        Ok(Err(Refusal::Answered(error))) => Err(TransportError::Refused(error)),
+        Ok(Err(Failure::Broken(message))) => Err(failed(message)),
+        Ok(Err(Failure::Answered(error))) => Err(TransportError::Refused(error)),
         Ok(Ok(socket)) => Ok(socket),
     }
 }
 
-enum Refusal {
+enum Failure {
     Answered(ApiError),
     Broken(String),
 }
 
-impl From<hyper::Error> for Refusal {
+impl From<hyper::Error> for Failure {
     fn from(error: hyper::Error) -> Self {
         Self::Broken(error.to_string())
     }
@@ -69,65 +67,27 @@ async fn shake_hands(
     stream: Stream,
     endpoint: &Endpoint,
     user_agent: &str,
-) -> Result<WebSocketStream<Stream>, Refusal> {
+) -> Result<WebSocketStream<Stream>, Failure> {
     let key = generate_key();
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let mut wire = Wire { connection, ended: false };
-    let answer = wire.carry(sender.send_request(request(endpoint, user_agent, &key))).await?;
+    let mut wire = Wire::over(stream).await?;
+    let answer = wire.ask(request(endpoint, user_agent, &key)).await?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        let (parts, body) = answer.into_parts();
-        let body = wire.carry(Limited::new(body, ERROR_BODY_BYTES).collect()).await;
-        // A body that cannot be had is an empty one: the status says enough.
-        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-        return Err(Refusal::Answered(api_error(parts.status, &parts.headers, &body)));
+        let Refusal { status, headers, body } = wire.read(answer).await;
+        return Err(Failure::Answered(api_error(status, &headers, &body)));
     }
     let accept = answer.headers().get(SEC_WEBSOCKET_ACCEPT);
     if accept.is_none_or(|accept| accept != derive_accept_key(key.as_bytes()).as_str()) {
-        return Err(Refusal::Broken(
+        return Err(Failure::Broken(
             "the server answered with a wrong Sec-WebSocket-Accept".to_owned(),
         ));
     }
-    // Now the response is over for hyper, and the bytes are ours.
-    let parts = wire.finish().await?.into_parts();
+    let (stream, read) = wire.into_stream().await?;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .max_message_size(Some(MESSAGE_BYTES))
         .max_frame_size(Some(MESSAGE_BYTES));
-    let (stream, read) = (parts.io.into_inner(), parts.read_buf.to_vec());
-    Ok(WebSocketStream::from_partially_read(stream, read, Role::Client, Some(config)).await)
-}
-
-type HyperConnection = hyper::client::conn::http1::Connection<TokioIo<Stream>, Empty<Bytes>>;
-
-/// hyper's connection, driven only while something is waited for: no task is spawned for it.
-struct Wire {
-    connection: HyperConnection,
-    ended: bool,
-}
-
-impl Wire {
-    async fn carry<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let mut work = std::pin::pin!(work);
-        if !self.ended {
-            tokio::select! {
-                biased;
-                done = &mut work => return done,
-                // Its error, if it has one, is also what `work` says.
-                _ = std::future::poll_fn(|context| self.connection.poll_without_shutdown(context)) => {}
-            }
-            self.ended = true;
-        }
-        work.await
-    }
-
-    /// Until hyper has nothing more to do with the connection.
-    async fn finish(mut self) -> hyper::Result<HyperConnection> {
-        if !self.ended {
-            std::future::poll_fn(|context| self.connection.poll_without_shutdown(context)).await?;
-        }
-        Ok(self.connection)
-    }
+    Ok(WebSocketStream::from_partially_read(stream, read.to_vec(), Role::Client, Some(config))
+        .await)
 }
 
 fn request(endpoint: &Endpoint, user_agent: &str, key: &str) -> Request<Empty<Bytes>> {

@@ -10,5 +10,6 @@ mod server;
 mod chain;
 mod http;
 mod misbehaviour;
+mod network;
 mod patience;
 mod preparation;

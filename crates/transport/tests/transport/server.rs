@@ -2,7 +2,7 @@
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -21,7 +21,7 @@ impl Server {
 
     /// The next connection, upgraded.
     pub(crate) async fn socket(&mut self) -> Peer {
-        Peer(tokio_tungstenite::accept_async(self.connection().await).await.unwrap())
+        Peer::accept(self.connection().await).await
     }
 
     /// Answers the next connection's request with `head` and `body`, then closes it. Returns what was asked.
@@ -44,9 +44,13 @@ impl Server {
 }
 
 /// One socket, from the server's side.
-pub(crate) struct Peer(pub(crate) WebSocketStream<DuplexStream>);
+pub(crate) struct Peer<S = DuplexStream>(pub(crate) WebSocketStream<S>);
 
-impl Peer {
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    pub(crate) async fn accept(stream: S) -> Self {
+        Self(tokio_tungstenite::accept_async(stream).await.unwrap())
+    }
+
     /// The next request; every one is checked for what no request may contain.
     pub(crate) async fn request(&mut self) -> Value {
         let request = self.frame().await;
