@@ -11,7 +11,13 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 /// A terminal coding agent whose whole loop runs over one WebSocket.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "agent", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(
+    name = "agent",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) flags: Flags,
@@ -78,10 +84,10 @@ pub(crate) struct ConfigFlags {
     #[arg(long)]
     pub(crate) ignore_user_config: bool,
     /// Switch a feature on: `features.FEATURE = true`.
-    #[arg(long, value_name = "FEATURE")]
+    #[arg(long, value_name = "FEATURE", hide = true)]
     pub(crate) enable: Vec<String>,
     /// Switch a feature off: `features.FEATURE = false`.
-    #[arg(long, value_name = "FEATURE")]
+    #[arg(long, value_name = "FEATURE", hide = true)]
     pub(crate) disable: Vec<String>,
 }
 
@@ -98,7 +104,7 @@ pub(crate) struct ModelFlags {
     /// Use a model server on this machine.
     #[arg(long)]
     pub(crate) oss: bool,
-    /// Which one: ollama or lmstudio.
+    /// Which one.
     #[arg(long, value_name = "NAME", value_parser = ["ollama", "lmstudio"])]
     pub(crate) local_provider: Option<String>,
 }
@@ -107,15 +113,11 @@ pub(crate) struct ModelFlags {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Permissions")]
 pub(crate) struct PermissionFlags {
-    /// How far commands and edits reach.
-    #[arg(short, long, value_name = "MODE", value_parser = sandbox_mode())]
-    pub(crate) sandbox: Option<SandboxMode>,
+    #[command(flatten)]
+    pub(crate) reach: ReachFlags,
     /// When you are asked; nobody is in `exec`, so what would need a question is refused there.
     #[arg(short = 'a', long = "ask-for-approval", value_name = "POLICY", value_parser = approval_policy())]
     pub(crate) approval: Option<ApprovalPolicy>,
-    /// Let commands and edits write below this directory too.
-    #[arg(long = "add-dir", value_name = "DIR")]
-    pub(crate) add_dirs: Vec<PathBuf>,
     /// No sandbox, no questions: only where the machine itself is the sandbox.
     #[arg(long = "dangerously-bypass-approvals-and-sandbox", visible_alias = "yolo")]
     #[arg(conflicts_with_all = ["sandbox", "full_auto"])]
@@ -123,6 +125,18 @@ pub(crate) struct PermissionFlags {
     /// Retired: the same as `--sandbox workspace-write`.
     #[arg(long, hide = true, conflicts_with = "sandbox")]
     pub(crate) full_auto: bool,
+}
+
+/// What the sandbox leaves open.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Permissions")]
+pub(crate) struct ReachFlags {
+    /// How far commands and edits reach.
+    #[arg(short, long, value_name = "MODE", value_parser = sandbox_mode())]
+    pub(crate) sandbox: Option<SandboxMode>,
+    /// Let commands and edits write below this directory too.
+    #[arg(long = "add-dir", value_name = "DIR")]
+    pub(crate) add_dirs: Vec<PathBuf>,
 }
 
 /// `agent exec`.
@@ -265,7 +279,7 @@ pub(crate) struct SandboxArgs {
     #[command(flatten)]
     pub(crate) config: ConfigFlags,
     #[command(flatten)]
-    pub(crate) permission: PermissionFlags,
+    pub(crate) reach: ReachFlags,
 }
 
 /// `agent apply-patch`.
@@ -274,7 +288,7 @@ pub(crate) struct ApplyPatchArgs {
     #[command(flatten)]
     pub(crate) config: ConfigFlags,
     #[command(flatten)]
-    pub(crate) permission: PermissionFlags,
+    pub(crate) reach: ReachFlags,
 }
 
 /// `agent gateway`.
@@ -403,13 +417,10 @@ impl Args {
                     None => flags,
                 }
             }
-            Command::Sandbox(SandboxArgs { config, permission, .. })
-            | Command::ApplyPatch(ApplyPatchArgs { config, permission }) => {
-                let inner = Flags {
-                    config: config.clone(),
-                    permission: permission.clone(),
-                    ..Flags::default()
-                };
+            Command::Sandbox(SandboxArgs { config, reach, .. })
+            | Command::ApplyPatch(ApplyPatchArgs { config, reach }) => {
+                let permission = PermissionFlags { reach: reach.clone(), ..Default::default() };
+                let inner = Flags { config: config.clone(), permission, ..Flags::default() };
                 inner.over(outer)
             }
             Command::Gateway(GatewayArgs { config, model, .. }) => {
@@ -493,9 +504,11 @@ impl ModelFlags {
 impl PermissionFlags {
     fn over(self, outer: Self) -> Self {
         Self {
-            sandbox: self.sandbox.or(outer.sandbox),
+            reach: ReachFlags {
+                sandbox: self.reach.sandbox.or(outer.reach.sandbox),
+                add_dirs: joined(outer.reach.add_dirs, self.reach.add_dirs),
+            },
             approval: self.approval.or(outer.approval),
-            add_dirs: joined(outer.add_dirs, self.add_dirs),
             bypass: self.bypass || outer.bypass,
             full_auto: self.full_auto || outer.full_auto,
         }
@@ -574,3 +587,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| "it must be a number of seconds".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

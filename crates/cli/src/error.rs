@@ -1,14 +1,16 @@
 //! How a failure ends the process: one clear sentence, what to do next, an exit code (exec-json.md 7 and 12).
 
+mod hint;
+
 use std::fmt;
 use std::io::{self, ErrorKind as IoKind, Write};
 
 use agent_protocol::{ErrorKind, TurnError};
-use agent_transport::{ConnectStage, TransportError};
+use agent_transport::TransportError;
 
 use crate::args::ExitCodes;
 use crate::config::ConfigError;
-use crate::providers::{MissingKey, ProviderError};
+use crate::providers::ProviderError;
 use crate::settings::{Settings, SettingsError};
 use crate::workspace::WorkspaceError;
 
@@ -26,14 +28,6 @@ pub(crate) struct Report {
 #[error("{}", .0.message)]
 pub(crate) struct TurnFailure(pub(crate) TurnError);
 
-/// A schema for `--output-schema` that is none.
-#[derive(Debug, thiserror::Error)]
-#[error("--output-schema {}: {reason}", path.display())]
-pub(crate) struct BadSchema {
-    pub(crate) path: std::path::PathBuf,
-    pub(crate) reason: String,
-}
-
 /// What is known of the run when it fails, to point at the right thing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
@@ -43,6 +37,8 @@ pub(crate) struct Context {
     /// Where the key came from.
     key_source: Option<String>,
     base_url: Option<String>,
+    /// The thread is on disk and can be gone on with.
+    pub(crate) kept: bool,
 }
 
 impl Context {
@@ -58,6 +54,7 @@ impl Context {
             provider: settings.provider.id.clone(),
             key_source: settings.provider.key_source.clone(),
             base_url: settings.provider.base_url.clone(),
+            kept: settings.state_dir.is_some(),
         }
     }
 }
@@ -68,7 +65,7 @@ impl Report {
         let kind = kind_of(error);
         Self {
             message: message(error),
-            hint: hint(error, context),
+            hint: hint::hint(error, context),
             exit_code: exit_code(kind, context.exit_codes),
         }
     }
@@ -171,184 +168,5 @@ fn kind_of(error: &anyhow::Error) -> ErrorKind {
     }
 }
 
-fn hint(error: &anyhow::Error, context: &Context) -> Option<String> {
-    if let Some(error) = provider_error(error) {
-        return provider_hint(error);
-    }
-    if let Some(error) = config_error(error) {
-        return config_hint(error);
-    }
-    if let Some(error) = workspace_error(error) {
-        return workspace_hint(error);
-    }
-    if let Some(TurnFailure(failure)) = find(error) {
-        return turn_hint(failure, context);
-    }
-    if let Some(error) = find::<TransportError>(error) {
-        return transport_hint(error, context);
-    }
-    if find::<BadSchema>(error).is_some() {
-        return Some("The file must hold one JSON Schema, an object.".to_owned());
-    }
-    None
-}
-
-fn provider_hint(error: &ProviderError) -> Option<String> {
-    Some(match error {
-        ProviderError::NoKey(missing) => no_key(missing),
-        ProviderError::Unknown { .. } => {
-            "Choose one with `--provider NAME`, or add [model_providers.NAME] to your configuration.".to_owned()
-        }
-        ProviderError::NoBaseUrl(id) => {
-            let example = if id == "azure" {
-                "https://RESOURCE.openai.azure.com/openai/v1"
-            } else {
-                "https://host/v1"
-            };
-            format!("Set it: -c model_providers.{id}.base_url={example}")
-        }
-        ProviderError::NoModel(_) => "Name one with `-m MODEL`.".to_owned(),
-        ProviderError::NotSpoken { .. } => {
-            "It needs an endpoint of the Responses API; `--provider openrouter` and `--provider vercel` offer one for many models.".to_owned()
-        }
-        ProviderError::Endpoint { .. } => return None,
-    })
-}
-
-/// The three ways to go on.
-fn no_key(missing: &MissingKey) -> String {
-    let variable = missing.variables.last().map_or("OPENAI_API_KEY", String::as_str);
-    let own = if missing.variables.iter().any(|name| name == "OPENAI_API_KEY") {
-        "OPENAI_API_KEY"
-    } else {
-        missing.variables.first().map_or(variable, String::as_str)
-    };
-    let mut text = String::from("Nothing was sent. Three ways to go on:\n");
-    text += &format!("  a key:           export {own}=…\n");
-    text += "  a local server:  agent exec --oss \"…\"  (Ollama; LM Studio with --local-provider lmstudio)\n";
-    text += "  neither:         agent demo  (a scripted model, everything else real)";
-    if let Some(instructions) = &missing.instructions {
-        text += &format!("\n{instructions}");
-    }
-    if missing.has_login {
-        text += "\nCodex is logged in to ChatGPT on this machine; that login is Codex's own and is not used.";
-    }
-    text
-}
-
-fn config_hint(error: &ConfigError) -> Option<String> {
-    match error {
-        ConfigError::Strict(_) => Some("Without --strict-config this is only a note.".to_owned()),
-        ConfigError::Syntax { .. } | ConfigError::Wrong { .. } => {
-            Some("`agent config explain KEY` shows where a setting comes from; `--ignore-user-config` does without your file.".to_owned())
-        }
-        ConfigError::BadOverride { .. } => Some("Write it as in `-c model_reasoning_effort=high`.".to_owned()),
-        ConfigError::NoProfile { .. } | ConfigError::Unreadable { .. } => None,
-    }
-}
-
-fn workspace_hint(error: &WorkspaceError) -> Option<String> {
-    match error {
-        WorkspaceError::NoRepository(_) => {
-            Some("Run it inside one, where every change can be seen and taken back; or add --skip-git-repo-check.".to_owned())
-        }
-        WorkspaceError::Missing(_) | WorkspaceError::NotADirectory(_) => {
-            Some("Give an existing directory with `-C DIR`.".to_owned())
-        }
-        WorkspaceError::Closed { .. } => None,
-    }
-}
-
-/// What helps with an error whose cause the server or the network named.
-fn turn_hint(failure: &TurnError, context: &Context) -> Option<String> {
-    if failure.kind == ErrorKind::Network {
-        return Some(network_hint(&failure.message, context));
-    }
-    kind_hint(failure.kind, failure.http_status, failure.provider_code.as_deref(), context)
-}
-
-fn transport_hint(error: &TransportError, context: &Context) -> Option<String> {
-    match error {
-        TransportError::Api(api) => {
-            kind_hint(error.kind(), api.status, api.code.as_deref(), context)
-        }
-        TransportError::Connect { stage: ConnectStage::Tls, .. } => Some(TLS_HINT.to_owned()),
-        TransportError::Connect { message, .. } => Some(network_hint(message, context)),
-        _ => kind_hint(error.kind(), None, None, context),
-    }
-}
-
-const TLS_HINT: &str = "The server's certificate was not accepted. Behind a proxy that opens TLS, name its \
-                        certificate:\n  export SSL_CERT_FILE=/path/to/ca.pem";
-
-fn kind_hint(
-    kind: ErrorKind,
-    status: Option<u16>,
-    code: Option<&str>,
-    context: &Context,
-) -> Option<String> {
-    let unknown_model =
-        code == Some("model_not_found") || (kind == ErrorKind::BadRequest && status == Some(404));
-    Some(match kind {
-        _ if unknown_model => format!(
-            "The model `{}` is not known to {}, or not open to this key. Choose another with `-m MODEL`.",
-            context.model, context.provider
-        ),
-        ErrorKind::Auth => match (&context.key_source, status) {
-            (Some(source), Some(403)) => {
-                format!("The key from {source} is known, but not allowed to do this.")
-            }
-            (Some(source), _) => format!(
-                "The key from {source} was refused by {}. Check that it is complete and belongs to this provider.",
-                context.base_url.as_deref().unwrap_or(&context.provider)
-            ),
-            (None, _) => format!(
-                "{} asks for a key and none is set. Export one, or name its variable: -c model_providers.{}.env_key=NAME",
-                context.base_url.as_deref().unwrap_or(&context.provider),
-                context.provider
-            ),
-        },
-        ErrorKind::Quota => {
-            "Check plan and billing of this key with the provider, or use another key.".to_owned()
-        }
-        ErrorKind::RateLimit => {
-            "Wait a little and resume: agent exec resume --last \"go on\"".to_owned()
-        }
-        ErrorKind::Server | ErrorKind::Timeout => {
-            "The trouble is the provider's. Nothing is lost: agent exec resume --last \"go on\""
-                .to_owned()
-        }
-        ErrorKind::Budget | ErrorKind::Interrupted => {
-            "Nothing is lost: agent exec resume --last \"go on\"".to_owned()
-        }
-        ErrorKind::Network => network_hint("", context),
-        ErrorKind::BadRequest
-        | ErrorKind::ContextOverflow
-        | ErrorKind::OutputTruncated
-        | ErrorKind::Sandbox
-        | ErrorKind::Schema
-        | ErrorKind::Config
-        | ErrorKind::Internal => return None,
-    })
-}
-
-/// Names what most likely stands between us and the server.
-fn network_hint(message: &str, context: &Context) -> String {
-    let url = context.base_url.as_deref().unwrap_or("the provider");
-    let stage = |stage: ConnectStage| message.contains(&stage.to_string());
-    if stage(ConnectStage::Tls) {
-        TLS_HINT.to_owned()
-    } else if stage(ConnectStage::Dns) {
-        format!("Is the host in {url} spelled right, and is this machine online?")
-    } else if stage(ConnectStage::Proxy) {
-        "Check HTTPS_PROXY, and NO_PROXY for hosts that need none.".to_owned()
-    } else if message.contains("refused") {
-        match context.provider.as_str() {
-            "ollama" => format!("Nothing listens at {url}. Start it with `ollama serve`."),
-            "lmstudio" => format!("Nothing listens at {url}. Start it with `lms server start`."),
-            _ => format!("Nothing listens at {url}. Is the server running, and is the URL right?"),
-        }
-    } else {
-        "Nothing is lost: agent exec resume --last \"go on\"".to_owned()
-    }
-}
+#[cfg(test)]
+mod tests;

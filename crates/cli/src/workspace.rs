@@ -179,3 +179,69 @@ fn read_line(path: &Path) -> Option<String> {
     fs::File::open(path).ok()?.take(4096).read_to_string(&mut text).ok()?;
     text.lines().next().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        for (path, text) in files {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        (dir, root)
+    }
+
+    fn markers() -> Vec<String> {
+        vec![".git".to_owned()]
+    }
+
+    #[test]
+    fn what_is_checked_out_is_read_from_gits_files() {
+        let id = "0123456789012345678901234567890123456789";
+        for (head, expected) in [
+            ("ref: refs/heads/main\n", Some(Head::Branch("main".to_owned()))),
+            ("ref: refs/heads/a/b", Some(Head::Branch("a/b".to_owned()))),
+            (id, Some(Head::Detached(id.to_owned()))),
+            ("nonsense", None),
+            ("", None),
+        ] {
+            let (_dir, root) = tree(&[(".git/HEAD", head)]);
+            assert_eq!(Workspace::of(&root, &[]).repository.unwrap().head(), expected, "{head}");
+        }
+    }
+
+    #[test]
+    fn a_linked_work_tree_has_a_head_of_its_own_and_shares_the_rest() {
+        let (_dir, root) = tree(&[
+            ("main/.git/HEAD", "ref: refs/heads/main"),
+            ("main/.git/worktrees/side/HEAD", "ref: refs/heads/side"),
+            ("main/.git/worktrees/side/commondir", "../..\n"),
+            ("main/.git/worktrees/side/MERGE_HEAD", "x"),
+            ("side/src/lib.rs", ""),
+        ]);
+        let pointer = format!("gitdir: {}\n", root.join("main/.git/worktrees/side").display());
+        fs::write(root.join("side/.git"), pointer).unwrap();
+        let workspace = Workspace::of(&root.join("side/src"), &markers());
+        let repository = workspace.repository.clone().unwrap();
+        assert_eq!(repository.root, root.join("side"));
+        assert_eq!(repository.common_dir, root.join("main/.git"));
+        assert_eq!(repository.head(), Some(Head::Branch("side".to_owned())));
+        assert_eq!(repository.under_way(), Some("merge"));
+        assert!(workspace.names().contains(&root.join("main")), "trust of the main tree counts");
+    }
+
+    #[test]
+    fn the_root_is_the_nearest_directory_with_a_marker() {
+        let (_dir, root) = tree(&[(".git/HEAD", "x"), ("a/go.mod", ""), ("a/b/c/file", "")]);
+        let cwd = root.join("a/b/c");
+        assert_eq!(Workspace::of(&cwd, &markers()).root, Some(root.clone()));
+        let nearer = Workspace::of(&cwd, &["go.mod".to_owned(), ".git".to_owned()]);
+        assert_eq!(nearer.root_to_cwd(), [root.join("a"), root.join("a/b"), cwd.clone()]);
+        let none = Workspace::of(&cwd, &[]);
+        assert_eq!((none.root.clone(), none.root_to_cwd()), (None, vec![cwd]));
+    }
+}

@@ -242,6 +242,7 @@ fn flag_entries(flags: &Flags, config: &Config, environment: &Environment) -> La
     permission_entries(&flags.permission, &mut layer);
     let roots: toml::value::Array = flags
         .permission
+        .reach
         .add_dirs
         .iter()
         .filter_map(|dir| environment.absolute(dir, &environment.cwd).to_str().map(Into::into))
@@ -260,7 +261,7 @@ fn permission_entries(flags: &PermissionFlags, layer: &mut Layer) {
     let mode = |layer: &mut Layer, mode: &str, flag| {
         layer.set(["sandbox_mode"].into(), mode, Origin::Flag(flag));
     };
-    if let Some(chosen) = flags.sandbox {
+    if let Some(chosen) = flags.reach.sandbox {
         mode(layer, chosen.as_str(), "--sandbox");
     } else if flags.bypass {
         mode(layer, "danger-full-access", "--yolo");
