@@ -57,8 +57,9 @@ pub(crate) struct Provider {
     pub(crate) base_url: Option<String>,
     /// Where the key comes from: a variable's name, a file; none if there is no key.
     pub(crate) key_source: Option<String>,
-    pub(crate) request_max_retries: Option<u64>,
-    pub(crate) stream_max_retries: Option<u64>,
+    /// Tries after the first, until something of the response was completed.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the transport's patience is not set yet"))]
+    pub(crate) max_retries: Option<u64>,
     /// Roots of trust beside the platform's.
     pub(crate) ca_certificate: Option<PathBuf>,
     pub(crate) proxy: Option<String>,
@@ -121,8 +122,7 @@ impl Provider {
             choice: choice(id, config),
             connect_timeout: millis("websocket_connect_timeout_ms"),
             idle_timeout: millis("stream_idle_timeout_ms"),
-            request_max_retries: count("request_max_retries"),
-            stream_max_retries: count("stream_max_retries"),
+            max_retries: count("stream_max_retries").or_else(|| count("request_max_retries")),
             ca_certificate: config.path(["model_providers", id, "ca_certificate"]),
             proxy: text("proxy"),
         })

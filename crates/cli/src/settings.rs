@@ -1,11 +1,16 @@
 //! The settings as meant: command line, configuration and surroundings resolved into one value. Everything a run
 //! needs is here; nothing later looks at the environment or the configuration again.
 
+#![cfg_attr(
+    not(test),
+    expect(dead_code, reason = "not every front end that reads these exists yet")
+)]
+
+mod shell_environment;
 mod way_out;
 
 use std::path::{Path, PathBuf};
 
-use agent_core::{DocSearch, GitFacts, Opening, Surroundings};
 use agent_protocol::{ApprovalPolicy, ReasoningOptions, SandboxMode};
 use agent_transport::Network;
 
@@ -14,7 +19,9 @@ use crate::config::{
     self, BadKey, CommandLayers, Config, ConfigError, Entry, Environment, Notes, Origin,
 };
 use crate::providers::{Provider, ProviderError};
-use crate::workspace::{Head, Workspace, WorkspaceError};
+use crate::workspace::{Workspace, WorkspaceError};
+
+pub(crate) use shell_environment::ShellEnvironment;
 
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
@@ -45,14 +52,12 @@ pub(crate) struct Settings {
     pub(crate) instructions: Option<String>,
     /// Said to the model beside the facts about the surroundings.
     pub(crate) developer_instructions: Option<String>,
+    /// The environment of commands.
+    pub(crate) shell_environment: ShellEnvironment,
     /// Where threads are kept; none without a home directory.
     pub(crate) state_dir: Option<PathBuf>,
     /// Started after each turn, with one more argument.
     pub(crate) notify: Option<Vec<String>>,
-    /// Prompts are remembered for the composer.
-    pub(crate) keep_history: bool,
-    /// Reasoning is not shown to the person.
-    pub(crate) hide_reasoning: bool,
     /// What the person is told on standard error, a line each.
     pub(crate) notes: Vec<String>,
     config: Config,
@@ -144,10 +149,9 @@ impl Settings {
             },
             instructions: instructions(&config)?,
             developer_instructions: config.text(["developer_instructions"]).map(str::to_owned),
+            shell_environment: ShellEnvironment::read(&config),
             state_dir: homes.state.clone(),
             notify: config.texts(["notify"]).filter(|argv| !argv.is_empty()),
-            keep_history: config.text(["history", "persistence"]) != Some("none"),
-            hide_reasoning: config.flag(["hide_agent_reasoning"]) == Some(true),
             provider,
             workspace,
             notes: notes.into_lines(),
@@ -172,38 +176,6 @@ impl Settings {
     /// When a file of certificates cannot be read.
     pub(crate) fn network(&self, environment: &Environment) -> Result<Network, SettingsError> {
         Ok(Network::new(way_out::resolve(&self.provider, environment)?))
-    }
-
-    /// What a new thread begins with: instructions, facts, AGENTS.md, in this order. `date` is that of the person's
-    /// time zone, `shell` what runs command lines. Reads the documents of the project.
-    pub(crate) fn opening(&self, date: String, shell: String) -> Opening {
-        let git = self.workspace.repository.as_ref().map(|repository| GitFacts {
-            root: repository.root.clone(),
-            head: repository.head().map(|head| match head {
-                Head::Branch(name) => format!("branch {name}"),
-                Head::Detached(id) => format!("detached at {}", id.get(..12).unwrap_or(&id)),
-            }),
-            under_way: repository.under_way().map(str::to_owned),
-        });
-        let surroundings = Surroundings {
-            cwd: self.workspace.cwd.clone(),
-            shell,
-            os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            date,
-            sandbox: self.permissions.sandbox,
-            network: self.permissions.network,
-            approval: self.permissions.approval,
-            writable_roots: self.permissions.writable_roots.clone(),
-            git,
-        };
-        let search = DocSearch {
-            homes: self.project_docs.homes.clone(),
-            directories: self.workspace.root_to_cwd(),
-            fallback_names: self.project_docs.fallback_names.clone(),
-            max_bytes: self.project_docs.max_bytes,
-        };
-        let developer = self.developer_instructions.as_deref();
-        Opening::new(self.instructions.clone(), &surroundings, developer, &search)
     }
 
     /// What `agent config explain` prints.

@@ -66,7 +66,7 @@ static KEYS: &[Key] = &[
     key("model_instructions_file", File, Never),
     key("developer_instructions", Text, May),
     key("oss_provider", OneOf(&["ollama", "lmstudio"]), Never),
-    key("hide_agent_reasoning", Flag, May),
+    key("hide_agent_reasoning", Unused, May),
     key("model_providers.*.name", Text, Never),
     key("model_providers.*.base_url", Text, Never),
     key("model_providers.*.wire_api", OneOf(&["responses", "chat", "anthropic", "gemini"]), Never),
@@ -103,8 +103,7 @@ static KEYS: &[Key] = &[
     key("project_doc_max_bytes", Count, May),
     key("project_doc_fallback_filenames", Texts, May),
     key("project_root_markers", Texts, Never),
-    key("history.persistence", OneOf(&["save-all", "none"]), Never),
-    key("history.max_bytes", Unused, Never),
+    key("history", Unused, Never),
     key("notify", Texts, Never),
     key("profile", Text, Never),
 ];

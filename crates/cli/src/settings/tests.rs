@@ -146,8 +146,8 @@ fn a_value_of_an_override_is_toml_and_else_a_string() {
 fn a_wrong_value_names_file_line_and_key_and_what_is_allowed() {
     let error = |text: &str| Place::new().config(text).error("exec x");
     assert_snapshot!(error("\n\nsandbox_mode = 'open'"), @r#"/home/.config/agent/config.toml:3: `sandbox_mode` is "open"; it must be one of read-only, workspace-write, danger-full-access"#);
-    assert_snapshot!(error("model = 'a'\n[history]\npersistence = true"), @"/home/.config/agent/config.toml:3: `history.persistence` is true; it must be one of save-all, none");
-    assert_snapshot!(error("history = 3"), @"/home/.config/agent/config.toml:1: `history` is integer; it must be a table");
+    assert_snapshot!(error("model = 'a'\n[projects.x]\ntrust_level = true"), @"/home/.config/agent/config.toml:3: `projects.x.trust_level` is true; it must be one of trusted, untrusted");
+    assert_snapshot!(error("projects = 3"), @"/home/.config/agent/config.toml:1: `projects` is integer; it must be a table");
     assert_snapshot!(error("model_context_window = -1"), @"/home/.config/agent/config.toml:1: `model_context_window` is -1; it must be a whole number, not negative");
     assert_snapshot!(error("model_context_window = 99999999999999999999"), @"/home/.config/agent/config.toml:1: `model_context_window` is a number too large for 64 bits; it must be a smaller one");
     assert_snapshot!(error("[model_providers.x]\nexperimental_bearer_token = 12345"), @"/home/.config/agent/config.toml:2: `model_providers.x.experimental_bearer_token` is a value of type integer; it must be a string");
@@ -340,8 +340,8 @@ fn the_repository_is_found_above_and_its_branch_read() {
     let settings = place.resolve("exec x -C a/b");
     assert_eq!(settings.workspace.root, Some(place.path("work")));
     settings.workspace.require_repository().unwrap();
-    let opening = settings.opening("2026-11-24".into(), "bash".into());
-    assert!(opening.items[0].json().contains("branch main"), "{:?}", opening.items);
+    let head = settings.workspace.repository.as_ref().unwrap().head();
+    assert_eq!(head, Some(crate::workspace::Head::Branch("main".to_owned())));
     fs::remove_dir_all(place.path("work/.git")).unwrap();
     let outside = place.resolve("exec x");
     assert_snapshot!(place.plain(&outside.workspace.require_repository().unwrap_err().to_string()), @"/work is not inside a git repository");
@@ -445,7 +445,7 @@ mod providers {
             .config(
                 "model_provider = 'mine'\n[model_providers.mine]\nname = 'Mine'\nbase_url = 'https://mine/v1'\n\
                  env_key = 'MINE'\nquery_params = { api-version = 'p' }\nhttp_headers = { X-A = 'a' }\n\
-                 env_http_headers = { X-B = 'B_VAR', X-C = 'C_VAR' }\nsupports_websockets = false\n\
+                 env_http_headers = { X-B = 'B_VAR', X-C = 'C_VAR' }\nstream_max_retries = 2\nsupports_websockets = false\n\
                  stream_idle_timeout_ms = 1000\nwebsocket_connect_timeout_ms = 2000",
             )
             .var("MINE", "k")
@@ -461,6 +461,7 @@ mod providers {
             TransportChoice::Websocket
         );
         assert_eq!(place.resolve("exec x").provider.secret(), Some("k"));
+        assert_eq!(place.resolve("exec x").provider.max_retries, Some(2));
     }
 
     #[test]
@@ -515,6 +516,33 @@ mod providers {
 }
 
 #[test]
+fn commands_get_the_environment_without_secrets_as_the_policy_says() {
+    let place = Place::new()
+        .var("PATH", "/bin")
+        .var("EDITOR", "vi")
+        .var("github_token", "t")
+        .var("SSH_AUTH_SOCK", "/run/x")
+        .var("AWS_REGION", "eu");
+    let names = |arguments: &str| {
+        let settings = place.resolve(&format!("exec x {arguments}"));
+        let environment = settings.shell_environment.apply(place.environment.variables());
+        let names = environment.keys().map(|name| name.to_string_lossy().into_owned());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let policy = |rest: &str| names(&format!("-c shell_environment_policy.{rest}"));
+    assert_eq!(names(""), "AWS_REGION EDITOR PATH");
+    assert_eq!(policy("inherit=core"), "PATH");
+    assert_eq!(policy("inherit=none"), "");
+    assert_eq!(policy("exclude=[\"aws_*\"]"), "EDITOR PATH");
+    assert_eq!(policy("include_only=[\"PATH\",\"*TOKEN*\"]"), "PATH");
+    assert_eq!(policy("set={MY_TOKEN=\"1\"}"), "AWS_REGION EDITOR MY_TOKEN PATH");
+    assert_eq!(
+        policy("ignore_default_excludes=true"),
+        "AWS_REGION EDITOR PATH SSH_AUTH_SOCK github_token"
+    );
+}
+
+#[test]
 fn the_way_out_comes_from_the_environment_and_the_provider() {
     let place = Place::new()
         .var("https_proxy", "http://p:1")
@@ -532,6 +560,7 @@ fn the_way_out_comes_from_the_environment_and_the_provider() {
     assert_eq!(found.extra_roots, b"PEM\n");
     let own = network(&place, "exec x -c model_providers.openai.proxy=http://own:1").unwrap();
     assert_eq!(own.https_proxy.as_deref(), Some("http://own:1"));
+    place.resolve("exec x").network(&place.environment).unwrap();
     let cgi = place
         .var("HTTP_PROXY", "http://attacker")
         .var("REQUEST_METHOD", "GET")

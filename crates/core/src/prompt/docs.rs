@@ -97,9 +97,7 @@ impl DocSearch {
             }
             let size = text.len() as u64;
             if !whole || size > left {
-                text.truncate(
-                    text.floor_char_boundary(usize::try_from(left).unwrap_or(usize::MAX)),
-                );
+                cut_to(&mut text, left);
                 notes.push(self.cut(&path, text.len()));
                 text.push_str(&format!("\n[The rest of {} was left out.]", path.display()));
                 left = 0;
@@ -176,6 +174,15 @@ pub(super) fn read_at_most(path: &Path, limit: u64) -> Option<(String, bool)> {
         }
     };
     Some((text, whole))
+}
+
+/// Shortens `text` to `limit` bytes, between two characters.
+fn cut_to(text: &mut String, limit: u64) {
+    let mut end = usize::try_from(limit).unwrap_or(usize::MAX).min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
 }
 
 /// A link may leave the project only for another document: a repository must not be able to name the person's

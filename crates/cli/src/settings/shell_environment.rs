@@ -1,0 +1,135 @@
+//! Which environment variables commands get: `[shell_environment_policy]`, above the rule that secrets do not (S12).
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use crate::config::Config;
+
+/// Parts of names whose values are secret, and sockets that speak for the person.
+const SECRET: [&str; 7] =
+    ["*KEY*", "*TOKEN*", "*SECRET*", "*PASSW*", "*CREDENTIAL*", "SSH_AUTH_SOCK", "GPG_AGENT_INFO"];
+
+/// What `inherit = "core"` keeps.
+const CORE: [&str; 12] = [
+    "PATH", "HOME", "SHELL", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "TERM", "LANG", "LC_*",
+    "TZ",
+];
+
+/// The policy, resolved. Names are compared without regard to case; `*` and `?` stand for any text and any character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShellEnvironment {
+    inherit: Inherit,
+    /// Secrets stay out.
+    excludes_secrets: bool,
+    exclude: Vec<String>,
+    /// Only these, when there are any.
+    include_only: Vec<String>,
+    set: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inherit {
+    All,
+    Core,
+    None,
+}
+
+impl ShellEnvironment {
+    pub(super) fn read(config: &Config) -> Self {
+        const SECTION: &str = "shell_environment_policy";
+        let names = |key| config.texts([SECTION, key]).unwrap_or_default();
+        Self {
+            inherit: match config.text([SECTION, "inherit"]) {
+                Some("core") => Inherit::Core,
+                Some("none") => Inherit::None,
+                _ => Inherit::All,
+            },
+            excludes_secrets: config.flag([SECTION, "ignore_default_excludes"]) != Some(true),
+            exclude: names("exclude"),
+            include_only: names("include_only"),
+            set: config.text_map([SECTION, "set"]),
+        }
+    }
+
+    /// The whole environment of a command, made from ours. What is `set` counts last and always.
+    pub(crate) fn apply(
+        &self,
+        variables: &BTreeMap<OsString, OsString>,
+    ) -> BTreeMap<OsString, OsString> {
+        let kept = variables.iter().filter(|(name, _)| self.keeps(&name.to_string_lossy()));
+        let mut environment: BTreeMap<_, _> =
+            kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+        environment.extend(self.set.iter().map(|(name, value)| (name.into(), value.into())));
+        environment
+    }
+
+    fn keeps(&self, name: &str) -> bool {
+        let is_one_of = |patterns: &[&str]| patterns.iter().any(|pattern| matches(pattern, name));
+        let is_listed = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, name));
+        let inherited = match self.inherit {
+            Inherit::All => true,
+            Inherit::Core => is_one_of(&CORE),
+            Inherit::None => false,
+        };
+        inherited
+            && !(self.excludes_secrets && is_one_of(&SECRET))
+            && !is_listed(&self.exclude)
+            && (self.include_only.is_empty() || is_listed(&self.include_only))
+    }
+}
+
+/// Whether `name` is what the pattern says.
+fn matches(pattern: &str, name: &str) -> bool {
+    let pattern: Vec<char> = pattern.to_uppercase().chars().collect();
+    let name: Vec<char> = name.to_uppercase().chars().collect();
+    let (mut at, mut read) = (0, 0);
+    // Where to go on after the last `*` if what follows it does not fit.
+    let mut star: Option<(usize, usize)> = None;
+    while read < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at + 1, read));
+                at += 1;
+            }
+            Some(&c) if c == '?' || c == name[read] => {
+                at += 1;
+                read += 1;
+            }
+            _ => match star {
+                Some((after, from)) => {
+                    star = Some((after, from + 1));
+                    at = after;
+                    read = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|&c| c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_fits_the_whole_name_whatever_its_case() {
+        for (pattern, name, fits) in [
+            ("PATH", "PATH", true),
+            ("path", "PATH", true),
+            ("PATH", "MYPATH", false),
+            ("*KEY*", "OPENAI_API_KEY", true),
+            ("*KEY*", "keyboard", true),
+            ("LC_*", "LC_ALL", true),
+            ("LC_*", "LC", false),
+            ("A?C", "ABC", true),
+            ("A?C", "AC", false),
+            ("*A*B", "xAyAzB", true),
+            ("*A*B", "xAyAzBc", false),
+            ("*", "", true),
+            ("", "x", false),
+        ] {
+            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
+        }
+    }
+}
