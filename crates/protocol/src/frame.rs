@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{DeltaPart, Item, Request, ResponseEnd, ResponseEvent, Settings, SteerOutcome, Usage};
+use crate::{DeltaPart, Item, Request, ResponseEnd, ResponseEvent, SteerOutcome, Usage};
 
 /// Where the answer to a `response.create` continues from, and what of the window it carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,62 +18,93 @@ pub enum Continue<'a> {
     After { response_id: &'a str, start: usize },
 }
 
+/// Where instructions and tools stand (protocol.md 2.3). A thread never changes it in the middle: that would be
+/// another prefix for the provider's cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FrameStyle {
+    /// As fields of every frame; every endpoint takes that.
+    #[default]
+    Classic,
+    /// As the first two items of every full send, and nowhere else: a continuation is the smaller by all of them.
+    Lean,
+}
+
 /// The `response.create` frame for `request` (protocol.md 2.1): never `stream`, never `background`.
-pub fn response_create(request: &Request, from: Continue<'_>) -> String {
-    create_frame(request, from, "")
+pub fn response_create(request: &Request, from: Continue<'_>, style: FrameStyle) -> String {
+    create_frame(request, from, style, "")
 }
 
 /// The warm-up frame: nothing is generated, the id of the answer is a normal parent (protocol.md 5.5).
-pub fn response_warm_up(request: &Request) -> String {
-    create_frame(request, Continue::FromNothing, r#","generate":false"#)
+pub fn response_warm_up(request: &Request, style: FrameStyle) -> String {
+    create_frame(request, Continue::FromNothing, style, r#","generate":false"#)
 }
 
-fn create_frame(request: &Request, from: Continue<'_>, tail: &str) -> String {
-    let mut frame = String::with_capacity(request.settings.json().len() + 1024);
-    frame.push_str(r#"{"type":"response.create","#);
-    push_settings(&mut frame, &request.settings);
-    let start = match from {
-        Continue::FromNothing => 0,
-        Continue::After { response_id, start } => {
-            frame.push_str(r#","previous_response_id":"#);
-            frame.push_str(&serde_json::Value::from(response_id).to_string());
-            start
-        }
+fn create_frame(request: &Request, from: Continue<'_>, style: FrameStyle, tail: &str) -> String {
+    let (settings, leading) = request.settings.in_style(style);
+    let (start, leading) = match from {
+        Continue::FromNothing => (0, leading),
+        Continue::After { start, .. } => (start, ""),
     };
-    push_input(&mut frame, request.window.from(start));
+    let room = if start == 0 { request.window.json_len() + leading.len() } else { 1024 };
+    let mut frame = String::with_capacity(settings.len() + room + 256);
+    frame.push_str(r#"{"type":"response.create","#);
+    frame.push_str(inner(settings));
+    if let Continue::After { response_id, .. } = from {
+        frame.push_str(r#","previous_response_id":"#);
+        frame.push_str(&serde_json::Value::from(response_id).to_string());
+    }
+    push_input(&mut frame, leading, request.window.from(start));
     frame.push_str(tail);
     frame.push('}');
     frame
 }
 
+/// Adds messages of the person to the running response (protocol.md 2.4).
+pub fn response_steer(response_id: &str, messages: &[Item]) -> String {
+    let mut frame = r#"{"type":"response.steer","previous_response_id":"#.to_owned();
+    frame.push_str(&serde_json::Value::from(response_id).to_string());
+    push_input(&mut frame, "", messages.iter());
+    frame.push('}');
+    frame
+}
+
+/// Stops the running response and keeps its completed items (protocol.md 2.5).
+pub fn response_interrupt(response_id: &str) -> String {
+    let id = serde_json::Value::from(response_id);
+    format!(r#"{{"type":"response.interrupt","response_id":{id},"mode":"discard_partial_items"}}"#)
+}
+
 /// The body of `POST /responses` (protocol.md 7): always the whole window.
-pub fn http_body(request: &Request) -> String {
-    let mut body = String::with_capacity(request.settings.json().len() + 4096);
+pub fn http_body(request: &Request, style: FrameStyle) -> String {
+    let (settings, leading) = request.settings.in_style(style);
+    let room = request.window.json_len() + request.window.len() + leading.len();
+    let mut body = String::with_capacity(settings.len() + room + 64);
     body.push('{');
-    push_settings(&mut body, &request.settings);
-    push_input(&mut body, request.window.iter());
+    body.push_str(inner(settings));
+    push_input(&mut body, leading, request.window.iter());
     body.push_str(r#","stream":true}"#);
     body
 }
 
-/// The length of the frame that a client without connection state would send, without building it.
+/// The length of the classic frame that a client without connection state would send, without building it.
 pub fn stateless_len(request: &Request) -> u64 {
     let empty =
         r#"{"type":"response.create",,"input":[]}"#.len() + request.settings.json().len() - 2;
-    let items: usize = request.window.iter().map(|item| item.json().len() + 1).sum();
-    (empty + items.saturating_sub(1)) as u64
+    let commas = request.window.len().saturating_sub(1);
+    (empty + request.window.json_len() + commas) as u64
 }
 
-/// The fields, without the braces around them.
-fn push_settings(frame: &mut String, settings: &Settings) {
-    let json = settings.json();
-    frame.push_str(&json[1..json.len() - 1]);
+/// The fields of an object, without the braces around them.
+fn inner(object: &str) -> &str {
+    &object[1..object.len() - 1]
 }
 
-fn push_input<'a>(frame: &mut String, items: impl Iterator<Item = &'a Item>) {
+/// `leading` is the JSON of items that stand before the window's.
+fn push_input<'a>(frame: &mut String, leading: &str, items: impl Iterator<Item = &'a Item>) {
     frame.push_str(r#","input":["#);
+    frame.push_str(leading);
     for (index, item) in items.enumerate() {
-        if index > 0 {
+        if index > 0 || !leading.is_empty() {
             frame.push(',');
         }
         frame.push_str(item.json());
@@ -150,9 +181,8 @@ pub fn read_server_frame(text: &str) -> Result<ServerFrame, serde_json::Error> {
     let mut fields: Fields<'_> = serde_json::from_str(text)?;
     let index = fields.output_index.unwrap_or_default();
     let delta = fields.delta.take().unwrap_or_default();
-    let delta = |part| {
-        ServerEvent::Response(ResponseEvent::Delta { output_index: index, part, delta })
-    };
+    let delta =
+        |part| ServerEvent::Response(ResponseEvent::Delta { output_index: index, part, delta });
     let event = match &*fields.r#type {
         "response.output_text.delta" => delta(DeltaPart::Text),
         "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
@@ -191,7 +221,9 @@ pub fn read_server_frame(text: &str) -> Result<ServerFrame, serde_json::Error> {
         "error" | "response.error" => ServerEvent::Error(fields.error()),
         "response.steer.accepted" => steer(SteerOutcome::Accepted),
         "response.steer.pending" => steer(SteerOutcome::Pending),
-        "response.steer.failed" => steer(SteerOutcome::Failed { message: fields.error().message }),
+        "response.steer.failed" => {
+            steer(SteerOutcome::Failed { items: vec![], message: fields.error().message })
+        }
         "keepalive" => ServerEvent::Keepalive,
         other => ServerEvent::Response(ResponseEvent::Other { kind: other.to_owned() }),
     };
@@ -421,7 +453,7 @@ fn wait_in_message(message: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SettingsFields, ToolChoice};
+    use crate::{Settings, SettingsFields, ToolChoice, ToolSpec};
     use proptest::prelude::*;
 
     fn request(items: impl IntoIterator<Item = Item>) -> Request {
@@ -447,7 +479,7 @@ mod tests {
     #[test]
     fn a_full_send_carries_the_window_and_no_parent() {
         let request = request([Item::developer("a"), Item::user(&[Content::text("b")])]);
-        let frame = response_create(&request, Continue::FromNothing);
+        let frame = response_create(&request, Continue::FromNothing, FrameStyle::Classic);
         assert_eq!(
             frame,
             format!(
@@ -465,21 +497,90 @@ mod tests {
     fn a_continuation_carries_the_parent_and_only_the_delta() {
         let request = request([Item::developer("a"), Item::developer("b")]);
         assert_eq!(
-            response_create(&request, Continue::After { response_id: "resp_1", start: 1 }),
+            response_create(
+                &request,
+                Continue::After { response_id: "resp_1", start: 1 },
+                FrameStyle::Classic
+            ),
             format!(
                 r#"{{"type":"response.create",{BASE},"previous_response_id":"resp_1","input":[{}]}}"#,
                 Item::developer("b").json()
             )
         );
         let end = Continue::After { response_id: "resp_1", start: 2 };
-        assert!(response_create(&request, end).ends_with(r#""input":[]}"#));
+        assert!(response_create(&request, end, FrameStyle::Classic).ends_with(r#""input":[]}"#));
+    }
+
+    #[test]
+    fn a_running_response_is_steered_and_stopped_by_its_id() {
+        let message = Item::user(&[Content::text("tabs")]);
+        assert_eq!(
+            response_steer("r\"1", std::slice::from_ref(&message)),
+            format!(
+                r#"{{"type":"response.steer","previous_response_id":"r\"1","input":[{}]}}"#,
+                message.json()
+            )
+        );
+        assert_eq!(
+            response_interrupt("r1"),
+            r#"{"type":"response.interrupt","response_id":"r1","mode":"discard_partial_items"}"#
+        );
     }
 
     #[test]
     fn a_warm_up_generates_nothing_and_http_streams() {
         let request = request([]);
-        assert!(response_warm_up(&request).ends_with(r#""input":[],"generate":false}"#));
-        assert_eq!(http_body(&request), format!(r#"{{{BASE},"input":[],"stream":true}}"#));
+        assert!(
+            response_warm_up(&request, FrameStyle::Classic)
+                .ends_with(r#""input":[],"generate":false}"#)
+        );
+        assert_eq!(
+            http_body(&request, FrameStyle::Classic),
+            format!(r#"{{{BASE},"input":[],"stream":true}}"#)
+        );
+    }
+
+    #[test]
+    fn lean_frames_say_tools_and_instructions_once_before_the_window() {
+        let mut fields = request([]).settings.fields().clone();
+        fields.tools = vec![ToolSpec::Function {
+            name: "t".into(),
+            description: "d".into(),
+            strict: false,
+            parameters: serde_json::json!({}),
+        }];
+        let window = [Item::developer("a"), Item::developer("b")].into_iter().collect();
+        let request = Request { settings: Settings::new(fields), window };
+        let lean = r#""model":"m","tool_choice":"auto","parallel_tool_calls":true,"store":false,"include":["reasoning.encrypted_content"],"prompt_cache_key":"thr""#;
+        let leading = format!(
+            r#"{{"type":"additional_tools","role":"developer","tools":[{{"type":"function","name":"t","description":"d","strict":false,"parameters":{{}}}}]}},{}"#,
+            Item::developer("i").json()
+        );
+        let [a, b] = ["a", "b"].map(|text| Item::developer(text).json().to_owned());
+        assert_eq!(
+            response_create(&request, Continue::FromNothing, FrameStyle::Lean),
+            format!(r#"{{"type":"response.create",{lean},"input":[{leading},{a},{b}]}}"#)
+        );
+        let after = Continue::After { response_id: "r", start: 1 };
+        assert_eq!(
+            response_create(&request, after, FrameStyle::Lean),
+            format!(
+                r#"{{"type":"response.create",{lean},"previous_response_id":"r","input":[{b}]}}"#
+            )
+        );
+        assert_eq!(
+            http_body(&request, FrameStyle::Lean),
+            format!(r#"{{{lean},"input":[{leading},{a},{b}],"stream":true}}"#)
+        );
+        // What another client wrote is not rearranged.
+        let settings = Settings::from_json(r#"{"model":"m","instructions":"i"}"#.into()).unwrap();
+        let foreign = Request { settings, ..request };
+        let frame = response_create(&foreign, Continue::FromNothing, FrameStyle::Lean);
+        assert!(
+            frame.starts_with(
+                r#"{"type":"response.create","model":"m","instructions":"i","input":"#
+            )
+        );
     }
 
     fn error(text: &str) -> ApiError {

@@ -1,10 +1,10 @@
 //! One call of the model: what is asked. How it travels, and how much of it, is `agent-transport`'s business.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Window;
+use crate::{FrameStyle, Item, Window};
 
 /// The whole conversation and the settings it is answered under. No `previous_response_id`: that is the
 /// transport's. Cloning costs two reference counts.
@@ -22,6 +22,14 @@ pub struct Settings(Arc<Sealed>);
 struct Sealed {
     fields: SettingsFields,
     json: String,
+    /// The same for lean frames, made when first needed; `None` when they came from another client.
+    lean: OnceLock<Option<Lean>>,
+}
+
+/// Settings without instructions and tools, and the items that say them.
+struct Lean {
+    json: String,
+    items: String,
 }
 
 /// The fields of [`Settings`], in the order in which they are sent.
@@ -37,9 +45,11 @@ pub struct SettingsFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<TextOptions>,
     pub store: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub include: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_tier: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub prompt_cache_key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u64>,
@@ -48,7 +58,7 @@ pub struct SettingsFields {
 impl Settings {
     pub fn new(fields: SettingsFields) -> Self {
         let json = serde_json::to_string(&fields).expect("settings have string keys only");
-        Self(Arc::new(Sealed { fields, json }))
+        Self(Arc::new(Sealed { fields, json, lean: OnceLock::new() }))
     }
 
     /// The settings of another client, as the gateway received them: `json`, an object without `input` and the
@@ -58,16 +68,50 @@ impl Settings {
     /// When `json` is not an object with a `model`, or a field we read has a wrong type.
     pub fn from_json(json: String) -> Result<Self, serde_json::Error> {
         let fields = serde_json::from_str::<ForeignFields>(&json)?.understood();
-        Ok(Self(Arc::new(Sealed { fields, json })))
+        Ok(Self(Arc::new(Sealed { fields, json, lean: OnceLock::from(None) })))
     }
 
     pub fn fields(&self) -> &SettingsFields {
         &self.0.fields
     }
 
+    /// The fields as they are sent in `style`, and the JSON of the items that then stand before the window.
+    pub(crate) fn in_style(&self, style: FrameStyle) -> (&str, &str) {
+        let lean = match style {
+            FrameStyle::Classic => None,
+            FrameStyle::Lean => self.0.lean.get_or_init(|| Some(Lean::of(self.fields()))).as_ref(),
+        };
+        lean.map_or((self.json(), ""), |lean| (&lean.json, &lean.items))
+    }
+
+    /// Whether another client wrote them: they go on as they are.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self.0.lean.get(), Some(None))
+    }
+
     /// A JSON object of all fields that are set.
     pub fn json(&self) -> &str {
         &self.0.json
+    }
+}
+
+impl Lean {
+    fn of(fields: &SettingsFields) -> Self {
+        let mut object = match serde_json::to_value(fields) {
+            Ok(serde_json::Value::Object(object)) => object,
+            // A struct with string keys is an object.
+            _ => serde_json::Map::new(),
+        };
+        let tools = object.shift_remove("tools").filter(|_| !fields.tools.is_empty());
+        object.shift_remove("instructions");
+        let tools = tools.map(|tools| {
+            serde_json::json!({"type": "additional_tools", "role": "developer", "tools": tools})
+                .to_string()
+        });
+        let instructions = (!fields.instructions.is_empty())
+            .then(|| Item::developer(&fields.instructions).json().to_owned());
+        let items: Vec<String> = tools.into_iter().chain(instructions).collect();
+        Self { json: serde_json::Value::Object(object).to_string(), items: items.join(",") }
     }
 }
 

@@ -159,13 +159,14 @@ pub struct Fallback {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum SteerOutcome {
+    /// The server has it. It takes effect when it is applied.
     Accepted,
-    /// It is applied with the outputs that the response waits for.
+    /// It waits for the outputs of this response's calls.
     Pending,
-    /// The input comes back to us, to be sent with the next request.
-    Failed {
-        message: String,
-    },
+    /// These messages enter the window here: behind the items that were done so far, before whatever comes next.
+    Applied { items: Vec<Item> },
+    /// These messages come back to us, to be sent with the next request.
+    Failed { items: Vec<Item>, message: String },
 }
 
 /// Why a turn failed (exec-json.md 11, `turn.failed`).

@@ -11,6 +11,8 @@ use crate::Item;
 pub struct Window {
     log: Arc<boxcar::Vec<Item>>,
     len: usize,
+    /// Of the JSON of the items of the log.
+    bytes: usize,
     epoch: u64,
     /// Stands behind the log's items in this window only.
     last: Option<Item>,
@@ -19,6 +21,11 @@ pub struct Window {
 impl Window {
     pub fn len(&self) -> usize {
         self.len + usize::from(self.last.is_some())
+    }
+
+    /// Bytes of the JSON of all items together, without what stands between them.
+    pub fn json_len(&self) -> usize {
+        self.bytes + self.last.as_ref().map_or(0, |item| item.json().len())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -68,16 +75,24 @@ impl FromIterator<Item> for Window {
 #[derive(Debug, Default)]
 pub struct WindowLog {
     log: Arc<boxcar::Vec<Item>>,
+    bytes: usize,
     epoch: u64,
 }
 
 impl WindowLog {
     pub fn push(&mut self, item: Item) {
+        self.bytes += item.json().len();
         self.log.push(item);
     }
 
     pub fn window(&self) -> Window {
-        Window { log: self.log.clone(), len: self.log.count(), epoch: self.epoch, last: None }
+        Window {
+            log: self.log.clone(),
+            len: self.log.count(),
+            bytes: self.bytes,
+            epoch: self.epoch,
+            last: None,
+        }
     }
 
     /// What was asked last is not followed by what is asked next: no chain holds beyond this.
@@ -87,7 +102,9 @@ impl WindowLog {
 
     /// Starts again with other items, in a new epoch.
     pub fn rewrite(&mut self, items: impl IntoIterator<Item = Item>) {
-        self.log = Arc::new(items.into_iter().collect());
+        self.log = Arc::default();
+        self.bytes = 0;
+        items.into_iter().for_each(|item| self.push(item));
         self.epoch += 1;
     }
 }

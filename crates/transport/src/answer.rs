@@ -46,6 +46,10 @@ impl Answer {
         self.done.len()
     }
 
+    pub(crate) fn has_calls(&self) -> bool {
+        self.done.iter().any(|(_, item)| item.as_call().is_some())
+    }
+
     /// The end of a response that we stopped.
     pub(crate) fn interrupted(&self) -> ResponseEvent {
         let end = ResponseEnd {

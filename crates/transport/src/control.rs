@@ -31,6 +31,11 @@ impl Control {
         while self.0.try_recv().is_ok() {}
     }
 
+    /// The next wish that is there already.
+    pub(crate) fn try_next(&mut self) -> Option<Steering> {
+        self.0.try_recv().ok()
+    }
+
     /// The next wish; pends for ever when nobody can wish any more. Cancel safe.
     pub async fn next(&mut self) -> Steering {
         match self.0.recv().await {

@@ -3,15 +3,22 @@
 use std::time::Duration;
 
 use agent_protocol::{
-    ApiError, Continue, Request, ResponseEvent, SendReason, Sent, ServerEvent, SteerOutcome,
-    TransportKind, read_server_frame, response_create, stateless_len,
+    ApiError, Continue, FrameStyle, Item, Request, ResponseEvent, SendReason, Sent, ServerEvent,
+    TransportKind, Usage, read_server_frame, response_create, response_interrupt, response_steer,
+    stateless_len,
 };
+use tokio::time::{Instant, sleep_until};
 
 use crate::answer::{Answer, Taken};
 use crate::chain::{Chain, Memory};
 use crate::connection::Connection;
 use crate::outlet::Outlet;
+use crate::steers::{CANNOT_STEER, Steers, cannot_steer};
 use crate::{Control, Steering, TransportError};
+
+/// A server that was asked to stop, or that has accepted a message when its response had ended, goes on within
+/// this time, or the connection is given up.
+const WORD_WITHIN: Duration = Duration::from_secs(5);
 
 /// While it runs it borrows the connection that its owner has taken out of its place: dropped half-way, the
 /// connection is dropped with it, and with the connection the chain.
@@ -20,10 +27,26 @@ pub(crate) struct Exchange<'a> {
     pub(crate) request: &'a Request,
     pub(crate) control: &'a mut Control,
     pub(crate) out: &'a mut Outlet,
-    /// A frame of this many bytes is not sent (C1.1).
-    pub(crate) frame_limit: usize,
+    pub(crate) terms: Terms,
     /// How long the request has waited for the connection.
     pub(crate) connect: Duration,
+    state: State,
+}
+
+/// What this endpoint takes from us.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// A frame of this many bytes is not sent (C1.1).
+    pub(crate) frame_limit: usize,
+    pub(crate) style: FrameStyle,
+    /// `response.steer` (protocol.md 2.4).
+    pub(crate) steers: bool,
+    /// `response.interrupt` (protocol.md 2.5).
+    pub(crate) interrupts: bool,
+}
+
+#[derive(Default)]
+struct State {
     answer: Answer,
     /// Of the frame that was sent last.
     asked_bytes: usize,
@@ -31,6 +54,13 @@ pub(crate) struct Exchange<'a> {
     chained: bool,
     /// The server had forgotten a parent once: it is not asked a third time.
     missed: bool,
+    steers: Steers,
+    /// Of responses that were steered: the terminal event tells of all.
+    usage_before: Usage,
+    /// The response has ended, but a message that was accepted may start a successor.
+    ended: Option<ResponseEvent>,
+    /// Until then something decisive must come.
+    word_by: Option<Instant>,
 }
 
 /// Why there is no terminal event, and what that means for the connection.
@@ -46,7 +76,7 @@ pub(crate) enum Cut {
     /// The server wants a new connection (protocol.md 10.8).
     Expired(TransportError),
     /// We gave the response up, and with it the connection; this is its end.
-    Interrupted(ResponseEvent),
+    Abandoned(ResponseEvent),
 }
 
 impl<'a> Exchange<'a> {
@@ -55,48 +85,60 @@ impl<'a> Exchange<'a> {
         request: &'a Request,
         control: &'a mut Control,
         out: &'a mut Outlet,
-        frame_limit: usize,
+        terms: Terms,
         connect: Duration,
     ) -> Self {
-        Self {
-            connection,
-            request,
-            control,
-            out,
-            frame_limit,
-            connect,
-            answer: Answer::default(),
-            asked_bytes: 0,
-            chained: false,
-            missed: false,
-        }
+        Self { connection, request, control, out, terms, connect, state: State::default() }
     }
 
     /// Sends the request and yields its answer up to the terminal event, which is returned: the connection goes back
     /// to its place before anybody sees it.
     pub(crate) async fn run(mut self) -> Result<ResponseEvent, Cut> {
+        let result = self.converse().await;
+        while let Some(wish) = self.control.try_next() {
+            if let Steering::Steer(messages) = wish {
+                self.state.steers.wait(messages);
+            }
+        }
+        let unapplied = match &result {
+            Ok(_) => "the response had ended",
+            Err(_) => "the response broke off",
+        };
+        if let Some(returned) = self.state.steers.return_all(unapplied) {
+            self.out.send(returned).await;
+        }
+        result
+    }
+
+    async fn converse(&mut self) -> Result<ResponseEvent, Cut> {
         self.ask().await?;
         loop {
+            let word_by = self.state.word_by;
             tokio::select! {
+                // First what is rare: frames may come without a pause.
                 biased;
+                steering = self.control.next() => self.wish(steering).await?,
                 text = self.connection.next() => {
                     let text = text.map_err(|error| self.cut_by(error))?;
                     if let Some(terminal) = self.read(&text).await? {
                         return Ok(terminal);
                     }
                 }
-                steering = self.control.next() => self.steer(steering).await?,
+                () = at(word_by), if word_by.is_some() => {
+                    let end = self.state.ended.take();
+                    return Err(Cut::Abandoned(end.unwrap_or_else(|| self.state.answer.interrupted())));
+                }
             }
         }
     }
 
     async fn ask(&mut self) -> Result<(), Cut> {
-        let (from, reason) = self.connection.memory.plan(self.request);
-        let frame = response_create(self.request, from);
+        let (from, reason) = self.connection.memory.plan(self.request, self.terms.style);
+        let frame = response_create(self.request, from, self.terms.style);
         let chained = matches!(from, Continue::After { .. });
         let bytes = frame.len();
-        if bytes >= self.frame_limit {
-            let limit = self.frame_limit as u64;
+        if bytes >= self.terms.frame_limit {
+            let limit = self.terms.frame_limit as u64;
             return Err(Cut::Kept(TransportError::TooLarge { bytes: bytes as u64, limit }));
         }
         let sent = Sent {
@@ -105,13 +147,13 @@ impl<'a> Exchange<'a> {
             incremental: chained,
             reason,
             bytes_up: bytes as u64,
-            bytes_stateless: if chained { stateless_len(self.request) } else { bytes as u64 },
+            bytes_stateless: stateless_len(self.request),
             connect: self.connect,
         };
-        self.asked_bytes = bytes;
+        self.state.asked_bytes = bytes;
         self.connection.send(frame).await.map_err(|error| self.cut_by(error))?;
-        self.answer = Answer::default();
-        self.chained = chained;
+        self.state.answer = Answer::default();
+        self.state.chained = chained;
         self.out.send(ResponseEvent::Sent(sent)).await;
         Ok(())
     }
@@ -128,26 +170,77 @@ impl<'a> Exchange<'a> {
             self.connection.ignoring = !ends_response(&frame.event);
             return Ok(None);
         }
-        self.answer.bytes_down += text.len() as u64;
+        self.state.answer.bytes_down += text.len() as u64;
         match frame.event {
             ServerEvent::Keepalive => Ok(None),
             ServerEvent::Error(error) => self.failed(error).await.map(|()| None),
-            ServerEvent::Response(event) => Ok(self.passed_on(event).await),
+            ServerEvent::Response(ResponseEvent::Steer(outcome)) => {
+                let outcome = self.state.steers.hear(outcome);
+                self.out.send(ResponseEvent::Steer(outcome)).await;
+                Ok(self.settled().await)
+            }
+            ServerEvent::Response(event) => self.pass_on(event).await,
         }
     }
 
-    async fn passed_on(&mut self, event: ResponseEvent) -> Option<ResponseEvent> {
-        match self.answer.take(event) {
-            Taken::Repeated => None,
+    async fn pass_on(&mut self, event: ResponseEvent) -> Result<Option<ResponseEvent>, Cut> {
+        let is_created = matches!(event, ResponseEvent::Created { .. });
+        match self.state.answer.take(event) {
+            Taken::Repeated => Ok(None),
             Taken::Event(event) => {
+                if is_created {
+                    self.begin_successor().await;
+                }
                 self.out.send(event).await;
-                None
+                if is_created {
+                    for messages in self.state.steers.take_waiting() {
+                        self.steer(messages).await?;
+                    }
+                }
+                Ok(None)
             }
-            Taken::End(terminal) => {
-                self.connection.memory = self.remembered(&terminal);
-                Some(terminal)
+            Taken::End(end) => {
+                self.state.ended = Some(end);
+                Ok(self.settled().await)
             }
         }
+    }
+
+    /// A second response in the same stream: what was accepted has entered the window before it.
+    async fn begin_successor(&mut self) {
+        let Some(ended) = self.state.ended.take() else { return };
+        self.state.word_by = None;
+        if let ResponseEvent::Completed(end) | ResponseEvent::Incomplete { end, .. } = ended {
+            self.state.usage_before += end.usage;
+        }
+        if let Some(applied) = self.state.steers.apply() {
+            self.out.send(applied).await;
+        }
+    }
+
+    /// The terminal event, when the response has ended and no message is left that may start a successor.
+    async fn settled(&mut self) -> Option<ResponseEvent> {
+        let ended = self.state.ended.as_ref()?;
+        let steered =
+            matches!(ended, ResponseEvent::Incomplete { reason, .. } if reason == "steered");
+        // Messages that were accepted wait for the outputs of calls; the server puts them before those.
+        if !steered
+            && !self.state.steers.are_unanswered()
+            && self.state.answer.has_calls()
+            && let Some(applied) = self.state.steers.apply()
+        {
+            self.out.send(applied).await;
+        }
+        if steered || !self.state.steers.are_settled() {
+            self.state.word_by = Some(Instant::now() + WORD_WITHIN);
+            return None;
+        }
+        let mut end = self.state.ended.take()?;
+        self.connection.memory = self.remembered(&end);
+        if let ResponseEvent::Completed(end) | ResponseEvent::Incomplete { end, .. } = &mut end {
+            end.usage += self.state.usage_before;
+        }
+        Some(end)
     }
 
     /// What the server remembers once the response has ended so.
@@ -161,23 +254,35 @@ impl<'a> Exchange<'a> {
         if parent.is_empty() {
             return Memory::Nothing(SendReason::AfterError);
         }
-        Memory::Chain(Chain::after(self.request, parent.to_owned(), self.answer.items()))
+        let items = self.state.answer.items() + self.state.steers.applied();
+        Memory::Chain(Chain::after(self.request, self.terms.style, parent.to_owned(), items))
     }
 
-    /// An error of this response. `Ok` when the request was asked again and the answer to that is what counts.
+    /// An error of this response. `Ok` when the response goes on, or was asked for again.
     async fn failed(&mut self, error: ApiError) -> Result<(), Cut> {
+        let is_new = self.state.answer.items() == 0;
         match error.code() {
             // Protocol.md 5.4: a longer frame on the same socket, and no more ado.
-            "previous_response_not_found" if self.chained && self.answer.items() == 0 => {
+            "previous_response_not_found" if self.state.chained && is_new => {
                 self.connection.memory = Memory::Nothing(SendReason::Missed);
-                self.missed = true;
+                self.state.missed = true;
                 self.ask().await
             }
-            "previous_response_not_found" if self.missed => {
+            "previous_response_not_found" if self.state.missed => {
                 let message = "it misses a previous response that it was not asked for";
                 Err(Cut::Lost(TransportError::Protocol(message.to_owned())))
             }
             "websocket_connection_limit_reached" => Err(Cut::Expired(TransportError::Api(error))),
+            // The server does not know our wish; the response goes on without it.
+            _ if error.param.as_deref() == Some("type") && !error.after_created => {
+                if let Some(returned) = self.state.steers.return_all(&error.message) {
+                    self.out.send(returned).await;
+                }
+                match self.state.word_by {
+                    Some(_) => Err(Cut::Abandoned(self.state.answer.interrupted())),
+                    None => Ok(()),
+                }
+            }
             _ => {
                 // The failure may have thrown the parent away (protocol.md 5.2).
                 self.connection.memory = Memory::Nothing(SendReason::AfterError);
@@ -186,20 +291,39 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn steer(&mut self, steering: Steering) -> Result<(), Cut> {
+    async fn wish(&mut self, steering: Steering) -> Result<(), Cut> {
+        let is_running = !self.state.answer.response_id.is_empty() && self.state.ended.is_none();
         match steering {
-            Steering::Steer(_) => {
-                self.out.send(ResponseEvent::Steer(cannot_steer())).await;
+            Steering::Steer(messages) if !self.terms.steers => {
+                self.out.send(cannot_steer(messages, CANNOT_STEER)).await;
                 Ok(())
             }
-            Steering::Interrupt => Err(Cut::Interrupted(self.answer.interrupted())),
+            Steering::Steer(messages) if is_running => self.steer(messages).await,
+            Steering::Steer(messages) => {
+                self.state.steers.wait(messages);
+                Ok(())
+            }
+            Steering::Interrupt if self.terms.interrupts && is_running => {
+                self.state.word_by = Some(Instant::now() + WORD_WITHIN);
+                let frame = response_interrupt(&self.state.answer.response_id);
+                self.connection.send(frame).await.map_err(|error| self.cut_by(error))
+            }
+            Steering::Interrupt => Err(Cut::Abandoned(self.state.answer.interrupted())),
         }
     }
 
+    async fn steer(&mut self, messages: Vec<Item>) -> Result<(), Cut> {
+        let frame = response_steer(&self.state.answer.response_id, &messages);
+        self.state.steers.sent(messages);
+        self.connection.send(frame).await.map_err(|error| self.cut_by(error))
+    }
+
     fn cut_by(&self, error: TransportError) -> Cut {
-        let heard_nothing = self.answer.bytes_down == 0;
+        let heard_nothing = self.state.answer.bytes_down == 0;
         match error {
-            TransportError::Closed { code: 1009, .. } => Cut::Refused { bytes: self.asked_bytes },
+            TransportError::Closed { code: 1009, .. } => {
+                Cut::Refused { bytes: self.state.asked_bytes }
+            }
             TransportError::Dropped(_) | TransportError::Closed { .. } if heard_nothing => {
                 Cut::Silent(error)
             }
@@ -208,9 +332,11 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// The person's words come back, to be sent with the next request.
-pub(crate) fn cannot_steer() -> SteerOutcome {
-    SteerOutcome::Failed { message: "this response cannot be steered".to_owned() }
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn ends_response(event: &ServerEvent) -> bool {

@@ -19,13 +19,14 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout};
 
+use crate::adaptation::style_of;
 use crate::alarm::Alarm;
 use crate::answer::{Answer, Taken};
 use crate::connect::dial;
 use crate::connection::Counter;
-use crate::exchange::cannot_steer;
 use crate::outlet::{self, Outlet};
 use crate::sse::Sse;
+use crate::steers::{CANNOT_STEER, cannot_steer};
 use crate::upgrade::{api_error, common_headers};
 use crate::wire::ERROR_BODY_BYTES;
 use crate::{Control, Endpoint, Network, Steering, Transport, TransportError};
@@ -89,7 +90,8 @@ impl ResponsesHttp {
         control: &mut Control,
         out: &mut Outlet,
     ) -> Result<(), TransportError> {
-        let body = Bytes::from(http_body(request));
+        let body =
+            Bytes::from(http_body(request, style_of(&self.endpoint, &self.network, request)));
         if let Some(mut pooled) = self.pooled.take()
             && pooled.is_free().await
         {
@@ -145,7 +147,9 @@ impl ResponsesHttp {
                 biased;
                 answer = &mut waiting => break answer,
                 steering = control.next() => match steering {
-                    Steering::Steer(_) => out.send(ResponseEvent::Steer(cannot_steer())).await,
+                    Steering::Steer(messages) => {
+                        out.send(cannot_steer(messages, CANNOT_STEER)).await;
+                    }
                     Steering::Interrupt => {
                         out.send(Answer::default().interrupted()).await;
                         return Ok(());
@@ -164,7 +168,13 @@ impl ResponsesHttp {
             last_heard: Instant::now(),
             alarm: Alarm::new(),
         };
-        match stream.run(control, out).await.map_err(Cut::Failed)? {
+        let ended = stream.run(control, out).await;
+        while let Some(wish) = control.try_next() {
+            if let Steering::Steer(messages) = wish {
+                out.send(cannot_steer(messages, CANNOT_STEER)).await;
+            }
+        }
+        match ended.map_err(Cut::Failed)? {
             End::Terminal(event) => {
                 pooled.rest = Some(stream.body);
                 self.pooled = Some(pooled);
@@ -247,7 +257,14 @@ impl EventStream {
     ) -> Result<End, TransportError> {
         loop {
             tokio::select! {
+                // First what is rare: bytes may come without a pause.
                 biased;
+                steering = control.next() => match steering {
+                    Steering::Steer(messages) => {
+                        out.send(cannot_steer(messages, CANNOT_STEER)).await;
+                    }
+                    Steering::Interrupt => return Ok(End::Interrupted(self.answer.interrupted())),
+                },
                 bytes = self.bytes() => {
                     let Some(bytes) = bytes? else {
                         return Err(TransportError::Dropped("end of stream".to_owned()));
@@ -257,10 +274,6 @@ impl EventStream {
                     if let Some(end) = self.read(out).await? {
                         return Ok(End::Terminal(end));
                     }
-                }
-                steering = control.next() => match steering {
-                    Steering::Steer(_) => out.send(ResponseEvent::Steer(cannot_steer())).await,
-                    Steering::Interrupt => return Ok(End::Interrupted(self.answer.interrupted())),
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! How a request reaches a model and its events come back: the [`Transport`] trait and its implementations. What
 //! is asked, and what is done with the answer, is `agent-core`'s.
 
+mod adaptation;
 mod alarm;
 mod answer;
 mod chain;
@@ -25,6 +26,7 @@ mod resilient;
 mod script;
 mod scripted;
 mod sse;
+mod steers;
 mod stream;
 mod tls;
 mod upgrade;

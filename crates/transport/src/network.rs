@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use agent_protocol::ApiError;
 use rustls::ClientConfig;
 use tokio::io::DuplexStream;
 use tokio::sync::{OnceCell, mpsc};
@@ -64,6 +65,8 @@ struct Host {
     refusal: Option<Refusal>,
     /// It does not know `generate:false`.
     no_warm_up: bool,
+    /// It does not read lean frames.
+    classic: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -124,8 +127,21 @@ impl Network {
         (Instant::now() < refusal.until).then_some(refusal.status)
     }
 
-    pub(crate) fn forget_warm_up(&self, host: &str) {
-        self.with(host, |host| host.no_warm_up = true);
+    /// Remembers what a refused request says about the host; true when the same request would now be another.
+    pub(crate) fn learn_from_refusal(&self, host: &str, error: &ApiError) -> bool {
+        let names = |name: &str| {
+            let param = error.param.as_deref().is_some_and(|param| param.contains(name));
+            matches!(error.status, Some(400 | 422)) && (param || error.message.contains(name))
+        };
+        if names("generate") {
+            self.with(host, |host| host.no_warm_up = true);
+        }
+        names("additional_tools")
+            && self.with(host, |host| !std::mem::replace(&mut host.classic, true))
+    }
+
+    pub(crate) fn is_classic(&self, host: &str) -> bool {
+        self.with(host, |host| host.classic)
     }
 
     pub(crate) fn warms_up(&self, host: &str) -> bool {
@@ -140,8 +156,6 @@ impl Network {
 
 #[cfg(test)]
 mod tests {
-    use agent_protocol::ApiError;
-
     use super::*;
 
     #[tokio::test(start_paused = true)]

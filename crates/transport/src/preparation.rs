@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use agent_protocol::{
-    ApiError, Request, ResponseEvent, SendReason, ServerEvent, read_server_frame, response_warm_up,
+    FrameStyle, Request, ResponseEvent, SendReason, ServerEvent, read_server_frame,
+    response_warm_up,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::TransportError;
+use crate::adaptation::style_of;
 use crate::chain::{Chain, Memory};
 use crate::connection::Connection;
 use crate::opener::Opener;
@@ -100,8 +102,13 @@ async fn prepare(
         match order {
             Some(Order::WarmUp(request)) if opener.network.warms_up(host) => {
                 stage.send_replace(Stage::Warming);
-                let mut warming =
-                    WarmUp { opener: &opener, connection: &mut connection, request: &request };
+                let style = style_of(&opener.endpoint, &opener.network, &request);
+                let mut warming = WarmUp {
+                    opener: &opener,
+                    connection: &mut connection,
+                    request: &request,
+                    style,
+                };
                 if warming.run(&mut orders).await? == Hurry::HandOver {
                     return Ok(opener.endpoint.facts.queues.then_some(connection));
                 }
@@ -117,6 +124,7 @@ struct WarmUp<'a> {
     opener: &'a Opener,
     connection: &'a mut Connection,
     request: &'a Request,
+    style: FrameStyle,
 }
 
 #[derive(PartialEq, Eq)]
@@ -131,7 +139,7 @@ impl WarmUp<'_> {
         &mut self,
         orders: &mut mpsc::UnboundedReceiver<Order>,
     ) -> Result<Hurry, TransportError> {
-        let frame = response_warm_up(self.request);
+        let frame = response_warm_up(self.request, self.style);
         if frame.len() >= self.opener.endpoint.facts.frame_limit {
             return Ok(Hurry::No);
         }
@@ -162,23 +170,18 @@ impl WarmUp<'_> {
             _ if frame.stream_id.is_some() => Ok(false),
             ServerEvent::Response(ResponseEvent::Completed(end)) => {
                 if !end.response_id.is_empty() {
-                    self.connection.memory =
-                        Memory::Chain(Chain::after(self.request, end.response_id, 0));
+                    let chain = Chain::after(self.request, self.style, end.response_id, 0);
+                    self.connection.memory = Memory::Chain(chain);
                 }
                 Ok(true)
             }
             ServerEvent::Response(ResponseEvent::Incomplete { .. }) => Ok(true),
             ServerEvent::Error(error) => {
-                if does_not_know_generate(&error) {
-                    self.opener.network.forget_warm_up(self.opener.endpoint.authority());
-                }
+                let Opener { network, endpoint, .. } = self.opener;
+                network.learn_from_refusal(endpoint.authority(), &error);
                 Ok(true)
             }
             ServerEvent::Response(_) | ServerEvent::Keepalive => Ok(false),
         }
     }
-}
-
-fn does_not_know_generate(error: &ApiError) -> bool {
-    error.param.as_deref() == Some("generate") || error.message.contains("generate")
 }

@@ -9,11 +9,12 @@ use agent_protocol::{Fallback, Request, ResponseEvent, Retry, TransportKind};
 use futures_util::stream::BoxStream;
 use tokio::time::{Instant, sleep};
 
+use crate::adaptation::Adaptation;
 use crate::answer::Answer;
 use crate::connection::Counter;
 use crate::delay::backoff;
-use crate::exchange::cannot_steer;
 use crate::outlet::{self, Outlet};
+use crate::steers::{CANNOT_STEER, cannot_steer};
 use crate::{
     ConnectStage, Control, Endpoint, Network, ResponsesHttp, Steering, Transport, TransportChoice,
     TransportError, WebSocket,
@@ -47,6 +48,7 @@ pub struct Resilient {
     network: Network,
     socket: WebSocket,
     http: ResponsesHttp,
+    adaptation: Adaptation,
     /// Until then the socket is left alone.
     socket_after: Option<Instant>,
     /// It was said that the endpoint refuses the socket.
@@ -83,6 +85,7 @@ impl Resilient {
             http: ResponsesHttp::counting(endpoint.clone(), network.clone(), counter),
             endpoint,
             network,
+            adaptation: Adaptation::default(),
             socket_after: None,
             refusal_told: false,
         }
@@ -94,17 +97,23 @@ impl Resilient {
         control: &mut Control,
         out: &mut Outlet,
     ) -> Result<(), TransportError> {
-        let mut trial =
-            Trial { way: self.way(request), failures: 0, socket_failures: 0, first_failure: None };
+        let adapted = self.adaptation.adapt(request);
+        let way = self.way(&adapted);
+        let mut trial = Trial { way, failures: 0, socket_failures: 0, first_failure: None };
         self.tell_of_refusal(out).await;
         loop {
+            let adapted = self.adaptation.adapt(request);
             let tried = match trial.way {
-                TransportKind::Websocket => self.socket.attempt(request, control, out).await,
-                _ => self.http.attempt(request, control, out).await,
+                TransportKind::Websocket => self.socket.attempt(&adapted, control, out).await,
+                _ => self.http.attempt(&adapted, control, out).await,
             };
             let Err(error) = tried else { return Ok(()) };
             if out.items_done() > 0 {
                 return Err(error);
+            }
+            if let Some(kind) = self.learn_from(&error, &adapted) {
+                out.send(ResponseEvent::Other { kind }).await;
+                continue;
             }
             match self.judge(&error, &mut trial) {
                 Verdict::GiveUp => return Err(error),
@@ -124,6 +133,16 @@ impl Resilient {
                 }
             }
         }
+    }
+
+    /// What is left out of the next try, which costs nobody's patience.
+    fn learn_from(&mut self, error: &TransportError, request: &Request) -> Option<String> {
+        let TransportError::Api(error) = error else { return None };
+        if self.network.learn_from_refusal(self.endpoint.authority(), error) {
+            return Some("agent.without additional_tools".to_owned());
+        }
+        let name = self.adaptation.learn_from(error, request)?;
+        Some(format!("agent.without {name}"))
     }
 
     fn way(&mut self, request: &Request) -> TransportKind {
@@ -246,8 +265,9 @@ impl Transport for Resilient {
     }
 
     fn warm_up(&mut self, request: &Request) {
-        if self.way(request) == TransportKind::Websocket {
-            self.socket.warm_up(request);
+        let request = self.adaptation.adapt(request).into_owned();
+        if self.way(&request) == TransportKind::Websocket {
+            self.socket.warm_up(&request);
         }
     }
 }
@@ -274,7 +294,9 @@ async fn interrupted(delay: Duration, control: &mut Control, out: &mut Outlet) -
         tokio::select! {
             () = &mut waiting => return false,
             steering = control.next() => match steering {
-                Steering::Steer(_) => out.send(ResponseEvent::Steer(cannot_steer())).await,
+                Steering::Steer(messages) => {
+                        out.send(cannot_steer(messages, CANNOT_STEER)).await;
+                    },
                 Steering::Interrupt => return true,
             }
         }

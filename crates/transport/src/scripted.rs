@@ -151,7 +151,8 @@ impl Playing<'_> {
                 let end = ResponseEnd { response_id, ..ResponseEnd::default() };
                 ResponseEvent::Incomplete { reason: "interrupted".to_owned(), end }
             }
-            Steering::Steer(_) => ResponseEvent::Steer(SteerOutcome::Failed {
+            Steering::Steer(items) => ResponseEvent::Steer(SteerOutcome::Failed {
+                items,
                 message: "a scripted model cannot be steered".to_owned(),
             }),
         }

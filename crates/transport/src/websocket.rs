@@ -7,8 +7,9 @@ use agent_protocol::{Request, SendReason};
 use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 
+use crate::adaptation::{can_be_steered, style_of};
 use crate::connection::{Connection, Counter};
-use crate::exchange::{Cut, Exchange};
+use crate::exchange::{Cut, Exchange, Terms};
 use crate::idle::Idle;
 use crate::opener::Opener;
 use crate::outlet::{self, Outlet};
@@ -52,12 +53,12 @@ impl WebSocket {
         control: &mut Control,
         out: &mut Outlet,
     ) -> Result<(), TransportError> {
+        let terms = self.terms(request);
         let start = Instant::now();
         let (mut connection, mut is_used) = self.take(request).await?;
         let mut connect = start.elapsed();
         loop {
-            let exchange =
-                Exchange::new(&mut connection, request, control, out, self.frame_limit, connect);
+            let exchange = Exchange::new(&mut connection, request, control, out, terms, connect);
             let cut = match exchange.run().await {
                 Ok(terminal) => {
                     self.idle.put(connection);
@@ -71,7 +72,7 @@ impl WebSocket {
                     self.idle.put(connection);
                     return Err(error);
                 }
-                Cut::Interrupted(end) => {
+                Cut::Abandoned(end) => {
                     out.send(end).await;
                     return Ok(());
                 }
@@ -87,6 +88,16 @@ impl WebSocket {
             let start = Instant::now();
             (connection, is_used) = (self.replacement().await?, false);
             connect = start.elapsed();
+        }
+    }
+
+    fn terms(&self, request: &Request) -> Terms {
+        let Opener { endpoint, network, .. } = &self.opener;
+        Terms {
+            frame_limit: self.frame_limit,
+            style: style_of(endpoint, network, request),
+            steers: endpoint.facts.steers && can_be_steered(&request.settings.fields().model),
+            interrupts: endpoint.facts.interrupts,
         }
     }
 

@@ -7,9 +7,11 @@
 mod client;
 mod server;
 
+mod adaptation;
 mod chain;
 mod http;
 mod misbehaviour;
 mod network;
 mod patience;
 mod preparation;
+mod steering;
