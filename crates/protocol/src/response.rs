@@ -143,7 +143,9 @@ pub enum TransportKind {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
+    /// Counts the failures of this request from 1.
     pub attempt: u32,
+    /// 0 while the network is away: then time counts, not tries.
     pub max: u32,
     pub delay: Duration,
     pub kind: ErrorKind,

@@ -34,10 +34,19 @@ pub(crate) async fn dial(
         return Ok(Stream::memory(ours));
     }
     let refused = |message| dialing.failed(ConnectStage::Proxy, message);
-    match proxy_for(network.config(), target).map_err(refused)? {
-        None => dialing.open(network, target).await,
-        Some(proxy) => dialing.through(&proxy, network, target).await,
+    let proxy = proxy_for(network.config(), target).map_err(refused)?;
+    let connecting = async {
+        match &proxy {
+            None => dialing.open(network, target).await,
+            Some(proxy) => dialing.through(proxy, network, target).await,
+        }
+    };
+    if !target.tls {
+        return connecting.await;
     }
+    // The roots are read while name lookup and TCP are under way; what is wrong with them is said at their stage.
+    let (stream, _) = tokio::join!(connecting, network.tls());
+    stream
 }
 
 /// One connection in the making.

@@ -67,7 +67,7 @@ struct Trial {
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     GiveUp,
-    /// The same way again, after this wait; 0 is no limit.
+    /// The same way again, after this wait.
     Again {
         delay: Duration,
         attempt: u32,
@@ -116,7 +116,7 @@ impl Resilient {
                 continue;
             }
             match self.judge(&error, &mut trial) {
-                Verdict::GiveUp => return Err(error),
+                Verdict::GiveUp => return Err(with_long_wait(error)),
                 Verdict::ByHttp => {
                     trial.way = TransportKind::HttpSse;
                     self.refusal_told |= error.status_without_socket().is_some();
@@ -217,8 +217,10 @@ impl Resilient {
                 TransportError::TooLarge { .. } => return Verdict::ByHttp,
                 _ => {}
             }
-            let is_ours_to_bypass =
-                error.is_retryable() && !matches!(error, TransportError::Api(_));
+            // What the server says it will say by HTTP too, and a network that is away is away for both.
+            let is_ours_to_bypass = error.is_retryable()
+                && !matches!(error, TransportError::Api(_))
+                && !is_offline(error);
             if is_ours_to_bypass && trial.socket_failures >= self.socket_tries(error) {
                 self.socket_after = Some(Instant::now() + SOCKET_AGAIN_AFTER);
                 return Verdict::ByHttp;
@@ -269,6 +271,18 @@ impl Transport for Resilient {
         if self.way(&request) == TransportKind::Websocket {
             self.socket.warm_up(&request);
         }
+    }
+}
+
+/// Whoever reads of a wait that nobody keeps should know how long it is.
+fn with_long_wait(error: TransportError) -> TransportError {
+    let wait = error.retry_after().filter(|wait| *wait > LONGEST_STATED_WAIT);
+    match (error, wait) {
+        (TransportError::Api(mut api), Some(wait)) => {
+            api.message += &format!(" The server asks to wait for {} s.", wait.as_secs());
+            TransportError::Api(api)
+        }
+        (error, _) => error,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_protocol::{Request, SendReason};
+use agent_protocol::{Request, SendReason, stateless_len};
 use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 
@@ -54,6 +54,7 @@ impl WebSocket {
         out: &mut Outlet,
     ) -> Result<(), TransportError> {
         let terms = self.terms(request);
+        self.fits(request)?;
         let start = Instant::now();
         let (mut connection, mut is_used) = self.take(request).await?;
         let mut connect = start.elapsed();
@@ -86,8 +87,19 @@ impl WebSocket {
                 Cut::Silent(error) | Cut::Expired(error) | Cut::Lost(error) => return Err(error),
             }
             let start = Instant::now();
-            (connection, is_used) = (self.replacement().await?, false);
+            (connection, is_used) = self.replacement().await?;
             connect = start.elapsed();
+        }
+    }
+
+    /// Nothing is connected for a request that could only be sent whole and is too large for that (C1.1).
+    fn fits(&self, request: &Request) -> Result<(), TransportError> {
+        let (bytes, limit) = (stateless_len(request), self.frame_limit as u64);
+        let may_be_chained = self.preparation.is_some() || self.idle.peek(|_| ()).is_some();
+        if bytes < limit || may_be_chained {
+            Ok(())
+        } else {
+            Err(TransportError::TooLarge { bytes, limit })
         }
     }
 
@@ -124,15 +136,15 @@ impl WebSocket {
         self.preparation.as_ref().is_some_and(Preparation::has_failed)
     }
 
-    /// A connection for this request, and whether it has been used before: the one that waits, unless another is
-    /// ready to take its place.
+    /// A connection for this request, and whether it has been waiting, and so may be dead: the one at hand, unless
+    /// another is ready to take its place.
     async fn take(&mut self, request: &Request) -> Result<(Connection, bool), TransportError> {
         let Some(connection) = self.idle.take() else {
-            return Ok((self.replacement().await?, false));
+            return self.replacement().await;
         };
         if self.is_prepared() {
             if let Ok(next) = self.replacement().await {
-                return Ok((next, false));
+                return Ok(next);
             }
         } else if connection.age() >= self.leaves_at(request) {
             self.next_reason = SendReason::Rotated;
@@ -151,19 +163,19 @@ impl WebSocket {
     }
 
     /// The connection that was prepared, else a new one.
-    async fn replacement(&mut self) -> Result<Connection, TransportError> {
+    async fn replacement(&mut self) -> Result<(Connection, bool), TransportError> {
         let prepared = match self.preparation.take() {
             // One that failed while nobody waited for it says nothing about now.
             Some(preparation) if !preparation.has_failed() => preparation.claim().await?,
             _ => None,
         };
-        let connection = match prepared {
-            Some(connection) => connection,
-            None => self.opener.open(self.next_reason).await?,
+        let found = match prepared {
+            Some(connection) => (connection, true),
+            None => (self.opener.open(self.next_reason).await?, false),
         };
         // Whatever comes after this connection comes because it was lost.
         self.next_reason = SendReason::AfterError;
-        Ok(connection)
+        Ok(found)
     }
 }
 

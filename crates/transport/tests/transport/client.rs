@@ -20,7 +20,6 @@ pub(crate) struct Client {
     pub(crate) settings: Settings,
     control: Control,
     pub(crate) steering: ControlSender,
-    /// Set when a terminal event or an error was seen.
     pub(crate) lines: Lines,
 }
 

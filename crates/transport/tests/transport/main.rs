@@ -9,6 +9,7 @@ mod server;
 
 mod adaptation;
 mod chain;
+mod cuts;
 mod http;
 mod misbehaviour;
 mod network;

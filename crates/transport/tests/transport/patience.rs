@@ -6,6 +6,8 @@ use agent_transport::{Network, NetworkConfig, Resilient, TransportChoice};
 use serde_json::json;
 use tokio::join;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::client::{Client, endpoint, pair};
 use crate::server::*;
@@ -159,7 +161,9 @@ async fn a_stated_wait_is_kept_and_one_that_is_too_long_is_an_error() {
         assert_eq!(lines[1], "retry 1 of 6: Slow. (status 429, rate_limit_exceeded)");
         assert_eq!(lines[2], "sent on socket 1: after error");
         assert_eq!(start.elapsed().as_secs(), 7);
-        assert_eq!(client.asks().await[1], "error: Slow. (status 429, rate_limit_exceeded)");
+        let too_long =
+            "error: Slow. The server asks to wait for 3600 s. (status 429, rate_limit_exceeded)";
+        assert_eq!(client.asks().await[1], too_long);
     };
     join!(serve, ask);
 }
@@ -299,4 +303,66 @@ async fn an_idle_connection_is_kept_alive_and_a_dead_one_is_noticed() {
         assert_eq!(client.says("c").await[0], "sent on socket 2: after error");
     };
     join!(serve, ask);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_network_is_away_time_counts_and_the_socket_stays_the_way() {
+    let (mut client, server) = pair(endpoint());
+    drop(server);
+    let start = Instant::now();
+    let lines = client.says("a").await;
+    let away = "cannot connect to model.test: no TCP connection: nobody listens";
+    assert_eq!(lines.last().unwrap(), &format!("error: {away}"));
+    assert!(
+        lines.len() > 10 && lines[..lines.len() - 1].iter().all(|line| line.starts_with("retry")),
+        "{lines:?}"
+    );
+    assert_eq!(lines[0], format!("retry 1 of 0: {away}"));
+    assert!((100..=120).contains(&start.elapsed().as_secs()));
+
+    let mut patient = endpoint();
+    patient.patience.offline = None;
+    let (mut client, server) = pair(patient);
+    drop(server);
+    let day = tokio::time::timeout(Duration::from_secs(86_400), client.says("a")).await;
+    assert!(day.is_err(), "parked until the network is back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_too_big_for_the_server_goes_by_http_and_so_do_all_as_large() {
+    let (mut client, mut server) = pair(endpoint());
+    let serve = async {
+        let mut peer = server.socket().await;
+        peer.request().await;
+        let frame = CloseFrame { code: 1009.into(), reason: "".into() };
+        peer.sends(Message::Close(Some(frame))).await;
+        let mut http = server.http().await;
+        for id in ["r1", "r2"] {
+            http.request().await;
+            http.responds(id, &[]).await;
+        }
+    };
+    let ask = async {
+        let lines = client.says("a").await;
+        assert!(lines[1].starts_with("fallback: the request of"), "{lines:?}");
+        assert_eq!(lines[2], "sent on http 2: stateless");
+        let lines = client.says("b").await;
+        assert!(lines[0].starts_with("fallback: the request of"), "{lines:?}");
+    };
+    join!(serve, ask);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_code_that_means_no_is_not_tried_again() {
+    for code in [1008, 4402] {
+        let (mut client, mut server) = pair(endpoint());
+        let serve = async {
+            let mut peer = server.socket().await;
+            peer.request().await;
+            let frame = CloseFrame { code: code.into(), reason: "".into() };
+            peer.sends(Message::Close(Some(frame))).await;
+        };
+        let (_, lines) = join!(serve, client.says("a"));
+        assert_eq!(lines[1..], [format!("error: the server closed the connection: code {code}")]);
+    }
 }

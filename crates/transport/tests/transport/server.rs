@@ -171,7 +171,7 @@ pub(crate) fn output(id: &str) -> agent_protocol::Item {
     agent_protocol::Item::from_json(&json.to_string()).unwrap()
 }
 
-fn response(id: &str, items: &[Value]) -> Vec<Value> {
+pub(crate) fn response(id: &str, items: &[Value]) -> Vec<Value> {
     let items = items.iter().enumerate().map(|(index, item)| done(index, item));
     std::iter::once(created(id)).chain(items).chain([completed(id)]).collect()
 }
