@@ -7,6 +7,7 @@ mod conversation;
 mod history;
 mod inbox;
 mod meter;
+mod private;
 mod prompt;
 mod redact;
 mod retry;
@@ -15,6 +16,7 @@ mod step;
 mod thread;
 mod threads;
 mod turn;
+mod undo;
 
 pub use compact::CompactionStyle;
 pub use history::History;
@@ -23,3 +25,7 @@ pub use redact::Secrets;
 pub use rollout::{Loaded, Rollout, RolloutError, create_private_dir, read_header, read_rollout};
 pub use threads::{Among, Listing, ThreadSummary, Threads, ThreadsError};
 pub use thread::{Limits, Log, Thread, ThreadConfig, ThreadHandle, new_thread_id};
+pub use undo::{
+    Caps, Change, ChangeSet, Digest, Entry, EntryKind, Kept, KeptBecause, Origin, Plan,
+    PlannedChange, RelativePath, Snapshots, UndoConfig, UndoError, UndoLog, UndoReport,
+};

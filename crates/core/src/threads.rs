@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::private::replace;
 use crate::rollout::RolloutError;
 use index::Index;
 use summary::Indexed;
@@ -154,7 +155,7 @@ impl Threads {
                 _ => Err(error),
             })
         } else {
-            index::replace(&path, name.as_bytes())
+            replace(&path, name.as_bytes())
         };
         written.map_err(|source| ThreadsError::Io { what: "write", path, source })
     }

@@ -2,14 +2,13 @@
 //! old or damaged at any time, and is then made anew.
 
 use std::collections::HashMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::summary::Indexed;
+use crate::private::replace;
 
 /// Changes with the shape of [`Indexed`]: another one is not read.
 const FORMAT: u32 = 1;
@@ -62,18 +61,4 @@ impl Index {
             let _ = replace(path, &bytes);
         }
     }
-}
-
-/// Writes a file for its owner alone so that a reader sees the old one or the new one, whole.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let write = || {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(&temporary)?.write_all(bytes)?;
-        fs::rename(&temporary, path)
-    };
-    write().inspect_err(|_| {
-        let _ = fs::remove_file(&temporary);
-    })
 }

@@ -1,0 +1,243 @@
+//! Undo: what a turn may change in the workspace is known before it does, so that it can be shown and put back. Works
+//! on the file system alone; version control is neither asked nor touched. When a look is taken is the loop's business.
+
+mod compare;
+mod entry;
+mod log;
+mod manifest;
+mod place;
+mod plan;
+mod shadow;
+mod walk;
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::private::replace;
+use crate::rollout::create_private_dir;
+pub use entry::{Digest, Entry, EntryKind, RelativePath};
+pub use log::{Change, ChangeSet, Origin, UndoLog};
+use manifest::{Manifest, What};
+pub use plan::{Kept, KeptBecause, Plan, PlannedChange, UndoReport};
+use shadow::Shadow;
+
+/// Where a thread's changes are kept, and of which workspace.
+#[derive(Clone, Debug)]
+pub struct UndoConfig {
+    /// The thread's own folder `undo/`.
+    pub undo_dir: PathBuf,
+    /// The state directory: holds the shadows of all workspaces, and is never itself covered.
+    pub state_dir: PathBuf,
+    /// Absolute.
+    pub workspace: PathBuf,
+    pub caps: Caps,
+}
+
+/// What is not covered, for its size.
+#[derive(Clone, Copy, Debug)]
+pub struct Caps {
+    /// Bytes of a single file.
+    pub file: u64,
+    /// Bytes of all files of a workspace.
+    pub total: u64,
+    /// Paths of a workspace; one that has more is not covered at all.
+    pub paths: usize,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self { file: 16 << 20, total: 1 << 30, paths: 250_000 }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum UndoError {
+    #[error("cannot {what} {}: {source}", path.display())]
+    Io { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("{} holds more than {limit} files: changes there cannot be undone", workspace.display())]
+    TooManyPaths { workspace: PathBuf, limit: usize },
+    #[error("another process works on this thread: {}", .0.display())]
+    InUse(PathBuf),
+    #[error("the thread has no change set {0}")]
+    NoSuchSet(u32),
+    #[error("what was known of the workspace before the turn is lost: {}", .0.display())]
+    Lost(PathBuf),
+}
+
+impl UndoError {
+    fn io<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |source| Self::Io { what, path: path.to_owned(), source }
+    }
+}
+
+/// The changes of one thread, held by us alone. All methods block: call them off the loop's thread. `Sync`, so that it
+/// can be shared with the thread that does the work.
+#[derive(Debug)]
+pub struct Snapshots {
+    config: UndoConfig,
+    log: UndoLog,
+    _lock: File,
+}
+
+/// A turn whose changes are not known yet: written once the look before it is complete.
+#[derive(Serialize, Deserialize)]
+struct OpenTurn {
+    turn: u32,
+    workspace: PathBuf,
+}
+
+impl Snapshots {
+    /// # Errors
+    /// When the folder cannot be made, or another process holds it.
+    pub fn open(config: UndoConfig) -> Result<Self, UndoError> {
+        create_private_dir(&config.undo_dir)
+            .map_err(UndoError::io("make the directory", &config.undo_dir))?;
+        let path = config.undo_dir.join("lock");
+        let mut options = OpenOptions::new();
+        let lock = options
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(UndoError::io("open", &path))?;
+        lock.try_lock().map_err(|_| UndoError::InUse(config.undo_dir.clone()))?;
+        let log = UndoLog::at(&config.undo_dir);
+        Ok(Self { config, log, _lock: lock })
+    }
+
+    pub fn log(&self) -> &UndoLog {
+        &self.log
+    }
+
+    /// Remembers the workspace as it is before the turn of this number (from 1) changes anything. Costs a stat for each
+    /// path that has not changed since anybody looked; a second call in the same turn costs nothing. A turn that was
+    /// never finished is finished first.
+    ///
+    /// # Errors
+    /// When the workspace cannot be looked at or nothing can be kept: then the turn cannot be undone.
+    pub fn before_turn(&self, turn: u32) -> Result<(), UndoError> {
+        match self.open_turn() {
+            Some(open) if open.turn == turn => return Ok(()),
+            Some(_) => {
+                self.finish(true)?;
+            }
+            None => {}
+        }
+        let shadow = self.shadow(&self.config.workspace)?;
+        shadow.look(None)?;
+        let dir = self.open_dir();
+        let failed = || UndoError::io("write", &dir);
+        let _ = fs::remove_dir_all(&dir);
+        create_private_dir(&dir).map_err(failed())?;
+        // The shadow goes on without them; these names keep what it was.
+        fs::hard_link(shadow.manifest_path(), dir.join("manifest")).map_err(failed())?;
+        fs::hard_link(shadow.pack_path(), dir.join("pack")).map_err(failed())?;
+        let open = OpenTurn { turn, workspace: self.config.workspace.clone() };
+        let bytes = serde_json::to_vec(&open).map_err(io::Error::other).map_err(failed())?;
+        replace(&dir.join("turn.json"), &bytes).map_err(failed())
+    }
+
+    /// Finds out what the turn changed and keeps it, before and after. None when nothing was remembered or nothing
+    /// has changed.
+    ///
+    /// # Errors
+    /// When the workspace cannot be looked at or nothing can be kept.
+    pub fn after_turn(&self) -> Result<Option<ChangeSet>, UndoError> {
+        self.finish(false)
+    }
+
+    /// Finishes a turn that broke off, as by a crash; to be called when a thread is taken up again.
+    ///
+    /// # Errors
+    /// As [`Snapshots::after_turn`].
+    pub fn recover(&self) -> Result<Option<ChangeSet>, UndoError> {
+        self.finish(true)
+    }
+
+    fn finish(&self, interrupted: bool) -> Result<Option<ChangeSet>, UndoError> {
+        let Some(open) = self.open_turn() else { return Ok(None) };
+        let dir = self.open_dir();
+        let before =
+            fs::read(dir.join("manifest")).ok().and_then(|bytes| Manifest::from_bytes(&bytes));
+        let (Some(before), Ok(old)) = (before, File::open(dir.join("pack"))) else {
+            let _ = fs::remove_dir_all(&dir);
+            return Err(UndoError::Lost(dir));
+        };
+        let shadow = self.shadow(&open.workspace)?;
+        let after = shadow.look(Some(&before))?;
+        let new =
+            File::open(shadow.pack_path()).map_err(UndoError::io("open", &shadow.pack_path()))?;
+        let mut changes = compare::changes(&open.workspace, &before, &after);
+        for change in &mut changes {
+            let path = walk::bytes_of(change.path.as_path());
+            for (entry, manifest, pack) in
+                [(&mut change.before, &before, &old), (&mut change.after, &after, &new)]
+            {
+                let node = manifest.find(&path);
+                let Some((entry, what)) = entry.as_mut().zip(node.map(|node| node.what)) else {
+                    continue;
+                };
+                if !self.keep(what, pack)? {
+                    // The disk lost it; what it was is known by its digest alone.
+                    entry.content = None;
+                    shadow.forget();
+                }
+            }
+        }
+        let uncovered =
+            after.nodes.iter().filter(|node| matches!(node.what, What::Uncovered(_))).count()
+                as u64;
+        let set = ChangeSet {
+            number: self.log.next_number()?,
+            origin: Origin::Turn(open.turn),
+            at: now(),
+            workspace: open.workspace,
+            changes,
+            interrupted,
+            uncovered,
+        };
+        let changed = !set.changes.is_empty();
+        if changed {
+            self.log.put(&set)?;
+        }
+        fs::remove_dir_all(&dir).map_err(UndoError::io("remove", &dir))?;
+        Ok(changed.then_some(set))
+    }
+
+    /// False when the content is lost.
+    fn keep(&self, what: What, pack: &File) -> Result<bool, UndoError> {
+        let What::Content { digest, .. } = what else { return Ok(true) };
+        if self.log.holds(digest) {
+            return Ok(true);
+        }
+        match shadow::read_content(pack, what) {
+            Some(bytes) => self.log.keep(digest, &bytes).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn shadow(&self, workspace: &Path) -> Result<Shadow, UndoError> {
+        let state = &self.config.state_dir;
+        Shadow::open(&state.join("shadows"), workspace, state, self.config.caps)
+    }
+
+    fn open_dir(&self) -> PathBuf {
+        self.config.undo_dir.join("open")
+    }
+
+    fn open_turn(&self) -> Option<OpenTurn> {
+        let bytes = fs::read(self.open_dir().join("turn.json")).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+}
+
+fn now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+#[cfg(test)]
+mod tests;

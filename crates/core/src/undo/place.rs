@@ -1,0 +1,179 @@
+//! Looks at and changes single paths below a workspace without ever leaving it: no symbolic link on the way is
+//! followed, whoever put it there. Every file is wholly old or wholly new (R5).
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Component, Path};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::entry::{Digest, Entry, EntryKind, RelativePath};
+
+/// The workspace, opened.
+pub(super) struct Place {
+    root: OwnedFd,
+}
+
+/// What stands at a path, with its bytes when they are to be had.
+pub(super) struct Standing {
+    pub(super) entry: Entry,
+    pub(super) bytes: Option<Vec<u8>>,
+}
+
+const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+impl Place {
+    pub(super) fn open(root: &Path) -> io::Result<Self> {
+        // The root itself may be reached through links: it is what the person named.
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self { root: rustix::fs::open(root, flags, Mode::empty())? })
+    }
+
+    /// None when nothing stands there that could have been covered. Files larger than `limit` are not read.
+    pub(super) fn look(&self, path: &RelativePath, limit: u64) -> io::Result<Option<Standing>> {
+        let Some((parent, name)) = self.parent(path, false)? else { return Ok(None) };
+        let stat = match rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => EntryKind::File,
+            FileType::Symlink => EntryKind::Symlink,
+            FileType::Directory => EntryKind::Directory,
+            _ => return Err(io::Error::other("it is neither a file nor a link nor a directory")),
+        };
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let bytes = match kind {
+            EntryKind::Directory => None,
+            EntryKind::Symlink => {
+                Some(rustix::fs::readlinkat(&parent, name, Vec::new())?.into_bytes())
+            }
+            EntryKind::File if size > limit => None,
+            EntryKind::File => Some(read(&parent, name)?),
+        };
+        let mtime = stat.st_mtime as i64;
+        let mtime_ns =
+            mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64);
+        let is_dir = kind == EntryKind::Directory;
+        let entry = Entry {
+            kind,
+            mode: stat.st_mode as u32 & 0o7777,
+            size: if is_dir { 0 } else { bytes.as_ref().map_or(size, |bytes| bytes.len() as u64) },
+            content: bytes.as_deref().map(Digest::of),
+            mtime_ns: (bytes.is_none() && !is_dir).then_some(mtime_ns),
+        };
+        Ok(Some(Standing { entry, bytes }))
+    }
+
+    /// Puts a file or link there, in the place of any other; its directory is made when it is missing.
+    pub(super) fn put(&self, path: &RelativePath, entry: &Entry, bytes: &[u8]) -> io::Result<()> {
+        let (parent, name) = self.parent(path, true)?.ok_or_else(no_directory)?;
+        let temporary = OsString::from(format!(".agent-undo-{}", std::process::id()));
+        let written = match entry.kind {
+            EntryKind::Symlink => {
+                let target = OsString::from_vec(bytes.to_owned());
+                rustix::fs::symlinkat(target, &parent, &temporary).map_err(io::Error::from)
+            }
+            _ => write(&parent, &temporary, entry.mode, bytes),
+        };
+        let placed =
+            written.and_then(|()| Ok(rustix::fs::renameat(&parent, &temporary, &parent, name)?));
+        placed.inspect_err(|_| {
+            let _ = rustix::fs::unlinkat(&parent, &temporary, AtFlags::empty());
+        })
+    }
+
+    /// Makes the directory, or gives the one that is there its mode.
+    pub(super) fn put_dir(&self, path: &RelativePath, mode: u32) -> io::Result<()> {
+        let (parent, name) = self.parent(path, true)?.ok_or_else(no_directory)?;
+        match rustix::fs::mkdirat(&parent, name, Mode::from(0o700)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let dir = rustix::fs::openat(&parent, name, DIRECTORY, Mode::empty())?;
+        Ok(rustix::fs::fchmod(dir.as_fd(), mode_of(mode))?)
+    }
+
+    /// Removes a file or link, if one is there.
+    pub(super) fn remove(&self, path: &RelativePath) -> io::Result<()> {
+        self.unlink(path, AtFlags::empty())
+    }
+
+    /// False when it is not empty, and stays.
+    pub(super) fn remove_dir(&self, path: &RelativePath) -> io::Result<bool> {
+        match self.unlink(path, AtFlags::REMOVEDIR) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn unlink(&self, path: &RelativePath, flags: AtFlags) -> io::Result<()> {
+        let Some((parent, name)) = self.parent(path, false)? else { return Ok(()) };
+        match rustix::fs::unlinkat(&parent, name, flags) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The directory that holds `path`. None when it is missing and not to be made, or when something else than a
+    /// directory is on the way.
+    fn parent<'a>(
+        &self,
+        path: &'a RelativePath,
+        make: bool,
+    ) -> io::Result<Option<(OwnedFd, &'a OsStr)>> {
+        let mut names = Vec::new();
+        for component in path.as_path().components() {
+            let Component::Normal(name) = component else {
+                return Err(io::Error::other("a path that leaves the workspace"));
+            };
+            names.push(name);
+        }
+        let Some(last) = names.pop() else { return Err(io::Error::other("a path without a name")) };
+        let mut dir = self.root.try_clone()?;
+        for name in names {
+            let opened = match rustix::fs::openat(&dir, name, DIRECTORY, Mode::empty()) {
+                Err(Errno::NOENT) if make => {
+                    rustix::fs::mkdirat(&dir, name, Mode::from(0o777))?;
+                    rustix::fs::openat(&dir, name, DIRECTORY, Mode::empty())
+                }
+                opened => opened,
+            };
+            dir = match opened {
+                Ok(opened) => opened,
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+        }
+        Ok(Some((dir, last)))
+    }
+}
+
+fn no_directory() -> io::Error {
+    io::Error::other("something else stands where its directory was")
+}
+
+fn mode_of(mode: u32) -> Mode {
+    Mode::from_raw_mode((mode & 0o7777) as rustix::fs::RawMode)
+}
+
+fn read(parent: &OwnedFd, name: &OsStr) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut bytes = Vec::new();
+    File::from(rustix::fs::openat(parent, name, flags, Mode::empty())?).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn write(parent: &OwnedFd, name: &OsStr, mode: u32, bytes: &[u8]) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::openat(parent, name, flags, Mode::from(0o600))?);
+    file.write_all(bytes)?;
+    rustix::fs::fchmod(&file, mode_of(mode))?;
+    file.sync_data()
+}
