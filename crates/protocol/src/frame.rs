@@ -59,6 +59,14 @@ fn create_frame(request: &Request, from: Continue<'_>, style: FrameStyle, tail: 
     frame
 }
 
+/// Makes a frame ask why the prompt cache missed since that response (protocol.md 5.7).
+pub fn add_cache_comparison(frame: &mut String, response_id: &str) {
+    if frame.pop().is_some() {
+        let id = serde_json::Value::from(response_id);
+        frame.push_str(&format!(r#","prompt_cache_options":{{"comparison_response_id":{id}}}}}"#));
+    }
+}
+
 /// Adds messages of the person to the running response (protocol.md 2.4).
 pub fn response_steer(response_id: &str, messages: &[Item]) -> String {
     let mut frame = r#"{"type":"response.steer","previous_response_id":"#.to_owned();

@@ -16,6 +16,7 @@ use crate::TransportError;
 use crate::alarm::Alarm;
 use crate::chain::Memory;
 use crate::stream::Stream;
+use crate::upgrade::Upgraded;
 
 /// C1.3: after this silence of a response under way we ask whether anybody is there …
 const PING_WHILE_ACTIVE: Duration = Duration::from_secs(15);
@@ -40,6 +41,8 @@ pub(crate) struct Connection {
     socket: WebSocketStream<Stream>,
     /// Counts the connections of the transport from 1.
     pub(crate) number: u32,
+    /// It leads to our own gateway: it takes interrupts, and a second request waits for the first.
+    pub(crate) is_gateway: bool,
     pub(crate) memory: Memory,
     /// A warm-up was sent whose answer has not ended: what comes until then is not ours.
     pub(crate) ignoring: bool,
@@ -56,7 +59,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(
-        socket: WebSocketStream<Stream>,
+        Upgraded { socket, is_gateway }: Upgraded,
         number: u32,
         memory: Memory,
         idle_limit: Duration,
@@ -66,6 +69,7 @@ impl Connection {
         Self {
             socket,
             number,
+            is_gateway,
             memory,
             ignoring: false,
             opened: now,

@@ -20,6 +20,8 @@ pub struct Endpoint {
     /// The longest silence of a response under way. Long reasoning takes minutes.
     pub idle_timeout: Duration,
     pub patience: Patience,
+    /// Each request asks why the prompt cache missed since the one before, if it did (protocol.md 5.7).
+    pub debug_cache: bool,
     pub facts: Facts,
     base: Base,
     headers: HeaderMap,
@@ -111,6 +113,7 @@ impl Endpoint {
             connect_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(300),
             patience: Patience::default(),
+            debug_cache: false,
             facts,
             base,
             headers: HeaderMap::new(),

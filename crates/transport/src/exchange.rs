@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use agent_protocol::{
     ApiError, Continue, FrameStyle, Item, Request, ResponseEvent, SendReason, Sent, ServerEvent,
-    TransportKind, Usage, read_server_frame, response_create, response_interrupt, response_steer,
-    stateless_len,
+    TransportKind, Usage, add_cache_comparison, read_server_frame, response_create,
+    response_interrupt, response_steer, stateless_len,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -30,7 +30,9 @@ pub(crate) struct Exchange<'a> {
     pub(crate) terms: Terms,
     /// How long the request has waited for the connection.
     pub(crate) connect: Duration,
-    state: State,
+    /// Of the response before: the server is asked why its prompt cache missed since then (protocol.md 5.7).
+    pub(crate) compare_with: Option<&'a str>,
+    pub(crate) state: State,
 }
 
 /// What this endpoint takes from us.
@@ -45,8 +47,9 @@ pub(crate) struct Terms {
     pub(crate) interrupts: bool,
 }
 
+/// How far it has come.
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     answer: Answer,
     /// Of the frame that was sent last.
     asked_bytes: usize,
@@ -79,18 +82,7 @@ pub(crate) enum Cut {
     Abandoned(ResponseEvent),
 }
 
-impl<'a> Exchange<'a> {
-    pub(crate) fn new(
-        connection: &'a mut Connection,
-        request: &'a Request,
-        control: &'a mut Control,
-        out: &'a mut Outlet,
-        terms: Terms,
-        connect: Duration,
-    ) -> Self {
-        Self { connection, request, control, out, terms, connect, state: State::default() }
-    }
-
+impl Exchange<'_> {
     /// Sends the request and yields its answer up to the terminal event, which is returned: the connection goes back
     /// to its place before anybody sees it.
     pub(crate) async fn run(mut self) -> Result<ResponseEvent, Cut> {
@@ -134,7 +126,10 @@ impl<'a> Exchange<'a> {
 
     async fn ask(&mut self) -> Result<(), Cut> {
         let (from, reason) = self.connection.memory.plan(self.request, self.terms.style);
-        let frame = response_create(self.request, from, self.terms.style);
+        let mut frame = response_create(self.request, from, self.terms.style);
+        if let Some(id) = self.compare_with {
+            add_cache_comparison(&mut frame, id);
+        }
         let chained = matches!(from, Continue::After { .. });
         let bytes = frame.len();
         if bytes >= self.terms.frame_limit {
@@ -303,7 +298,9 @@ impl<'a> Exchange<'a> {
                 self.state.steers.wait(messages);
                 Ok(())
             }
-            Steering::Interrupt if self.terms.interrupts && is_running => {
+            Steering::Interrupt
+                if is_running && (self.terms.interrupts || self.connection.is_gateway) =>
+            {
                 self.state.word_by = Some(Instant::now() + WORD_WITHIN);
                 let frame = response_interrupt(&self.state.answer.response_id);
                 self.connection.send(frame).await.map_err(|error| self.cut_by(error))

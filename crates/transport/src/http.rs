@@ -17,6 +17,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::adaptation::style_of;
@@ -36,10 +37,29 @@ const REST_WITHIN: Duration = Duration::from_millis(50);
 
 /// A transport without patience, like [`WebSocket`](crate::WebSocket). Its connection is kept for the next request.
 pub struct ResponsesHttp {
+    opener: Opener,
+    pooled: Option<Pooled>,
+    /// A connection in the making.
+    opening: Option<JoinHandle<Result<Pooled, TransportError>>>,
+}
+
+#[derive(Clone)]
+struct Opener {
     endpoint: Arc<Endpoint>,
     network: Network,
-    pooled: Option<Pooled>,
     counter: Counter,
+}
+
+impl Opener {
+    async fn open(self) -> Result<Pooled, TransportError> {
+        let deadline = Instant::now() + self.endpoint.connect_timeout;
+        let stream = dial(&self.network, &self.endpoint.target(), deadline).await?;
+        let shaken = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = shaken.map_err(dropped)?;
+        // Ends by itself when sender and body are gone; what goes wrong is said to them.
+        tokio::spawn(async move { connection.await.ok() });
+        Ok(Pooled { sender, rest: None, number: self.counter.next() })
+    }
 }
 
 /// A connection between two requests.
@@ -80,7 +100,7 @@ impl ResponsesHttp {
     }
 
     pub(crate) fn counting(endpoint: Arc<Endpoint>, network: Network, counter: Counter) -> Self {
-        Self { endpoint, network, pooled: None, counter }
+        Self { opener: Opener { endpoint, network, counter }, pooled: None, opening: None }
     }
 
     /// One try; a kept connection that turns out to be dead is replaced at once.
@@ -90,9 +110,9 @@ impl ResponsesHttp {
         control: &mut Control,
         out: &mut Outlet,
     ) -> Result<(), TransportError> {
-        let body =
-            Bytes::from(http_body(request, style_of(&self.endpoint, &self.network, request)));
-        if let Some(mut pooled) = self.pooled.take()
+        let style = style_of(&self.opener.endpoint, &self.opener.network, request);
+        let body = Bytes::from(http_body(request, style));
+        if let Some(mut pooled) = self.kept().await
             && pooled.is_free().await
         {
             match self.exchange(pooled, body.clone(), Duration::ZERO, control, out).await {
@@ -101,23 +121,29 @@ impl ResponsesHttp {
                 Err(Cut::Silent(_)) => {}
             }
         }
-        let (pooled, connect) = self.open().await?;
-        match self.exchange(pooled, body, connect, control, out).await {
+        let start = Instant::now();
+        let pooled = self.opener.clone().open().await?;
+        match self.exchange(pooled, body, start.elapsed(), control, out).await {
             Ok(()) => Ok(()),
             Err(Cut::Failed(error) | Cut::Silent(error)) => Err(error),
         }
     }
 
-    async fn open(&mut self) -> Result<(Pooled, Duration), TransportError> {
-        let start = Instant::now();
-        let deadline = start + self.endpoint.connect_timeout;
-        let stream = dial(&self.network, &self.endpoint.target(), deadline).await?;
-        let shaken = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = shaken.map_err(dropped)?;
-        // Ends by itself when sender and body are gone; what goes wrong is said to them.
-        tokio::spawn(async move { connection.await.ok() });
-        let pooled = Pooled { sender, rest: None, number: self.counter.next() };
-        Ok((pooled, start.elapsed()))
+    /// Opens the connection in the background. Must be called within a runtime.
+    pub(crate) fn connect(&mut self) {
+        if self.pooled.is_none() && self.opening.is_none() {
+            self.opening = Some(tokio::spawn(self.opener.clone().open()));
+        }
+    }
+
+    /// The connection of the last request, or one that was opened early.
+    async fn kept(&mut self) -> Option<Pooled> {
+        match (self.pooled.take(), self.opening.take()) {
+            (Some(pooled), _) => Some(pooled),
+            // One that could not be opened says nothing about now.
+            (None, Some(opening)) => opening.await.ok()?.ok(),
+            (None, None) => None,
+        }
     }
 
     async fn exchange(
@@ -140,7 +166,7 @@ impl ResponsesHttp {
             connect,
         };
         out.send(ResponseEvent::Sent(sent)).await;
-        let idle_limit = self.endpoint.idle_timeout;
+        let idle_limit = self.opener.endpoint.idle_timeout;
         let mut waiting = std::pin::pin!(timeout(idle_limit, answer));
         let answer = loop {
             tokio::select! {
@@ -186,11 +212,12 @@ impl ResponsesHttp {
     }
 
     fn request(&self, body: Bytes) -> http::Request<Full<Bytes>> {
+        let Opener { endpoint, network, .. } = &self.opener;
         let mut request = http::Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         // `Endpoint::new` has parsed it; a query added later is encoded.
-        *request.uri_mut() = self.endpoint.path().parse().unwrap_or_default();
-        let mut headers = common_headers(&self.endpoint, &self.network.config().user_agent);
+        *request.uri_mut() = endpoint.path().parse().unwrap_or_default();
+        let mut headers = common_headers(endpoint, &network.config().user_agent);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         *request.headers_mut() = headers;

@@ -24,8 +24,8 @@ impl Opener {
         let deadline = Instant::now() + self.endpoint.connect_timeout;
         let stream = dial(&self.network, &self.endpoint.target(), deadline).await?;
         let agent = &self.network.config().user_agent;
-        let socket = upgrade(stream, &self.endpoint, agent, deadline).await?;
+        let upgraded = upgrade(stream, &self.endpoint, agent, deadline).await?;
         let memory = Memory::Nothing(reason);
-        Ok(Connection::new(socket, self.counter.next(), memory, self.endpoint.idle_timeout))
+        Ok(Connection::new(upgraded, self.counter.next(), memory, self.endpoint.idle_timeout))
     }
 }

@@ -110,7 +110,8 @@ async fn prepare(
                     style,
                 };
                 if warming.run(&mut orders).await? == Hurry::HandOver {
-                    return Ok(opener.endpoint.facts.queues.then_some(connection));
+                    let queues = opener.endpoint.facts.queues || connection.is_gateway;
+                    return Ok(queues.then_some(connection));
                 }
             }
             Some(Order::WarmUp(_)) => {}

@@ -146,16 +146,22 @@ impl Resilient {
     }
 
     fn way(&mut self, request: &Request) -> TransportKind {
-        let socket = match self.endpoint.choice {
+        if self.may_have_socket() && self.socket_is_back(request) {
+            TransportKind::Websocket
+        } else {
+            TransportKind::HttpSse
+        }
+    }
+
+    fn may_have_socket(&self) -> bool {
+        match self.endpoint.choice {
             TransportChoice::Http => false,
             TransportChoice::Websocket => true,
             TransportChoice::Auto => {
                 self.endpoint.facts.socket
                     && self.network.refusal(self.endpoint.authority()).is_none()
-                    && self.socket_is_back(request)
             }
-        };
-        if socket { TransportKind::Websocket } else { TransportKind::HttpSse }
+        }
     }
 
     /// A socket that could not be had is tried again in the background, so that no request waits for it.
@@ -179,10 +185,7 @@ impl Resilient {
 
     /// Opens the connection in the background, before the first request is known. Must be called within a runtime.
     pub fn connect(&mut self) {
-        let socket = self.endpoint.choice != TransportChoice::Http && self.endpoint.facts.socket;
-        if socket && self.network.refusal(self.endpoint.authority()).is_none() {
-            self.socket.connect();
-        }
+        if self.may_have_socket() { self.socket.connect() } else { self.http.connect() }
     }
 
     /// A refusal in the background is news to the person, too; once.

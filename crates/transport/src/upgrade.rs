@@ -29,6 +29,14 @@ const BETA: (HeaderName, HeaderValue) = (
     HeaderValue::from_static("responses_websockets=2026-02-06"),
 );
 
+/// In the answer of our own gateway, which can do what no public endpoint promises.
+const GATEWAY: HeaderName = HeaderName::from_static("x-agent-gateway");
+
+pub(crate) struct Upgraded {
+    pub(crate) socket: WebSocketStream<Stream>,
+    pub(crate) is_gateway: bool,
+}
+
 /// Asks for the socket on a fresh connection.
 ///
 /// # Errors
@@ -38,7 +46,7 @@ pub(crate) async fn upgrade(
     endpoint: &Endpoint,
     user_agent: &str,
     deadline: Instant,
-) -> Result<WebSocketStream<Stream>, TransportError> {
+) -> Result<Upgraded, TransportError> {
     let failed = |message: String| TransportError::Connect {
         stage: ConnectStage::Upgrade,
         host: endpoint.host().to_owned(),
@@ -48,7 +56,7 @@ pub(crate) async fn upgrade(
         Err(_) => Err(failed("no answer in time".to_owned())),
         Ok(Err(Failure::Broken(message))) => Err(failed(message)),
         Ok(Err(Failure::Answered(error))) => Err(TransportError::Refused(error)),
-        Ok(Ok(socket)) => Ok(socket),
+        Ok(Ok(upgraded)) => Ok(upgraded),
     }
 }
 
@@ -67,7 +75,7 @@ async fn shake_hands(
     stream: Stream,
     endpoint: &Endpoint,
     user_agent: &str,
-) -> Result<WebSocketStream<Stream>, Failure> {
+) -> Result<Upgraded, Failure> {
     let key = generate_key();
     let mut wire = Wire::over(stream).await?;
     let answer = wire.ask(request(endpoint, user_agent, &key)).await?;
@@ -81,13 +89,15 @@ async fn shake_hands(
             "the server answered with a wrong Sec-WebSocket-Accept".to_owned(),
         ));
     }
+    let is_gateway = answer.headers().contains_key(GATEWAY);
     let (stream, read) = wire.into_stream().await?;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .max_message_size(Some(MESSAGE_BYTES))
         .max_frame_size(Some(MESSAGE_BYTES));
-    Ok(WebSocketStream::from_partially_read(stream, read.to_vec(), Role::Client, Some(config))
-        .await)
+    let read = read.to_vec();
+    let socket = WebSocketStream::from_partially_read(stream, read, Role::Client, Some(config));
+    Ok(Upgraded { socket: socket.await, is_gateway })
 }
 
 fn request(endpoint: &Endpoint, user_agent: &str, key: &str) -> Request<Empty<Bytes>> {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_protocol::{Request, SendReason, stateless_len};
+use agent_protocol::{Request, ResponseEvent, SendReason, stateless_len};
 use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 
 use crate::adaptation::{can_be_steered, style_of};
 use crate::connection::{Connection, Counter};
-use crate::exchange::{Cut, Exchange, Terms};
+use crate::exchange::{Cut, Exchange, State, Terms};
 use crate::idle::Idle;
 use crate::opener::Opener;
 use crate::outlet::{self, Outlet};
@@ -28,6 +28,8 @@ pub struct WebSocket {
     next_reason: SendReason,
     /// Lowered when the server refuses a message that passed the gate (protocol.md 11, U13).
     frame_limit: usize,
+    /// The last response, if the endpoint is to be asked about its cache.
+    compare_with: Option<String>,
 }
 
 impl WebSocket {
@@ -42,6 +44,7 @@ impl WebSocket {
             idle: Idle::default(),
             preparation: None,
             next_reason: SendReason::First,
+            compare_with: None,
         }
     }
 
@@ -59,9 +62,19 @@ impl WebSocket {
         let (mut connection, mut is_used) = self.take(request).await?;
         let mut connect = start.elapsed();
         loop {
-            let exchange = Exchange::new(&mut connection, request, control, out, terms, connect);
+            let exchange = Exchange {
+                connection: &mut connection,
+                request,
+                control: &mut *control,
+                out: &mut *out,
+                terms,
+                connect,
+                compare_with: self.compare_with.as_deref(),
+                state: State::default(),
+            };
             let cut = match exchange.run().await {
                 Ok(terminal) => {
+                    self.remember(&terminal);
                     self.idle.put(connection);
                     out.send(terminal).await;
                     return Ok(());
@@ -110,6 +123,13 @@ impl WebSocket {
             style: style_of(endpoint, network, request),
             steers: endpoint.facts.steers && can_be_steered(&request.settings.fields().model),
             interrupts: endpoint.facts.interrupts,
+        }
+    }
+
+    fn remember(&mut self, terminal: &ResponseEvent) {
+        if let (true, ResponseEvent::Completed(end)) = (self.opener.endpoint.debug_cache, terminal)
+        {
+            self.compare_with = Some(end.response_id.clone());
         }
     }
 
@@ -184,7 +204,7 @@ impl Transport for WebSocket {
         &'a mut self,
         request: &'a Request,
         control: &'a mut Control,
-    ) -> BoxStream<'a, Result<agent_protocol::ResponseEvent, TransportError>> {
+    ) -> BoxStream<'a, Result<ResponseEvent, TransportError>> {
         outlet::stream(|mut out| async move { self.attempt(request, control, &mut out).await })
     }
 

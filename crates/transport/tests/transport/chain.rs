@@ -289,3 +289,23 @@ async fn a_server_that_closes_on_the_next_request_is_asked_again_at_once() {
     };
     join!(serve, ask);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_server_can_be_asked_why_its_cache_missed() {
+    let mut endpoint = endpoint();
+    endpoint.debug_cache = true;
+    let (mut client, mut server) = pair(endpoint);
+    let serve = async {
+        let mut peer = server.socket().await;
+        assert!(peer.request().await.get("prompt_cache_options").is_none());
+        peer.responds("r1", &[]).await;
+        let options = json!({"comparison_response_id": "r1"});
+        assert_eq!(peer.request().await["prompt_cache_options"], options);
+        peer.responds("r2", &[]).await;
+    };
+    let ask = async {
+        client.says("a").await;
+        assert_eq!(client.asks().await[0], "sent on socket 1: chained");
+    };
+    join!(serve, ask);
+}

@@ -115,3 +115,16 @@ async fn a_silent_stream_ends_at_the_idle_limit() {
     let (_peer, lines) = join!(serve, client.says("a"));
     assert_eq!(lines[2], "error: nothing came from the model for 300 s");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_opened_early_is_used() {
+    let (mut client, mut server) = http_pair();
+    client.transport.connect();
+    let mut peer = server.http().await;
+    let serve = async {
+        peer.request().await;
+        peer.responds("r1", &[]).await;
+    };
+    let (_, lines) = join!(serve, client.says("a"));
+    assert_eq!(lines, ["sent on http 1: stateless", "created r1", "completed r1"]);
+}

@@ -6,6 +6,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 pub(crate) struct Server(UnboundedReceiver<DuplexStream>);
 
@@ -22,6 +24,16 @@ impl Server {
     /// The next connection, upgraded.
     pub(crate) async fn socket(&mut self) -> Peer {
         Peer::accept(self.connection().await).await
+    }
+
+    /// The same, from a server that says it is our own gateway.
+    pub(crate) async fn gateway_socket(&mut self) -> Peer {
+        let sign = |_: &Request, mut answer: Response| {
+            answer.headers_mut().insert("x-agent-gateway", HeaderValue::from_static("1"));
+            Ok(answer)
+        };
+        let connection = self.connection().await;
+        Peer(tokio_tungstenite::accept_hdr_async(connection, sign).await.unwrap())
     }
 
     /// Answers the next connection's request with `head` and `body`, then closes it. Returns what was asked.

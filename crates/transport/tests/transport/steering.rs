@@ -1,7 +1,7 @@
 //! Messages of the person into a running response, and stopping one (protocol.md 2.4, 2.5, 4.5).
 
 use agent_protocol::{Content, Item};
-use agent_transport::{Credential, Endpoint, Steering, TransportChoice};
+use agent_transport::{Steering, TransportChoice};
 use serde_json::json;
 use tokio::join;
 use tokio::time::Instant;
@@ -212,12 +212,11 @@ async fn a_response_that_breaks_gives_its_steers_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interrupt_keeps_the_chain_where_the_server_can() {
-    let interruptible = Endpoint::new("agent", "http://model.test/v1", Credential::None).unwrap();
-    let (mut client, mut server) = pair(interruptible);
+async fn an_interrupt_keeps_the_chain_where_the_server_says_that_it_is_our_gateway() {
+    let (mut client, mut server) = pair(endpoint());
     let steering = client.steering.clone();
     let serve = async {
-        let mut peer = server.socket().await;
+        let mut peer = server.gateway_socket().await;
         peer.request().await;
         peer.says(created("r1")).await;
         peer.says(done(0, &message("kept"))).await;
