@@ -7,9 +7,16 @@ mod error;
 mod exec;
 mod gateway;
 mod providers;
+#[allow(dead_code, reason = "its commands are not on the command line yet")]
+mod screen;
 mod session;
 mod settings;
+#[allow(dead_code, reason = "its commands are not on the command line yet")]
+mod threads;
+#[allow(dead_code, reason = "its command is not on the command line yet")]
 mod trace;
+#[allow(dead_code, reason = "its commands are not on the command line yet")]
+mod undo;
 mod workspace;
 
 use std::io::{self, Write as _};

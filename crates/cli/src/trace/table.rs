@@ -4,7 +4,8 @@ use agent_protocol::{SendReason, StepCompleted};
 
 use super::units::{bytes, percent, time};
 
-const HEADINGS: [&str; 8] = ["step", "sent", "up", "stateless", "first token", "model", "tools", "own"];
+const HEADINGS: [&str; 8] =
+    ["step", "sent", "up", "stateless", "first token", "model", "tools", "own"];
 
 /// Columns of words; all others are numbers and stand to the right.
 const WORDS: [usize; 1] = [1];
@@ -43,7 +44,11 @@ fn line(cells: &[String; 8], widths: &[usize; 8]) -> String {
 }
 
 fn styled(line: &str, code: &str, coloured: bool) -> String {
-    if coloured && !code.is_empty() { format!("\x1b[{code}m{line}\x1b[0m\n") } else { format!("{line}\n") }
+    if coloured && !code.is_empty() {
+        format!("\x1b[{code}m{line}\x1b[0m\n")
+    } else {
+        format!("{line}\n")
+    }
 }
 
 fn row(step: &StepCompleted) -> [String; 8] {
@@ -65,7 +70,11 @@ fn totals(steps: &[StepCompleted]) -> [String; 8] {
     let stateless: u64 = steps.iter().map(|step| step.bytes_stateless).sum();
     let full = steps.iter().filter(|step| !step.incremental).count();
     let saved = stateless.saturating_sub(up) as f64;
-    let saving = if saved > 0.0 { format!(", {} less", percent(saved, stateless as f64)) } else { String::new() };
+    let saving = if saved > 0.0 {
+        format!(", {} less", percent(saved, stateless as f64))
+    } else {
+        String::new()
+    };
     [
         "total".to_owned(),
         format!("{full} of {} in full{saving}", steps.len()),
@@ -123,8 +132,9 @@ mod tests {
     fn colour_changes_no_width() {
         let plain = steps_table(&sample::steps(), false);
         let coloured = steps_table(&sample::steps(), true);
-        let stripped =
-            ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[33m"].iter().fold(coloured, |text, code| text.replace(code, ""));
+        let stripped = ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[33m"]
+            .iter()
+            .fold(coloured, |text, code| text.replace(code, ""));
         assert_eq!(stripped, plain);
     }
 }

@@ -1,0 +1,248 @@
+//! `agent undo` and `agent diff`: what the turns of a thread changed, shown and put back. How it is known and done is
+//! `agent-core`'s business.
+
+mod diff;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use agent_core::{
+    Caps, Change, ChangeSet, Kept, KeptBecause, Origin, PlannedChange, Snapshots, ThreadSummary,
+    Threads, UndoConfig, UndoLog,
+};
+use agent_tui::plain;
+
+use crate::screen::Screen;
+use crate::threads::ThreadArg;
+
+/// `agent undo`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct UndoArgs {
+    #[command(flatten)]
+    pub(crate) thread: ThreadArg,
+    /// Undo this turn, counted from 1, instead of the last one that is not undone.
+    #[arg(long, value_name = "N")]
+    pub(crate) turn: Option<u32>,
+    /// Take the last undo back.
+    #[arg(long, conflicts_with = "turn")]
+    pub(crate) redo: bool,
+    /// Also put back what was edited since.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Only show what would change.
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `agent diff`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct DiffArgs {
+    #[command(flatten)]
+    pub(crate) thread: ThreadArg,
+    /// Only what this turn changed: its number from 1, or `last`.
+    #[arg(long, value_name = "N")]
+    pub(crate) turn: Option<WhichTurn>,
+    /// Only name the files.
+    #[arg(long)]
+    pub(crate) names: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhichTurn {
+    Last,
+    Number(u32),
+}
+
+impl FromStr for WhichTurn {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "last" => Ok(Self::Last),
+            number => number
+                .parse()
+                .map(Self::Number)
+                .map_err(|_| "neither a number nor `last`".to_owned()),
+        }
+    }
+}
+
+/// There is nothing to undo.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NothingToUndo {
+    #[error("no turn of this thread changed a file and is not undone already")]
+    Done,
+    #[error("nothing was undone in this thread")]
+    Undone,
+    #[error("turn {0} of this thread changed no file that is known")]
+    Turn(u32),
+}
+
+/// What `agent undo` has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Undone {
+    /// To be printed.
+    pub(crate) text: String,
+    /// Nothing had to be left as it is.
+    pub(crate) complete: bool,
+}
+
+/// Undoes, or shows what undoing would do.
+///
+/// # Errors
+/// When there is no such thread or turn, or the workspace cannot be opened.
+pub(crate) fn undo(
+    args: &UndoArgs,
+    state: &Path,
+    cwd: &Path,
+    screen: Screen,
+) -> anyhow::Result<Undone> {
+    let thread = args.thread.find(&Threads::under(state), cwd)?;
+    let snapshots = Snapshots::open(UndoConfig {
+        undo_dir: undo_dir(&thread),
+        state_dir: state.to_owned(),
+        workspace: thread.cwd.clone(),
+        caps: Caps::default(),
+    })?;
+    snapshots.recover()?;
+    let log = snapshots.log();
+    let set = match args.turn {
+        Some(turn) => turn_set(log, turn)?,
+        None if args.redo => log.last_undone()?.ok_or(NothingToUndo::Undone)?,
+        None => log.last_done()?.ok_or(NothingToUndo::Done)?,
+    };
+    let plan = snapshots.plan(set.number, args.force)?;
+    let mut text = format!("{}\n", screen.paint(&title(&set, args), "1"));
+    if set.interrupted {
+        text += "  The turn broke off; what you changed before now may be among this.\n";
+    }
+    let kept = if args.dry_run {
+        plan.changes.iter().for_each(|change| text += &planned(change, screen));
+        plan.kept
+    } else {
+        let report = snapshots.undo(&plan)?;
+        let done = report.set.iter().flat_map(|set| &set.changes);
+        for Change { path, before, after } in done {
+            let change =
+                PlannedChange { path: path.clone(), now: before.clone(), then: after.clone() };
+            text += &planned(&change, screen);
+        }
+        report.kept
+    };
+    kept.iter().for_each(|kept| text += &kept_line(kept, screen));
+    let edited = kept.iter().any(|kept| kept.because == KeptBecause::EditedSince);
+    if edited {
+        let turn = turn_of(log, &set)?.map(|turn| format!(" --turn {turn}")).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "To put back what was edited since: agent undo {}{turn} --force",
+            thread.id
+        );
+    }
+    if !args.dry_run && !args.redo {
+        let _ = writeln!(text, "To take this back: agent undo {} --redo", thread.id);
+    }
+    let complete = kept.iter().all(|kept| kept.because == KeptBecause::NotEmpty);
+    Ok(Undone { text, complete })
+}
+
+/// What a thread, or one turn of it, changed.
+///
+/// # Errors
+/// When there is no such thread or turn.
+pub(crate) fn diff(
+    args: &DiffArgs,
+    state: &Path,
+    cwd: &Path,
+    screen: Screen,
+) -> anyhow::Result<String> {
+    let thread = args.thread.find(&Threads::under(state), cwd)?;
+    let log = UndoLog::at(&undo_dir(&thread));
+    let changes = match args.turn {
+        Some(WhichTurn::Number(turn)) => turn_set(&log, turn)?.changes,
+        Some(WhichTurn::Last) => {
+            let sets = log.sets()?.into_iter().rev();
+            let last = sets.into_iter().find(|set| matches!(set.origin, Origin::Turn(_)));
+            last.map(|set| set.changes).unwrap_or_default()
+        }
+        None => altogether(log.sets()?),
+    };
+    if args.names {
+        let name = |change: &Change| {
+            let change = PlannedChange {
+                path: change.path.clone(),
+                now: change.before.clone(),
+                then: change.after.clone(),
+            };
+            diff::name_line(&change, screen)
+        };
+        return Ok(changes.iter().map(name).collect());
+    }
+    Ok(diff::render(&changes, |digest| log.content(digest), screen))
+}
+
+fn undo_dir(thread: &ThreadSummary) -> PathBuf {
+    thread.path.with_file_name("undo")
+}
+
+/// The last change set of the turn: one that broke off may have been finished in pieces.
+fn turn_set(log: &UndoLog, turn: u32) -> anyhow::Result<ChangeSet> {
+    let set = log.sets()?.into_iter().rfind(|set| set.origin == Origin::Turn(turn));
+    Ok(set.ok_or(NothingToUndo::Turn(turn))?)
+}
+
+/// The turn that a set changed, or that an undo is about.
+fn turn_of(log: &UndoLog, set: &ChangeSet) -> anyhow::Result<Option<u32>> {
+    Ok(match set.origin {
+        Origin::Turn(turn) => Some(turn),
+        Origin::Undo(number) => match log.set(number)?.origin {
+            Origin::Turn(turn) => Some(turn),
+            Origin::Undo(_) => None,
+        },
+    })
+}
+
+/// From before the first change of each path to after its last.
+fn altogether(sets: Vec<ChangeSet>) -> Vec<Change> {
+    let mut all = std::collections::BTreeMap::new();
+    for change in sets.into_iter().flat_map(|set| set.changes) {
+        let after = change.after.clone();
+        all.entry(change.path.clone()).or_insert(change).after = after;
+    }
+    all.into_values().filter(|change| change.before != change.after).collect()
+}
+
+fn title(set: &ChangeSet, args: &UndoArgs) -> String {
+    let verb = if args.dry_run { "Would undo" } else { "Undid" };
+    match set.origin {
+        Origin::Turn(turn) => {
+            format!("{verb} turn {turn} in {}", plain(&set.workspace.display().to_string()))
+        }
+        Origin::Undo(_) => {
+            let verb = if args.dry_run { "Would take back" } else { "Took back" };
+            format!("{verb} the last undo in {}", plain(&set.workspace.display().to_string()))
+        }
+    }
+}
+
+fn planned(change: &PlannedChange, screen: Screen) -> String {
+    let (word, colour) = match (&change.now, &change.then) {
+        (_, None) => ("removed", "31"),
+        (None, Some(_)) => ("restored", "32"),
+        (Some(_), Some(_)) => ("put back", "33"),
+    };
+    format!(
+        "  {} {}\n",
+        screen.paint(&format!("{word:<9}"), colour),
+        plain(&change.path.to_string())
+    )
+}
+
+fn kept_line(kept: &Kept, screen: Screen) -> String {
+    let path = kept.path.to_string();
+    format!("  {} {}: {}\n", screen.paint("kept     ", "1"), plain(&path), kept.because)
+}
+
+#[cfg(test)]
+mod tests;
