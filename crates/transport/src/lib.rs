@@ -22,6 +22,7 @@ mod outlet;
 mod preparation;
 mod provider;
 mod proxy;
+mod recording;
 mod resilient;
 mod script;
 mod scripted;
@@ -41,6 +42,9 @@ pub use endpoint::{Credential, Endpoint, EndpointError, TransportChoice};
 pub use error::{ConnectStage, TransportError};
 pub use network::{Network, NetworkConfig};
 pub use provider::Facts;
+pub use recording::{
+    Comparison, Recorded, RecordedRequest, Recording, RecordingError, Redaction, Replay, ReplayOptions, Speed,
+};
 pub use resilient::{Patience, Resilient};
 pub use script::{Expect, Expected, Script, ScriptError, Step};
 pub use scripted::Scripted;

@@ -68,8 +68,11 @@ impl Painter {
         };
         let title =
             self.paint(&format!("turn {}  {}", turn.turn, cut(&plain(&turn.message), 60)), "1");
-        let steps = turn.steps.len();
-        let mut text = format!("{title}\n  {} · {steps} steps{end}\n", time(turn.duration_ms));
+        let steps = match turn.steps.len() {
+            1 => "1 step".to_owned(),
+            steps => format!("{steps} steps"),
+        };
+        let mut text = format!("{title}\n  {} · {steps}{end}\n", time(turn.duration_ms));
         let heading = format!(
             "{:<LABEL$}{:>9} {:>7} {:>9} ▕{}▏",
             "  step",
