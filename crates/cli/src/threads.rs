@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use agent_core::{Among, ThreadSummary, Threads, ThreadsError};
+use agent_core::{Among, CodexHome, Import, ThreadSummary, Threads, ThreadsError};
 use agent_protocol::{Event, ItemDetails, MessagePhase, Record};
 use agent_tui::plain;
 use serde_json::json;
@@ -35,6 +35,15 @@ pub(crate) enum ThreadsCommand {
     },
     /// Give a thread a name by which it is found; an empty one takes it away.
     Name { id: String, name: String },
+    /// Make the sessions of another program threads of ours; its files are only read.
+    Import {
+        /// Whose they are.
+        #[arg(long, value_name = "PROGRAM", value_parser = ["codex"])]
+        from: String,
+        /// Only these files; all sessions of the program if not given.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Remove threads, and all that is kept of them.
     Rm {
         #[arg(required = true, value_name = "ID")]
@@ -55,6 +64,11 @@ pub(crate) struct ThreadArg {
     #[arg(long, conflicts_with = "id")]
     pub(crate) all: bool,
 }
+
+/// Nobody said where Codex keeps its sessions.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no home directory, so no sessions of Codex; name their files")]
+pub(crate) struct NoCodexHome;
 
 /// There is no thread to speak of.
 #[derive(Debug, thiserror::Error)]
@@ -79,13 +93,15 @@ impl ThreadArg {
     }
 }
 
-/// Does it and returns what is to be printed. `now` is what ages are told from.
+/// Does it and returns what is to be printed. `now` is what ages are told from, `codex_home` where Codex keeps its
+/// sessions.
 ///
 /// # Errors
 /// When a thread is not found, cannot be read, or is in use.
 pub(crate) fn run(
     args: &ThreadsArgs,
     state: &Path,
+    codex_home: Option<&Path>,
     cwd: &Path,
     screen: Screen,
     now: SystemTime,
@@ -102,6 +118,7 @@ pub(crate) fn run(
             threads.set_name(&thread.id, name)?;
             Ok(String::new())
         }
+        Some(ThreadsCommand::Import { files, .. }) => import(&threads, files, codex_home),
         Some(ThreadsCommand::Rm { ids }) => {
             // All are found before any is removed.
             let found =
@@ -114,6 +131,37 @@ pub(crate) fn run(
             Ok(text)
         }
     }
+}
+
+/// One that cannot be imported keeps no other from it.
+fn import(threads: &Threads, files: &[PathBuf], home: Option<&Path>) -> anyhow::Result<String> {
+    let home = home.map(CodexHome::at);
+    let names = home.as_ref().map(CodexHome::names).unwrap_or_default();
+    let all = || home.as_ref().map(CodexHome::rollouts);
+    let files = if files.is_empty() { all().ok_or(NoCodexHome)? } else { files.to_vec() };
+    let (mut text, mut done, mut known, mut others) = (String::new(), 0, 0, 0);
+    for file in files {
+        // The id ends the file's name.
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        let name =
+            names.iter().find(|(id, _)| stem.ends_with(id.as_str())).map(|(_, name)| name.as_str());
+        match agent_core::import_codex(&file, name, threads) {
+            Ok(Import::Done(imported)) => {
+                done += 1;
+                let _ = writeln!(text, "imported {}  {} turns", imported.id, imported.turns);
+            }
+            Ok(Import::Known { .. }) => known += 1,
+            Ok(Import::Nothing { .. }) => others += 1,
+            Err(error) => {
+                let _ = writeln!(text, "left out: {}", plain(&error.to_string()));
+            }
+        }
+    }
+    let _ = writeln!(
+        text,
+        "{done} imported, {known} were here already, {others} had nothing to import"
+    );
+    Ok(text)
 }
 
 fn list(threads: &Threads, json: bool, screen: Screen, now: SystemTime) -> anyhow::Result<String> {

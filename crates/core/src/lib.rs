@@ -5,6 +5,7 @@ mod calls;
 mod compact;
 mod conversation;
 mod history;
+mod import;
 mod inbox;
 mod meter;
 mod private;
@@ -20,6 +21,7 @@ mod undo;
 
 pub use compact::CompactionStyle;
 pub use history::History;
+pub use import::{CodexHome, Import, ImportError, Imported, import_codex};
 pub use prompt::{BASE_INSTRUCTIONS, DocSearch, Docs, GitFacts, Opening, Surroundings};
 pub use redact::Secrets;
 pub use rollout::{Loaded, Rollout, RolloutError, create_private_dir, read_header, read_rollout};

@@ -54,7 +54,8 @@ impl State {
         }
         let line = <Line as clap::Parser>::try_parse_from([&["threads"], arguments].concat())?;
         let now = SystemTime::now() + Duration::from_secs(7_300);
-        run(&line.args, self.dir.path(), Path::new("/w"), Screen::PLAIN, now)
+        let codex = self.dir.path().join("codex");
+        run(&line.args, self.dir.path(), Some(&codex), Path::new("/w"), Screen::PLAIN, now)
     }
 }
 
@@ -112,4 +113,32 @@ fn nothing_is_removed_when_one_of_the_names_is_wrong() {
     );
     assert_eq!(state.run(&["show"]).unwrap_err().to_string(), "no thread was kept of /w");
     assert_eq!(state.run(&["show", "--all"]).unwrap_err().to_string(), "no thread was kept");
+}
+
+#[test]
+fn sessions_of_codex_are_imported_once_and_keep_their_names() {
+    let state = State::new();
+    let folder = state.dir.path().join("codex/sessions/2026/03/01");
+    std::fs::create_dir_all(&folder).unwrap();
+    let session = [
+        json!({"timestamp": "2026-03-01T10:00:00Z", "type": "session_meta", "payload": {"id": "abc-1", "cwd": "/w"}}),
+        json!({"timestamp": "2026-03-01T10:00:01Z", "type": "response_item", "payload":
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello"}]}}),
+    ];
+    let session: String = session.iter().map(|line| format!("{line}\n")).collect();
+    std::fs::write(folder.join("rollout-2026-03-01T10-00-00-abc-1.jsonl"), session).unwrap();
+    std::fs::write(folder.join("rollout-2026-03-01T10-00-00-abc-2.jsonl"), "rubbish").unwrap();
+    let index = state.dir.path().join("codex/session_index.jsonl");
+    std::fs::write(index, "{\"id\":\"abc-1\",\"thread_name\":\"greeting\"}\n").unwrap();
+    let text = state.run(&["import", "--from", "codex"]).unwrap();
+    assert!(text.starts_with("imported abc-1  1 turns\nleft out: "), "{text}");
+    assert!(text.ends_with("1 imported, 0 were here already, 0 had nothing to import\n"), "{text}");
+    assert!(
+        state
+            .run(&["import", "--from", "codex"])
+            .unwrap()
+            .contains("0 imported, 1 were here already")
+    );
+    assert!(state.run(&["show", "greeting"]).unwrap().contains("› Hello"));
+    assert!(state.run(&["import", "--from", "elsewhere"]).is_err());
 }
