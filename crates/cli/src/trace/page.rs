@@ -7,7 +7,7 @@ use agent_protocol::Status;
 use super::model::{Call, End, Step, Trace, Turn};
 use super::shares::Shares;
 use super::table::sent;
-use super::units::{bytes, grouped, percent, time};
+use super::units::{bytes, call_time, grouped, percent, time};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -139,8 +139,11 @@ fn call_row(turn: &Turn, call: &Call) -> String {
     let class =
         if matches!(call.status, Status::Failed | Status::Declined) { "failed" } else { "tool" };
     let name = format!("{} {}", call.tool, call.subject);
-    let took =
-        if call.status == Status::Declined { "refused".to_owned() } else { time(call.duration_ms) };
+    let took = if call.status == Status::Declined {
+        "refused".to_owned()
+    } else {
+        call_time(call.duration_ms)
+    };
     format!(
         "<tr class=\"call\"><td title=\"{name}\">{name}</td><td></td><td></td><td>{took}</td><td><div class=\"rail\">{}</div></td></tr>\n",
         piece(turn, class, &call.tool, call.start_ms, call.start_ms + call.duration_ms),

@@ -17,10 +17,19 @@ pub(super) fn time(ms: f64) -> String {
     }
 }
 
+/// What a call took; its clock has milliseconds.
+pub(super) fn call_time(ms: f64) -> String {
+    if ms < 1.0 { "< 1 ms".to_owned() } else { time(ms) }
+}
+
 /// A share of a whole; small ones keep a decimal.
 pub(super) fn percent(part: f64, whole: f64) -> String {
     let share = if whole > 0.0 { part / whole * 100.0 } else { 0.0 };
-    if share > 0.0 && share < 9.95 { format!("{share:.1} %") } else { format!("{share:.0} %") }
+    match share {
+        share if share > 0.0 && share < 0.05 => "< 0.1 %".to_owned(),
+        share if share > 0.0 && share < 9.95 => format!("{share:.1} %"),
+        share => format!("{share:.0} %"),
+    }
 }
 
 /// A number with commas.
@@ -60,6 +69,10 @@ mod tests {
         assert_eq!(
             [percent(1.0, 250.0), percent(92.0, 100.0), percent(1.0, 0.0)],
             ["0.4 %", "92 %", "0 %"]
+        );
+        assert_eq!(
+            (percent(1.0, 1e5), call_time(0.0), call_time(12.0)),
+            ("< 0.1 %".into(), "< 1 ms".into(), "12 ms".into())
         );
         assert_eq!([grouped(7), grouped(1234), grouped(1_234_567)], ["7", "1,234", "1,234,567"]);
     }

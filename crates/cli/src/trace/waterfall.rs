@@ -2,7 +2,7 @@
 
 use super::model::{Call, End, Step, Trace, Turn};
 use super::table::sent;
-use super::units::{bytes, grouped, percent, time};
+use super::units::{bytes, call_time, grouped, percent, time};
 use agent_protocol::Status;
 use agent_tui::plain;
 
@@ -131,7 +131,7 @@ impl Painter {
         let took = if call.status == Status::Declined {
             "refused".to_owned()
         } else {
-            time(call.duration_ms)
+            call_time(call.duration_ms)
         };
         format!("{label}{:>9} {:>7} {took:>9} ▕{bar}▏\n", "", "")
     }
