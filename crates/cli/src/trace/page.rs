@@ -101,7 +101,7 @@ fn share_bar(shares: &Shares) -> String {
     let pieces: String = pieces.collect();
     format!(
         "<div class=\"share\">{pieces}</div>\n<div class=\"quiet\">{}</div>\n",
-        shares.sentence()
+        Text(&shares.sentence())
     )
 }
 
@@ -123,7 +123,7 @@ fn rows(turn: &Turn, step: &Step) -> String {
         report.step,
         Text(&sent(report)),
         bytes(report.bytes_up),
-        percent(usage.cached_input_tokens as f64, usage.input_tokens as f64),
+        Text(&percent(usage.cached_input_tokens as f64, usage.input_tokens as f64)),
         time(step.responded_ms() - step.start_ms),
     );
     for call in &step.calls {
@@ -148,6 +148,7 @@ fn call_row(turn: &Turn, call: &Call) -> String {
         "<tr class=\"call\"><td title=\"{name}\">{name}</td><td></td><td></td><td>{took}</td><td><div class=\"rail\">{}</div></td></tr>\n",
         piece(turn, class, &call.tool, call.start_ms, call.start_ms + call.duration_ms),
         name = Text(name.trim_end()),
+        took = Text(&took),
     )
 }
 
@@ -196,6 +197,7 @@ mod tests {
             assert!(!page.contains(foreign), "{foreign}");
         }
         assert!(page.contains("Mend the &lt;parser&gt; &amp; test it"));
+        assert!(!page.contains("< "), "a sign that is no tag");
         assert!(page.contains("prefers-color-scheme: dark"));
         for tag in ["div", "span", "table", "tr", "td", "i", "section", "body", "html"] {
             let opened = page.matches(&format!("<{tag}>")).count()
