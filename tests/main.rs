@@ -1,4 +1,5 @@
 //! The specification of the binary, end to end: one file a subject. Each test drives the real executable over a real
 //! socket against a scripted model (`agent-testkit`).
 
+mod errors;
 mod files;

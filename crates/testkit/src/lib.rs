@@ -13,3 +13,6 @@ pub use fault::{Fault, Refusal};
 pub use script::ScriptedModel;
 pub use server::ScriptedServer;
 pub use wire::{ClientFrame, Post, Upgrade};
+
+mod scene;
+pub use scene::{Finished, Running, Scene};

@@ -1,0 +1,289 @@
+//! The binary under test, in a scratch home and a scratch workspace. What the model says is `server.rs`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// How long a run may take before the test fails; far more than any needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A scratch place to run the binary in. Everything in it is gone when it is dropped.
+pub struct Scene {
+    binary: PathBuf,
+    root: TempDir,
+    env: Vec<(String, String)>,
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// None when a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A run under way, with its events as they come.
+pub struct Running {
+    child: Child,
+    lines: tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
+    seen: Vec<String>,
+}
+
+impl Scene {
+    /// A workspace that is an empty git repository, for `binary`: `Scene::new(env!("CARGO_BIN_EXE_agent"))`.
+    pub fn new(binary: &str) -> Self {
+        let root = tempfile::Builder::new().prefix("agent-test-").tempdir().expect("a scratch folder");
+        // What the system calls temporary may be a link; paths in events are resolved.
+        let scene = Self { binary: binary.into(), root, env: Vec::new() };
+        for dir in ["home/agent", "workspace/.git/objects", "workspace/.git/refs/heads", "tmp"] {
+            fs::create_dir_all(scene.root().join(dir)).expect("a scratch folder");
+        }
+        scene.file(".git/HEAD", "ref: refs/heads/main\n").file(
+            ".git/config",
+            "[core]\n\trepositoryformatversion = 0\n\tbare = false\n",
+        )
+    }
+
+    /// The same without a repository around the workspace.
+    #[must_use]
+    pub fn outside_git(self) -> Self {
+        fs::remove_dir_all(self.workspace().join(".git")).expect("the repository was there");
+        self
+    }
+
+    /// Writes a file of the workspace.
+    #[must_use]
+    pub fn file(self, path: &str, text: &str) -> Self {
+        let path = self.workspace().join(path);
+        fs::create_dir_all(path.parent().expect("a path below the workspace")).expect("its folder");
+        fs::write(path, text).expect("the file");
+        self
+    }
+
+    /// Writes the person's configuration.
+    #[must_use]
+    pub fn config(self, toml: &str) -> Self {
+        fs::write(self.home().join("config.toml"), toml).expect("the configuration");
+        self
+    }
+
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn root(&self) -> PathBuf {
+        self.root.path().canonicalize().expect("the scratch folder exists")
+    }
+
+    pub fn workspace(&self) -> PathBuf {
+        self.root().join("workspace")
+    }
+
+    /// `AGENT_HOME`.
+    pub fn home(&self) -> PathBuf {
+        self.root().join("home/agent")
+    }
+
+    /// What stands in a file of the workspace; none when it is not there.
+    pub fn read(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.workspace().join(path)).ok()
+    }
+
+    /// The rollouts kept, oldest first.
+    pub fn rollouts(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.home().join("threads")) else { return vec![] };
+        let mut paths: Vec<_> =
+            entries.map(|entry| entry.expect("an entry").path().join("rollout.jsonl")).collect();
+        paths.retain(|path| path.is_file());
+        paths.sort();
+        paths
+    }
+
+    /// The binary with an environment of its own: nothing of the machine's but `PATH`.
+    pub fn command(&self, args: &[&str]) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "a test starts the binary under test")]
+        let mut command = Command::new(&self.binary);
+        command
+            .args(args)
+            .current_dir(self.workspace())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.root().join("home"))
+            .env("AGENT_HOME", self.home())
+            .env("TMPDIR", self.root().join("tmp"))
+            .env("TERM", "dumb")
+            .env("LANG", "C.UTF-8")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs it to its end, with nothing on standard input.
+    pub async fn run(&self, args: &[&str]) -> Finished {
+        self.run_with_input(args, "").await
+    }
+
+    /// Runs it to its end, with `input` on standard input.
+    pub async fn run_with_input(&self, args: &[&str], input: &str) -> Finished {
+        let mut command = self.command(args);
+        if !input.is_empty() {
+            command.stdin(Stdio::piped());
+        }
+        let mut child = command.spawn().expect("the binary starts");
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input.as_bytes()).await.expect("it reads its input");
+        }
+        let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+        let output = output.unwrap_or_else(|_| panic!("`agent {}` did not end", args.join(" ")));
+        let output = output.expect("its output");
+        Finished {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("its output is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("its messages are UTF-8"),
+        }
+    }
+
+    /// Starts it; its standard output is then followed line by line.
+    pub fn start(&self, args: &[&str]) -> Running {
+        let mut child = self.command(args).spawn().expect("the binary starts");
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        Running { child, lines, seen: Vec::new() }
+    }
+
+    /// `text` without what differs from run to run: paths, ids, times, sizes that depend on them.
+    pub fn normal(&self, text: &str) -> String {
+        let mut text = text.replace(&*self.root().to_string_lossy(), "/scene");
+        for rollout in self.rollouts() {
+            if let Some(id) = rollout.parent().and_then(Path::file_name) {
+                text = text.replace(&*id.to_string_lossy(), "THREAD");
+            }
+        }
+        normal_numbers(&text)
+    }
+}
+
+impl Running {
+    /// Waits for the first event of this type (and, for item events, of this item type: `item.started command_execution`).
+    pub async fn until(&mut self, kind: &str) -> Value {
+        let (kind, item) = kind.split_once(' ').unwrap_or((kind, ""));
+        loop {
+            let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
+            let line = line.unwrap_or_else(|_| panic!("no {kind} came; seen: {:#?}", self.seen));
+            let line = line.expect("its output").unwrap_or_else(|| panic!("no {kind} came; seen: {:#?}", self.seen));
+            let event: Value = serde_json::from_str(&line).expect("each line is JSON");
+            self.seen.push(line);
+            if event["type"] == kind && (item.is_empty() || event["item"]["type"] == item) {
+                return event;
+            }
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it still runs")
+    }
+
+    /// Sends a signal by its name: `INT`.
+    pub async fn signal(&self, name: &str) {
+        #[expect(clippy::disallowed_methods, reason = "a test signals the binary under test")]
+        let mut kill = Command::new("kill");
+        let status = kill.args([format!("-{name}"), self.pid().to_string()]).status().await;
+        assert!(status.expect("kill(1) is part of POSIX").success());
+    }
+
+    /// Waits for its end.
+    pub async fn finish(mut self) -> Finished {
+        let mut stderr = String::new();
+        let mut errors = self.child.stderr.take().expect("a pipe");
+        let reading = async {
+            while let Some(line) = self.lines.next_line().await.expect("its output") {
+                self.seen.push(line);
+            }
+            errors.read_to_string(&mut stderr).await.expect("its messages are UTF-8");
+        };
+        tokio::time::timeout(PATIENCE, reading).await.expect("it ends");
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends");
+        let stdout = self.seen.iter().map(|line| format!("{line}\n")).collect();
+        Finished { code: status.expect("its status").code(), stdout, stderr }
+    }
+}
+
+impl Finished {
+    /// Standard output as the events of `--json`.
+    pub fn events(&self) -> Vec<Value> {
+        let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        self.stdout.lines().map(parse).collect()
+    }
+
+    /// The events' types; of item events with the item's: `item.completed agent_message`.
+    pub fn types(&self) -> Vec<String> {
+        let name = |event: &Value| {
+            let kind = event["type"].as_str().unwrap_or_default();
+            match event["item"]["type"].as_str() {
+                Some(item) => format!("{kind} {item}"),
+                None => kind.to_owned(),
+            }
+        };
+        self.events().iter().map(name).collect()
+    }
+
+    /// The first event of this type, as in [`Running::until`].
+    pub fn event(&self, kind: &str) -> Value {
+        let position = self.types().iter().position(|found| found == kind || found.split(' ').next() == Some(kind));
+        let position = position.unwrap_or_else(|| panic!("no {kind} in {:#?}\n{}", self.types(), self.stderr));
+        self.events().swap_remove(position)
+    }
+
+    /// All completed items of this type.
+    pub fn items(&self, kind: &str) -> Vec<Value> {
+        let completed = self.events().into_iter().filter(|event| event["type"] == "item.completed");
+        completed.map(|event| event["item"].clone()).filter(|item| item["type"] == kind).collect()
+    }
+
+    #[must_use]
+    pub fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}\n{}", self.stderr, self.stdout);
+        self
+    }
+}
+
+/// Numbers with a unit of time or size become `N`.
+fn normal_numbers(text: &str) -> String {
+    const UNITS: [&str; 8] = [" ms", " s", " B", " kB", " MB", " tokens", " up", " %"];
+    let mut normal = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, number) = rest.split_at(start);
+        normal.push_str(before);
+        let len = number.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',').unwrap_or(number.len());
+        let after = &number[len..];
+        let unit = UNITS.iter().any(|unit| {
+            after.strip_prefix(unit).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+        });
+        normal.push_str(if unit { "N" } else { &number[..len] });
+        rest = after;
+    }
+    normal.push_str(rest);
+    normal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_unit_is_not_compared() {
+        assert_eq!(normal_numbers("done in 1.2 s · 4 steps · 12,3 kB up"), "done in N s · 4 steps · N kB up");
+    }
+}
