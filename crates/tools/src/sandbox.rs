@@ -1,0 +1,100 @@
+//! Where commands and file operations run: one confined world per thread, one fresh room per command
+//! (docs/sandbox.md). The agent never forks itself: it spawns its own executable as the world's holder, which
+//! forks the rooms. Nothing here judges whether a command may run at all; that is `policy.rs`.
+
+mod channel;
+mod message;
+#[cfg(target_os = "linux")]
+mod linux;
+mod spawn;
+mod world;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use agent_protocol::SandboxMode;
+use serde::{Deserialize, Serialize};
+
+use crate::ToolboxConfig;
+
+pub(crate) use message::{Errand, Exit, Input, Order, Reach, WindowSize};
+pub(crate) use world::{Launched, Room, Sandbox};
+
+/// The hidden first argument that makes our executable the holder of a world.
+const HELPER_ARGUMENT: &str = "__confined";
+
+/// What the commands of one thread may reach; fixed for the thread's life. It comes from the person, never from
+/// the model or the project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxPolicy {
+    pub mode: SandboxMode,
+    /// Absolute; writable under `workspace-write`, the workspace among them.
+    pub writable_roots: Vec<PathBuf>,
+    /// Commands may use the network.
+    pub network: bool,
+    /// The whole environment of commands.
+    pub env: BTreeMap<OsString, OsString>,
+    /// The only tier to try; by default the best one the system offers.
+    pub tier: Option<Tier>,
+}
+
+impl SandboxPolicy {
+    pub fn new(config: &ToolboxConfig) -> Self {
+        let mut writable_roots = vec![config.cwd.clone()];
+        writable_roots.extend(config.writable_roots.iter().cloned());
+        Self {
+            mode: config.sandbox,
+            writable_roots,
+            network: config.network,
+            env: config.env.clone(),
+            tier: None,
+        }
+    }
+}
+
+/// How strong the confinement is (threat-model.md 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tier {
+    /// Namespaces, Landlock and seccomp.
+    Full,
+    /// Landlock and seccomp, where namespaces are forbidden.
+    Reduced,
+    /// Nothing is confined, because the person said so; processes are still ended with their command.
+    None,
+}
+
+/// What was found by really trying.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TierReport {
+    pub tier: Tier,
+    /// Why it is not the full one; empty when it is.
+    pub reasons: Vec<String>,
+}
+
+/// Why nothing ran.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// Neither tier can be set up here (S14).
+    #[error("the sandbox cannot be set up, so nothing was run: {}", reasons.join("; "))]
+    Unavailable { reasons: Vec<String> },
+    /// The sandbox stands, but the command could not be started in it.
+    #[error("{0}")]
+    NotStarted(String),
+    #[error("the sandbox's own process: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Becomes the confined helper when this process was started as one, and then returns how it ended. The binary
+/// calls it before anything else, while it has one thread. `None`: an ordinary start.
+pub fn confined_main(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
+    let mut args = args.into_iter().skip(1);
+    if args.next()? != HELPER_ARGUMENT {
+        return None;
+    }
+    #[cfg(target_os = "linux")]
+    return Some(linux::hold());
+    #[cfg(not(target_os = "linux"))]
+    return Some(ExitCode::FAILURE);
+}

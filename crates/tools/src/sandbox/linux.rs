@@ -1,0 +1,140 @@
+//! The confined side on Linux: the holder of a world. It keeps what the commands of a thread share, and forks a
+//! room for each of them; it has one thread, so forking is safe, and little memory, so it is cheap.
+
+mod bpf;
+mod confine;
+mod room;
+mod secrets;
+mod seccomp;
+mod tree;
+mod walls;
+
+use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::process::ExitCode;
+
+use super::channel::BlockingChannel;
+use super::message::{Build, Built, OpenRoom, Reply};
+use super::spawn::CHANNEL;
+use super::{SandboxPolicy, Tier};
+
+/// What the rooms of a world share.
+pub(super) struct World {
+    policy: SandboxPolicy,
+    tier: Tier,
+    /// Private to the world.
+    temporary: std::path::PathBuf,
+}
+
+/// The main function of the holder: lives until the agent closes the channel.
+pub(super) fn hold() -> ExitCode {
+    let Some(channel) = take_channel() else { return ExitCode::FAILURE };
+    let Ok(Some((build, _))) = channel.receive::<Build>() else { return ExitCode::FAILURE };
+    let world = match World::build(build) {
+        Ok(world) => world,
+        Err(reason) => {
+            let _ = channel.send(&Built::Refused(reason), &[]);
+            return ExitCode::FAILURE;
+        }
+    };
+    if channel.send(&Built::Ready, &[]).is_err() {
+        return ExitCode::FAILURE;
+    }
+    ignore_children();
+    while let Ok(Some((OpenRoom, descriptors))) = channel.receive::<OpenRoom>() {
+        let Some(control) = descriptors.into_iter().next() else { break };
+        let control = BlockingChannel::new(control);
+        match fork() {
+            Ok(Forked::Child) => {
+                drop(channel);
+                room::live(&world, &control);
+            }
+            Ok(Forked::Parent(pid)) => drop(control.send(&Reply::Room(pid), &[])),
+            Err(error) => drop(control.send(&Reply::Failed(format!("no process for it: {error}")), &[])),
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+#[allow(unsafe_code)]
+fn take_channel() -> Option<BlockingChannel> {
+    // SAFETY: the descriptor is ours alone: whoever gave the hidden argument put it there, and nothing of this
+    // process has opened one yet. That it is open at all is checked first.
+    unsafe {
+        if libc::fcntl(CHANNEL, libc::F_SETFD, libc::FD_CLOEXEC) < 0 {
+            return None;
+        }
+        libc::close_range(CHANNEL as u32 + 1, u32::MAX, 0);
+        Some(BlockingChannel::new(OwnedFd::from_raw_fd(CHANNEL)))
+    }
+}
+
+/// The kernel forgets rooms that have ended: nobody asks the holder about them.
+#[allow(unsafe_code)]
+fn ignore_children() {
+    // SAFETY: no handler is installed.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+}
+
+pub(super) enum Forked {
+    Child,
+    Parent(u32),
+}
+
+#[allow(unsafe_code)]
+pub(super) fn fork() -> std::io::Result<Forked> {
+    // SAFETY: this process has one thread, so the child's copy of all state is consistent.
+    match unsafe { libc::fork() } {
+        -1 => Err(std::io::Error::last_os_error()),
+        0 => Ok(Forked::Child),
+        pid => Ok(Forked::Parent(pid.unsigned_abs())),
+    }
+}
+
+impl World {
+    fn build(build: Build) -> Result<Self, String> {
+        let Build { policy, tier } = build;
+        match tier {
+            Tier::Full => Err("not built yet".into()),
+            Tier::Reduced => walls::available().and_then(|()| Self::with_temporary(policy, tier)),
+            Tier::None => Ok(Self { policy, tier, temporary: std::env::temp_dir() }),
+        }
+    }
+
+    fn with_temporary(policy: SandboxPolicy, tier: Tier) -> Result<Self, String> {
+        let temporary = tempfile::Builder::new()
+            .prefix("agent-")
+            .tempdir()
+            .map_err(|error| format!("no private temporary directory: {error}"))?
+            .keep();
+        Ok(Self { policy, tier, temporary })
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.tier == Tier::Reduced {
+            let _ = std::fs::remove_dir_all(&self.temporary);
+        }
+    }
+}
+
+impl World {
+    /// Writable in every mode.
+    fn temporary_directories(&self) -> Vec<std::path::PathBuf> {
+        match self.tier {
+            Tier::Full => vec!["/tmp".into(), "/var/tmp".into()],
+            Tier::Reduced => vec![self.temporary.clone()],
+            Tier::None => vec![],
+        }
+    }
+
+    /// So that programs find their temporary space.
+    fn temporary_variables(&self) -> Vec<(&'static str, std::path::PathBuf)> {
+        match self.tier {
+            Tier::Full | Tier::Reduced => {
+                ["TMPDIR", "TMP", "TEMP"].map(|name| (name, self.temporary.clone())).to_vec()
+            }
+            Tier::None => vec![],
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Which system calls a confined command may make (S4, S6, S8). Refused ones fail like on a system without them or
+//! without the right; nothing is killed.
+
+use libc::sock_filter;
+
+use super::bpf::{Filter, Test, Verdict};
+use crate::sandbox::Tier;
+
+/// What the filter depends on beside the architecture.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope {
+    pub(super) tier: Tier,
+    pub(super) network: bool,
+    /// `truncate` is outside Landlock's reach here.
+    pub(super) truncate_unguarded: bool,
+}
+
+const DENY: Verdict = Verdict::Fail(libc::EPERM);
+
+/// Bits of `clone` and `unshare` that ask for a namespace. 0x80 (time) is a signal number in `clone`.
+const NAMESPACES: u32 = (libc::CLONE_NEWNS
+    | libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET)
+    .cast_unsigned();
+const TIME_NAMESPACE: u32 = 0x80;
+
+/// Mounts, keys, modules, clocks, tracing of the kernel, and the rest no command has business with.
+const NEVER: &[i64] = &[
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    OPEN_TREE_ATTR,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_setns,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_acct,
+    libc::SYS_quotactl,
+    libc::SYS_quotactl_fd,
+    libc::SYS_syslog,
+    libc::SYS_vhangup,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_fanotify_init,
+    libc::SYS_nfsservctl,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_iopl,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_ioperm,
+];
+const OPEN_TREE_ATTR: i64 = 467;
+
+/// As if the kernel were older: programs then take another way.
+const ABSENT: &[i64] =
+    &[libc::SYS_clone3, libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
+
+/// What only namespaces confine: without them these reach processes and memory of the whole machine.
+const HOST_WIDE: &[i64] = &[
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_semctl,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+];
+
+/// Terminal requests that push keystrokes, redirect the console or load line disciplines.
+const TERMINAL_TRICKS: &[u32] = &[0x5412, 0x541c, 0x541d, 0x5423];
+
+pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
+    let mut filter = Filter::default();
+    for call in NEVER {
+        filter.always(*call, DENY);
+    }
+    for call in ABSENT {
+        filter.always(*call, Verdict::Fail(libc::ENOSYS));
+    }
+    if scope.tier != Tier::Full {
+        for call in HOST_WIDE {
+            filter.always(*call, DENY);
+        }
+    }
+    if scope.truncate_unguarded {
+        filter.always(libc::SYS_truncate, DENY);
+    }
+    filter.when(libc::SYS_clone, vec![Test::Any { argument: 0, mask: NAMESPACES }], DENY);
+    filter.when(libc::SYS_unshare, vec![Test::Any { argument: 0, mask: NAMESPACES | TIME_NAMESPACE }], DENY);
+    for request in TERMINAL_TRICKS {
+        filter.when(libc::SYS_ioctl, vec![Test::Is { argument: 1, mask: u32::MAX, value: *request }], DENY);
+    }
+    sockets(&mut filter, scope);
+    filter.assemble()
+}
+
+fn sockets(filter: &mut Filter, scope: Scope) {
+    const STREAM: u32 = libc::SOCK_STREAM.cast_unsigned();
+    const DATAGRAM: u32 = libc::SOCK_DGRAM.cast_unsigned();
+    const PACKETS: u32 = libc::SOCK_SEQPACKET.cast_unsigned();
+    let family = |family: i32| Test::Is { argument: 0, mask: u32::MAX, value: family.cast_unsigned() };
+    let kind = |kind| Test::Is { argument: 1, mask: 0xf, value: kind };
+
+    // A datagram socket can be pointed at any path by each message it sends; a connected stream cannot.
+    for connected in [STREAM, PACKETS] {
+        filter.when(libc::SYS_socketpair, vec![family(libc::AF_UNIX), kind(connected)], Verdict::Allow);
+    }
+    filter.always(libc::SYS_socketpair, DENY);
+
+    if scope.network || scope.tier == Tier::Full {
+        for internet in [libc::AF_INET, libc::AF_INET6] {
+            for plain in [STREAM, DATAGRAM] {
+                filter.when(libc::SYS_socket, vec![family(internet), kind(plain)], Verdict::Allow);
+            }
+        }
+        // Programs list their interfaces by it; in a network namespace it speaks of that one only.
+        let routing = Test::Is { argument: 2, mask: u32::MAX, value: 0 };
+        filter.when(libc::SYS_socket, vec![family(libc::AF_NETLINK), routing], Verdict::Allow);
+    }
+    if scope.tier == Tier::Full {
+        for connected in [STREAM, PACKETS] {
+            filter.when(libc::SYS_socket, vec![family(libc::AF_UNIX), kind(connected)], Verdict::Allow);
+        }
+    }
+    filter.always(libc::SYS_socket, DENY);
+}
+
+/// Puts the filter over this process and all it becomes.
+#[allow(unsafe_code)]
+pub(super) fn install(program: &[sock_filter]) -> std::io::Result<()> {
+    const SET_MODE_FILTER: u32 = 1;
+    let filter = libc::sock_fprog {
+        len: u16::try_from(program.len()).map_err(|_| std::io::Error::from_raw_os_error(libc::EINVAL))?,
+        filter: program.as_ptr().cast_mut(),
+    };
+    // SAFETY: the kernel only reads the program, which outlives the call.
+    match unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, 0, &raw const filter) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}

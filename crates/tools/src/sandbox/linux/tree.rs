@@ -1,0 +1,98 @@
+//! The processes of a room: what became of them, and how all of them are ended.
+
+use std::collections::HashMap;
+
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
+
+use crate::sandbox::{Exit, Tier};
+
+/// Collects what has ended. Returns how `command` ended, if it is among it, and whether anything is left.
+pub(super) fn reap(command: Pid) -> (Option<Exit>, bool) {
+    let mut exit = None;
+    loop {
+        match waitpid(None, WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) if pid == command => {
+                exit = status
+                    .exit_status()
+                    .map(Exit::Code)
+                    .or_else(|| status.terminating_signal().map(Exit::Signal))
+                    .or(exit);
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => return (exit, true),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return (exit, false),
+        }
+    }
+}
+
+/// Sends a signal to all processes of the room but its first.
+pub(super) fn signal_all(tier: Tier, signal: Signal) {
+    if tier == Tier::Full {
+        signal_namespace(signal);
+        return;
+    }
+    for pid in descendants() {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// The first process of a pid namespace reaches all others, and nothing else, by -1.
+#[allow(unsafe_code)]
+fn signal_namespace(signal: Signal) {
+    // SAFETY: no memory is involved.
+    unsafe { libc::kill(-1, signal.as_raw()) };
+}
+
+/// Kills until nothing is left. Without a namespace a process that forks all the time is stopped first, so that
+/// the set comes to rest.
+pub(super) fn kill_all(tier: Tier) {
+    loop {
+        if tier != Tier::Full {
+            signal_all(tier, Signal::STOP);
+        }
+        signal_all(tier, Signal::KILL);
+        match waitpid(None, WaitOptions::empty()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// All processes that descend from this one; as it is their subreaper, none escapes by losing its parent.
+fn descendants() -> Vec<Pid> {
+    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+        if let Some(parent) = parent_in(&stat) {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut found = Vec::new();
+    let mut open = vec![getpid().as_raw_nonzero().get()];
+    while let Some(parent) = open.pop() {
+        for child in children.remove(&parent).unwrap_or_default() {
+            open.push(child);
+            found.extend(Pid::from_raw(child));
+        }
+    }
+    found
+}
+
+/// The name of a process may contain anything, brackets and spaces too; it ends at the last one.
+fn parent_in(stat: &str) -> Option<i32> {
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_is_found_behind_any_name() {
+        assert_eq!(parent_in("12 (sh) S 7 12 12 0"), Some(7));
+        assert_eq!(parent_in("12 (a) R 9) (b)) S 7 12"), Some(7));
+        assert_eq!(parent_in(""), None);
+    }
+}

@@ -1,0 +1,180 @@
+//! Landlock: which files a command may open for what. In the reduced tier it stands alone, so reading is granted
+//! around the secrets; in the full tier the mounts have hidden them already.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use agent_protocol::SandboxMode;
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath, PathFd,
+    Ruleset, RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
+};
+
+use super::{World, secrets};
+use crate::sandbox::{Reach, Tier};
+
+const BEST: ABI = ABI::V10;
+
+/// Devices that hold nothing.
+const HARMLESS: &[&str] =
+    &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx"];
+
+/// Directories of the kernel where everyone's things lie side by side: granted only while nobody's are there.
+const SHARED: &[&str] = &["/dev/shm", "/dev/pts"];
+
+/// The kernel's version of Landlock; 0 or less without it.
+#[allow(unsafe_code)]
+fn abi() -> i64 {
+    const VERSION: u32 = 1;
+    // SAFETY: with this flag the call reads no memory and only returns a number.
+    unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, VERSION) }
+}
+
+/// # Errors
+/// When Landlock is missing: nothing would keep writes in.
+pub(super) fn available() -> Result<(), String> {
+    if abi() >= 1 {
+        Ok(())
+    } else {
+        Err("this kernel offers no Landlock (Linux 5.13 and later do, unless it was switched off)".into())
+    }
+}
+
+/// `truncate` is confined from the third version on.
+pub(super) fn guard_truncate() -> bool {
+    abi() >= 3
+}
+
+/// The walls of one room; built before its command is known, raised just before it runs.
+pub(super) struct Walls {
+    ruleset: RulesetCreated,
+    /// The full tier stands without them.
+    required: bool,
+}
+
+impl Walls {
+    pub(super) fn build(world: &World, reach: Reach) -> Result<Self, RulesetError> {
+        let mut ruleset = Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(BEST))?
+            .scope(Scope::from_all(BEST))?;
+        if world.tier == Tier::Reduced && !world.policy.network {
+            ruleset = ruleset.handle_access(AccessNet::from_all(ABI::V4))?;
+        }
+        let mut walls = Self { ruleset: ruleset.create()?, required: world.tier == Tier::Reduced };
+        walls.grant_reading(world)?;
+        walls.grant_devices(world)?;
+        walls.grant_writing(world, reach)?;
+        Ok(walls)
+    }
+
+    fn grant_reading(&mut self, world: &World) -> Result<(), RulesetError> {
+        let reading = AccessFs::ReadFile | AccessFs::Execute;
+        if world.tier == Tier::Full {
+            return self.grant(Path::new("/"), reading | AccessFs::ReadDir);
+        }
+        self.grant(Path::new("/"), AccessFs::ReadDir.into())?;
+        let hidden = secrets::paths(&world.policy.env);
+        for path in around(&hidden) {
+            self.grant(&path, reading)?;
+        }
+        Ok(())
+    }
+
+    fn grant_devices(&mut self, world: &World) -> Result<(), RulesetError> {
+        let using = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
+        for device in HARMLESS {
+            self.grant(Path::new(device), using)?;
+        }
+        for directory in SHARED {
+            if world.tier == Tier::Full || is_nobodys(Path::new(directory)) {
+                self.grant(Path::new(directory), writing() | AccessFs::IoctlDev)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn grant_writing(&mut self, world: &World, reach: Reach) -> Result<(), RulesetError> {
+        let reading = AccessFs::ReadFile | AccessFs::ReadDir | AccessFs::Execute;
+        for path in world.temporary_directories() {
+            self.grant(&path, writing() | reading)?;
+        }
+        if world.policy.mode == SandboxMode::WorkspaceWrite && reach == Reach::Policy {
+            for root in &world.policy.writable_roots {
+                self.grant(root, writing())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Grants rights below a path; a path that is not there needs none.
+    fn grant(&mut self, path: &Path, access: BitFlags<AccessFs>) -> Result<(), RulesetError> {
+        let Ok(descriptor) = PathFd::new(path) else { return Ok(()) };
+        let access = if path.is_dir() { access } else { access & AccessFs::from_file(BEST) };
+        (&mut self.ruleset).add_rule(PathBeneath::new(descriptor, access))?;
+        Ok(())
+    }
+
+    /// From here on they stand for this process and all it starts.
+    pub(super) fn raise(self) -> Result<(), String> {
+        let status = self.ruleset.restrict_self().map_err(|error| error.to_string())?;
+        if self.required && status.ruleset == RulesetStatus::NotEnforced {
+            return Err("Landlock did not take effect".into());
+        }
+        Ok(())
+    }
+}
+
+/// All of writing but device nodes.
+fn writing() -> BitFlags<AccessFs> {
+    AccessFs::from_write(ABI::V4) & !(AccessFs::MakeChar | AccessFs::MakeBlock)
+}
+
+fn is_nobodys(directory: &Path) -> bool {
+    std::fs::read_dir(directory).is_ok_and(|entries| entries.flatten().all(|entry| entry.file_name() == "ptmx"))
+}
+
+/// The fewest paths that cover the whole tree but `hidden`: the siblings along the way to each of them.
+fn around(hidden: &[PathBuf]) -> Vec<PathBuf> {
+    let hidden: BTreeSet<&Path> = hidden.iter().map(PathBuf::as_path).collect();
+    let opened: BTreeSet<&Path> = hidden.iter().flat_map(|path| path.ancestors().skip(1)).collect();
+    let mut granted = Vec::new();
+    for directory in &opened {
+        // Below a hidden directory nothing is granted; through a link the grant would lead elsewhere.
+        if hidden.iter().any(|secret| directory.starts_with(secret)) || directory.is_symlink() {
+            continue;
+        }
+        let Ok(entries) = std::fs::read_dir(directory) else { continue };
+        let paths = entries.flatten().filter(|entry| !entry.file_type().is_ok_and(|kind| kind.is_symlink()));
+        granted.extend(
+            paths.map(|entry| entry.path()).filter(|path| !hidden.contains(&**path) && !opened.contains(&**path)),
+        );
+    }
+    granted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_but_the_hidden_is_covered() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        for file in ["home/.ssh/id", "home/notes", "home/.config/gh/hosts", "home/.config/other", "src/main"] {
+            let path = root.join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let hidden = [root.join("home/.ssh"), root.join("home/.config/gh"), root.join("home/absent")];
+        let granted = around(&hidden);
+        let covered = |path: &str| granted.iter().any(|grant| root.join(path).starts_with(grant));
+        for open in ["home/notes", "home/.config/other", "src/main"] {
+            assert!(covered(open), "{open}");
+        }
+        for closed in ["home/.ssh/id", "home/.config/gh/hosts"] {
+            assert!(!covered(closed), "{closed}");
+        }
+        assert!(granted.iter().any(|grant| grant == Path::new("/usr")));
+    }
+}

@@ -1,0 +1,101 @@
+//! What the agent, a world's holder and its rooms say to each other.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{SandboxPolicy, Tier};
+use crate::job::Job;
+
+/// Agent to holder, first.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Build {
+    pub(super) policy: SandboxPolicy,
+    pub(super) tier: Tier,
+}
+
+/// Holder to agent, in answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Built {
+    Ready,
+    /// This tier cannot be had here.
+    Refused(String),
+}
+
+/// Agent to holder: the one descriptor that comes with it is the control channel of a new room.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OpenRoom;
+
+/// Agent to room: what is to be done in it, once. The descriptors that come with it depend on `input`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Errand {
+    pub(crate) order: Order,
+    /// Absolute.
+    pub(crate) cwd: PathBuf,
+    /// Beside the environment of the world.
+    pub(crate) env: Vec<(OsString, OsString)>,
+    pub(crate) reach: Reach,
+    pub(crate) input: Input,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// Become this program.
+    Run(Vec<OsString>),
+    /// Do a file operation and write its output to standard output.
+    Serve(Job),
+}
+
+/// How far an errand reaches within its world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Reach {
+    /// As far as the policy says.
+    Policy,
+    /// No file may change.
+    Reading,
+}
+
+/// Where descriptors 0 to 2 come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Input {
+    /// Two descriptors follow: 1 and 2. Standard input is empty.
+    Empty,
+    /// Three descriptors follow.
+    Given,
+    /// None follow: a new terminal, whose other end comes back with [`Reply::Started`].
+    Terminal(WindowSize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WindowSize {
+    pub(crate) rows: u16,
+    pub(crate) columns: u16,
+}
+
+/// Agent to room, after the errand. Closing the channel ends everything in the room.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Wish {
+    /// Send this signal to the command's process group.
+    Signal(i32),
+    /// End everything in the room: politely, then by force.
+    End,
+}
+
+/// Room (and, for the first, holder) to agent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Reply {
+    /// The room's first process has this id outside.
+    Room(u32),
+    Started,
+    /// The command could not be started.
+    Failed(String),
+    Exited(Exit),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Exit {
+    Code(i32),
+    Signal(i32),
+}

@@ -1,0 +1,183 @@
+//! The agent's side of a sandbox: starts the holder when it is first needed, opens rooms, and keeps one ready for
+//! the next command. Dropping what was launched ends everything in its room.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use tokio::sync::Mutex;
+
+use super::channel::Channel;
+use super::message::{Build, Built, OpenRoom, Reply, Wish};
+use super::spawn::spawn_holder;
+use super::{Errand, Exit, SandboxError, SandboxPolicy, Tier, TierReport};
+use agent_protocol::SandboxMode;
+
+/// The world of one thread.
+pub(crate) struct Sandbox {
+    executable: PathBuf,
+    policy: SandboxPolicy,
+    world: Mutex<Option<World>>,
+}
+
+struct World {
+    holder: Channel,
+    report: TierReport,
+    /// A room that waits for the next errand, its walls built already.
+    spare: Option<Room>,
+}
+
+/// A room before its errand is known.
+pub(crate) struct Room(Channel);
+
+/// A command that runs in its room.
+pub(crate) struct Launched {
+    channel: Channel,
+    /// The room's first process, outside.
+    pid: u32,
+}
+
+impl Sandbox {
+    /// Nothing is started yet.
+    pub(crate) fn new(executable: PathBuf, policy: SandboxPolicy) -> Self {
+        Self { executable, policy, world: Mutex::new(None) }
+    }
+
+    /// Builds the world if there is none, and a spare room in it, so that the next command does not wait for them.
+    pub(crate) async fn prepare(&self) {
+        let mut world = self.world.lock().await;
+        if let Ok(world) = self.built(&mut world).await
+            && world.spare.is_none()
+        {
+            world.spare = world.open().await.ok();
+        }
+    }
+
+    /// The tier that was found by trying.
+    ///
+    /// # Errors
+    /// When none can be set up.
+    pub(crate) async fn report(&self) -> Result<TierReport, SandboxError> {
+        let mut world = self.world.lock().await;
+        Ok(self.built(&mut world).await?.report.clone())
+    }
+
+    /// A room for one errand.
+    ///
+    /// # Errors
+    /// When no world can be set up, or its holder is gone.
+    pub(crate) async fn room(&self) -> Result<Room, SandboxError> {
+        let mut world = self.world.lock().await;
+        let opened = {
+            let built = self.built(&mut world).await?;
+            match built.spare.take() {
+                Some(room) => Ok(room),
+                None => built.open().await,
+            }
+        };
+        if opened.is_err() {
+            // The holder is gone; the next command gets a new world.
+            *world = None;
+        }
+        Ok(opened?)
+    }
+
+    async fn built<'a>(&self, world: &'a mut Option<World>) -> Result<&'a mut World, SandboxError> {
+        let built = match world.take() {
+            Some(built) => built,
+            None => self.build().await?,
+        };
+        Ok(world.insert(built))
+    }
+
+    async fn build(&self) -> Result<World, SandboxError> {
+        let tiers: &[Tier] = match (self.policy.mode, self.policy.tier) {
+            (SandboxMode::DangerFullAccess, _) => &[Tier::None],
+            (_, Some(Tier::Full)) => &[Tier::Full],
+            (_, Some(Tier::Reduced)) => &[Tier::Reduced],
+            (_, Some(Tier::None) | None) => &[Tier::Full, Tier::Reduced],
+        };
+        let mut reasons = Vec::new();
+        for tier in tiers {
+            match self.try_tier(*tier).await? {
+                Ok(holder) => {
+                    return Ok(World { holder, report: TierReport { tier: *tier, reasons }, spare: None });
+                }
+                Err(reason) => reasons.push(reason),
+            }
+        }
+        Err(SandboxError::Unavailable { reasons })
+    }
+
+    async fn try_tier(&self, tier: Tier) -> io::Result<Result<Channel, String>> {
+        let (mut holder, theirs) = Channel::pair()?;
+        spawn_holder(&self.executable, theirs.as_fd())?;
+        drop(theirs);
+        holder.send(&Build { policy: self.policy.clone(), tier }, &[]).await?;
+        Ok(match holder.receive::<Built>().await? {
+            Some((Built::Ready, _)) => Ok(holder),
+            Some((Built::Refused(reason), _)) => Err(reason),
+            None => Err("the sandbox's helper process ended at once".to_owned()),
+        })
+    }
+}
+
+impl World {
+    async fn open(&mut self) -> io::Result<Room> {
+        let (ours, theirs) = Channel::pair()?;
+        self.holder.send(&OpenRoom, &[theirs.as_fd()]).await?;
+        Ok(Room(ours))
+    }
+}
+
+impl Room {
+    /// Sends the errand with its descriptors. Returns when the command runs, with the agent's end of its terminal if
+    /// it was to have one.
+    ///
+    /// # Errors
+    /// When the room could not be built or the command not be started.
+    pub(crate) async fn launch(
+        self,
+        errand: &Errand,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(Launched, Option<OwnedFd>), SandboxError> {
+        let Self(mut channel) = self;
+        channel.send(errand, descriptors).await?;
+        let mut pid = 0;
+        loop {
+            match channel.receive::<Reply>().await? {
+                Some((Reply::Room(first), _)) => pid = first,
+                Some((Reply::Started, terminal)) => {
+                    return Ok((Launched { channel, pid }, terminal.into_iter().next()));
+                }
+                Some((Reply::Failed(reason), _)) => return Err(SandboxError::NotStarted(reason)),
+                Some((Reply::Exited(_), _)) | None => {
+                    return Err(SandboxError::NotStarted("its process ended before it began".to_owned()));
+                }
+            }
+        }
+    }
+}
+
+impl Launched {
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Waits for the command's end; none when its room was killed from outside. Cancel safe between frames only: a
+    /// room says nothing but this.
+    pub(crate) async fn exit(&mut self) -> Option<Exit> {
+        loop {
+            match self.channel.receive::<Reply>().await {
+                Ok(Some((Reply::Exited(exit), _))) => return Some(exit),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return None,
+            }
+        }
+    }
+
+    /// Sends a signal to the command's process group.
+    pub(crate) async fn signal(&mut self, number: i32) {
+        let _ = self.channel.send(&Wish::Signal(number), &[]).await;
+    }
+}
