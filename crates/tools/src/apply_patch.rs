@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::job::{self, Job};
 use crate::patch::{self, Journal, Patch, PatchJournal, PatchRefusal, PatchSummary, Places, Roots};
+use crate::sandbox::Sandbox;
 use crate::{Prepared, Rejection, ToolOutput, Toolbox, ToolboxConfig, arguments, files};
 
 pub(crate) const NAME: &str = "apply_patch";
@@ -94,12 +95,12 @@ pub(crate) fn prepare_text(toolbox: &Toolbox, text: &str) -> Result<Prepared, Re
         announced: changes.clone(),
         journal: false,
     };
-    let config = config.clone();
+    let (config, sandbox) = (config.clone(), toolbox.sandbox().clone());
     Ok(Prepared {
         action: Action::Edit { paths: paths.clone() },
         details: ItemDetails::FileChange { changes, status: Status::InProgress },
         writes: paths,
-        perform: Box::new(move |_progress| Box::pin(finished(run(config, job)))),
+        perform: Box::new(move |_progress| Box::pin(finished(run(sandbox, config, job)))),
     })
 }
 
@@ -115,7 +116,7 @@ async fn finished(work: impl Future<Output = ToolOutput> + Send + 'static) -> To
 }
 
 /// Has the patch applied in the sandbox, and undoes what is left half done when that process dies.
-async fn run(config: Arc<ToolboxConfig>, mut job: ApplyPatch) -> ToolOutput {
+async fn run(sandbox: Arc<Sandbox>, config: Arc<ToolboxConfig>, mut job: ApplyPatch) -> ToolOutput {
     let begun = match &config.journal_dir {
         Some(dir) => PatchJournal::create(dir)
             .and_then(|journal| Ok((Some(journal.writer()?), Some(journal)))),
@@ -130,7 +131,7 @@ async fn run(config: Arc<ToolboxConfig>, mut job: ApplyPatch) -> ToolOutput {
         }
     };
     job.journal = writer.is_some();
-    let mut output = job::run_job(&config, Job::ApplyPatch(job), true, writer).await;
+    let mut output = job::run_job(&sandbox, &config, Job::ApplyPatch(job), true, writer).await;
     let said = journal.map(PatchJournal::settle).unwrap_or_default();
     if !said.is_empty() {
         output.content.push(Content::text(said.join("\n")));

@@ -3,16 +3,19 @@
 //! [`ToolOutput`], as JSON on standard output, is the answer.
 
 use std::fs::File;
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use agent_protocol::{Action, ItemDetails, Status};
+use agent_protocol::{Action, Content, ItemDetails, Status};
 use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt as _;
 
 use crate::apply_patch::ApplyPatch;
 use crate::grep_files::GrepFiles;
 use crate::list_dir::ListDir;
 use crate::read_file::ReadFile;
+use crate::sandbox::{Errand, Input, Order, Reach, Sandbox, SandboxError};
 use crate::view_image::ViewImage;
 use crate::{
     Prepared, ToolOutput, Toolbox, ToolboxConfig, grep_files, list_dir, read_file, view_image,
@@ -60,12 +63,13 @@ impl Job {
         details: ItemDetails,
     ) -> Prepared {
         let config = Arc::clone(toolbox.config());
+        let sandbox = Arc::clone(toolbox.sandbox());
         Prepared {
             action: Action::Read { path },
             details,
             writes: vec![],
             perform: Box::new(move |_progress| {
-                Box::pin(async move { run_job(&config, self, false, None).await })
+                Box::pin(async move { run_job(&sandbox, &config, self, false, None).await })
             }),
         }
     }
@@ -81,19 +85,70 @@ pub(crate) fn looking(tool: &str, subject: String) -> ItemDetails {
     }
 }
 
-/// Stands in for the sandbox: the job is done here. `journal` is its standard error there.
+/// Bytes of a job's answer; images are the largest.
+const MOST_ANSWER: u64 = 64 << 20;
+
+/// Has the job done in a room of its own. `journal` is its standard error there.
 pub(crate) async fn run_job(
-    _config: &ToolboxConfig,
+    sandbox: &Sandbox,
+    config: &ToolboxConfig,
     job: Job,
-    _writable: bool,
+    writable: bool,
     journal: Option<File>,
 ) -> ToolOutput {
-    let failure = job.failure("the file operation broke off: a fault of the tool itself".into());
-    let work = || match job {
+    #[cfg(test)]
+    if config.helper.as_os_str().is_empty() {
+        return here(job, journal);
+    }
+    let broken = job.failure("the file operation broke off in its sandbox".into());
+    let failed = |error: &dyn std::fmt::Display| {
+        let mut output = broken.clone();
+        output.content = vec![Content::text(format!("the file operation did not run: {error}"))];
+        output
+    };
+    match in_a_room(sandbox, config, job, writable, journal).await {
+        Ok(Some(output)) => output,
+        Ok(None) => broken,
+        Err(error) => failed(&error),
+    }
+}
+
+async fn in_a_room(
+    sandbox: &Sandbox,
+    config: &ToolboxConfig,
+    job: Job,
+    writable: bool,
+    journal: Option<File>,
+) -> Result<Option<ToolOutput>, SandboxError> {
+    let (answer, writer) = std::io::pipe()?;
+    let errors = match journal {
+        Some(journal) => journal,
+        None => File::options().write(true).open("/dev/null")?,
+    };
+    let errand = Errand {
+        order: Order::Serve(job),
+        cwd: config.cwd.clone(),
+        env: vec![],
+        reach: if writable { Reach::Policy } else { Reach::Reading },
+        input: Input::Empty,
+    };
+    let room = sandbox.room().await?;
+    let (mut launched, _) = room.launch(&errand, &[writer.as_fd(), errors.as_fd()]).await?;
+    drop((writer, errors));
+    let mut json = Vec::new();
+    let answer = tokio::net::unix::pipe::Receiver::from_owned_fd(answer.into())?;
+    answer.take(MOST_ANSWER).read_to_end(&mut json).await?;
+    launched.exit().await;
+    Ok(serde_json::from_slice(&json).ok())
+}
+
+/// Tests of the tools themselves have no executable to start.
+#[cfg(test)]
+fn here(job: Job, journal: Option<File>) -> ToolOutput {
+    match job {
         Job::ApplyPatch(job) => job.perform_with(journal),
         job => job.perform(),
-    };
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or(failure)
+    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 
 mod apply_patch;
 mod arguments;
+mod exec_command;
 mod files;
 mod grep_files;
 mod job;
 mod list_dir;
+mod output;
 mod patch;
 mod policy;
 mod process;
@@ -15,6 +17,7 @@ mod sandbox;
 mod toolbox;
 mod update_plan;
 mod view_image;
+mod write_stdin;
 
 pub use apply_patch::apply_patch_to;
 pub use patch::{PatchRefusal, PatchSummary, recover_patches};

@@ -1,4 +1,22 @@
-//! Processes.
+//! Commands while they run: each is followed by a task of its own that collects what it prints, so that it never
+//! waits for us. One that outlives its call becomes a session. Dropping a command ends its whole room.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::output::{Capture, Decoder, Ends};
+use crate::sandbox::{Errand, Exit, Input, Launched, Order, Reach, Sandbox, SandboxError, WindowSize};
+use crate::Progress;
 
 /// A process that was ended because the thread no longer needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -6,4 +24,260 @@ pub struct Reaped {
     pub pid: u32,
     pub command: String,
     pub reason: String,
+}
+
+/// What is to be run.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    pub(crate) argv: Vec<OsString>,
+    pub(crate) cwd: PathBuf,
+    /// It gets a terminal, and can be written to.
+    pub(crate) terminal: bool,
+    /// Where its whole output goes when it is long.
+    pub(crate) spill: PathBuf,
+}
+
+/// A command that was started, and may be over.
+pub(crate) struct Command {
+    pub(crate) pid: u32,
+    pub(crate) started: Instant,
+    state: Arc<Shared>,
+    task: JoinHandle<()>,
+    terminal: Option<Arc<AsyncFd<OwnedFd>>>,
+}
+
+/// What the task and the calls share.
+struct Shared {
+    progress: Mutex<State>,
+    changed: Notify,
+}
+
+struct State {
+    capture: Capture,
+    decoder: Decoder,
+    ended: Option<Ended>,
+    /// Who watches the output as it comes.
+    watcher: Option<mpsc::UnboundedSender<Progress>>,
+}
+
+/// How it ended, and after how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// None: its room was ended from outside.
+    pub(crate) exit: Option<Exit>,
+    pub(crate) after: Duration,
+}
+
+/// What a call may report of a command.
+pub(crate) struct Report {
+    pub(crate) ended: Option<Ended>,
+    /// Printed since the last report.
+    pub(crate) new: Ends,
+    pub(crate) file: Option<PathBuf>,
+}
+
+const SIZE: WindowSize = WindowSize { rows: 24, columns: 80 };
+
+impl Command {
+    /// # Errors
+    /// When the sandbox cannot be set up, or the command not be started in it.
+    pub(crate) async fn start(sandbox: &Sandbox, launch: Launch) -> Result<Self, SandboxError> {
+        let room = sandbox.room().await?;
+        let input = if launch.terminal { Input::Terminal(SIZE) } else { Input::Empty };
+        let terminal_name = if launch.terminal { "xterm-256color" } else { "dumb" };
+        let errand = Errand {
+            order: Order::Run(launch.argv),
+            cwd: launch.cwd,
+            env: vec![("TERM".into(), terminal_name.into())],
+            reach: Reach::Policy,
+            input,
+        };
+        let started = Instant::now();
+        let (launched, output, terminal) = if launch.terminal {
+            let (launched, terminal) = room.launch(&errand, &[]).await?;
+            let terminal = terminal.ok_or_else(|| SandboxError::NotStarted("it got no terminal".to_owned()))?;
+            let terminal = Arc::new(nonblocking(terminal)?);
+            (launched, terminal.clone(), Some(terminal))
+        } else {
+            let (reader, writer) = io::pipe()?;
+            // One pipe for both: what is printed to either stays in its order.
+            let (launched, _) = room.launch(&errand, &[writer.as_fd(), writer.as_fd()]).await?;
+            (launched, Arc::new(nonblocking(reader.into())?), None)
+        };
+        let state = Arc::new(Shared {
+            progress: Mutex::new(State {
+                capture: Capture::new(launch.spill),
+                decoder: Decoder::default(),
+                ended: None,
+                watcher: None,
+            }),
+            changed: Notify::new(),
+        });
+        let pid = launched.pid();
+        let task = tokio::spawn(follow(launched, output, state.clone(), started));
+        Ok(Self { pid, started, state, task, terminal })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// Sends what it prints from now on to `watcher`.
+    pub(crate) fn watch(&self, watcher: mpsc::UnboundedSender<Progress>) {
+        self.state().watcher = Some(watcher);
+    }
+
+    /// Waits until it is over, but not longer than `limit`. Cancel safe.
+    pub(crate) async fn over(&self, limit: Duration) {
+        let _ = tokio::time::timeout(limit, async {
+            loop {
+                let changed = self.state.changed.notified();
+                if self.state().ended.is_some() {
+                    return;
+                }
+                changed.await;
+            }
+        })
+        .await;
+    }
+
+    pub(crate) fn report(&self) -> Report {
+        let mut state = self.state();
+        state.watcher = None;
+        Report {
+            ended: state.ended,
+            new: state.capture.take_unread(),
+            file: state.capture.file().map(ToOwned::to_owned),
+        }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state().ended.is_some()
+    }
+
+    /// All it printed, at most about `limit` bytes, and whether something is missing.
+    pub(crate) fn output(&self, limit: usize) -> (String, bool) {
+        self.state().capture.all().text(limit)
+    }
+
+    /// Types into its terminal.
+    ///
+    /// # Errors
+    /// When it has none, or it is over.
+    pub(crate) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let Some(terminal) = &self.terminal else {
+            return Err(io::Error::other("it has no terminal; its standard input is empty"));
+        };
+        while !bytes.is_empty() {
+            let written =
+                terminal.async_io(Interest::WRITABLE, |terminal| Ok(rustix::io::write(terminal, bytes)?)).await?;
+            bytes = &bytes[written..];
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Command {
+    fn drop(&mut self) {
+        // With the task goes the channel to its room, and the room ends all that is in it.
+        self.task.abort();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn nonblocking(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    rustix::io::ioctl_fionbio(&descriptor, true)?;
+    AsyncFd::with_interest(descriptor, Interest::READABLE | Interest::WRITABLE)
+}
+
+/// Collects until the command is over and its output has come to its end: both, and nothing longer.
+async fn follow(mut launched: Launched, output: Arc<AsyncFd<OwnedFd>>, state: Arc<Shared>, started: Instant) {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut exit = None;
+    let mut open = true;
+    while exit.is_none() || open {
+        tokio::select! {
+            biased;
+            read = output.async_io(Interest::READABLE, |output| Ok(rustix::io::read(output, &mut buffer[..])?)), if open => {
+                match read {
+                    Ok(0) | Err(_) => open = false,
+                    Ok(read) => state.take(&buffer[..read]),
+                }
+            }
+            ended = launched.exit(), if exit.is_none() => exit = Some(ended),
+        }
+    }
+    state.lock().ended = Some(Ended { exit: exit.flatten(), after: started.elapsed() });
+    state.changed.notify_waiters();
+}
+
+impl Shared {
+    fn take(&self, bytes: &[u8]) {
+        let mut state = self.lock();
+        state.capture.push(bytes);
+        let text = state.decoder.push(bytes);
+        if let Some(watcher) = &state.watcher
+            && !text.is_empty()
+        {
+            let _ = watcher.send(Progress::Output(text));
+        }
+    }
+}
+
+/// The commands of a thread that outlived their calls, by the number the model knows them by.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    open: Mutex<BTreeMap<u32, Session>>,
+}
+
+/// A command the model can come back to.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) command: Arc<Command>,
+    /// As the model wrote it.
+    pub(crate) line: String,
+}
+
+impl Sessions {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Session>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn add(&self, session: Session) -> u32 {
+        let mut open = self.lock();
+        let number = open.last_key_value().map_or(1, |(last, _)| last + 1);
+        open.insert(number, session);
+        number
+    }
+
+    pub(crate) fn get(&self, number: u32) -> Option<Session> {
+        self.lock().get(&number).cloned()
+    }
+
+    pub(crate) fn remove(&self, number: u32) {
+        self.lock().remove(&number);
+    }
+
+    /// The numbers of those that are open.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        self.lock().keys().copied().collect()
+    }
+
+    /// Ends all of them. Returns those that were still running.
+    pub(crate) fn end_all(&self) -> Vec<Reaped> {
+        let sessions = std::mem::take(&mut *self.lock());
+        let running = sessions.into_values().filter(|session| !session.command.has_ended());
+        running
+            .map(|session| Reaped {
+                pid: session.command.pid,
+                command: session.line,
+                reason: "it was still running at the end".to_owned(),
+            })
+            .collect()
+    }
 }

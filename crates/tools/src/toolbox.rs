@@ -13,7 +13,11 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::{apply_patch, grep_files, list_dir, read_file, update_plan, view_image};
+use crate::process::Sessions;
+use crate::sandbox::{Sandbox, SandboxPolicy};
+use crate::{
+    apply_patch, exec_command, grep_files, list_dir, read_file, update_plan, view_image, write_stdin,
+};
 
 /// All a thread's tools need to know; fixed for its life.
 #[derive(Clone, Debug)]
@@ -115,6 +119,10 @@ pub struct Rejection {
 /// The tools of one thread.
 pub struct Toolbox {
     config: Arc<ToolboxConfig>,
+    sandbox: Arc<Sandbox>,
+    /// For what the person allowed to run outside.
+    unconfined: Arc<Sandbox>,
+    sessions: Arc<Sessions>,
 }
 
 /// A line of the table: what the model is told, and how a call is understood.
@@ -126,6 +134,8 @@ struct Tool {
 
 /// All tools. The order is part of the provider's cached prefix: it never depends on anything.
 const TOOLS: &[Tool] = &[
+    Tool { name: exec_command::NAME, spec: exec_command::spec, prepare: exec_command::prepare },
+    Tool { name: write_stdin::NAME, spec: write_stdin::spec, prepare: write_stdin::prepare },
     Tool { name: apply_patch::NAME, spec: apply_patch::spec, prepare: apply_patch::prepare },
     Tool { name: update_plan::NAME, spec: update_plan::spec, prepare: update_plan::prepare },
     Tool { name: view_image::NAME, spec: view_image::spec, prepare: view_image::prepare },
@@ -136,7 +146,31 @@ const TOOLS: &[Tool] = &[
 
 impl Toolbox {
     pub fn new(config: ToolboxConfig) -> Self {
-        Self { config: Arc::new(config) }
+        let policy = SandboxPolicy::new(&config);
+        let unconfined = SandboxPolicy { mode: SandboxMode::DangerFullAccess, ..policy.clone() };
+        Self {
+            sandbox: Arc::new(Sandbox::new(config.helper.clone(), policy)),
+            unconfined: Arc::new(Sandbox::new(config.helper.clone(), unconfined)),
+            sessions: Arc::default(),
+            config: Arc::new(config),
+        }
+    }
+
+    pub(crate) fn sandbox(&self) -> &Arc<Sandbox> {
+        &self.sandbox
+    }
+
+    pub(crate) fn unconfined(&self) -> &Arc<Sandbox> {
+        &self.unconfined
+    }
+
+    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
+    /// Builds the place the next call will run in, so that it need not wait for it.
+    pub async fn warm_up(&self) {
+        self.sandbox.prepare().await;
     }
 
     pub(crate) fn config(&self) -> &Arc<ToolboxConfig> {
@@ -161,7 +195,7 @@ impl Toolbox {
 
     /// Ends every process that is still running, and says which.
     pub async fn shutdown(&self) -> Vec<crate::Reaped> {
-        Vec::new()
+        self.sessions.end_all()
     }
 }
 

@@ -1,0 +1,248 @@
+//! The tool that runs a command line with a shell. What confines it is the sandbox's business, how it is followed is
+//! `process.rs`; here a call becomes a launch, and what came of it becomes words.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agent_protocol::{
+    Action, CommandExecution, Content, ItemDetails, RejectReason, Status, ToolCall, ToolSpec,
+};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::process::{Command, Launch, Report, Session};
+use crate::sandbox::{Exit, Sandbox};
+use crate::{Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig, apply_patch, arguments};
+
+pub(crate) const NAME: &str = "exec_command";
+
+/// Milliseconds after which a command that still runs becomes a session.
+const YIELD: u64 = 10_000;
+const YIELD_RANGE: std::ops::RangeInclusive<u64> = 50..=120_000;
+
+/// Tokens of output that the model is shown unless it asks for more or fewer.
+const OUTPUT_TOKENS: usize = 10_000;
+const MOST_OUTPUT_TOKENS: usize = 50_000;
+const BYTES_PER_TOKEN: usize = 4;
+
+/// Bytes of output that the person is shown of one command.
+const SHOWN: usize = 64 * 1024;
+
+pub(crate) fn spec(_config: &ToolboxConfig) -> ToolSpec {
+    ToolSpec::Function {
+        name: NAME.into(),
+        description: "Run a command line with bash. Returns its output and exit code, or, when it is still running after \
+                      yield_time_ms, a session ID to go on with by write_stdin."
+            .into(),
+        strict: false,
+        parameters: json!({
+            "type": "object",
+            "properties": {
+                "cmd": {"type": "string", "description": "The command line."},
+                "workdir": {"type": "string", "description": "Where it runs; the working directory if not given."},
+                "tty": {"type": "boolean", "description": "Give it a terminal, so that write_stdin can type into it. Otherwise its standard input is empty."},
+                "yield_time_ms": {"type": "integer", "description": "How long to wait for its end; 10000 if not given."},
+                "max_output_tokens": {"type": "integer", "description": "More output is cut in the middle; 10000 if not given."},
+                "sandbox_permissions": {"type": "string", "enum": ["use_default", "require_escalated"], "description": "require_escalated runs it outside the sandbox, if the person allows it."},
+                "justification": {"type": "string", "description": "With require_escalated: the question put to the person, in one sentence."}
+            },
+            "required": ["cmd"],
+            "additionalProperties": false
+        }),
+    }
+}
+
+#[derive(Deserialize)]
+struct Args {
+    #[serde(alias = "command")]
+    cmd: String,
+    workdir: Option<PathBuf>,
+    #[serde(default)]
+    tty: bool,
+    yield_time_ms: Option<u64>,
+    max_output_tokens: Option<usize>,
+    sandbox_permissions: Option<Permissions>,
+    justification: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Permissions {
+    UseDefault,
+    RequireEscalated,
+}
+
+pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Rejection> {
+    let config = toolbox.config();
+    let args: Args = arguments::parse(call, &spec(config))?;
+    let refuse = |message: String| Rejection { reason: RejectReason::BadArguments, message };
+    if args.cmd.trim().is_empty() {
+        return Err(refuse("exec_command: `cmd` is empty".to_owned()));
+    }
+    // Models trained on a program of that name call it by a shell.
+    if args.cmd.trim_start().starts_with("apply_patch") && args.cmd.contains("*** Begin Patch") {
+        return apply_patch::prepare_text(toolbox, args.cmd.trim_start().trim_start_matches("apply_patch"));
+    }
+    let cwd = args.workdir.map_or_else(|| config.cwd.clone(), |dir| config.cwd.join(dir));
+    if !cwd.is_dir() {
+        return Err(refuse(format!("exec_command: there is no directory {}", cwd.display())));
+    }
+    let escalated = args.sandbox_permissions == Some(Permissions::RequireEscalated);
+    let shell = shell();
+    let shown = CommandExecution {
+        command: format!("{shell} -c {}", quoted(&args.cmd)),
+        aggregated_output: String::new(),
+        exit_code: None,
+        status: Status::InProgress,
+        cwd: Some(cwd.clone()),
+        pid: None,
+        queued_ms: None,
+        stdout_bytes: None,
+        stderr_bytes: None,
+        truncated: false,
+        timed_out: false,
+        signal: None,
+    };
+    let run = Run {
+        sandbox: if escalated { toolbox.unconfined().clone() } else { toolbox.sandbox().clone() },
+        sessions: toolbox.sessions().clone(),
+        launch: Launch {
+            argv: [shell, "-c", &args.cmd].map(OsString::from).into(),
+            cwd: cwd.clone(),
+            terminal: args.tty,
+            spill: spill_path(config, call),
+        },
+        line: args.cmd.clone(),
+        patience: patience(args.yield_time_ms),
+        limit: limit(args.max_output_tokens),
+        shown: shown.clone(),
+        called: Instant::now(),
+    };
+    Ok(Prepared {
+        action: Action::Run { command: args.cmd, cwd, escalated, justification: args.justification },
+        details: ItemDetails::CommandExecution(shown),
+        writes: vec![],
+        perform: Box::new(move |progress| Box::pin(run.perform(progress))),
+    })
+}
+
+/// A name of its own for each call; what the provider calls it may hold anything.
+fn spill_path(config: &ToolboxConfig, call: &ToolCall) -> PathBuf {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' };
+    let name: String = call.call_id.chars().take(80).map(plain).collect();
+    config.outputs_dir.join(format!("{name}.txt"))
+}
+
+/// bash where there is one: its grammar is what is judged. Never a login shell: that would run the person's own files.
+fn shell() -> &'static str {
+    ["/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash"]
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+        .unwrap_or("/bin/sh")
+}
+
+pub(crate) fn patience(yield_time_ms: Option<u64>) -> Duration {
+    let ms = yield_time_ms.unwrap_or(YIELD);
+    Duration::from_millis(ms.clamp(*YIELD_RANGE.start(), *YIELD_RANGE.end()))
+}
+
+/// Bytes.
+pub(crate) fn limit(max_output_tokens: Option<usize>) -> usize {
+    max_output_tokens.unwrap_or(OUTPUT_TOKENS).min(MOST_OUTPUT_TOKENS) * BYTES_PER_TOKEN
+}
+
+/// For a shell, in single quotes.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// A call under way.
+struct Run {
+    sandbox: Arc<Sandbox>,
+    sessions: Arc<crate::process::Sessions>,
+    launch: Launch,
+    line: String,
+    patience: Duration,
+    limit: usize,
+    shown: CommandExecution,
+    called: Instant,
+}
+
+impl Run {
+    async fn perform(self, progress: mpsc::UnboundedSender<Progress>) -> ToolOutput {
+        let command = match Command::start(&self.sandbox, self.launch).await {
+            Ok(command) => command,
+            Err(error) => return not_started(self.shown, &error.to_string()),
+        };
+        let mut shown = self.shown;
+        shown.pid = Some(command.pid);
+        shown.queued_ms = u64::try_from((command.started - self.called).as_millis()).ok();
+        command.watch(progress);
+        command.over(self.patience).await;
+        let report = command.report();
+        finish(&mut shown, &command, &report);
+        let mut header = header(&report);
+        if report.ended.is_none() {
+            let number = self.sessions.add(Session { command: Arc::new(command), line: self.line });
+            header += &format!("Process running with session ID {number}\n");
+        }
+        let text = words(header, &report, self.limit);
+        let success = shown.status != Status::Failed;
+        ToolOutput {
+            content: vec![Content::text(text)],
+            details: ItemDetails::CommandExecution(shown),
+            success,
+            rejected: None,
+        }
+    }
+}
+
+fn not_started(mut shown: CommandExecution, message: &str) -> ToolOutput {
+    shown.status = Status::Failed;
+    message.clone_into(&mut shown.aggregated_output);
+    ToolOutput {
+        content: vec![Content::text(format!("The command did not run: {message}"))],
+        details: ItemDetails::CommandExecution(shown),
+        success: false,
+        rejected: None,
+    }
+}
+
+/// What the person sees of it.
+fn finish(shown: &mut CommandExecution, command: &Command, report: &Report) {
+    (shown.aggregated_output, shown.truncated) = command.output(SHOWN);
+    let Some(ended) = report.ended else {
+        // It goes on; this call is over.
+        shown.status = Status::Completed;
+        return;
+    };
+    match ended.exit {
+        Some(Exit::Code(code)) => shown.exit_code = Some(code),
+        Some(Exit::Signal(signal)) => shown.signal = Some(signal),
+        None => {}
+    }
+    shown.status = if shown.exit_code == Some(0) { Status::Completed } else { Status::Failed };
+}
+
+/// The lines before the output.
+pub(crate) fn header(report: &Report) -> String {
+    let Some(ended) = report.ended else { return String::new() };
+    let outcome = match ended.exit {
+        Some(Exit::Code(code)) => format!("Exit code: {code}"),
+        Some(Exit::Signal(signal)) => format!("Ended by signal {signal}"),
+        None => "Ended from outside".to_owned(),
+    };
+    format!("{outcome}\nWall time: {:.1} s\n", ended.after.as_secs_f64())
+}
+
+pub(crate) fn words(header: String, report: &Report, limit: usize) -> String {
+    let (output, cut) = report.new.text(limit);
+    let whole = match &report.file {
+        Some(file) if cut => format!("Whole output: {}\n", file.display()),
+        _ => String::new(),
+    };
+    format!("{header}{whole}Output:\n{output}")
+}

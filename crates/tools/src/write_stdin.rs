@@ -1,0 +1,113 @@
+//! The tool that goes on with a command that outlived its call: waits for more output, or types into its terminal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_protocol::{Action, Content, ItemDetails, Status, ToolCall, ToolSpec};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::exec_command::{header, limit, patience, words};
+use crate::process::Sessions;
+use crate::{Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig, arguments};
+
+pub(crate) const NAME: &str = "write_stdin";
+
+pub(crate) fn spec(_config: &ToolboxConfig) -> ToolSpec {
+    ToolSpec::Function {
+        name: NAME.into(),
+        description: "Go on with a running command: wait for more of its output, or type into it if it was started \
+                      with tty. Ctrl-C is \\u0003."
+            .into(),
+        strict: false,
+        parameters: json!({
+            "type": "object",
+            "properties": {
+                "session_id": {"type": "integer", "description": "As exec_command gave it."},
+                "chars": {"type": "string", "description": "What to type; nothing if not given."},
+                "yield_time_ms": {"type": "integer", "description": "How long to wait for its end; 10000 if not given, 250 after typing."},
+                "max_output_tokens": {"type": "integer", "description": "More output is cut in the middle; 10000 if not given."}
+            },
+            "required": ["session_id"],
+            "additionalProperties": false
+        }),
+    }
+}
+
+#[derive(Deserialize)]
+struct Args {
+    session_id: u32,
+    #[serde(default)]
+    chars: String,
+    yield_time_ms: Option<u64>,
+    max_output_tokens: Option<usize>,
+}
+
+/// Milliseconds an answer to what was typed is waited for.
+const AFTER_TYPING: u64 = 250;
+
+pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Rejection> {
+    let Args { session_id, chars, yield_time_ms, max_output_tokens } =
+        arguments::parse(call, &spec(toolbox.config()))?;
+    let typed = (!chars.is_empty()).then_some(AFTER_TYPING);
+    let attend = Attend {
+        sessions: toolbox.sessions().clone(),
+        session_id,
+        chars,
+        patience: patience(yield_time_ms.or(typed)),
+        limit: limit(max_output_tokens),
+    };
+    Ok(Prepared {
+        action: Action::Attend { session_id },
+        details: details(session_id, String::new(), Status::InProgress),
+        writes: vec![],
+        perform: Box::new(move |progress| Box::pin(attend.perform(progress))),
+    })
+}
+
+fn details(session_id: u32, summary: String, status: Status) -> ItemDetails {
+    ItemDetails::ToolCall { tool: NAME.into(), subject: format!("session {session_id}"), summary, status }
+}
+
+struct Attend {
+    sessions: Arc<Sessions>,
+    session_id: u32,
+    chars: String,
+    patience: Duration,
+    limit: usize,
+}
+
+impl Attend {
+    async fn perform(self, progress: mpsc::UnboundedSender<Progress>) -> ToolOutput {
+        let Some(session) = self.sessions.get(self.session_id) else {
+            let open: Vec<_> = self.sessions.numbers().iter().map(u32::to_string).collect();
+            let open = if open.is_empty() { "none".to_owned() } else { open.join(", ") };
+            let message = format!("there is no session {}; open: {open}", self.session_id);
+            return ToolOutput::not_found(NAME, format!("session {}", self.session_id), message);
+        };
+        let command = &session.command;
+        if !self.chars.is_empty()
+            && let Err(error) = command.write(self.chars.as_bytes()).await
+        {
+            let message = format!("cannot type into session {}: {error}; start it with tty: true", self.session_id);
+            return ToolOutput::not_found(NAME, format!("session {}", self.session_id), message);
+        }
+        command.watch(progress);
+        command.over(self.patience).await;
+        let report = command.report();
+        let (mut header, summary) = (header(&report), header(&report).replace('\n', " "));
+        if report.ended.is_some() {
+            self.sessions.remove(self.session_id);
+        } else {
+            header = format!("Process running with session ID {}\n", self.session_id);
+        }
+        let summary = if report.ended.is_some() { summary } else { format!("{} bytes more", report.new.total()) };
+        ToolOutput {
+            content: vec![Content::text(words(header, &report, self.limit))],
+            details: details(self.session_id, summary.trim().to_owned(), Status::Completed),
+            success: true,
+            rejected: None,
+        }
+    }
+}
