@@ -32,13 +32,17 @@ async fn a_missing_directory_is_named() {
 
 #[tokio::test]
 async fn a_wrong_value_in_the_configuration_is_shown_with_file_line_and_what_is_allowed() {
-    let scene = Scene::new(AGENT).config("model = \"m\"\nsandbox_mode = \"loose\"\n").env("AGENT_API_KEY", "k");
+    let scene = Scene::new(AGENT)
+        .config("model = \"m\"\nsandbox_mode = \"loose\"\n")
+        .env("AGENT_API_KEY", "k");
     assert_snapshot!(refused(&scene, &["exec", "go"]).await);
 }
 
 #[tokio::test]
 async fn a_configuration_that_is_not_toml_is_shown_with_its_line() {
-    let scene = Scene::new(AGENT).config("model = \"m\"\nmodel_provider = openai\n").env("AGENT_API_KEY", "k");
+    let scene = Scene::new(AGENT)
+        .config("model = \"m\"\nmodel_provider = openai\n")
+        .env("AGENT_API_KEY", "k");
     assert_snapshot!(refused(&scene, &["exec", "go"]).await);
 }
 
@@ -68,7 +72,8 @@ async fn an_unknown_thread_exits_1() {
 
 #[tokio::test]
 async fn where_nothing_listens_the_run_ends_with_kind_network() {
-    let scene = Scene::new(AGENT).env("AGENT_API_KEY", "k").env("OPENAI_BASE_URL", "http://127.0.0.1:9/v1");
+    let scene =
+        Scene::new(AGENT).env("AGENT_API_KEY", "k").env("OPENAI_BASE_URL", "http://127.0.0.1:9/v1");
     let run = scene.run(&["exec", "--json", "--network-timeout", "1", "go"]).await;
     assert_eq!(run.code, Some(1));
     assert_eq!(run.event("turn.failed")["error"]["kind"], "network");

@@ -53,7 +53,11 @@ pub(crate) async fn run(thread: &mut Thread, reason: &str) -> Result<bool, Stop>
     let Some(core) = core else { return Ok(false) };
     let window = shorter_window(thread, core);
     let after = window.iter().map(estimated_tokens).sum::<usize>() as u64;
-    let compacted = Event::ContextCompacted { before_tokens: before, after_tokens: after, reason: reason.to_owned() };
+    let compacted = Event::ContextCompacted {
+        before_tokens: before,
+        after_tokens: after,
+        reason: reason.to_owned(),
+    };
     thread.conversation.publish_with(compacted, window)?;
     Ok(true)
 }
@@ -67,10 +71,13 @@ async fn by_trigger(thread: &mut Thread) -> Result<Option<Item>, Stop> {
 async fn by_summary(thread: &mut Thread) -> Result<Option<Item>, Stop> {
     let items = ask(thread, Item::user(&[Content::text(SUMMARY_REQUEST)])).await?;
     let summary = items.iter().rev().find_map(|item| match item.kind() {
-        ItemKind::Message { role: Role::Assistant, text, .. } if !text.trim().is_empty() => Some(text),
+        ItemKind::Message { role: Role::Assistant, text, .. } if !text.trim().is_empty() => {
+            Some(text)
+        }
         _ => None,
     });
-    Ok(summary.map(|summary| Item::user(&[Content::text(format!("{SUMMARY_HEADING}\n\n{summary}"))])))
+    Ok(summary
+        .map(|summary| Item::user(&[Content::text(format!("{SUMMARY_HEADING}\n\n{summary}"))])))
 }
 
 /// One request for the window and `last` behind it. What it answers does not enter the window; an empty list when

@@ -29,7 +29,15 @@ impl Conversation {
         settings: Settings,
         watchers: mpsc::UnboundedSender<Record>,
     ) -> Self {
-        Self { rollout, history: History::default(), settings, watchers, seq: 1, next_item: 0, plan: None }
+        Self {
+            rollout,
+            history: History::default(),
+            settings,
+            watchers,
+            seq: 1,
+            next_item: 0,
+            plan: None,
+        }
     }
 
     /// Goes on from what a rollout holds; its records are shown to nobody again.
@@ -154,7 +162,9 @@ impl Conversation {
     /// The plan as it now stands, in words for the model.
     pub(crate) fn plan_item(&self) -> Option<Item> {
         let ItemDetails::TodoList { items } = &self.plan.as_ref()?.details else { return None };
-        let line = |todo: &agent_protocol::Todo| format!("[{}] {}", if todo.completed { "x" } else { " " }, todo.text);
+        let line = |todo: &agent_protocol::Todo| {
+            format!("[{}] {}", if todo.completed { "x" } else { " " }, todo.text)
+        };
         let lines: Vec<_> = items.iter().map(line).collect();
         Some(Item::developer(&format!("The plan as it stands:\n{}", lines.join("\n"))))
     }

@@ -76,7 +76,9 @@ mod tests {
         let opening = Opening::new(None, &surroundings, Some("Be brief."), &search);
         assert_eq!(opening.instructions, BASE_INSTRUCTIONS.trim_end());
         let [facts, docs] = opening.items.as_slice() else { panic!("{:?}", opening.items) };
-        assert!(facts.json().contains(r#""role":"developer""#) && facts.json().contains("Be brief."));
+        assert!(
+            facts.json().contains(r#""role":"developer""#) && facts.json().contains("Be brief.")
+        );
         assert!(docs.json().contains(r#""role":"user""#));
         let expected = format!(
             "# AGENTS.md instructions for {}\n\n<INSTRUCTIONS>\nUse tabs.\n\n</INSTRUCTIONS>",

@@ -39,16 +39,16 @@ pub struct Running {
 impl Scene {
     /// A workspace that is an empty git repository, for `binary`: `Scene::new(env!("CARGO_BIN_EXE_agent"))`.
     pub fn new(binary: &str) -> Self {
-        let root = tempfile::Builder::new().prefix("agent-test-").tempdir().expect("a scratch folder");
+        let root =
+            tempfile::Builder::new().prefix("agent-test-").tempdir().expect("a scratch folder");
         // What the system calls temporary may be a link; paths in events are resolved.
         let scene = Self { binary: binary.into(), root, env: Vec::new() };
         for dir in ["home/agent", "workspace/.git/objects", "workspace/.git/refs/heads", "tmp"] {
             fs::create_dir_all(scene.root().join(dir)).expect("a scratch folder");
         }
-        scene.file(".git/HEAD", "ref: refs/heads/main\n").file(
-            ".git/config",
-            "[core]\n\trepositoryformatversion = 0\n\tbare = false\n",
-        )
+        scene
+            .file(".git/HEAD", "ref: refs/heads/main\n")
+            .file(".git/config", "[core]\n\trepositoryformatversion = 0\n\tbare = false\n")
     }
 
     /// The same without a repository around the workspace.
@@ -181,7 +181,9 @@ impl Running {
         loop {
             let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
             let line = line.unwrap_or_else(|_| panic!("no {kind} came; seen: {:#?}", self.seen));
-            let line = line.expect("its output").unwrap_or_else(|| panic!("no {kind} came; seen: {:#?}", self.seen));
+            let line = line
+                .expect("its output")
+                .unwrap_or_else(|| panic!("no {kind} came; seen: {:#?}", self.seen));
             let event: Value = serde_json::from_str(&line).expect("each line is JSON");
             self.seen.push(line);
             if event["type"] == kind && (item.is_empty() || event["item"]["type"] == item) {
@@ -222,7 +224,9 @@ impl Running {
 impl Finished {
     /// Standard output as the events of `--json`.
     pub fn events(&self) -> Vec<Value> {
-        let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let parse = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+        };
         self.stdout.lines().map(parse).collect()
     }
 
@@ -240,8 +244,12 @@ impl Finished {
 
     /// The first event of this type, as in [`Running::until`].
     pub fn event(&self, kind: &str) -> Value {
-        let position = self.types().iter().position(|found| found == kind || found.split(' ').next() == Some(kind));
-        let position = position.unwrap_or_else(|| panic!("no {kind} in {:#?}\n{}", self.types(), self.stderr));
+        let position = self
+            .types()
+            .iter()
+            .position(|found| found == kind || found.split(' ').next() == Some(kind));
+        let position =
+            position.unwrap_or_else(|| panic!("no {kind} in {:#?}\n{}", self.types(), self.stderr));
         self.events().swap_remove(position)
     }
 
@@ -266,10 +274,14 @@ fn normal_numbers(text: &str) -> String {
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
         let (before, number) = rest.split_at(start);
         normal.push_str(before);
-        let len = number.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',').unwrap_or(number.len());
+        let len = number
+            .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',')
+            .unwrap_or(number.len());
         let after = &number[len..];
         let unit = UNITS.iter().any(|unit| {
-            after.strip_prefix(unit).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+            after
+                .strip_prefix(unit)
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
         });
         normal.push_str(if unit { "N" } else { &number[..len] });
         rest = after;
@@ -284,6 +296,9 @@ mod tests {
 
     #[test]
     fn what_has_a_unit_is_not_compared() {
-        assert_eq!(normal_numbers("done in 1.2 s · 4 steps · 12,3 kB up"), "done in N s · 4 steps · N kB up");
+        assert_eq!(
+            normal_numbers("done in 1.2 s · 4 steps · 12,3 kB up"),
+            "done in N s · 4 steps · N kB up"
+        );
     }
 }

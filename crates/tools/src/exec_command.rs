@@ -15,7 +15,9 @@ use tokio::sync::mpsc;
 
 use crate::process::{Command, Launch, Report, Session};
 use crate::sandbox::{Exit, Sandbox};
-use crate::{Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig, apply_patch, arguments};
+use crate::{
+    Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig, apply_patch, arguments,
+};
 
 pub(crate) const NAME: &str = "exec_command";
 
@@ -84,7 +86,10 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     }
     // Models trained on a program of that name call it by a shell.
     if args.cmd.trim_start().starts_with("apply_patch") && args.cmd.contains("*** Begin Patch") {
-        return apply_patch::prepare_text(toolbox, args.cmd.trim_start().trim_start_matches("apply_patch"));
+        return apply_patch::prepare_text(
+            toolbox,
+            args.cmd.trim_start().trim_start_matches("apply_patch"),
+        );
     }
     let cwd = args.workdir.map_or_else(|| config.cwd.clone(), |dir| config.cwd.join(dir));
     if !cwd.is_dir() {
@@ -122,7 +127,12 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         called: Instant::now(),
     };
     Ok(Prepared {
-        action: Action::Run { command: args.cmd, cwd, escalated, justification: args.justification },
+        action: Action::Run {
+            command: args.cmd,
+            cwd,
+            escalated,
+            justification: args.justification,
+        },
         details: ItemDetails::CommandExecution(shown),
         writes: vec![],
         perform: Box::new(move |progress| Box::pin(run.perform(progress))),

@@ -52,10 +52,13 @@ impl Ends {
         }
         let half = limit / 2;
         let head = &self.head[..self.head.len().min(half)];
-        let head = &head[..head.iter().rposition(|&byte| byte == b'\n').map_or(head.len(), |end| end + 1)];
-        let tail = if self.total == kept { &joined[head.len()..] } else { &joined[self.head.len()..] };
+        let head =
+            &head[..head.iter().rposition(|&byte| byte == b'\n').map_or(head.len(), |end| end + 1)];
+        let tail =
+            if self.total == kept { &joined[head.len()..] } else { &joined[self.head.len()..] };
         let tail = &tail[tail.len().saturating_sub(half)..];
-        let tail = &tail[tail.iter().position(|&byte| byte == b'\n').map_or(0, |start| start + 1)..];
+        let tail =
+            &tail[tail.iter().position(|&byte| byte == b'\n').map_or(0, |start| start + 1)..];
         let missing = self.total - (head.len() + tail.len()) as u64;
         let text = format!(
             "{}\n[… {missing} of {} bytes left out …]\n{}",
@@ -158,7 +161,10 @@ impl Decoder {
 fn incomplete_end(bytes: &[u8]) -> usize {
     let last = bytes.len().saturating_sub(3);
     (last..bytes.len())
-        .find(|&start| std::str::from_utf8(&bytes[start..]).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none()))
+        .find(|&start| {
+            std::str::from_utf8(&bytes[start..])
+                .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+        })
         .map_or(0, |start| bytes.len() - start)
 }
 

@@ -18,8 +18,8 @@ mod wrapper;
 mod write;
 
 pub(crate) use apply::apply;
-pub(crate) use journal::{Journal, PatchJournal};
 pub use journal::recover_patches;
+pub(crate) use journal::{Journal, PatchJournal};
 pub(crate) use parse::{GRAMMAR, Patch, parse};
 pub(crate) use place::{Places, Roots, changed, resolve_all};
 pub(crate) use report::announced;

@@ -14,9 +14,11 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::output::{Capture, Decoder, Ends};
-use crate::sandbox::{Errand, Exit, Input, Launched, Order, Reach, Sandbox, SandboxError, WindowSize};
 use crate::Progress;
+use crate::output::{Capture, Decoder, Ends};
+use crate::sandbox::{
+    Errand, Exit, Input, Launched, Order, Reach, Sandbox, SandboxError, WindowSize,
+};
 
 /// A process that was ended because the thread no longer needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +97,8 @@ impl Command {
         let started = Instant::now();
         let (launched, output, terminal) = if launch.terminal {
             let (launched, terminal) = room.launch(&errand, &[]).await?;
-            let terminal = terminal.ok_or_else(|| SandboxError::NotStarted("it got no terminal".to_owned()))?;
+            let terminal = terminal
+                .ok_or_else(|| SandboxError::NotStarted("it got no terminal".to_owned()))?;
             let terminal = Arc::new(nonblocking(terminal)?);
             (launched, terminal.clone(), Some(terminal))
         } else {
@@ -169,8 +172,9 @@ impl Command {
             return Err(io::Error::other("it has no terminal; its standard input is empty"));
         };
         while !bytes.is_empty() {
-            let written =
-                terminal.async_io(Interest::WRITABLE, |terminal| Ok(rustix::io::write(terminal, bytes)?)).await?;
+            let written = terminal
+                .async_io(Interest::WRITABLE, |terminal| Ok(rustix::io::write(terminal, bytes)?))
+                .await?;
             bytes = &bytes[written..];
         }
         Ok(())
@@ -196,7 +200,12 @@ fn nonblocking(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 }
 
 /// Collects until the command is over and its output has come to its end: both, and nothing longer.
-async fn follow(mut launched: Launched, output: Arc<AsyncFd<OwnedFd>>, state: Arc<Shared>, started: Instant) {
+async fn follow(
+    mut launched: Launched,
+    output: Arc<AsyncFd<OwnedFd>>,
+    state: Arc<Shared>,
+    started: Instant,
+) {
     let mut buffer = vec![0; 64 * 1024];
     let mut exit = None;
     let mut open = true;

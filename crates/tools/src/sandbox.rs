@@ -3,9 +3,9 @@
 //! forks the rooms. Nothing here judges whether a command may run at all; that is `policy.rs`.
 
 mod channel;
-mod message;
 #[cfg(target_os = "linux")]
 mod linux;
+mod message;
 mod spawn;
 mod world;
 

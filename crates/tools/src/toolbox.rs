@@ -16,7 +16,8 @@ use tokio::sync::mpsc;
 use crate::process::Sessions;
 use crate::sandbox::{Sandbox, SandboxPolicy};
 use crate::{
-    apply_patch, exec_command, grep_files, list_dir, read_file, update_plan, view_image, write_stdin,
+    apply_patch, exec_command, grep_files, list_dir, read_file, update_plan, view_image,
+    write_stdin,
 };
 
 /// All a thread's tools need to know; fixed for its life.

@@ -67,7 +67,12 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
 }
 
 fn details(session_id: u32, summary: String, status: Status) -> ItemDetails {
-    ItemDetails::ToolCall { tool: NAME.into(), subject: format!("session {session_id}"), summary, status }
+    ItemDetails::ToolCall {
+        tool: NAME.into(),
+        subject: format!("session {session_id}"),
+        summary,
+        status,
+    }
 }
 
 struct Attend {
@@ -90,7 +95,10 @@ impl Attend {
         if !self.chars.is_empty()
             && let Err(error) = command.write(self.chars.as_bytes()).await
         {
-            let message = format!("cannot type into session {}: {error}; start it with tty: true", self.session_id);
+            let message = format!(
+                "cannot type into session {}: {error}; start it with tty: true",
+                self.session_id
+            );
             return ToolOutput::not_found(NAME, format!("session {}", self.session_id), message);
         }
         command.watch(progress);
@@ -102,7 +110,11 @@ impl Attend {
         } else {
             header = format!("Process running with session ID {}\n", self.session_id);
         }
-        let summary = if report.ended.is_some() { summary } else { format!("{} bytes more", report.new.total()) };
+        let summary = if report.ended.is_some() {
+            summary
+        } else {
+            format!("{} bytes more", report.new.total())
+        };
         ToolOutput {
             content: vec![Content::text(words(header, &report, self.limit))],
             details: details(self.session_id, summary.trim().to_owned(), Status::Completed),

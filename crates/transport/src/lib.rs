@@ -43,7 +43,8 @@ pub use error::{ConnectStage, TransportError};
 pub use network::{Network, NetworkConfig};
 pub use provider::Facts;
 pub use recording::{
-    Comparison, Recorded, RecordedRequest, Recording, RecordingError, Redaction, Replay, ReplayOptions, Speed,
+    Comparison, Recorded, RecordedRequest, Recording, RecordingError, Redaction, Replay,
+    ReplayOptions, Speed,
 };
 pub use resilient::{Patience, Resilient};
 pub use script::{Expect, Expected, Script, ScriptError, Step};

@@ -12,11 +12,11 @@ use std::time::Duration;
 use agent_protocol::{ApiError, Phase, Usage};
 use serde_json::Value;
 
+pub(crate) use expect::excerpt;
 pub use expect::{Expect, Expected};
+pub(crate) use pairs::unpaired;
 pub use parse::ScriptError;
 use position::stated_ids as stated_ids_of;
-pub(crate) use expect::excerpt;
-pub(crate) use pairs::unpaired;
 pub(crate) use position::{Position, Progress, is_of_the_model, item_id, output_of};
 
 /// A conversation as the model will lead it. Immutable once built; which step is next is read from each request.
@@ -135,7 +135,8 @@ impl Script {
             starts.push(starts[starts.len() - 1] + step.repeat.max(1));
         }
         let stated_ids = starts.iter().zip(&steps);
-        let stated_ids = stated_ids.flat_map(|(number, step)| stated_ids_of(*number, step)).collect();
+        let stated_ids =
+            stated_ids.flat_map(|(number, step)| stated_ids_of(*number, step)).collect();
         Self { name: name.to_owned(), steps, starts, stated_ids }
     }
 

@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,7 +26,9 @@ fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
     let length = u32::try_from(frame.len() - LENGTH)
         .ok()
         .filter(|length| *length as usize <= MAX_FRAME)
-        .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "too long for the sandbox's channel"))?;
+        .ok_or_else(|| {
+            io::Error::new(ErrorKind::InvalidInput, "too long for the sandbox's channel")
+        })?;
     frame[..LENGTH].copy_from_slice(&length.to_ne_bytes());
     Ok(frame)
 }
@@ -38,7 +41,11 @@ fn length_of(header: [u8; LENGTH]) -> io::Result<usize> {
     Ok(length)
 }
 
-fn send_with(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<usize> {
+fn send_with(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<usize> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
@@ -47,10 +54,19 @@ fn send_with(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>
     Ok(rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)?)
 }
 
-fn receive_with(socket: BorrowedFd<'_>, bytes: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> io::Result<usize> {
+fn receive_with(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+    descriptors: &mut Vec<OwnedFd>,
+) -> io::Result<usize> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let received = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let received = rustix::net::recvmsg(
+        socket,
+        &mut [IoSliceMut::new(bytes)],
+        &mut control,
+        RecvFlags::CMSG_CLOEXEC,
+    )?;
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = message {
             descriptors.extend(received);
@@ -67,7 +83,11 @@ impl BlockingChannel {
         Self(UnixStream::from(descriptor))
     }
 
-    pub(super) fn send(&self, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    pub(super) fn send(
+        &self,
+        message: &impl Serialize,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
         let frame = encode(message)?;
         let sent = retry(|| send_with(self.0.as_fd(), &frame, descriptors))?;
         io::Write::write_all(&mut &self.0, &frame[sent..])
@@ -116,7 +136,11 @@ impl Channel {
         Ok((Self(tokio::net::UnixStream::from_std(ours)?), theirs.into()))
     }
 
-    pub(super) async fn send(&mut self, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    pub(super) async fn send(
+        &mut self,
+        message: &impl Serialize,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
         let frame = encode(message)?;
         let socket = &self.0;
         let sent = socket
@@ -126,7 +150,9 @@ impl Channel {
     }
 
     /// As [`BlockingChannel::receive`]. Not cancel safe in the middle of a frame.
-    pub(super) async fn receive<T: DeserializeOwned>(&mut self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    pub(super) async fn receive<T: DeserializeOwned>(
+        &mut self,
+    ) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
         let mut descriptors = Vec::new();
         let mut header = [0; LENGTH];
         let mut filled = 0;

@@ -4,8 +4,8 @@
 mod bpf;
 mod confine;
 mod room;
-mod secrets;
 mod seccomp;
+mod secrets;
 mod tree;
 mod walls;
 
@@ -49,7 +49,9 @@ pub(super) fn hold() -> ExitCode {
                 room::live(&world, &control);
             }
             Ok(Forked::Parent(pid)) => drop(control.send(&Reply::Room(pid), &[])),
-            Err(error) => drop(control.send(&Reply::Failed(format!("no process for it: {error}")), &[])),
+            Err(error) => {
+                drop(control.send(&Reply::Failed(format!("no process for it: {error}")), &[]))
+            }
         }
     }
     ExitCode::SUCCESS

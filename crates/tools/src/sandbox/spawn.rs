@@ -20,7 +20,8 @@ pub(super) fn spawn_holder(executable: &Path, channel: BorrowedFd<'_>) -> io::Re
     let argv: [*const c_char; 3] = [executable.as_ptr(), argument.as_ptr(), std::ptr::null()];
     let envp: [*const c_char; 1] = [std::ptr::null()];
     // `posix_spawn` leaves a descriptor that is copied onto itself closed on exec.
-    let copy = (channel.as_raw_fd() == CHANNEL).then(|| channel.try_clone_to_owned()).transpose()?;
+    let copy =
+        (channel.as_raw_fd() == CHANNEL).then(|| channel.try_clone_to_owned()).transpose()?;
     let channel = copy.as_ref().map_or(channel.as_raw_fd(), |copy| copy.as_raw_fd());
 
     let mut actions = MaybeUninit::<libc::posix_spawn_file_actions_t>::uninit();
@@ -34,7 +35,13 @@ pub(super) fn spawn_holder(executable: &Path, channel: BorrowedFd<'_>) -> io::Re
         check(libc::posix_spawnattr_init(attributes.as_mut_ptr()))?;
         let attributes = attributes.as_mut_ptr();
         let result = (|| {
-            check(libc::posix_spawn_file_actions_addopen(actions, 0, null.as_ptr(), libc::O_RDWR, 0))?;
+            check(libc::posix_spawn_file_actions_addopen(
+                actions,
+                0,
+                null.as_ptr(),
+                libc::O_RDWR,
+                0,
+            ))?;
             check(libc::posix_spawn_file_actions_adddup2(actions, 0, 1))?;
             check(libc::posix_spawn_file_actions_adddup2(actions, 0, 2))?;
             check(libc::posix_spawn_file_actions_adddup2(actions, channel, CHANNEL))?;

@@ -101,7 +101,11 @@ impl Sandbox {
         for tier in tiers {
             match self.try_tier(*tier).await? {
                 Ok(holder) => {
-                    return Ok(World { holder, report: TierReport { tier: *tier, reasons }, spare: None });
+                    return Ok(World {
+                        holder,
+                        report: TierReport { tier: *tier, reasons },
+                        spare: None,
+                    });
                 }
                 Err(reason) => reasons.push(reason),
             }
@@ -152,7 +156,9 @@ impl Room {
                 }
                 Some((Reply::Failed(reason), _)) => return Err(SandboxError::NotStarted(reason)),
                 Some((Reply::Exited(_), _)) | None => {
-                    return Err(SandboxError::NotStarted("its process ended before it began".to_owned()));
+                    return Err(SandboxError::NotStarted(
+                        "its process ended before it began".to_owned(),
+                    ));
                 }
             }
         }

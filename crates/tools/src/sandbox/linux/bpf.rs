@@ -55,7 +55,8 @@ impl Filter {
             program.extend([jump(AT_LEAST, X32, 0, 1), absent]);
         }
         for (call, rules) in &self.calls {
-            let body: Vec<_> = rules.iter().flat_map(Rule::assemble).chain([load(NUMBER)]).collect();
+            let body: Vec<_> =
+                rules.iter().flat_map(Rule::assemble).chain([load(NUMBER)]).collect();
             program.push(jump(EQUAL, *call, 0, short(body.len())));
             program.extend(body);
         }
@@ -191,7 +192,8 @@ mod tests {
     #[test]
     fn the_first_rule_that_matches_decides_and_the_rest_is_allowed() {
         let program = sample();
-        let judge = |number, first, second| run(&program, NATIVE, number, [first, second, 0, 0, 0, 0]);
+        let judge =
+            |number, first, second| run(&program, NATIVE, number, [first, second, 0, 0, 0, 0]);
         assert_eq!(judge(10, 0, 0), FAILED);
         assert_eq!(judge(11, 0, 0), libc::SECCOMP_RET_ALLOW);
         assert_eq!(judge(20, 0x20, 0), FAILED);

@@ -26,9 +26,11 @@ impl Confinement {
     /// When one of the steps fails; the process must not go on then.
     pub(super) fn enter(self) -> Result<(), String> {
         drop_capabilities().map_err(|error| format!("capabilities cannot be dropped: {error}"))?;
-        rustix::thread::set_no_new_privs(true).map_err(|error| format!("no_new_privs cannot be set: {error}"))?;
+        rustix::thread::set_no_new_privs(true)
+            .map_err(|error| format!("no_new_privs cannot be set: {error}"))?;
         self.walls.raise()?;
-        seccomp::install(&self.filter).map_err(|error| format!("the system call filter was refused: {error}"))
+        seccomp::install(&self.filter)
+            .map_err(|error| format!("the system call filter was refused: {error}"))
     }
 }
 
@@ -44,5 +46,8 @@ fn drop_capabilities() -> rustix::io::Result<()> {
     }
     let _ = rustix::thread::clear_ambient_capability_set();
     let none = CapabilitySet::empty();
-    rustix::thread::set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+    rustix::thread::set_capabilities(
+        None,
+        CapabilitySets { effective: none, permitted: none, inheritable: none },
+    )
 }

@@ -16,9 +16,9 @@ use rustix::termios::Winsize;
 use super::confine::Confinement;
 use super::walls::Walls;
 use super::{Forked, World, fork, tree};
+use crate::sandbox::Tier;
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order, Reach, Reply, WindowSize, Wish};
-use crate::sandbox::Tier;
 
 /// How long what was asked to end may take over it.
 const GRACE: Duration = Duration::from_millis(1_000);
@@ -44,8 +44,10 @@ fn leave(code: i32) -> ! {
 }
 
 fn serve(world: &World, control: &BlockingChannel) -> Result<(), String> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(say("watching the holder"))?;
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(say("adopting orphans"))?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(say("watching the holder"))?;
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .map_err(say("adopting orphans"))?;
     let confinement = match world.tier {
         Tier::None => None,
         Tier::Full | Tier::Reduced => Some(Confinement {
@@ -55,7 +57,9 @@ fn serve(world: &World, control: &BlockingChannel) -> Result<(), String> {
     };
     let ended = children_as_descriptor().map_err(|error| format!("watching processes: {error}"))?;
 
-    let Some((errand, descriptors)) = control.receive::<Errand>().map_err(|error| error.to_string())? else {
+    let Some((errand, descriptors)) =
+        control.receive::<Errand>().map_err(|error| error.to_string())?
+    else {
         return Ok(());
     };
     let confinement = match (confinement, errand.reach) {
@@ -65,7 +69,8 @@ fn serve(world: &World, control: &BlockingChannel) -> Result<(), String> {
         }
         (confinement, _) => confinement,
     };
-    let stdio = Stdio::open(errand.input, descriptors).map_err(|error| format!("input and output: {error}"))?;
+    let stdio = Stdio::open(errand.input, descriptors)
+        .map_err(|error| format!("input and output: {error}"))?;
     let command = start(world, errand, confinement, &stdio)?;
     let terminal = stdio.master.as_ref().map(|master| master.as_fd());
     control.send(&Reply::Started, terminal.as_slice()).map_err(|error| error.to_string())?;
@@ -99,7 +104,8 @@ impl Stdio {
 
     /// Made here, so that the terminal has a name in this room.
     fn terminal(size: WindowSize) -> std::io::Result<Self> {
-        let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        let master =
+            rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         rustix::pty::unlockpt(&master)?;
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let terminal = rustix::pty::ioctl_tiocgptpeer(&master, flags)?;
@@ -113,7 +119,12 @@ impl Stdio {
 }
 
 /// Forks the command. Returns when it runs; an error is one of the steps up to that.
-fn start(world: &World, errand: Errand, confinement: Option<Confinement>, stdio: &Stdio) -> Result<Pid, String> {
+fn start(
+    world: &World,
+    errand: Errand,
+    confinement: Option<Confinement>,
+    stdio: &Stdio,
+) -> Result<Pid, String> {
     let (mut trouble, report) = std::io::pipe().map_err(|error| error.to_string())?;
     match fork().map_err(|error| format!("no process for the command: {error}"))? {
         Forked::Child => {
@@ -179,8 +190,14 @@ fn raw(descriptor: &std::io::PipeWriter) -> std::mem::ManuallyDrop<OwnedFd> {
 
 /// Returns only when it fails.
 #[allow(clippy::disallowed_methods)]
-fn execute(world: &World, arguments: &[std::ffi::OsString], env: Vec<(std::ffi::OsString, std::ffi::OsString)>) -> String {
-    let Some((program, rest)) = arguments.split_first() else { return "an empty command line".into() };
+fn execute(
+    world: &World,
+    arguments: &[std::ffi::OsString],
+    env: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+) -> String {
+    let Some((program, rest)) = arguments.split_first() else {
+        return "an empty command line".into();
+    };
     let error = std::process::Command::new(program)
         .args(rest)
         .env_clear()
@@ -196,7 +213,9 @@ fn serve_job(job: crate::job::Job) -> ! {
     std::panic::set_hook(Box::new(|_| {}));
     let output = std::panic::catch_unwind(|| job.perform());
     let code = match output.map(|output| serde_json::to_vec(&output)) {
-        Ok(Ok(json)) => i32::from(std::io::stdout().write_all(&json).and_then(|()| std::io::stdout().flush()).is_err()),
+        Ok(Ok(json)) => i32::from(
+            std::io::stdout().write_all(&json).and_then(|()| std::io::stdout().flush()).is_err(),
+        ),
         _ => 101,
     };
     leave(code)
@@ -253,7 +272,8 @@ fn supervise(tier: Tier, control: &BlockingChannel, ended: &OwnedFd, command: Pi
             return;
         }
         let closing = deadline.is_some();
-        let (wish, child) = wait(control.as_fd(), ended.as_fd(), deadline.map(|deadline| deadline - now));
+        let (wish, child) =
+            wait(control.as_fd(), ended.as_fd(), deadline.map(|deadline| deadline - now));
         if child {
             drain(ended);
         }
@@ -273,7 +293,10 @@ fn supervise(tier: Tier, control: &BlockingChannel, ended: &OwnedFd, command: Pi
 
 /// Waits for a wish or the end of a child. After the deadline is set, wishes no longer count.
 fn wait(control: BorrowedFd<'_>, ended: BorrowedFd<'_>, left: Option<Duration>) -> (bool, bool) {
-    let mut waited = [PollFd::from_borrowed_fd(ended, PollFlags::IN), PollFd::from_borrowed_fd(control, PollFlags::IN)];
+    let mut waited = [
+        PollFd::from_borrowed_fd(ended, PollFlags::IN),
+        PollFd::from_borrowed_fd(control, PollFlags::IN),
+    ];
     let count = if left.is_some() { 1 } else { 2 };
     let left = left.and_then(|left| Timespec::try_from(left).ok());
     let _ = poll(&mut waited[..count], left.as_ref());

@@ -79,8 +79,12 @@ const NEVER: &[i64] = &[
 const OPEN_TREE_ATTR: i64 = 467;
 
 /// As if the kernel were older: programs then take another way.
-const ABSENT: &[i64] =
-    &[libc::SYS_clone3, libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
+const ABSENT: &[i64] = &[
+    libc::SYS_clone3,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+];
 
 /// What only namespaces confine: without them these reach processes and memory of the whole machine.
 const HOST_WIDE: &[i64] = &[
@@ -125,9 +129,17 @@ pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
         filter.always(libc::SYS_truncate, DENY);
     }
     filter.when(libc::SYS_clone, vec![Test::Any { argument: 0, mask: NAMESPACES }], DENY);
-    filter.when(libc::SYS_unshare, vec![Test::Any { argument: 0, mask: NAMESPACES | TIME_NAMESPACE }], DENY);
+    filter.when(
+        libc::SYS_unshare,
+        vec![Test::Any { argument: 0, mask: NAMESPACES | TIME_NAMESPACE }],
+        DENY,
+    );
     for request in TERMINAL_TRICKS {
-        filter.when(libc::SYS_ioctl, vec![Test::Is { argument: 1, mask: u32::MAX, value: *request }], DENY);
+        filter.when(
+            libc::SYS_ioctl,
+            vec![Test::Is { argument: 1, mask: u32::MAX, value: *request }],
+            DENY,
+        );
     }
     sockets(&mut filter, scope);
     filter.assemble()
@@ -137,12 +149,17 @@ fn sockets(filter: &mut Filter, scope: Scope) {
     const STREAM: u32 = libc::SOCK_STREAM.cast_unsigned();
     const DATAGRAM: u32 = libc::SOCK_DGRAM.cast_unsigned();
     const PACKETS: u32 = libc::SOCK_SEQPACKET.cast_unsigned();
-    let family = |family: i32| Test::Is { argument: 0, mask: u32::MAX, value: family.cast_unsigned() };
+    let family =
+        |family: i32| Test::Is { argument: 0, mask: u32::MAX, value: family.cast_unsigned() };
     let kind = |kind| Test::Is { argument: 1, mask: 0xf, value: kind };
 
     // A datagram socket can be pointed at any path by each message it sends; a connected stream cannot.
     for connected in [STREAM, PACKETS] {
-        filter.when(libc::SYS_socketpair, vec![family(libc::AF_UNIX), kind(connected)], Verdict::Allow);
+        filter.when(
+            libc::SYS_socketpair,
+            vec![family(libc::AF_UNIX), kind(connected)],
+            Verdict::Allow,
+        );
     }
     filter.always(libc::SYS_socketpair, DENY);
 
@@ -158,7 +175,11 @@ fn sockets(filter: &mut Filter, scope: Scope) {
     }
     if scope.tier == Tier::Full {
         for connected in [STREAM, PACKETS] {
-            filter.when(libc::SYS_socket, vec![family(libc::AF_UNIX), kind(connected)], Verdict::Allow);
+            filter.when(
+                libc::SYS_socket,
+                vec![family(libc::AF_UNIX), kind(connected)],
+                Verdict::Allow,
+            );
         }
     }
     filter.always(libc::SYS_socket, DENY);
@@ -169,7 +190,8 @@ fn sockets(filter: &mut Filter, scope: Scope) {
 pub(super) fn install(program: &[sock_filter]) -> std::io::Result<()> {
     const SET_MODE_FILTER: u32 = 1;
     let filter = libc::sock_fprog {
-        len: u16::try_from(program.len()).map_err(|_| std::io::Error::from_raw_os_error(libc::EINVAL))?,
+        len: u16::try_from(program.len())
+            .map_err(|_| std::io::Error::from_raw_os_error(libc::EINVAL))?,
         filter: program.as_ptr().cast_mut(),
     };
     // SAFETY: the kernel only reads the program, which outlives the call.

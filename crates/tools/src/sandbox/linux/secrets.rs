@@ -70,14 +70,23 @@ const IN_HOME: &[&str] = &[
 ];
 
 /// Below any home of ours or of the agents whose configuration we read.
-const IN_OUR_HOMES: &[&str] = &["auth.json", "credentials.json", ".credentials.json", "history.jsonl"];
+const IN_OUR_HOMES: &[&str] =
+    &["auth.json", "credentials.json", ".credentials.json", "history.jsonl"];
 
-const OF_THE_SYSTEM: &[&str] =
-    &["/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers", "/etc/sudoers.d", "/etc/ssl/private"];
+const OF_THE_SYSTEM: &[&str] = &[
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/gshadow",
+    "/etc/gshadow-",
+    "/etc/sudoers",
+    "/etc/sudoers.d",
+    "/etc/ssl/private",
+];
 
 /// All of them, resolved, whether they exist or not; each only once.
 pub(super) fn paths(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
-    let variable = |name: &str| env.get(OsStr::new(name)).map(PathBuf::from).filter(|path| path.is_absolute());
+    let variable =
+        |name: &str| env.get(OsStr::new(name)).map(PathBuf::from).filter(|path| path.is_absolute());
     let mut paths: Vec<PathBuf> = OF_THE_SYSTEM.iter().map(PathBuf::from).collect();
     if let Some(home) = variable("HOME") {
         paths.extend(IN_HOME.iter().map(|path| home.join(path)));
@@ -87,10 +96,14 @@ pub(super) fn paths(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
         let Some(home) = variable(name) else { continue };
         paths.extend(IN_OUR_HOMES.iter().map(|name| home.join(below).join(name)));
     }
-    for (name, file) in [("GNUPGHOME", ""), ("AWS_SHARED_CREDENTIALS_FILE", ""), ("KUBECONFIG", "")] {
-        paths.extend(variable(name).map(|path| if file.is_empty() { path } else { path.join(file) }));
+    for (name, file) in [("GNUPGHOME", ""), ("AWS_SHARED_CREDENTIALS_FILE", ""), ("KUBECONFIG", "")]
+    {
+        paths.extend(
+            variable(name).map(|path| if file.is_empty() { path } else { path.join(file) }),
+        );
     }
-    let mut resolved: Vec<_> = paths.iter().flat_map(|path| [path.clone(), resolve(path)]).collect();
+    let mut resolved: Vec<_> =
+        paths.iter().flat_map(|path| [path.clone(), resolve(path)]).collect();
     resolved.sort();
     resolved.dedup();
     resolved

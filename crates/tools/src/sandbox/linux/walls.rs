@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use agent_protocol::SandboxMode;
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath, PathFd,
-    Ruleset, RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath,
+    PathFd, Ruleset, RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _, RulesetError,
+    RulesetStatus, Scope,
 };
 
 use super::{World, secrets};
@@ -16,8 +17,15 @@ use crate::sandbox::{Reach, Tier};
 const BEST: ABI = ABI::V10;
 
 /// Devices that hold nothing.
-const HARMLESS: &[&str] =
-    &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx"];
+const HARMLESS: &[&str] = &[
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+    "/dev/ptmx",
+];
 
 /// Directories of the kernel where everyone's things lie side by side: granted only while nobody's are there.
 const SHARED: &[&str] = &["/dev/shm", "/dev/pts"];
@@ -27,7 +35,9 @@ const SHARED: &[&str] = &["/dev/shm", "/dev/pts"];
 fn abi() -> i64 {
     const VERSION: u32 = 1;
     // SAFETY: with this flag the call reads no memory and only returns a number.
-    unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, VERSION) }
+    unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, VERSION)
+    }
 }
 
 /// # Errors
@@ -36,7 +46,8 @@ pub(super) fn available() -> Result<(), String> {
     if abi() >= 1 {
         Ok(())
     } else {
-        Err("this kernel offers no Landlock (Linux 5.13 and later do, unless it was switched off)".into())
+        Err("this kernel offers no Landlock (Linux 5.13 and later do, unless it was switched off)"
+            .into())
     }
 }
 
@@ -131,7 +142,8 @@ fn writing() -> BitFlags<AccessFs> {
 }
 
 fn is_nobodys(directory: &Path) -> bool {
-    std::fs::read_dir(directory).is_ok_and(|entries| entries.flatten().all(|entry| entry.file_name() == "ptmx"))
+    std::fs::read_dir(directory)
+        .is_ok_and(|entries| entries.flatten().all(|entry| entry.file_name() == "ptmx"))
 }
 
 /// The fewest paths that cover the whole tree but `hidden`: the siblings along the way to each of them.
@@ -145,9 +157,13 @@ fn around(hidden: &[PathBuf]) -> Vec<PathBuf> {
             continue;
         }
         let Ok(entries) = std::fs::read_dir(directory) else { continue };
-        let paths = entries.flatten().filter(|entry| !entry.file_type().is_ok_and(|kind| kind.is_symlink()));
+        let paths = entries
+            .flatten()
+            .filter(|entry| !entry.file_type().is_ok_and(|kind| kind.is_symlink()));
         granted.extend(
-            paths.map(|entry| entry.path()).filter(|path| !hidden.contains(&**path) && !opened.contains(&**path)),
+            paths
+                .map(|entry| entry.path())
+                .filter(|path| !hidden.contains(&**path) && !opened.contains(&**path)),
         );
     }
     granted
@@ -161,12 +177,19 @@ mod tests {
     fn everything_but_the_hidden_is_covered() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().canonicalize().unwrap();
-        for file in ["home/.ssh/id", "home/notes", "home/.config/gh/hosts", "home/.config/other", "src/main"] {
+        for file in [
+            "home/.ssh/id",
+            "home/notes",
+            "home/.config/gh/hosts",
+            "home/.config/other",
+            "src/main",
+        ] {
             let path = root.join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
         }
-        let hidden = [root.join("home/.ssh"), root.join("home/.config/gh"), root.join("home/absent")];
+        let hidden =
+            [root.join("home/.ssh"), root.join("home/.config/gh"), root.join("home/absent")];
         let granted = around(&hidden);
         let covered = |path: &str| granted.iter().any(|grant| root.join(path).starts_with(grant));
         for open in ["home/notes", "home/.config/other", "src/main"] {
