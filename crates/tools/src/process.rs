@@ -194,9 +194,11 @@ impl Shared {
     }
 }
 
+#[expect(unsafe_code, reason = "tokio asks for a promise that an owned descriptor keeps")]
 fn nonblocking(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     rustix::io::ioctl_fionbio(&descriptor, true)?;
-    AsyncFd::with_interest(descriptor, Interest::READABLE | Interest::WRITABLE)
+    // SAFETY: the descriptor is owned by what is returned, and nobody replaces or closes it there.
+    Ok(unsafe { AsyncFd::register(descriptor) }?)
 }
 
 /// Collects until the command is over and its output has come to its end: both, and nothing longer.
@@ -207,6 +209,9 @@ async fn follow(
     started: Instant,
 ) {
     let mut buffer = vec![0; 64 * 1024];
+    // One wait for the whole time: given up half-way it could lose what the room said.
+    let ending = launched.exit();
+    tokio::pin!(ending);
     let mut exit = None;
     let mut open = true;
     while exit.is_none() || open {
@@ -218,7 +223,7 @@ async fn follow(
                     Ok(read) => state.take(&buffer[..read]),
                 }
             }
-            ended = launched.exit(), if exit.is_none() => exit = Some(ended),
+            ended = &mut ending, if exit.is_none() => exit = Some(ended),
         }
     }
     state.lock().ended = Some(Ended { exit: exit.flatten(), after: started.elapsed() });
