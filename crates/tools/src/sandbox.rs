@@ -38,6 +38,7 @@ pub(crate) struct SandboxPolicy {
     /// Commands may use the network.
     pub(crate) network: bool,
     /// The whole environment of commands.
+    #[serde(with = "pairs")]
     pub(crate) env: BTreeMap<OsString, OsString>,
     /// The only tier to try; by default the best one the system offers.
     pub(crate) tier: Option<Tier>,
@@ -54,6 +55,27 @@ impl SandboxPolicy {
             env: config.env.clone(),
             tier: None,
         }
+    }
+}
+
+/// JSON's keys are text, and variables need not be.
+mod pairs {
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        map: &BTreeMap<OsString, OsString>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<OsString, OsString>, D::Error> {
+        Ok(Vec::deserialize(deserializer)?.into_iter().collect())
     }
 }
 
