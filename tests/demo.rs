@@ -1,7 +1,9 @@
 //! `agent demo`: the whole thing without a key or a network, and its events against their published schema.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
+use agent_protocol::Event;
 use agent_testkit::Scene;
 
 const AGENT: &str = env!("CARGO_BIN_EXE_agent");
@@ -34,16 +36,59 @@ async fn its_events_are_what_the_schema_says() {
     assert_eq!(run.types().last().unwrap(), "turn.completed");
 }
 
+/// A line of `exec --json`.
+#[derive(schemars::JsonSchema)]
+#[schemars(title = "A line of `agent exec --json`")]
+#[expect(dead_code, reason = "only its schema is wanted")]
+struct Line {
+    /// Without gaps, per process.
+    seq: u64,
+    /// RFC 3339 with milliseconds.
+    at: String,
+    /// Milliseconds since the process began.
+    t_ms: u64,
+    #[serde(flatten)]
+    event: Event,
+}
+
 /// `docs/events.schema.json` is generated from the types; `UPDATE_SCHEMA=1 cargo test` writes it anew.
 fn schema() -> serde_json::Value {
-    let generated = serde_json::to_string_pretty(&schemars::schema_for!(agent_protocol::Record))
-        .unwrap()
-        + "\n";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/events.schema.json");
+    let generated = schemars::schema_for!(Line);
+    let generated = serde_json::to_string_pretty(&generated).unwrap() + "\n";
+    let path = docs().join("events.schema.json");
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         std::fs::write(&path, &generated).unwrap();
     }
     let published = std::fs::read_to_string(&path).unwrap();
     assert_eq!(published, generated, "the events have changed: UPDATE_SCHEMA=1 cargo test demo");
     serde_json::from_str(&published).unwrap()
+}
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+}
+
+#[test]
+fn the_page_on_events_names_each_event_item_and_field_of_the_schema() {
+    let page = std::fs::read_to_string(docs().join("events.md")).unwrap();
+    let mut names = BTreeSet::new();
+    collect(&schema(), &mut names);
+    assert!(names.contains("turn.completed") && names.contains("final_message"), "{names:?}");
+    let missing: Vec<_> = names.iter().filter(|name| !page.contains(&format!("`{name}"))).collect();
+    assert!(missing.is_empty(), "docs/events.md says nothing of {missing:?}");
+}
+
+/// Names of fields, and the values of `type`.
+fn collect(schema: &serde_json::Value, names: &mut BTreeSet<String>) {
+    if let Some(name) = schema["properties"]["type"]["const"].as_str() {
+        names.insert(name.to_owned());
+    }
+    if let Some(fields) = schema["properties"].as_object() {
+        names.extend(fields.keys().cloned());
+    }
+    match schema {
+        serde_json::Value::Object(map) => map.values().for_each(|value| collect(value, names)),
+        serde_json::Value::Array(list) => list.iter().for_each(|value| collect(value, names)),
+        _ => {}
+    }
 }

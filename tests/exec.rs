@@ -65,10 +65,8 @@ async fn every_event_is_numbered_and_dated() {
 #[tokio::test]
 async fn for_people_the_answer_alone_is_on_standard_output() {
     let server = ScriptedModel::new()
-        .calls_at_once([
-            ("exec_command", json!({"cmd": "echo one; echo two; exit 3"})),
-            ("read_file", json!({"file_path": "greet.sh"})),
-        ])
+        .calls("exec_command", json!({"cmd": "echo one; echo two; exit 3"}))
+        .calls("read_file", json!({"file_path": "greet.sh"}))
         .calls_freely("apply_patch", PATCH)
         .says("Done.")
         .serve();

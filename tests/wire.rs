@@ -33,7 +33,6 @@ async fn the_upgrade_names_us_and_the_mode() {
     };
     assert_eq!(upgrade.path, "/v1/responses");
     assert_eq!(header("authorization"), Some(&*format!("Bearer {}", server.token())));
-    assert_eq!(header("openai-beta"), Some("responses_websockets=2026-02-06"));
     assert!(header("user-agent").unwrap().starts_with("agent/"), "{upgrade:?}");
     assert_eq!(header("sec-websocket-extensions"), None, "no compression is offered");
 }

@@ -196,9 +196,9 @@ impl Toolbox {
         }
     }
 
-    /// Ends every process that is still running, and says which.
+    /// Ends every command that is still running, says which, and returns when all are gone.
     pub async fn shutdown(&self) -> Vec<crate::Reaped> {
-        self.sessions.end_all()
+        self.sessions.end_all().await
     }
 }
 
