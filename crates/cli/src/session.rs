@@ -85,7 +85,7 @@ pub(crate) fn open(
         (Begin::Resume(path), _) => {
             let (rollout, loaded) = agent_core::Rollout::open(&path)?;
             let header = loaded.header.clone();
-            (Log::Resumed(rollout, loaded), Some(header))
+            (Log::Resumed(rollout, Box::new(loaded)), Some(header))
         }
         (Begin::New, Some(dir)) if !options.ephemeral => (Log::New(dir.clone()), None),
         (Begin::New, _) => (Log::Ephemeral, None),

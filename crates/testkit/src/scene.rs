@@ -267,7 +267,8 @@ impl Finished {
         completed.map(|event| event["item"].clone()).filter(|item| item["type"] == kind).collect()
     }
 
-    #[must_use]
+    /// # Panics
+    /// When it has not.
     pub fn succeeded(self) -> Self {
         assert_eq!(self.code, Some(0), "{}\n{}", self.stderr, self.stdout);
         self
