@@ -125,6 +125,8 @@ impl Filter {
             '\r' => {
                 self.settle_joiner(None);
                 self.returned = true;
+                // Nothing of the line's earlier version stands before what comes.
+                self.before = None;
             }
             '\n' => self.end_line(),
             c => self.show(c),
