@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use agent_protocol::{Item, Request, ResponseEnd, Window, WindowLog};
 use agent_transport::Transport;
 use futures_util::{SinkExt, StreamExt};
+use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -59,6 +60,8 @@ struct Last {
     window: Window,
     log: Option<WindowLog>,
     bytes: usize,
+    /// Of a lean conversation: said once, in force until others are said.
+    tools: Option<Box<RawValue>>,
 }
 
 struct Running {
@@ -70,6 +73,7 @@ struct Running {
 struct Conversation {
     log: WindowLog,
     bytes: usize,
+    tools: Option<Box<RawValue>>,
     /// It is the lane's own latest response that is continued: an error loses it (protocol.md 5.2).
     own_parent: bool,
 }
@@ -238,9 +242,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn start(&mut self, create: Create) -> Result<(), WireError> {
-        let Create { lane: name, previous, input, settings, warm_up, .. } = create;
-        let mut conversation = self.conversation(&name, previous.as_deref())?;
+    fn start(&mut self, mut create: Create) -> Result<(), WireError> {
+        let mut conversation = self.conversation(&create.lane, create.previous.as_deref())?;
+        create.inherit(conversation.tools.take())?;
+        let Create { lane: name, previous, input, settings, offered, warm_up, .. } = create;
+        conversation.tools = offered;
         for item in input {
             conversation.push(item);
         }
@@ -308,13 +314,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         previous: Option<&str>,
     ) -> Result<Conversation, WireError> {
         let Some(previous) = previous else {
-            return Ok(Conversation { log: WindowLog::default(), bytes: 0, own_parent: false });
+            return Ok(Conversation {
+                log: WindowLog::default(),
+                bytes: 0,
+                tools: None,
+                own_parent: false,
+            });
         };
         if let Some(last) = self.lanes.get_mut(name).and_then(|lane| lane.last.as_mut())
             && last.id == previous
             && let Some(log) = last.log.take()
         {
-            return Ok(Conversation { log, bytes: last.bytes, own_parent: true });
+            let (bytes, tools) = (last.bytes, last.tools.clone());
+            return Ok(Conversation { log, bytes, tools, own_parent: true });
         }
         let lasts = self.lanes.values().filter_map(|lane| lane.last.as_ref());
         let Some(parent) = lasts.into_iter().find(|last| last.id == previous) else {
@@ -327,7 +339,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         let mut log = WindowLog::default();
         parent.window.iter().cloned().for_each(|item| log.push(item));
-        Ok(Conversation { log, bytes: parent.bytes, own_parent: false })
+        let (bytes, tools) = (parent.bytes, parent.tools.clone());
+        Ok(Conversation { log, bytes, tools, own_parent: false })
     }
 
     async fn end(&mut self, ended: Ended) -> Result<(), Over> {
@@ -342,8 +355,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 for item in output {
                     conversation.push(item);
                 }
-                let Conversation { log, bytes, .. } = conversation;
-                lane.last = Some(Last { id, window: log.window(), log: Some(log), bytes });
+                let Conversation { log, bytes, tools, .. } = conversation;
+                lane.last = Some(Last { id, window: log.window(), log: Some(log), bytes, tools });
             }
             Outcome::Failed | Outcome::Refused(_) => lane.forget(&conversation),
         }

@@ -1,6 +1,6 @@
 //! A request for a response, read: from a `response.create` frame or the body of a `POST` (protocol.md 2.1).
 
-use agent_protocol::{Content, Item, Settings};
+use agent_protocol::{Content, Item, ItemKind, Settings};
 use serde_json::value::RawValue;
 
 use crate::error::WireError;
@@ -12,10 +12,14 @@ pub(crate) struct Create {
     pub(crate) previous: Option<String>,
     pub(crate) input: Vec<Item>,
     pub(crate) settings: Settings,
+    /// The tools that a lean request offers as its first item (protocol.md 2.3), as they came. They stand in `settings`
+    /// as well, and not in `input`: upstream is asked in the classic way, or in its own.
+    pub(crate) offered: Option<Box<RawValue>>,
     /// Nothing is generated (G5.1).
     pub(crate) warm_up: bool,
     /// Asked for over HTTP: as server-sent events.
     pub(crate) stream: bool,
+    says_tools: bool,
 }
 
 /// Fields that are the gateway's business and do not go on.
@@ -49,8 +53,13 @@ impl Create {
             let message = "Missing required parameter: 'model'.";
             return Err(WireError::new(400, "missing_required_parameter", message).about("model"));
         }
-        let settings = Settings::from_json(settings_json(fields)?)
-            .map_err(|error| invalid(&format!("settings: {error}")))?;
+        let mut input = fields.get("input").map_or(Ok(Vec::new()), read_input)?;
+        let offered = if fields.get("tools").is_none() { take_offered(&mut input) } else { None };
+        let settings = settings_of(settings_json(fields)?)?;
+        let settings = match &offered {
+            Some(tools) => with_tools(&settings, tools)?,
+            None => settings,
+        };
         let prewarm = fields.get("prompt_cache_options").is_some_and(|options| {
             #[derive(serde::Deserialize)]
             struct Options {
@@ -61,12 +70,47 @@ impl Create {
         Ok(Self {
             lane: lane_name(fields)?,
             previous: text(fields, "previous_response_id")?,
-            input: fields.get("input").map_or(Ok(Vec::new()), read_input)?,
+            input,
             settings,
+            offered,
             warm_up: prewarm || flag("generate") == Some(false),
             stream: flag("stream") == Some(true),
+            says_tools: fields.get("tools").is_some(),
         })
     }
+
+    /// Takes the tools of the conversation that is continued, unless this request has its own.
+    pub(crate) fn inherit(&mut self, tools: Option<Box<RawValue>>) -> Result<(), WireError> {
+        if let (Some(tools), None, false) = (tools, &self.offered, self.says_tools) {
+            self.settings = with_tools(&self.settings, &tools)?;
+            self.offered = Some(tools);
+        }
+        Ok(())
+    }
+}
+
+/// Takes the leading `additional_tools` item out of the input; one that stands elsewhere is the model's to read there.
+fn take_offered(input: &mut Vec<Item>) -> Option<Box<RawValue>> {
+    #[derive(serde::Deserialize)]
+    struct Offer {
+        tools: Box<RawValue>,
+    }
+    let first = input.first()?;
+    if !matches!(first.kind(), ItemKind::Other { kind } if kind == "additional_tools") {
+        return None;
+    }
+    let Offer { tools } = serde_json::from_str(first.json()).ok()?;
+    input.remove(0);
+    Some(tools)
+}
+
+fn with_tools(settings: &Settings, tools: &RawValue) -> Result<Settings, WireError> {
+    let json = settings.json().strip_suffix('}').unwrap_or_default();
+    settings_of(format!(r#"{json},"tools":{tools}}}"#))
+}
+
+fn settings_of(json: String) -> Result<Settings, WireError> {
+    Settings::from_json(json).map_err(|error| invalid(&format!("settings: {error}")))
 }
 
 /// The lane a frame names, whatever else is wrong with it.
@@ -178,6 +222,23 @@ mod tests {
                 "{json}"
             );
         }
+    }
+
+    #[test]
+    fn tools_that_are_offered_as_the_first_item_are_asked_for_upstream_in_the_classic_way() {
+        let offer = r#"{"type":"additional_tools","role":"developer","tools":[{"type":"x"}]}"#;
+        let first =
+            format!(r#"{{"model":"m","input":[{offer},{{"role":"user","content":"hi"}}]}}"#);
+        let create = read(&first).unwrap();
+        assert!(create.settings.json().ends_with(r#","tools":[{"type":"x"}]}"#));
+        assert_eq!(create.input.len(), 1);
+        let mut next = read(r#"{"model":"m","input":[]}"#).unwrap();
+        next.inherit(create.offered).unwrap();
+        assert!(next.settings.json().ends_with(r#","tools":[{"type":"x"}]}"#));
+        // Later in the conversation they stay where they are.
+        let later =
+            format!(r#"{{"model":"m","input":[{{"role":"user","content":"hi"}},{offer}]}}"#);
+        assert_eq!(read(&later).unwrap().input.len(), 2);
     }
 
     #[test]

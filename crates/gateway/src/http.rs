@@ -84,6 +84,9 @@ fn route(path: &str) -> Option<Route> {
     }
 }
 
+/// Tells our own client what no public endpoint promises: lean frames for every model, interrupts.
+const OURSELVES: header::HeaderName = header::HeaderName::from_static("x-agent-gateway");
+
 fn upgrade(
     shared: &Shared,
     request: &mut Request<Incoming>,
@@ -106,6 +109,7 @@ fn upgrade(
     let headers = answer.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(OURSELVES, HeaderValue::from_static("1"));
     if let Ok(accept) = HeaderValue::from_str(&accept) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }

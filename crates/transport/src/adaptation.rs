@@ -89,12 +89,19 @@ fn leave_out(fields: &mut SettingsFields, name: &str) {
     }
 }
 
-/// Lean where endpoint and model can read it (protocol.md 2.3).
-pub(crate) fn style_of(endpoint: &Endpoint, network: &Network, request: &Request) -> FrameStyle {
-    let is_lean = endpoint.facts.lean
-        && reads_lean(&request.settings.fields().model)
-        && !network.is_classic(endpoint.authority());
-    if is_lean { FrameStyle::Lean } else { FrameStyle::Classic }
+/// Lean where endpoint and model can read it (protocol.md 2.3). Our own gateway reads it for every model.
+pub(crate) fn style_of(
+    endpoint: &Endpoint,
+    network: &Network,
+    request: &Request,
+    is_gateway: bool,
+) -> FrameStyle {
+    let reads = endpoint.facts.lean && reads_lean(&request.settings.fields().model);
+    if (is_gateway || reads) && !network.is_classic(endpoint.authority()) {
+        FrameStyle::Lean
+    } else {
+        FrameStyle::Classic
+    }
 }
 
 /// GPT-5.6 and later, whatever stands before or behind: `openai/gpt-6-sol`.

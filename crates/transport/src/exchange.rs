@@ -298,9 +298,7 @@ impl Exchange<'_> {
                 self.state.steers.wait(messages);
                 Ok(())
             }
-            Steering::Interrupt
-                if is_running && (self.terms.interrupts || self.connection.is_gateway) =>
-            {
+            Steering::Interrupt if is_running && self.terms.interrupts => {
                 self.state.word_by = Some(Instant::now() + WORD_WITHIN);
                 let frame = response_interrupt(&self.state.answer.response_id);
                 self.connection.send(frame).await.map_err(|error| self.cut_by(error))

@@ -110,7 +110,7 @@ impl ResponsesHttp {
         control: &mut Control,
         out: &mut Outlet,
     ) -> Result<(), TransportError> {
-        let style = style_of(&self.opener.endpoint, &self.opener.network, request);
+        let style = style_of(&self.opener.endpoint, &self.opener.network, request, false);
         let body = Bytes::from(http_body(request, style));
         if let Some(mut pooled) = self.kept().await
             && pooled.is_free().await

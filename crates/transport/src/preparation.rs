@@ -102,7 +102,8 @@ async fn prepare(
         match order {
             Some(Order::WarmUp(request)) if opener.network.warms_up(host) => {
                 stage.send_replace(Stage::Warming);
-                let style = style_of(&opener.endpoint, &opener.network, &request);
+                let is_gateway = connection.is_gateway;
+                let style = style_of(&opener.endpoint, &opener.network, &request, is_gateway);
                 let mut warming = WarmUp {
                     opener: &opener,
                     connection: &mut connection,

@@ -56,12 +56,12 @@ impl WebSocket {
         control: &mut Control,
         out: &mut Outlet,
     ) -> Result<(), TransportError> {
-        let terms = self.terms(request);
         self.fits(request)?;
         let start = Instant::now();
         let (mut connection, mut is_used) = self.take(request).await?;
         let mut connect = start.elapsed();
         loop {
+            let terms = self.terms(request, connection.is_gateway);
             let exchange = Exchange {
                 connection: &mut connection,
                 request,
@@ -116,13 +116,13 @@ impl WebSocket {
         }
     }
 
-    fn terms(&self, request: &Request) -> Terms {
+    fn terms(&self, request: &Request, is_gateway: bool) -> Terms {
         let Opener { endpoint, network, .. } = &self.opener;
         Terms {
             frame_limit: self.frame_limit,
-            style: style_of(endpoint, network, request),
+            style: style_of(endpoint, network, request, is_gateway),
             steers: endpoint.facts.steers && can_be_steered(&request.settings.fields().model),
-            interrupts: endpoint.facts.interrupts,
+            interrupts: endpoint.facts.interrupts || is_gateway,
         }
     }
 
