@@ -124,6 +124,7 @@ impl Filter {
             '\u{9f}' => self.state = State::Text('_', String::new()),
             '\r' => {
                 self.settle_joiner(None);
+                self.before = None;
                 self.returned = true;
             }
             '\n' => self.end_line(),

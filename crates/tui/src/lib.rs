@@ -2,5 +2,7 @@
 //! machine it asks for as an effect and gets back as an input.
 
 mod filter;
+pub mod width;
+pub mod wrap;
 
 pub use filter::{Filter, Styling, exact, plain, printable};
