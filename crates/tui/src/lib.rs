@@ -2,6 +2,9 @@
 //! machine it asks for as an effect and gets back as an input.
 
 mod filter;
+pub mod highlight;
+pub mod markdown;
+pub mod theme;
 pub mod width;
 pub mod wrap;
 

@@ -86,6 +86,20 @@ impl Styled {
         Line::from(self.spans(0..self.text.len()))
     }
 
+    /// The ranges of rows that are full, without regard to words: for code.
+    pub fn cut(&self, columns: usize) -> Vec<Range<usize>> {
+        let mut cuts = Vec::new();
+        let mut start = 0;
+        while start < self.text.len() {
+            let rest = &self.text[start..];
+            let first = rest.graphemes(true).next().map_or(0, str::len);
+            let end = start + width::head(rest, columns).len().max(first);
+            cuts.push(start..end);
+            start = end;
+        }
+        cuts
+    }
+
     /// Rows of at most `columns`, the first behind `first`, the others behind `rest`.
     pub fn wrap(
         &self,
