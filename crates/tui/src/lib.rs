@@ -1,6 +1,7 @@
 //! The screen: a fold of the records a thread publishes. It depends on `agent-protocol` only; what it needs from the
 //! machine it asks for as an effect and gets back as an input.
 
+pub mod diff;
 mod filter;
 pub mod highlight;
 pub mod markdown;
