@@ -50,7 +50,7 @@ pub fn render_file(
     page.finish()
 }
 
-/// `+3 −1` in their colours.
+/// `+3 -1` in their colours.
 pub fn summary(counts: Counts, theme: &Theme) -> Vec<Span<'static>> {
     vec![
         Span::styled(format!("+{}", counts.added), theme.added),
@@ -60,9 +60,11 @@ pub fn summary(counts: Counts, theme: &Theme) -> Vec<Span<'static>> {
 }
 
 fn heading(file: &File<'_>, theme: &Theme) -> Line<'static> {
-    let mut spans =
-        vec![Span::styled(plain(&file.title()).into_owned(), Modifier::BOLD), Span::raw(" ")];
-    spans.extend(summary(file.counts(), theme));
+    let mut spans = vec![Span::styled(plain(&file.title()).into_owned(), Modifier::BOLD)];
+    if file.counts() != Counts::default() {
+        spans.push(Span::raw(" "));
+        spans.extend(summary(file.counts(), theme));
+    }
     spans.into()
 }
 

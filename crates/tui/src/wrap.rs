@@ -183,6 +183,11 @@ impl Atom {
         let columns = width::of_grapheme(grapheme);
         Self { len: grapheme.len(), columns, kind: Kind::of(grapheme, columns) }
     }
+
+    /// What takes `columns` and stands in the source for `len` bytes.
+    pub(crate) fn chip(len: usize, columns: usize) -> Self {
+        Self { len, columns, kind: Kind::Ideograph }
+    }
 }
 
 impl Kind {
