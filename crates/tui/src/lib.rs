@@ -4,9 +4,11 @@
 pub mod composer;
 pub mod diff;
 mod filter;
+pub mod fuzzy;
 pub mod highlight;
 pub mod key;
 pub mod markdown;
+pub mod prompts;
 pub mod theme;
 pub mod width;
 pub mod wrap;
