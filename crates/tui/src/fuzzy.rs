@@ -108,14 +108,14 @@ impl FileIndex {
     }
 
     fn nearest(&self, limit: usize) -> Vec<FileMatch> {
-        let mut all: Vec<usize> = (0..self.ends.len()).collect();
-        let order = |&index: &usize| {
-            let path = self.path(index);
-            (path.trim_end_matches('/').matches('/').count(), path)
-        };
-        best(&mut all, limit, order);
+        let depth = |index| self.path(index).trim_end_matches('/').matches('/').count();
+        let mut all: Vec<_> = (0..self.ends.len()).map(|index| (depth(index), index)).collect();
+        best(&mut all, limit, |&(depth, index)| (depth, self.path(index)));
         all.into_iter()
-            .map(|index| FileMatch { path: self.path(index).to_owned(), positions: Vec::new() })
+            .map(|(_, index)| FileMatch {
+                path: self.path(index).to_owned(),
+                positions: Vec::new(),
+            })
             .collect()
     }
 

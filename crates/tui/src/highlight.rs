@@ -1,5 +1,5 @@
 //! Colours for code, line by line, by words, strings, comments and numbers. No grammar is loaded and nothing is built:
-//! what a language looks like stands in [`languages`] as data. It never fails; what it does not know stays plain.
+//! what a language looks like is data. It never fails; what it does not know stays plain.
 
 mod languages;
 mod scan;

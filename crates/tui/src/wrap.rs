@@ -133,7 +133,11 @@ pub fn rows(text: &str, columns: usize) -> Vec<Range<usize>> {
     if text.len() <= columns && text.is_ascii() {
         return std::iter::once(0..text.len()).collect();
     }
-    let atoms: Vec<Atom> = text.graphemes(true).map(Atom::new).collect();
+    let atoms: Vec<Atom> = if text.is_ascii() {
+        (0..text.len()).map(|at| Atom::new(&text[at..=at])).collect()
+    } else {
+        text.graphemes(true).map(Atom::new).collect()
+    };
     let mut rows = Vec::new();
     let mut offset = 0;
     for row in fill(&atoms, columns) {

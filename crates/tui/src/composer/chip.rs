@@ -7,6 +7,9 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use agent_protocol::Content;
 
+/// Text beyond this is a chip wherever it comes from: no screen would hold it.
+pub(super) const MAX_SEEN: usize = 64 * 1024;
+
 /// What a chip stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Chip {
@@ -102,7 +105,12 @@ impl Message {
 
 impl From<String> for Message {
     fn from(text: String) -> Self {
-        Self { parts: if text.is_empty() { Vec::new() } else { vec![Part::Text(text)] } }
+        let parts = match text.len() {
+            0 => Vec::new(),
+            len if len > MAX_SEEN => vec![Part::Pasted(text.into())],
+            _ => vec![Part::Text(text)],
+        };
+        Self { parts }
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{Chip, Composer, Image, cleaned};
+use super::{
+    Chip, Composer, Image,
+    chip::{MAX_SEEN, cleaned},
+};
 
 /// More than this is shown as a chip.
 const MAX_LINES: usize = 10;
 const MAX_BYTES: usize = 1000;
-
-/// What an editor hands back is meant to be seen, unless no screen would hold it.
-const MAX_EDITED: usize = 64 * 1024;
 
 impl Composer {
     /// Takes what was pasted.
@@ -35,7 +35,7 @@ impl Composer {
     }
 
     pub(super) fn insert_large(&mut self, text: String) {
-        if text.len() > MAX_EDITED { self.insert_chip(text) } else { self.buffer.insert(&text) }
+        if text.len() > MAX_SEEN { self.insert_chip(text) } else { self.buffer.insert(&text) }
     }
 
     fn insert_chip(&mut self, text: String) {
@@ -67,13 +67,15 @@ fn image_path(text: &str) -> Option<PathBuf> {
     }
     let decoded = text.strip_prefix("file://").map(decoded);
     let path = decoded.as_deref().unwrap_or(text);
-    let windows = path.get(1..3).is_some_and(|rest| rest == ":\\" || rest == ":/");
-    let absolute = path.starts_with('/') || path.starts_with("~/") || windows;
     let extension = path.rsplit_once('.')?.1.to_ascii_lowercase();
-    let picture = matches!(extension.as_str(), "png" | "jpg" | "jpeg" | "gif" | "webp");
-    let several = path.match_indices(" /").any(|(at, _)| !path[..at].ends_with('\\'));
-    (absolute && picture && !several && !path.contains(['\\', '\'', '"']) || windows && picture)
-        .then(|| PathBuf::from(path))
+    if !matches!(extension.as_str(), "png" | "jpg" | "jpeg" | "gif" | "webp") {
+        return None;
+    }
+    let is_windows = path.get(1..3).is_some_and(|rest| rest == ":\\" || rest == ":/");
+    // With quotes and escapes it has to be read as a shell would; with more than one root it is several.
+    let is_plain = !path.contains(['\\', '\'', '"']) && !path.contains(" /");
+    let is_unix = is_plain && (path.starts_with('/') || path.starts_with("~/"));
+    (is_windows || is_unix).then(|| PathBuf::from(path))
 }
 
 /// `text` as a shell would split it: quotes and backslashes resolved.

@@ -242,6 +242,11 @@ fn vim_moves_and_operates() {
         ("a<c-j>b<c-j>c", "ggJ", "a| b\nc"),
         ("a<c-j>b<c-j>c", "2G", "a\n|b\nc"),
         ("abc", "d<esc>x", "a|b"),
+        ("a b<c-j>c", "ggccx<esc>", "|x\nc"),
+        ("a<c-j>b<c-j>c", "kdG", "|a"),
+        ("a<c-j>b<c-j>c", "kdgg", "|c"),
+        ("one two", "0d$", "|"),
+        ("a<c-j>b", "ggyjP", "|a\nb\na\nb"),
         ("one two", "0yw$p", "one twoone| "),
     ] {
         assert_eq!(vim(text, commands), expected, "{text:?} {commands}");

@@ -69,6 +69,7 @@ fn lists_are_numbered_and_spaced_as_written() {
     assert_eq!(shown("1. a\n1. b\n\n1. c\n", 20), "1. a\n2. b\n\n3. c\n");
     assert_eq!(shown("1. a\n\n```\nx\n```\n\n2. b", 20), "1. a\n\n  x\n\n2. b\n");
     assert_eq!(shown("text\n- a\n- b\n\ntext", 20), "text\n• a\n• b\n\ntext\n");
+    assert_eq!(shown(">\n> a\n>\n> b", 20), "▌ a\n▌ \n▌ b\n");
     assert_eq!(shown("-\n- a", 20), "• \n• a\n");
     assert_eq!(shown("9. a\n10. b\n    c", 20), "9. a\n10. b\n    c\n");
 }

@@ -63,7 +63,7 @@ struct Writer<'a> {
     out: &'a mut Rendered,
     /// What the next line stands in, outermost first.
     containers: Vec<Container>,
-    /// What was drawn last; none at the beginning.
+    /// What was drawn last; none at the beginning, of a container too.
     after: Option<Shape>,
     /// The text under way.
     inline: Option<Inline>,
@@ -125,6 +125,7 @@ impl Writer<'_> {
                 self.make_room(at, Shape::Close);
                 let bar = Span::styled(format!("{} ", self.theme.glyphs.quote), self.theme.dim);
                 self.containers.push(Container::Quote(bar));
+                self.after = None;
             }
             Tag::CodeBlock(kind) => {
                 self.make_room(at, Shape::Close);
@@ -216,6 +217,7 @@ impl Writer<'_> {
         let rest = Span::raw(" ".repeat(width::of(&marker)));
         let first = Some(Span::styled(marker, self.theme.dim));
         self.containers.push(Container::Item { first, rest });
+        self.after = None;
     }
 
     fn end_item(&mut self) {
@@ -223,6 +225,7 @@ impl Writer<'_> {
         if matches!(self.containers.last(), Some(Container::Item { first: Some(_), .. })) {
             let (first, _) = self.prefixes();
             self.out.lines.push(first.into());
+            self.after = Some(Shape::Close);
         }
         self.containers.pop();
     }
@@ -260,11 +263,10 @@ impl Writer<'_> {
     /// Ends the text under way and keeps distance to it, where a block of `shape` begins at `at`.
     fn make_room(&mut self, at: usize, shape: Shape) {
         self.end_text();
-        let fresh = matches!(self.containers.last(), Some(Container::Item { first: Some(_), .. }));
         let apart = |after| {
             after == Shape::Apart || shape == Shape::Apart || follows_blank(self.source, at)
         };
-        if !fresh && self.after.is_some_and(apart) {
+        if self.after.is_some_and(apart) {
             self.out.lines.push(blank(self.rest()));
         }
         self.after = Some(shape);
