@@ -184,6 +184,9 @@ enum Kind {
 
 impl Atom {
     pub(crate) fn new(grapheme: &str) -> Self {
+        if let [b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'] = grapheme.as_bytes() {
+            return Self { len: 1, columns: 1, kind: Kind::Letter };
+        }
         let columns = width::of_grapheme(grapheme);
         Self { len: grapheme.len(), columns, kind: Kind::of(grapheme, columns) }
     }

@@ -4,10 +4,31 @@ use proptest::prelude::*;
 
 use crate::width;
 
-/// Lines as text; what is bold stands in `*`, dim in `~`, other styles in `_`.
+/// Lines as text.
 fn shown(source: &str, columns: usize) -> String {
     let rendered = render(source, columns, &Theme::default());
     rendered.lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Lines as text, every styled piece in brackets behind its colours and modifiers.
+fn styled(source: &str, columns: usize) -> String {
+    let mut text = String::new();
+    for line in render(source, columns, &Theme::default()).lines {
+        for span in &line.spans {
+            let style = span.style;
+            let colours = [style.fg, style.bg].map(|c| c.map_or(String::new(), |c| c.to_string()));
+            let modifiers = format!("{:?}", style.add_modifier).replace("NONE", "");
+            let name = format!("{}{}{modifiers}", colours[0], colours[1]);
+            let shown = if name.is_empty() {
+                span.content.to_string()
+            } else {
+                format!("⟨{name}:{}⟩", span.content)
+            };
+            text.push_str(&shown);
+        }
+        text.push('\n');
+    }
+    text
 }
 
 const TOUR: &str = "\
@@ -54,6 +75,7 @@ Last <https://example.com> and ![image](pic.png)
 fn everything_has_its_look() {
     assert_snapshot!("tour_40", shown(TOUR, 40));
     assert_snapshot!("tour_80", shown(TOUR, 80));
+    assert_snapshot!("tour_styled", styled(TOUR, 80));
 }
 
 #[test]
@@ -182,6 +204,11 @@ proptest! {
         finished.append(stream.finished());
         prop_assert_eq!(&finished, &render(&source, 20, &theme));
         prop_assert!(stream.live().lines.is_empty());
+    }
+
+    #[test]
+    fn no_width_is_too_small(source in markdown(), columns in 0usize..16) {
+        render(&source, columns, &Theme::default());
     }
 
     #[test]
