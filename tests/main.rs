@@ -1,5 +1,14 @@
 //! The specification of the binary, end to end: one file a subject. Each test drives the real executable over a real
 //! socket against a scripted model (`agent-testkit`).
 
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+mod commands;
+mod demo;
 mod errors;
+mod exec;
 mod files;
+mod interrupts;
+mod resume;
+mod stdin;
+mod wire;

@@ -9,6 +9,10 @@ use agent_protocol::{ApprovalPolicy, SandboxMode};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::threads::ThreadsArgs;
+use crate::trace::TraceArgs;
+use crate::undo::{DiffArgs, UndoArgs};
+
 /// A terminal coding agent whose whole loop runs over one WebSocket.
 #[derive(Clone, Debug, Parser)]
 #[command(
@@ -39,8 +43,14 @@ pub(crate) enum Command {
     ApplyPatch(ApplyPatchArgs),
     /// Serve the Responses API, over WebSocket and HTTP, in front of a provider or a scripted model.
     Gateway(GatewayArgs),
-    /// List the threads kept on this machine.
+    /// List the threads kept on this machine, show, name, remove or import them.
     Threads(ThreadsArgs),
+    /// Show where the time and the bytes of a thread went.
+    Trace(TraceArgs),
+    /// Show what a thread changed.
+    Diff(DiffArgs),
+    /// Put back the files that the last turn of a thread changed.
+    Undo(UndoArgs),
     /// Show what this machine offers: key, endpoint, sandbox.
     Doctor(DoctorArgs),
     /// Look into the configuration.
@@ -285,10 +295,9 @@ pub(crate) struct SandboxArgs {
 /// `agent apply-patch`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct ApplyPatchArgs {
-    #[command(flatten)]
-    pub(crate) config: ConfigFlags,
-    #[command(flatten)]
-    pub(crate) reach: ReachFlags,
+    /// Below which the files are; the working directory if not given.
+    #[arg(short = 'C', long = "cd", value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
 }
 
 /// `agent gateway`.
@@ -304,14 +313,6 @@ pub(crate) struct GatewayArgs {
     pub(crate) config: ConfigFlags,
     #[command(flatten)]
     pub(crate) model: ModelFlags,
-}
-
-/// `agent threads`.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct ThreadsArgs {
-    /// Print JSON, one thread per line.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// `agent doctor`.
@@ -417,8 +418,7 @@ impl Args {
                     None => flags,
                 }
             }
-            Command::Sandbox(SandboxArgs { config, reach, .. })
-            | Command::ApplyPatch(ApplyPatchArgs { config, reach }) => {
+            Command::Sandbox(SandboxArgs { config, reach, .. }) => {
                 let permission = PermissionFlags { reach: reach.clone(), ..Default::default() };
                 let inner = Flags { config: config.clone(), permission, ..Flags::default() };
                 inner.over(outer)
@@ -432,7 +432,16 @@ impl Args {
             | Command::Config(ConfigCommand::Explain(ExplainArgs { flags, .. })) => {
                 flags.clone().over(outer)
             }
-            Command::Demo(_) | Command::Threads(_) | Command::Completions { .. } => outer,
+            Command::ApplyPatch(ApplyPatchArgs { directory }) => {
+                let config = ConfigFlags { directory: directory.clone(), ..Default::default() };
+                Flags { config, ..Flags::default() }.over(outer)
+            }
+            Command::Demo(_)
+            | Command::Threads(_)
+            | Command::Trace(_)
+            | Command::Diff(_)
+            | Command::Undo(_)
+            | Command::Completions { .. } => outer,
         }
     }
 }

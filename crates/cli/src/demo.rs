@@ -3,12 +3,12 @@
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent_core::read_rollout;
 use agent_gateway::{Gateway, GatewayConfig};
 use agent_protocol::{Content, Event, StepCompleted};
-use agent_transport::{Resilient, Script, Scripted, Transport};
+use agent_transport::{Script, Scripted, Transport};
 use anyhow::Context as _;
 use clap::Parser as _;
 
@@ -79,10 +79,7 @@ async fn play(
     let outcome = exec::converse(
         &settings,
         Begin::New,
-        Box::new(Resilient::new(
-            settings.provider.endpoint()?,
-            session::network(&settings, environment)?,
-        )),
+        Box::new(session::transport(&settings, environment, Some(Duration::ZERO))?),
         SessionOptions::new(&settings, environment, process_started)?,
         vec![Content::text(TASK)],
         None,

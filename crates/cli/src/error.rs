@@ -6,6 +6,7 @@ use std::fmt;
 use std::io::{self, ErrorKind as IoKind, Write};
 
 use agent_protocol::{ErrorKind, TurnError};
+use agent_tools::SandboxError;
 use agent_transport::TransportError;
 
 use crate::args::ExitCodes;
@@ -161,6 +162,9 @@ fn kind_of(error: &anyhow::Error) -> ErrorKind {
     }
     if let Some(error) = find::<TransportError>(error) {
         return error.kind();
+    }
+    if find::<SandboxError>(error).is_some() {
+        return ErrorKind::Sandbox;
     }
     match provider_error(error) {
         Some(ProviderError::NoKey(_)) => ErrorKind::Auth,

@@ -8,21 +8,25 @@ mod stdin;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent_core::Limits;
 use agent_protocol::Content;
-use agent_transport::{Resilient, Transport};
+use agent_transport::Transport;
 use anyhow::Context as _;
 
 use crate::args::{Color, ExecOptions, ExecRun, ThreadChoice};
 use crate::config::Environment;
+use crate::notify::{self, TurnOver};
 use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
 
 pub(crate) use front::{Outcome, Printer};
 pub(crate) use human::{HumanPrinter, bytes};
 pub(crate) use json::{JsonOptions, JsonPrinter};
+
+/// How long the model may be out of reach unless `--network-timeout` says otherwise.
+const NETWORK_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Runs the turn that was asked for.
 ///
@@ -39,14 +43,16 @@ pub(crate) async fn run(
         settings.workspace.require_repository()?;
     }
     settings.require_model()?;
-    let transport =
-        Resilient::new(settings.provider.endpoint()?, session::network(settings, environment)?);
+    let offline = options.limits.network_timeout.unwrap_or(NETWORK_TIMEOUT);
+    let mut transport = session::transport(settings, environment, Some(offline))?;
+    transport.connect();
     let begin = begin(&run.thread, settings)?;
     let answer_format = options.output_schema.as_deref().map(answer_format).transpose()?;
     let prompt = stdin::prompt(run.prompt.as_deref(), options.stdin.unwrap_or_default(), |note| {
         let _ = writeln!(io::stderr(), "{note}");
     })
     .await?;
+    let said = prompt.text.clone();
     let mut message = vec![Content::text(prompt.text)];
     for image in &options.images {
         message.push(image_content(&settings.workspace.cwd, image)?);
@@ -71,6 +77,7 @@ pub(crate) async fn run(
     )
     .await?;
     finish(&outcome, options)?;
+    notify(&outcome, settings, said);
     Ok(outcome)
 }
 
@@ -162,6 +169,22 @@ fn image_content(cwd: &Path, path: &Path) -> anyhow::Result<Content> {
     let path: PathBuf = cwd.join(path);
     agent_tools::image_content(&path)
         .map_err(|error| anyhow::anyhow!("cannot use the image: {error}"))
+}
+
+/// Tells the person's own program of a turn that is done.
+fn notify(outcome: &Outcome, settings: &Settings, said: String) {
+    let Some(argv) = settings.notify.as_deref().filter(|_| outcome.error.is_none()) else { return };
+    let turn = TurnOver {
+        thread_id: &outcome.thread_id,
+        // A process has one turn, and a thread one process at a time.
+        turn_id: &format!("{}-{}", outcome.thread_id, std::process::id()),
+        cwd: &settings.workspace.cwd,
+        input_messages: &[said],
+        last_message: &outcome.message,
+    };
+    if let Err(error) = notify::notify(argv, &turn) {
+        let _ = writeln!(io::stderr(), "note: `notify` could not be started: {error}");
+    }
 }
 
 /// Writes the last message where `-o` says; on failure no stale one stays there (exec-json.md 12.11).

@@ -9,7 +9,6 @@ use anyhow::Context as _;
 
 use crate::args::GatewayArgs;
 use crate::config::Environment;
-use crate::session;
 use crate::settings::Settings;
 
 /// Serves until it is stopped. URL and token are printed first, a line each, for whoever starts it.
@@ -34,7 +33,7 @@ pub(crate) async fn run(
         }
         None => {
             let endpoint = settings.provider.endpoint()?;
-            let network = session::network(settings, environment)?;
+            let network = settings.network(environment)?;
             let upstream = move || -> Box<dyn Transport> {
                 Box::new(Resilient::new(endpoint.clone(), network.clone()))
             };

@@ -1,37 +1,44 @@
 //! The binary `agent`: parses, resolves, and hands over to what was asked for.
 
+mod apply_patch;
 mod args;
 mod config;
 mod demo;
+mod doctor;
 mod error;
 mod exec;
 mod gateway;
+mod notify;
 mod providers;
-#[allow(dead_code, reason = "its commands are not on the command line yet")]
 mod screen;
 mod session;
 mod settings;
-#[allow(dead_code, reason = "its commands are not on the command line yet")]
 mod threads;
-#[allow(dead_code, reason = "its command is not on the command line yet")]
 mod trace;
-#[allow(dead_code, reason = "its commands are not on the command line yet")]
 mod undo;
 mod workspace;
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use clap::Parser as _;
+use anyhow::Context as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Args, Command, ConfigCommand, ExitCodes};
-use crate::config::Environment;
+use crate::config::{Environment, Homes};
 use crate::error::{Context, Report, TurnFailure};
 use crate::exec::Outcome;
+use crate::screen::Screen;
 use crate::settings::Settings;
+use crate::workspace::Workspace;
 
 fn main() -> ExitCode {
+    // The sandbox's own processes are this executable too; they know no command line.
+    if let Some(code) = agent_tools::confined_main(std::env::args_os()) {
+        return code;
+    }
     let process_started = Instant::now();
     let args = Args::parse();
     let mut context = Context::new(exit_codes(&args));
@@ -57,8 +64,7 @@ fn exit_codes(args: &Args) -> ExitCodes {
 }
 
 fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::Result<ExitCode> {
-    let environment = Environment::of_process()
-        .map_err(|error| anyhow::anyhow!("cannot tell the working directory: {error}"))?;
+    let environment = Environment::of_process().context("cannot tell the working directory")?;
     match &args.command {
         Command::Exec(exec) => {
             let run = exec.run();
@@ -76,11 +82,77 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             runtime()?.block_on(gateway::run(gateway, &settings, &environment))?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Sandbox(sandbox) => {
+            let settings = resolve(args, &environment, context)?;
+            let config = session::toolbox_config(&settings, &environment)?;
+            let ended = runtime()?.block_on(agent_tools::run_confined(&config, &sandbox.argv))?;
+            Ok(exit_of(ended))
+        }
+        Command::ApplyPatch(_) => print(&apply_patch::run(&directory(args, &environment)?)?),
+        Command::Threads(threads) => {
+            let settings = resolve(args, &environment, context)?;
+            let (state, cwd) = (state_dir(&settings)?, &settings.workspace.cwd);
+            let codex = Homes::of(&environment).codex;
+            let screen = Screen::of_stdout();
+            print(&threads::run(threads, state, codex.as_deref(), cwd, screen, SystemTime::now())?)
+        }
+        Command::Trace(trace) => {
+            let settings = resolve(args, &environment, context)?;
+            let threads = agent_core::Threads::under(state_dir(&settings)?);
+            let rollout = trace.thread.find(&threads, &settings.workspace.cwd)?.path;
+            print(&trace::run(trace, &rollout, Screen::of_stdout())?)
+        }
+        Command::Diff(diff) => {
+            let settings = resolve(args, &environment, context)?;
+            let cwd = &settings.workspace.cwd;
+            print(&undo::diff(diff, state_dir(&settings)?, cwd, Screen::of_stdout())?)
+        }
+        Command::Undo(undo) => {
+            let settings = resolve(args, &environment, context)?;
+            let cwd = &settings.workspace.cwd;
+            let undone = undo::undo(undo, state_dir(&settings)?, cwd, Screen::of_stdout())?;
+            print(&undone.text)?;
+            Ok(if undone.complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Doctor(doctor) => {
+            let settings = resolve(args, &environment, context)?;
+            let config = session::toolbox_config(&settings, &environment)?;
+            let looking =
+                doctor::run(&settings, &environment, &config, doctor.json, Screen::of_stdout());
+            let report = runtime()?.block_on(looking);
+            print(&report.text)?;
+            Ok(if report.is_usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Command::Config(ConfigCommand::Explain(explain)) => {
             let settings = resolve(args, &environment, context)?;
             print(&settings.explain(explain.key.as_deref())?)
         }
-        _ => anyhow::bail!("not wired yet"),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Args::command(), "agent", &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
+    }
+}
+
+/// The directory of `-C`, without the rest of the configuration.
+fn directory(args: &Args, environment: &Environment) -> anyhow::Result<std::path::PathBuf> {
+    let named = args.all_flags().config.directory;
+    let named = named.map(|directory| environment.absolute(&directory, &environment.cwd));
+    Ok(Workspace::check(named.as_deref().unwrap_or(&environment.cwd))?)
+}
+
+fn state_dir(settings: &Settings) -> anyhow::Result<&Path> {
+    settings.state_dir.as_deref().context("there is no home directory, so no thread was kept")
+}
+
+/// As a shell has it.
+fn exit_of(ended: agent_tools::Exit) -> ExitCode {
+    match ended {
+        agent_tools::Exit::Code(code) => ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)),
+        agent_tools::Exit::Signal(number) => {
+            ExitCode::from(128 + u8::try_from(number).unwrap_or(0))
+        }
     }
 }
 

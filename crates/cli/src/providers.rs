@@ -58,7 +58,6 @@ pub(crate) struct Provider {
     /// Where the key comes from: a variable's name, a file; none if there is no key.
     pub(crate) key_source: Option<String>,
     /// Tries after the first, until something of the response was completed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the transport's patience is not set yet"))]
     pub(crate) max_retries: Option<u64>,
     /// Roots of trust beside the platform's.
     pub(crate) ca_certificate: Option<PathBuf>,
@@ -157,6 +156,9 @@ impl Provider {
         endpoint.choice = self.choice;
         if self.choice == TransportChoice::Websocket {
             endpoint.facts.socket = true;
+        }
+        if let Some(retries) = self.max_retries {
+            endpoint.patience.max_retries = u32::try_from(retries).unwrap_or(u32::MAX);
         }
         endpoint.connect_timeout = self.connect_timeout.unwrap_or(endpoint.connect_timeout);
         endpoint.idle_timeout = self.idle_timeout.unwrap_or(endpoint.idle_timeout);

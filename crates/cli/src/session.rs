@@ -1,23 +1,21 @@
 //! Wires settings to a thread: tools, policy, instructions, log. What is then done with the thread is the front
 //! ends' business.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent_core::{
-    CompactionStyle, DocSearch, GitFacts, Limits, Log, Opening, RolloutError, Secrets,
-    Surroundings, Thread, ThreadConfig, ThreadHandle,
+    Among, CompactionStyle, DocSearch, GitFacts, Limits, Log, Opening, RolloutError, Secrets,
+    Surroundings, Thread, ThreadConfig, ThreadHandle, Threads, ThreadsError,
 };
 use agent_protocol::{ReasoningOptions, SettingsFields, TextOptions, ToolChoice, TransportKind};
 use agent_tools::{Policy, Toolbox, ToolboxConfig};
-use agent_transport::{Network, NetworkConfig, Transport, TransportChoice};
+use agent_transport::{Resilient, Transport, TransportChoice};
 use anyhow::Context as _;
 
 use crate::args::ThreadChoice;
 use crate::config::Environment;
-use crate::settings::Settings;
+use crate::settings::{Settings, is_secret};
 use crate::workspace::{Head, Repository};
 
 /// What differs from run to run, beside the settings.
@@ -33,11 +31,9 @@ pub(crate) struct SessionOptions {
     /// Nothing is kept.
     pub(crate) ephemeral: bool,
     pub(crate) process_started: Instant,
-    /// The whole environment of commands, already without secrets.
-    pub(crate) command_env: BTreeMap<OsString, OsString>,
     pub(crate) secrets: Secrets,
-    /// Our own executable.
-    pub(crate) helper: PathBuf,
+    /// As of [`toolbox_config`].
+    pub(crate) toolbox: ToolboxConfig,
 }
 
 impl SessionOptions {
@@ -61,9 +57,8 @@ impl SessionOptions {
             interactive: false,
             ephemeral: false,
             process_started,
-            command_env: command_env(settings, environment),
             secrets: secrets(settings, environment),
-            helper: own_executable().context("cannot find our own executable")?,
+            toolbox: toolbox_config(settings, environment)?,
         })
     }
 }
@@ -90,7 +85,7 @@ pub(crate) fn open(
         (Begin::Resume(path), _) => {
             let (rollout, loaded) = agent_core::Rollout::open(&path)?;
             let header = loaded.header.clone();
-            (Log::Resumed(rollout, loaded), Some(header))
+            (Log::Resumed(rollout, Box::new(loaded)), Some(header))
         }
         (Begin::New, Some(dir)) if !options.ephemeral => (Log::New(dir.clone()), None),
         (Begin::New, _) => (Log::Ephemeral, None),
@@ -103,8 +98,11 @@ pub(crate) fn open(
     };
     let journal_dir = threads_dir.as_ref().filter(|_| !options.ephemeral);
     let journal_dir = journal_dir.map(|dir| dir.join(&thread_id).join("journal"));
-    let toolbox = Toolbox::new(toolbox_config(settings, &options, outputs_dir, journal_dir));
     let policy = Policy::new(settings.permissions.approval, settings.permissions.sandbox);
+    let mut notes = opening.notes;
+    notes.extend(journal_dir.as_deref().map(agent_tools::recover_patches).unwrap_or_default());
+    let toolbox =
+        Toolbox::new(ToolboxConfig { outputs_dir, journal_dir, ..options.toolbox.clone() });
     let mut fields = request_settings(settings, &options, &thread_id, opening.instructions);
     fields.tools = toolbox.specs();
     // A thread that goes on sends the bytes it began with: they are the provider's cached prefix.
@@ -122,7 +120,7 @@ pub(crate) fn open(
         approval_policy: settings.permissions.approval,
         settings: agent_protocol::Settings::new(fields),
         preamble: opening.items,
-        warnings: opening.notes,
+        warnings: notes,
         limits: options.limits,
         secrets: options.secrets,
         live: options.live,
@@ -172,93 +170,48 @@ fn git_facts(repository: &Repository) -> GitFacts {
     }
 }
 
-/// The way out: proxies, certificates, and as what we present ourselves.
+/// The way to the model. `offline` is how long it may be away; none waits until it is back.
 ///
 /// # Errors
-/// When a certificate file that is named cannot be read.
-pub(crate) fn network(settings: &Settings, environment: &Environment) -> anyhow::Result<Network> {
-    let either =
-        |lower: &str| environment.var(lower).or_else(|| environment.var(&lower.to_uppercase()));
-    let all = either("all_proxy");
-    let configured = settings.provider.proxy.as_deref();
-    let owned = |proxy: Option<&str>| proxy.map(str::to_owned);
-    Ok(Network::new(NetworkConfig {
-        https_proxy: owned(configured.or(either("https_proxy")).or(all)),
-        http_proxy: owned(configured.or(either("http_proxy")).or(all)),
-        no_proxy: either("no_proxy").unwrap_or_default().to_owned(),
-        extra_roots: extra_roots(settings, environment)?,
-        user_agent: format!("agent/{}", version()),
-    }))
-}
-
-/// Certificates beside the platform's (conventions.md 11).
-fn extra_roots(settings: &Settings, environment: &Environment) -> anyhow::Result<Vec<u8>> {
-    let named = ["CODEX_CA_CERTIFICATE", "SSL_CERT_FILE"]
-        .into_iter()
-        .find_map(|name| environment.path(name));
-    let files = [
-        settings.provider.ca_certificate.clone().or(named),
-        environment.path("NODE_EXTRA_CA_CERTS"),
-    ];
-    let mut roots = Vec::new();
-    for path in files.into_iter().flatten() {
-        let pem = std::fs::read(&path)
-            .with_context(|| format!("cannot read the certificates {}", path.display()))?;
-        roots.extend(pem);
-        roots.push(b'\n');
-    }
-    Ok(roots)
-}
-
-/// The whole environment of commands, without secrets.
-pub(crate) fn command_env(
-    _settings: &Settings,
+/// When the provider cannot be asked, or a file of certificates cannot be read.
+pub(crate) fn transport(
+    settings: &Settings,
     environment: &Environment,
-) -> BTreeMap<OsString, OsString> {
-    let secret = |name: &str| {
-        ["KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL"]
-            .iter()
-            .any(|word| name.to_uppercase().contains(word))
-    };
-    let kept = environment.variables().iter().filter(|(name, _)| !secret(&name.to_string_lossy()));
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+    offline: Option<Duration>,
+) -> anyhow::Result<Resilient> {
+    let mut endpoint = settings.provider.endpoint()?;
+    endpoint.patience.offline = offline;
+    Ok(Resilient::new(endpoint, settings.network(environment)?))
 }
 
 /// Values that must never enter the conversation: our key, and what the environment keeps secret.
 pub(crate) fn secrets(settings: &Settings, environment: &Environment) -> Secrets {
-    let kept = command_env(settings, environment);
-    let hidden = environment.variables().iter().filter(|(name, _)| !kept.contains_key(*name));
-    let hidden = hidden.filter_map(|(_, value)| value.to_str().map(str::to_owned));
-    Secrets::new(hidden.chain(settings.provider.secret().map(str::to_owned)))
+    let secret =
+        environment.variables().iter().filter(|(name, _)| is_secret(&name.to_string_lossy()));
+    let values = secret.filter_map(|(_, value)| value.to_str().map(str::to_owned));
+    Secrets::new(values.chain(settings.provider.secret().map(str::to_owned)))
 }
 
 /// The rollout of the thread that was asked for; none when there is no newest one.
 ///
 /// # Errors
-/// When no thread has that id.
+/// When no thread is meant, or more than one may be.
 pub(crate) fn find_thread(
     state: &Path,
     choice: &ThreadChoice,
     settings: &Settings,
-) -> anyhow::Result<Option<PathBuf>> {
-    let threads = state.join("threads");
-    let rollout = |id: &str| threads.join(id).join("rollout.jsonl");
-    if let ThreadChoice::Resume(id) = choice {
-        let path = rollout(id);
-        anyhow::ensure!(path.is_file(), "there is no thread {id}");
-        return Ok(Some(path));
-    }
-    let Ok(entries) = std::fs::read_dir(&threads) else { return Ok(None) };
-    let mut ids: Vec<_> =
-        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    ids.sort();
-    let fits = |path: &PathBuf| {
-        agent_core::read_header(path).is_ok_and(|header| {
-            *choice == ThreadChoice::ResumeLastAnywhere
-                || (header.cwd == settings.workspace.cwd && header.provider == settings.provider.id)
-        })
+) -> Result<Option<PathBuf>, ThreadsError> {
+    let threads = Threads::under(state);
+    let found = match choice {
+        ThreadChoice::New => None,
+        ThreadChoice::Resume(which) => Some(threads.find(which)?),
+        ThreadChoice::ResumeLastAnywhere => threads.last(Among::default())?,
+        ThreadChoice::ResumeLast => {
+            let (cwd, provider) = (&settings.workspace.cwd, &settings.provider.id);
+            threads.last(Among { cwd: Some(cwd), provider: Some(provider) })?
+        }
     };
-    Ok(ids.iter().rev().map(|id| rollout(id)).find(fits))
+    Ok(found.map(|thread| thread.path))
 }
 
 pub(crate) fn version() -> &'static str {
@@ -273,24 +226,27 @@ fn compact_at(settings: &Settings) -> Option<u64> {
     settings.model.compact_limit.or(settings.model.context_window.map(share))
 }
 
-fn toolbox_config(
+/// What commands may reach and get. Where whole outputs and the journal of patches are kept is the thread's business:
+/// the first is the system's temporary folder here, the second is not kept.
+///
+/// # Errors
+/// When the system cannot name our own executable, by which commands are confined.
+pub(crate) fn toolbox_config(
     settings: &Settings,
-    options: &SessionOptions,
-    outputs_dir: PathBuf,
-    journal_dir: Option<PathBuf>,
-) -> ToolboxConfig {
+    environment: &Environment,
+) -> anyhow::Result<ToolboxConfig> {
     let permissions = &settings.permissions;
-    ToolboxConfig {
+    Ok(ToolboxConfig {
         cwd: settings.workspace.cwd.clone(),
         writable_roots: permissions.writable_roots.clone(),
         sandbox: permissions.sandbox,
         network: permissions.network,
-        helper: options.helper.clone(),
-        env: options.command_env.clone(),
-        outputs_dir,
-        journal_dir,
+        helper: own_executable().context("cannot find our own executable")?,
+        env: settings.shell_environment.apply(environment.variables()),
+        outputs_dir: std::env::temp_dir(),
+        journal_dir: None,
         freeform_patch: takes_custom_tools(&settings.provider.id),
-    }
+    })
 }
 
 /// Endpoints known to take custom tools with a grammar; the others get `apply_patch` as a function.
@@ -305,14 +261,7 @@ fn request_settings(
     instructions: String,
 ) -> SettingsFields {
     let model = &settings.model;
-    let local = matches!(settings.provider.id.as_str(), "ollama" | "lmstudio");
-    let or = |value: &Option<String>, default: &str| {
-        value.clone().or_else(|| (!local).then(|| default.to_owned()))
-    };
-    let reasoning = ReasoningOptions {
-        effort: or(&model.reasoning.effort, "medium"),
-        summary: or(&model.reasoning.summary, "auto"),
-    };
+    let reasoning = model.reasoning.clone();
     let text =
         TextOptions { verbosity: model.verbosity.clone(), format: options.answer_format.clone() };
     SettingsFields {
@@ -335,7 +284,7 @@ fn request_settings(
 ///
 /// # Errors
 /// When the system cannot name it.
-pub(crate) fn own_executable() -> std::io::Result<PathBuf> {
+fn own_executable() -> std::io::Result<PathBuf> {
     std::env::current_exe().map(|path| strip_deleted(&path))
 }
 

@@ -1,11 +1,6 @@
 //! The settings as meant: command line, configuration and surroundings resolved into one value. Everything a run
 //! needs is here; nothing later looks at the environment or the configuration again.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "not every front end that reads these exists yet")
-)]
-
 mod shell_environment;
 mod way_out;
 
@@ -21,7 +16,7 @@ use crate::config::{
 use crate::providers::{Provider, ProviderError};
 use crate::workspace::{Workspace, WorkspaceError};
 
-pub(crate) use shell_environment::ShellEnvironment;
+pub(crate) use shell_environment::{ShellEnvironment, is_secret};
 
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
@@ -196,7 +191,7 @@ fn command_layers(command: &Command) -> CommandLayers {
         origin,
     };
     let sandbox = match command {
-        Command::Sandbox(_) | Command::ApplyPatch(_) => SandboxMode::WorkspaceWrite,
+        Command::Sandbox(_) => SandboxMode::WorkspaceWrite,
         _ => SandboxMode::ReadOnly,
     };
     let defaults = vec![

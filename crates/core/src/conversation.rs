@@ -1,7 +1,8 @@
 //! Publish: write, apply, show. The only way a thread's state changes.
 
 use agent_protocol::{
-    Event, Item, ItemDetails, Record, Request, Settings, ThreadItem, ToolCall, Usage, Window,
+    Content, Event, Item, ItemDetails, Record, Request, Settings, ThreadItem, ToolCall, Usage,
+    Window,
 };
 use tokio::sync::mpsc;
 
@@ -100,6 +101,16 @@ impl Conversation {
         let id = self.new_item_id();
         let item = ThreadItem { id, details, call_id: None, step: None, duration_ms: None };
         self.publish_with(Event::ItemCompleted { item }, wire)
+    }
+
+    /// What the person says enters the conversation.
+    pub(crate) fn publish_message(&mut self, content: &[Content]) -> Result<(), RolloutError> {
+        let text = content.iter().map(|part| match part {
+            Content::Text { text } => text.as_str(),
+            Content::Image { .. } => "[image]",
+        });
+        let details = ItemDetails::UserMessage { text: text.collect::<Vec<_>>().join("\n") };
+        self.publish_item(details, vec![Item::user(content)])
     }
 
     /// The plan as it now stands: begun with its first version, updated with each later one.

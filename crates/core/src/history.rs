@@ -44,7 +44,8 @@ impl History {
                 }
                 self.flush();
             }
-            Event::TurnCompleted(_) | Event::TurnFailed(_) => self.flush(),
+            // A turn begins with what a process that was killed had left open, closed meanwhile.
+            Event::TurnStarted {} | Event::TurnCompleted(_) | Event::TurnFailed(_) => self.flush(),
             _ => {}
         }
     }
@@ -215,6 +216,12 @@ mod tests {
             other => format!("{other:?}"),
         };
         history.window().iter().map(name).collect()
+    }
+
+    #[test]
+    fn calls_a_killed_process_left_open_are_answered_before_the_next_message() {
+        let begun = record(Event::TurnStarted {}, vec![]);
+        assert_eq!(window(&[started("a"), completed("a"), begun, said("m")]), ["a", "a!", "m"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use agent_protocol::{Command, Content, Decision};
+use agent_protocol::{Command, Content, Decision, Item};
 use tokio::sync::mpsc;
 
 use crate::turn::Stop;
@@ -13,13 +13,21 @@ pub(crate) struct Inbox {
     commands: mpsc::UnboundedReceiver<Command>,
     /// Messages that came while a turn ran: heard at its next step.
     messages: Vec<Vec<Content>>,
+    /// Messages on their way into the running response, as they were sent.
+    steered: Vec<(Item, Vec<Content>)>,
     decisions: HashMap<String, Decision>,
     closing: bool,
 }
 
 impl Inbox {
     pub(crate) fn new(commands: mpsc::UnboundedReceiver<Command>) -> Self {
-        Self { commands, messages: Vec::new(), decisions: HashMap::new(), closing: false }
+        Self {
+            commands,
+            messages: Vec::new(),
+            steered: Vec::new(),
+            decisions: HashMap::new(),
+            closing: false,
+        }
     }
 
     /// Between turns: the next message; none when the front end wants to end, or is gone.
@@ -58,6 +66,27 @@ impl Inbox {
 
     pub(crate) fn take_messages(&mut self) -> Vec<Vec<Content>> {
         std::mem::take(&mut self.messages)
+    }
+
+    /// What is to be said to the response that runs, if the server lets it hear.
+    pub(crate) fn steer(&mut self) -> Vec<Item> {
+        let messages = std::mem::take(&mut self.messages).into_iter();
+        let steered: Vec<_> = messages.map(|content| (Item::user(&content), content)).collect();
+        let items = steered.iter().map(|(item, _)| item.clone()).collect();
+        self.steered.extend(steered);
+        items
+    }
+
+    /// The response has heard these.
+    pub(crate) fn heard(&mut self, items: &[Item]) -> Vec<Vec<Content>> {
+        let heard = self.steered.extract_if(.., |(item, _)| items.contains(item));
+        heard.map(|(_, content)| content).collect()
+    }
+
+    /// Whatever the response has not heard is for the next request, before what came later.
+    pub(crate) fn take_back(&mut self) {
+        let unheard = self.steered.drain(..).map(|(_, content)| content);
+        self.messages.splice(..0, unheard);
     }
 
     pub(crate) fn take_decision(&mut self, call_id: &str) -> Option<Decision> {

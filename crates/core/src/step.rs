@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use agent_protocol::{
     DeltaField, DeltaPart, Event, Item, ItemDetails, ItemKind, MessagePhase, Phase, ResponseEvent,
-    Role, ThreadItem,
+    Role, SteerOutcome, ThreadItem,
 };
 use agent_transport::{Control, ControlSender, Steering, Transport, TransportError};
 use futures_util::StreamExt as _;
@@ -55,9 +55,12 @@ pub(crate) async fn run(
     meter: &mut StepMeter,
 ) -> Result<StepEnd, Stop> {
     cx.bench.conversation.publish(Event::StepStarted { step })?;
+    // While the model thinks there is time for what its calls will need.
+    cx.bench.toolbox.warm_up();
     let mut calls = Calls::new(step);
     let mut speech = Speech::new(step, cx.live);
     let response = respond(cx, meter, &mut calls, &mut speech).await;
+    cx.inbox.take_back();
     meter.response_over();
     let outcome = match response {
         Ok(outcome) => outcome,
@@ -102,7 +105,13 @@ async fn respond(
         tokio::select! {
             biased;
             asked = inbox.attend() => match asked {
-                Ok(()) => calls.decide(bench, inbox)?,
+                Ok(()) => {
+                    calls.decide(bench, inbox)?;
+                    let messages = inbox.steer();
+                    if !messages.is_empty() {
+                        steering.send(Steering::Steer(messages));
+                    }
+                }
                 Err(stop) => {
                     steering.send(Steering::Interrupt);
                     let ending = end_of(&mut stream, meter, calls, bench, speech);
@@ -133,6 +142,11 @@ async fn respond(
                         return Ok(Outcome::Complete);
                     }
                     ResponseEvent::Incomplete { reason, .. } => return Ok(Outcome::Incomplete(reason)),
+                    ResponseEvent::Steer(SteerOutcome::Applied { items }) => {
+                        for message in inbox.heard(&items) {
+                            bench.conversation.publish_message(&message)?;
+                        }
+                    }
                     other => speech.hear(bench, other)?,
                 }
             }

@@ -69,7 +69,7 @@ pub enum Log {
     /// A new thread of which nothing is kept.
     Ephemeral,
     /// An earlier thread, gone on with.
-    Resumed(Rollout, Loaded),
+    Resumed(Rollout, Box<Loaded>),
 }
 
 /// A front end's hold on a thread.

@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use agent_protocol::{
-    BudgetKind, Content, ErrorKind, Event, Item, ItemDetails, TurnCompleted, TurnError, TurnFailed,
-};
+use agent_protocol::{BudgetKind, Content, ErrorKind, Event, TurnCompleted, TurnError, TurnFailed};
 use agent_transport::TransportError;
 
 use crate::compact;
@@ -90,7 +88,7 @@ async fn steps(
     meter: &mut TurnMeter,
     answer: &mut String,
 ) -> Result<(), Stop> {
-    record_message(thread, message)?;
+    thread.conversation.publish_message(&message)?;
     let mut idle_since = Instant::now();
     let mut backoff = Backoff::default();
     let mut continuations = 0;
@@ -132,7 +130,7 @@ async fn steps(
             return Ok(());
         }
         for message in messages {
-            record_message(thread, message)?;
+            thread.conversation.publish_message(&message)?;
         }
     }
 }
@@ -158,16 +156,6 @@ async fn one_step(
     // R2: results are on the disk before they are sent.
     thread.conversation.sync()?;
     end
-}
-
-fn record_message(thread: &mut Thread, content: Vec<Content>) -> Result<(), Stop> {
-    let text = content.iter().map(|part| match part {
-        Content::Text { text } => text.as_str(),
-        Content::Image { .. } => "[image]",
-    });
-    let details = ItemDetails::UserMessage { text: text.collect::<Vec<_>>().join("\n") };
-    thread.conversation.publish_item(details, vec![Item::user(&content)])?;
-    Ok(())
 }
 
 /// Waits as long as asked, unless the person stops it.
@@ -208,10 +196,7 @@ fn failed(kind: ErrorKind, message: &str) -> Stop {
 }
 
 fn turn_error(error: &TransportError) -> TurnError {
-    let api = match error {
-        TransportError::Api(api) => Some(api),
-        _ => None,
-    };
+    let api = error.api();
     TurnError {
         message: error.to_string(),
         kind: error.kind(),

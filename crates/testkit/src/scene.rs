@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::ScriptedServer;
+
 /// How long a run may take before the test fails; far more than any needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -78,6 +80,12 @@ impl Scene {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// The scripted model is what it talks to.
+    #[must_use]
+    pub fn facing(self, server: &ScriptedServer) -> Self {
+        self.env("OPENAI_BASE_URL", &server.base_url()).env("AGENT_API_KEY", server.token())
     }
 
     fn root(&self) -> PathBuf {
@@ -259,7 +267,8 @@ impl Finished {
         completed.map(|event| event["item"].clone()).filter(|item| item["type"] == kind).collect()
     }
 
-    #[must_use]
+    /// # Panics
+    /// When it has not.
     pub fn succeeded(self) -> Self {
         assert_eq!(self.code, Some(0), "{}\n{}", self.stderr, self.stdout);
         self

@@ -183,7 +183,8 @@ struct Run {
 
 impl Run {
     async fn perform(self, progress: mpsc::UnboundedSender<Progress>) -> ToolOutput {
-        let command = match Command::start(&self.sandbox, self.launch).await {
+        let command = match Command::start(&self.sandbox, self.launch, &self.sessions.living).await
+        {
             Ok(command) => command,
             Err(error) => return not_started(self.shown, &error.to_string()),
         };

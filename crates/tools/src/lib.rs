@@ -23,6 +23,6 @@ pub use apply_patch::apply_patch_to;
 pub use patch::{PatchRefusal, PatchSummary, recover_patches};
 pub use policy::{Policy, Verdict};
 pub use process::Reaped;
-pub use sandbox::{SandboxError, Tier, TierReport, confined_main};
+pub use sandbox::{Exit, SandboxError, Tier, TierReport, confined_main, probe, run_confined};
 pub use toolbox::{Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};
 pub use view_image::image_content;

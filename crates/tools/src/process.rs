@@ -2,6 +2,7 @@
 //! waits for us. One that outlives its call becomes a session. Dropping a command ends its whole room.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -11,8 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::Progress;
 use crate::output::{Capture, Decoder, Ends};
@@ -44,7 +44,8 @@ pub(crate) struct Command {
     pub(crate) pid: u32,
     pub(crate) started: Instant,
     state: Arc<Shared>,
-    task: JoinHandle<()>,
+    /// Dropping it asks the command to end.
+    _stop: oneshot::Sender<Infallible>,
     terminal: Option<Arc<AsyncFd<OwnedFd>>>,
 }
 
@@ -83,7 +84,11 @@ const SIZE: WindowSize = WindowSize { rows: 24, columns: 80 };
 impl Command {
     /// # Errors
     /// When the sandbox cannot be set up, or the command not be started in it.
-    pub(crate) async fn start(sandbox: &Sandbox, launch: Launch) -> Result<Self, SandboxError> {
+    pub(crate) async fn start(
+        sandbox: &Sandbox,
+        launch: Launch,
+        living: &Living,
+    ) -> Result<Self, SandboxError> {
         let room = sandbox.room().await?;
         let input = if launch.terminal { Input::Terminal(SIZE) } else { Input::Empty };
         let terminal_name = if launch.terminal { "xterm-256color" } else { "dumb" };
@@ -117,8 +122,14 @@ impl Command {
             changed: Notify::new(),
         });
         let pid = launched.pid();
-        let task = tokio::spawn(follow(launched, output, state.clone(), started));
-        Ok(Self { pid, started, state, task, terminal })
+        let (stop, stopped) = oneshot::channel();
+        let life = living.begin();
+        let following = follow(launched, output, state.clone(), started, stopped);
+        tokio::spawn(async move {
+            following.await;
+            drop(life);
+        });
+        Ok(Self { pid, started, state, _stop: stop, terminal })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -181,37 +192,39 @@ impl Command {
     }
 }
 
-impl Drop for Command {
-    fn drop(&mut self) {
-        // With the task goes the channel to its room, and the room ends all that is in it.
-        self.task.abort();
-    }
-}
-
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+#[expect(unsafe_code, reason = "tokio asks for a promise that an owned descriptor keeps")]
 fn nonblocking(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     rustix::io::ioctl_fionbio(&descriptor, true)?;
-    AsyncFd::with_interest(descriptor, Interest::READABLE | Interest::WRITABLE)
+    // SAFETY: the descriptor is owned by what is returned, and nobody replaces or closes it there.
+    Ok(unsafe { AsyncFd::register(descriptor) }?)
 }
 
-/// Collects until the command is over and its output has come to its end: both, and nothing longer.
+/// Collects until the command is over, its room empty and its output at its end: all of it, and nothing longer. When
+/// nobody wants the command any more, it is ended.
 async fn follow(
     mut launched: Launched,
     output: Arc<AsyncFd<OwnedFd>>,
     state: Arc<Shared>,
     started: Instant,
+    mut stopped: oneshot::Receiver<Infallible>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     let mut exit = None;
     let mut open = true;
+    let mut wanted = true;
     while exit.is_none() || open {
         tokio::select! {
             biased;
+            _ = &mut stopped, if wanted => {
+                wanted = false;
+                launched.end().await;
+            }
             read = output.async_io(Interest::READABLE, |output| Ok(rustix::io::read(output, &mut buffer[..])?)), if open => {
                 match read {
                     Ok(0) | Err(_) => open = false,
@@ -223,6 +236,32 @@ async fn follow(
     }
     state.lock().ended = Some(Ended { exit: exit.flatten(), after: started.elapsed() });
     state.changed.notify_waiters();
+}
+
+/// Counts the commands that are not over yet, wanted or not, so that their end can be waited for.
+#[derive(Default)]
+pub(crate) struct Living(Arc<watch::Sender<usize>>);
+
+/// One of them.
+struct Life(Arc<watch::Sender<usize>>);
+
+impl Living {
+    fn begin(&self) -> Life {
+        self.0.send_modify(|living| *living += 1);
+        Life(self.0.clone())
+    }
+
+    /// Waits until none is left, but not longer than `limit`.
+    async fn ended(&self, limit: Duration) {
+        let mut living = self.0.subscribe();
+        let _ = tokio::time::timeout(limit, living.wait_for(|living| *living == 0)).await;
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.send_modify(|living| *living -= 1);
+    }
 }
 
 impl Shared {
@@ -242,7 +281,12 @@ impl Shared {
 #[derive(Default)]
 pub(crate) struct Sessions {
     open: Mutex<BTreeMap<u32, Session>>,
+    /// All commands, also those of calls under way.
+    pub(crate) living: Living,
 }
+
+/// How long the end of commands is waited for: longer than rooms take to end by force what does not end by itself.
+const ENDING: Duration = Duration::from_secs(3);
 
 /// A command the model can come back to.
 #[derive(Clone)]
@@ -277,16 +321,19 @@ impl Sessions {
         self.lock().keys().copied().collect()
     }
 
-    /// Ends all of them. Returns those that were still running.
-    pub(crate) fn end_all(&self) -> Vec<Reaped> {
+    /// Ends all of them, and waits until they and those that nobody wants any more are gone. Returns those that were
+    /// still running.
+    pub(crate) async fn end_all(&self) -> Vec<Reaped> {
         let sessions = std::mem::take(&mut *self.lock());
         let running = sessions.into_values().filter(|session| !session.command.has_ended());
-        running
+        let reaped = running
             .map(|session| Reaped {
                 pid: session.command.pid,
                 command: session.line,
                 reason: "it was still running at the end".to_owned(),
             })
-            .collect()
+            .collect();
+        self.living.ended(ENDING).await;
+        reaped
     }
 }

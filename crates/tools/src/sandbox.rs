@@ -3,6 +3,7 @@
 //! forks the rooms. Nothing here judges whether a command may run at all; that is `policy.rs`.
 
 mod channel;
+mod confined;
 #[cfg(target_os = "linux")]
 mod linux;
 mod message;
@@ -19,8 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::ToolboxConfig;
 
-pub(crate) use message::{Errand, Exit, Input, Order, Reach, WindowSize};
-pub(crate) use world::{Launched, Room, Sandbox};
+pub use confined::{probe, run_confined};
+pub use message::Exit;
+pub(crate) use message::{Errand, Input, Order, Reach, WindowSize};
+pub(crate) use world::{Launched, Sandbox};
 
 /// The hidden first argument that makes our executable the holder of a world.
 const HELPER_ARGUMENT: &str = "__confined";
@@ -28,20 +31,21 @@ const HELPER_ARGUMENT: &str = "__confined";
 /// What the commands of one thread may reach; fixed for the thread's life. It comes from the person, never from
 /// the model or the project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SandboxPolicy {
-    pub mode: SandboxMode,
+pub(crate) struct SandboxPolicy {
+    pub(crate) mode: SandboxMode,
     /// Absolute; writable under `workspace-write`, the workspace among them.
-    pub writable_roots: Vec<PathBuf>,
+    pub(crate) writable_roots: Vec<PathBuf>,
     /// Commands may use the network.
-    pub network: bool,
+    pub(crate) network: bool,
     /// The whole environment of commands.
-    pub env: BTreeMap<OsString, OsString>,
+    #[serde(with = "pairs")]
+    pub(crate) env: BTreeMap<OsString, OsString>,
     /// The only tier to try; by default the best one the system offers.
-    pub tier: Option<Tier>,
+    pub(crate) tier: Option<Tier>,
 }
 
 impl SandboxPolicy {
-    pub fn new(config: &ToolboxConfig) -> Self {
+    pub(crate) fn new(config: &ToolboxConfig) -> Self {
         let mut writable_roots = vec![config.cwd.clone()];
         writable_roots.extend(config.writable_roots.iter().cloned());
         Self {
@@ -51,6 +55,27 @@ impl SandboxPolicy {
             env: config.env.clone(),
             tier: None,
         }
+    }
+}
+
+/// JSON's keys are text, and variables need not be.
+mod pairs {
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        map: &BTreeMap<OsString, OsString>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<OsString, OsString>, D::Error> {
+        Ok(Vec::deserialize(deserializer)?.into_iter().collect())
     }
 }
 

@@ -169,9 +169,11 @@ impl Toolbox {
         &self.sessions
     }
 
-    /// Builds the place the next call will run in, so that it need not wait for it.
-    pub async fn warm_up(&self) {
-        self.sandbox.prepare().await;
+    /// Builds the place the next call will run in, so that it need not wait for it. Returns at once; must be called
+    /// within a runtime.
+    pub fn warm_up(&self) {
+        let sandbox = self.sandbox.clone();
+        tokio::spawn(async move { sandbox.prepare().await });
     }
 
     pub(crate) fn config(&self) -> &Arc<ToolboxConfig> {
@@ -194,9 +196,9 @@ impl Toolbox {
         }
     }
 
-    /// Ends every process that is still running, and says which.
+    /// Ends every command that is still running, says which, and returns when all are gone.
     pub async fn shutdown(&self) -> Vec<crate::Reaped> {
-        self.sessions.end_all()
+        self.sessions.end_all().await
     }
 }
 

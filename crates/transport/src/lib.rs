@@ -41,6 +41,7 @@ pub use control::{Control, ControlSender, Steering};
 pub use endpoint::{Credential, Endpoint, EndpointError, TransportChoice};
 pub use error::{ConnectStage, TransportError};
 pub use network::{Network, NetworkConfig};
+pub use opener::try_socket;
 pub use provider::Facts;
 pub use recording::{
     Comparison, Recorded, RecordedRequest, Recording, RecordingError, Redaction, Replay,

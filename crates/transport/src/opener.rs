@@ -11,6 +11,16 @@ use crate::connection::{Connection, Counter};
 use crate::upgrade::upgrade;
 use crate::{Endpoint, Network, TransportError};
 
+/// Opens a socket and closes it again: whether the endpoint can be had, and takes us for who we are. Nothing is asked
+/// of a model.
+///
+/// # Errors
+/// As the first request would fail: `Connect` with the stage, or `Refused`.
+pub async fn try_socket(endpoint: Endpoint, network: Network) -> Result<(), TransportError> {
+    let opener = Opener { endpoint: Arc::new(endpoint), network, counter: Counter::default() };
+    opener.open(SendReason::First).await.map(drop)
+}
+
 #[derive(Clone)]
 pub(crate) struct Opener {
     pub(crate) endpoint: Arc<Endpoint>,

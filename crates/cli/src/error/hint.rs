@@ -1,6 +1,7 @@
 //! What to do next about a failure: the line or two below the message.
 
 use agent_protocol::{ErrorKind, TurnError};
+use agent_tools::SandboxError;
 use agent_transport::{ConnectStage, TransportError};
 
 use super::{Context, TurnFailure, config_error, find, provider_error, workspace_error};
@@ -24,6 +25,9 @@ pub(super) fn hint(error: &anyhow::Error, context: &Context) -> Option<String> {
     }
     if let Some(error) = find::<TransportError>(error) {
         return transport_hint(error, context);
+    }
+    if let Some(SandboxError::Unavailable { .. }) = find(error) {
+        return Some("`agent doctor` says what is missing and how to get it.".to_owned());
     }
     None
 }
@@ -170,7 +174,7 @@ fn kind_hint(
 fn network_hint(message: &str, context: &Context) -> Option<String> {
     let url = context.base_url.as_deref().unwrap_or("the provider");
     let stage = |stage: ConnectStage| message.contains(&stage.to_string());
-    Some(if stage(ConnectStage::Tls) {
+    Some(if stage(ConnectStage::Tls) || stage(ConnectStage::Certificate) {
         TLS_HINT.to_owned()
     } else if stage(ConnectStage::Dns) {
         format!("Is the host of {url} spelled right, and is this machine online?")

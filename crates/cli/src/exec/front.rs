@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use agent_core::ThreadHandle;
-use agent_protocol::{Command, Content, Event, ItemDetails, Record, TurnError};
+use agent_protocol::{Command, Content, Decision, Event, ItemDetails, Record, TurnError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::human::HumanPrinter;
@@ -23,6 +23,7 @@ pub(crate) enum Printer {
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) error: Option<TurnError>,
+    pub(crate) thread_id: String,
     /// The last message of the model.
     pub(crate) message: String,
     /// The signal that ended it.
@@ -102,6 +103,11 @@ pub(crate) async fn follow(
                         let _ = commands.send(Command::Shutdown);
                     }
                 }
+                if let Event::ApprovalRequested { call_id, .. } = &record.event {
+                    let message = Some("Nobody is there to be asked.".to_owned());
+                    let (call_id, decision) = (call_id.clone(), Decision::Deny { message });
+                    let _ = commands.send(Command::Decide { call_id, decision });
+                }
                 if record.event.is_terminal() {
                     let _ = commands.send(Command::Shutdown);
                 }
@@ -125,6 +131,7 @@ fn print(printer: &mut Printer, record: &Record) -> io::Result<()> {
 impl Outcome {
     fn observe(&mut self, record: &Record) {
         match &record.event {
+            Event::ThreadStarted(thread) => self.thread_id.clone_from(&thread.thread_id),
             Event::TurnCompleted(turn) => self.message.clone_from(&turn.final_message),
             Event::TurnFailed(turn) => self.error = Some(turn.error.clone()),
             Event::ToolRejected { .. } => self.tool_failed = true,
@@ -148,7 +155,7 @@ impl Outcome {
 /// Prints the answer on standard output. Returns whether anybody read it.
 pub(crate) fn print_answer(message: &str) -> bool {
     let mut out = io::stdout();
-    let text = agent_tui::printable(message);
+    let text = agent_tui::plain(message);
     out.write_all(text.as_bytes())
         .and_then(|()| out.write_all(b"\n"))
         .and_then(|()| out.flush())

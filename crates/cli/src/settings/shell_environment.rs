@@ -15,6 +15,11 @@ const CORE: [&str; 12] = [
     "TZ",
 ];
 
+/// Whether a variable of this name holds a secret.
+pub(crate) fn is_secret(name: &str) -> bool {
+    SECRET.iter().any(|pattern| matches(pattern, name))
+}
+
 /// The policy, resolved. Names are compared without regard to case; `*` and `?` stand for any text and any character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ShellEnvironment {
@@ -72,7 +77,7 @@ impl ShellEnvironment {
             Inherit::None => false,
         };
         inherited
-            && !(self.excludes_secrets && is_one_of(&SECRET))
+            && !(self.excludes_secrets && is_secret(name))
             && !is_listed(&self.exclude)
             && (self.include_only.is_empty() || is_listed(&self.include_only))
     }

@@ -28,6 +28,8 @@ pub(super) struct World {
 /// The main function of the holder: lives until the agent closes the channel.
 pub(super) fn hold() -> ExitCode {
     let Some(channel) = take_channel() else { return ExitCode::FAILURE };
+    // The person may want to unmount or remove what the agent was started in.
+    let _ = rustix::process::chdir("/");
     let Ok(Some((build, _))) = channel.receive::<Build>() else { return ExitCode::FAILURE };
     let world = match World::build(build) {
         Ok(world) => world,

@@ -35,6 +35,8 @@ pub(crate) struct Launched {
     channel: Channel,
     /// The room's first process, outside.
     pid: u32,
+    /// What it said of the command's end.
+    exit: Option<Exit>,
 }
 
 impl Sandbox {
@@ -152,7 +154,8 @@ impl Room {
             match channel.receive::<Reply>().await? {
                 Some((Reply::Room(first), _)) => pid = first,
                 Some((Reply::Started, terminal)) => {
-                    return Ok((Launched { channel, pid }, terminal.into_iter().next()));
+                    let launched = Launched { channel, pid, exit: None };
+                    return Ok((launched, terminal.into_iter().next()));
                 }
                 Some((Reply::Failed(reason), _)) => return Err(SandboxError::NotStarted(reason)),
                 Some((Reply::Exited(_), _)) | None => {
@@ -170,16 +173,21 @@ impl Launched {
         self.pid
     }
 
-    /// Waits for the command's end; none when its room was killed from outside. Cancel safe between frames only: a
-    /// room says nothing but this.
+    /// Waits until the command is over and its room is empty. None when the room was killed from outside. Cancel safe
+    /// between frames, and a room's frames are so short that they come whole.
     pub(crate) async fn exit(&mut self) -> Option<Exit> {
         loop {
             match self.channel.receive::<Reply>().await {
-                Ok(Some((Reply::Exited(exit), _))) => return Some(exit),
+                Ok(Some((Reply::Exited(exit), _))) => self.exit = Some(exit),
                 Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return None,
+                Ok(None) | Err(_) => return self.exit,
             }
         }
+    }
+
+    /// Asks everything in the room to end, and ends what does not.
+    pub(crate) async fn end(&mut self) {
+        let _ = self.channel.send(&Wish::End, &[]).await;
     }
 
     /// Sends a signal to the command's process group.

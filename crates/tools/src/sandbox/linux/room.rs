@@ -44,8 +44,6 @@ fn leave(code: i32) -> ! {
 }
 
 fn serve(world: &World, control: &BlockingChannel) -> Result<(), String> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(say("watching the holder"))?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(say("adopting orphans"))?;
     let confinement = match world.tier {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, wait};
 
 use crate::sandbox::{Exit, Tier};
 
@@ -10,7 +10,7 @@ use crate::sandbox::{Exit, Tier};
 pub(super) fn reap(command: Pid) -> (Option<Exit>, bool) {
     let mut exit = None;
     loop {
-        match waitpid(None, WaitOptions::NOHANG) {
+        match wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) if pid == command => {
                 exit = status
                     .exit_status()
@@ -52,7 +52,7 @@ pub(super) fn kill_all(tier: Tier) {
             signal_all(tier, Signal::STOP);
         }
         signal_all(tier, Signal::KILL);
-        match waitpid(None, WaitOptions::empty()) {
+        match wait(WaitOptions::empty()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => return,
         }

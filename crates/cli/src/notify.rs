@@ -1,0 +1,40 @@
+//! The person's own program that is told of each turn that is over: `notify` of the configuration (conventions.md 4).
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::json;
+
+/// A turn that is over.
+pub(crate) struct TurnOver<'a> {
+    pub(crate) thread_id: &'a str,
+    /// Tells it from the other turns of its thread.
+    pub(crate) turn_id: &'a str,
+    pub(crate) cwd: &'a Path,
+    pub(crate) input_messages: &'a [String],
+    pub(crate) last_message: &'a str,
+}
+
+/// Starts the program, with what happened as one more argument, and does not wait for it.
+///
+/// # Errors
+/// When it cannot be started.
+#[expect(clippy::disallowed_methods, reason = "the person's own program, not the model's")]
+pub(crate) fn notify(argv: &[String], turn: &TurnOver<'_>) -> std::io::Result<()> {
+    let Some((program, arguments)) = argv.split_first() else { return Ok(()) };
+    let told = json!({
+        "type": "agent-turn-complete",
+        "thread-id": turn.thread_id,
+        "turn-id": turn.turn_id,
+        "cwd": turn.cwd,
+        "client": "agent",
+        "input-messages": turn.input_messages,
+        "last-assistant-message": turn.last_message,
+    });
+    let told = told.to_string();
+    let arguments = arguments.iter().map(AsRef::<OsStr>::as_ref).chain([OsStr::new(&told)]);
+    let mut command = std::process::Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().map(drop)
+}

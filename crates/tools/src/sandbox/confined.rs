@@ -1,0 +1,56 @@
+//! A command line of the person's under exactly what the model's commands get, with our own streams, and the tier
+//! that is to be had here. Nothing of a thread is involved.
+
+use std::ffi::OsString;
+
+use rustix::stdio::{stderr, stdin, stdout};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Errand, Exit, Input, Order, Reach, Sandbox, SandboxError, SandboxPolicy, TierReport};
+use crate::ToolboxConfig;
+
+/// The signals that are passed on to the command.
+const FORWARDED: [SignalKind; 4] =
+    [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+
+/// Runs `argv` with descriptors 0 to 2 of this process, to its end. Signals that ask this process to end are passed on.
+///
+/// # Errors
+/// When the sandbox cannot be set up, or the command not be started in it.
+pub async fn run_confined(config: &ToolboxConfig, argv: &[OsString]) -> Result<Exit, SandboxError> {
+    let sandbox = Sandbox::new(config.helper.clone(), SandboxPolicy::new(config));
+    let errand = Errand {
+        order: Order::Run(argv.to_vec()),
+        cwd: config.cwd.clone(),
+        env: vec![],
+        reach: Reach::Policy,
+        input: Input::Given,
+    };
+    let (told, mut asked) = tokio::sync::mpsc::unbounded_channel();
+    for kind in FORWARDED {
+        let mut signals = signal(kind)?;
+        let told = told.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() && told.send(kind.as_raw_value()).is_ok() {}
+        });
+    }
+    let room = sandbox.room().await?;
+    let (mut launched, _) = room.launch(&errand, &[stdin(), stdout(), stderr()]).await?;
+    loop {
+        tokio::select! {
+            exit = launched.exit() => {
+                let killed = Exit::Signal(libc::SIGKILL);
+                return Ok(exit.unwrap_or(killed));
+            }
+            Some(number) = asked.recv() => launched.signal(number).await,
+        }
+    }
+}
+
+/// The tier that commands get here, found by really trying.
+///
+/// # Errors
+/// When none can be set up.
+pub async fn probe(config: &ToolboxConfig) -> Result<TierReport, SandboxError> {
+    Sandbox::new(config.helper.clone(), SandboxPolicy::new(config)).report().await
+}

@@ -1,0 +1,99 @@
+//! The commands beside `exec`: sandbox, apply-patch, gateway, threads, diff, undo, trace, doctor, config, completions.
+
+use agent_testkit::{Scene, ScriptedModel};
+use serde_json::json;
+
+const AGENT: &str = env!("CARGO_BIN_EXE_agent");
+
+#[tokio::test]
+async fn a_command_line_in_the_sandbox_has_our_streams_and_gives_its_code() {
+    let scene = Scene::new(AGENT);
+    let run = scene
+        .run_with_input(&["sandbox", "--", "sh", "-c", "cat; echo oops >&2; exit 7"], "in\n")
+        .await;
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (Some(7), "in\n", "oops\n"));
+    let run = scene.run(&["sandbox", "--", "sh", "-c", "kill -TERM $$"]).await;
+    assert_eq!(run.code, Some(143));
+}
+
+#[tokio::test]
+async fn the_sandbox_lets_the_workspace_be_written_and_nothing_else() {
+    let scene = Scene::new(AGENT);
+    scene.run(&["sandbox", "--", "touch", "made"]).await.succeeded();
+    assert!(scene.read("made").is_some());
+    let outside = scene.home().join("outside");
+    let run = scene.run(&["sandbox", "--", "touch", outside.to_str().unwrap()]).await;
+    assert_ne!(run.code, Some(0));
+    assert!(!outside.exists());
+    let run = scene.run(&["sandbox", "-s", "read-only", "--", "touch", "made-too"]).await;
+    assert_ne!(run.code, Some(0));
+    assert!(scene.read("made-too").is_none());
+}
+
+#[tokio::test]
+async fn a_patch_from_the_shell_is_applied_whole_or_not_at_all() {
+    let scene = Scene::new(AGENT).file("a.txt", "one\ntwo\n");
+    let patch = "*** Begin Patch\n*** Update File: a.txt\n@@\n-two\n+zwei\n*** Add File: b/c.txt\n+new\n*** End Patch\n";
+    let run = scene.run_with_input(&["apply-patch"], patch).await.succeeded();
+    assert_eq!(run.stdout, "M a.txt\nA b/c.txt\n");
+    assert_eq!(scene.read("a.txt").unwrap(), "one\nzwei\n");
+    let run = scene.run_with_input(&["apply-patch"], patch).await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("a.txt") && run.stderr.contains("two"), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn threads_are_listed_shown_traced_and_removed() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "echo hi"}))
+        .says("It says hi.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    scene.run(&["exec", "say hi"]).await.succeeded();
+    let listed = scene.run(&["threads"]).await.succeeded().stdout;
+    assert!(listed.contains("say hi") && listed.contains("1 turn"), "{listed}");
+    let shown = scene.run(&["threads", "show"]).await.succeeded().stdout;
+    assert!(
+        shown.contains("› say hi") && shown.contains("echo hi") && shown.contains("It says hi."),
+        "{shown}"
+    );
+    let trace = scene.run(&["trace", "--last"]).await.succeeded().stdout;
+    assert!(trace.contains("model") && trace.contains("tools"), "{trace}");
+    let id = listed.split(' ').next().unwrap();
+    scene.run(&["threads", "rm", id]).await.succeeded();
+    assert_eq!(scene.run(&["threads"]).await.stdout, "No thread was kept yet.\n");
+}
+
+#[tokio::test]
+async fn doctor_tells_what_there_is_and_fails_when_something_is_missing() {
+    let server = ScriptedModel::new().serve();
+    let run = Scene::new(AGENT).facing(&server).run(&["doctor"]).await.succeeded();
+    for what in ["program", "model", "endpoint", "sandbox", "threads", "workspace"] {
+        assert!(run.stdout.contains(what), "{what} is missing:\n{}", run.stdout);
+    }
+    assert!(run.stdout.contains("by WebSocket"), "{}", run.stdout);
+    assert!(server.frames().is_empty(), "no model was asked anything");
+    let run = Scene::new(AGENT).run(&["doctor", "--json"]).await;
+    assert_eq!(run.code, Some(1));
+    let bad: Vec<_> = run.events().into_iter().filter(|check| check["verdict"] == "bad").collect();
+    assert_eq!(bad[0]["what"], "endpoint");
+}
+
+#[tokio::test]
+async fn the_configuration_is_explained_with_where_it_comes_from() {
+    let scene = Scene::new(AGENT).config("model = \"mine\"\n");
+    let run = scene.run(&["config", "explain", "model"]).await.succeeded();
+    assert!(
+        run.stdout.starts_with("model = \"mine\"") && run.stdout.contains("config.toml"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[tokio::test]
+async fn completions_are_printed_for_each_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = Scene::new(AGENT).run(&["completions", shell]).await.succeeded();
+        assert!(run.stdout.contains("apply-patch"), "{shell}");
+    }
+}

@@ -1,0 +1,272 @@
+//! `agent exec`: one task, its events, its answer.
+
+use agent_testkit::{Refusal, Scene, ScriptedModel, Step};
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+const AGENT: &str = env!("CARGO_BIN_EXE_agent");
+
+const PATCH: &str =
+    "*** Begin Patch\n*** Update File: greet.sh\n@@\n-echo hi\n+echo hello\n*** End Patch";
+
+#[tokio::test]
+async fn a_task_is_done_step_by_step_over_one_socket() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "cat greet.sh"}))
+        .calls_freely("apply_patch", PATCH)
+        .says("It greets properly now.")
+        .serve();
+    let scene = Scene::new(AGENT).file("greet.sh", "echo hi\n").facing(&server);
+    let run = scene.run(&["exec", "--json", "-s", "workspace-write", "mend the greeting"]).await;
+    let run = run.succeeded();
+    assert_eq!(
+        run.types(),
+        [
+            "thread.started",
+            "turn.started",
+            "step.started",
+            "item.started command_execution",
+            "item.completed command_execution",
+            "step.completed",
+            "step.started",
+            "item.started file_change",
+            "item.completed file_change",
+            "step.completed",
+            "step.started",
+            "item.completed agent_message",
+            "step.completed",
+            "turn.completed",
+        ]
+    );
+    let command = &run.items("command_execution")[0];
+    assert_eq!(command["exit_code"], 0);
+    assert_eq!(command["aggregated_output"], "echo hi\n");
+    assert_eq!(command["status"], "completed");
+    let change = &run.items("file_change")[0]["changes"][0];
+    assert_eq!((&change["kind"], &change["additions"]), (&json!("update"), &json!(1)));
+    assert_eq!(scene.read("greet.sh").unwrap(), "echo hello\n");
+    let turn = run.event("turn.completed");
+    assert_eq!(turn["final_message"], "It greets properly now.");
+    assert_eq!(turn["steps"], 3);
+    assert_eq!((server.upgrades().len(), server.posts().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn every_event_is_numbered_and_dated() {
+    let server = ScriptedModel::new().says("Hello.").serve();
+    let run = Scene::new(AGENT).facing(&server).run(&["exec", "--json", "hi"]).await.succeeded();
+    for (number, event) in run.events().iter().enumerate() {
+        assert_eq!(event["seq"], number);
+        assert!(event["at"].as_str().unwrap().ends_with('Z'), "{event}");
+        assert!(event["t_ms"].is_u64(), "{event}");
+    }
+}
+
+#[tokio::test]
+async fn for_people_the_answer_alone_is_on_standard_output() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "echo one; echo two; exit 3"}))
+        .calls("read_file", json!({"file_path": "greet.sh"}))
+        .calls_freely("apply_patch", PATCH)
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).file("greet.sh", "echo hi\n").facing(&server);
+    let run = scene.run(&["exec", "-s", "workspace-write", "mend the greeting"]).await.succeeded();
+    assert_eq!(run.stdout, "Done.\n");
+    assert_snapshot!(scene.normal(&run.stderr));
+}
+
+#[tokio::test]
+async fn what_comes_from_outside_cannot_steer_the_terminal() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "printf '\\033]0;owned\\007\\033[2Jx\\n'"}))
+        .says("\u{1b}[31mred\u{202e}")
+        .serve();
+    let run = Scene::new(AGENT).facing(&server).run(&["exec", "go"]).await.succeeded();
+    for text in [&run.stdout, &run.stderr] {
+        assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn calls_of_one_response_run_at_once_and_are_answered_in_their_order() {
+    // Each waits for the other: one after the other they would never end.
+    let meet = |mine: &str, other: &str| json!({"cmd": format!("touch {mine}; while [ ! -e {other} ]; do sleep 0.01; done; echo {mine}")});
+    let server = ScriptedModel::new()
+        .calls_at_once([
+            ("exec_command", meet("first", "second")),
+            ("exec_command", meet("second", "first")),
+            ("list_dir", json!({"dir_path": "."})),
+        ])
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    scene.run(&["exec", "-s", "workspace-write", "go"]).await.succeeded();
+    let answers = &server.frames()[1].json["input"];
+    let outputs: Vec<_> =
+        answers.as_array().unwrap().iter().map(|item| item["output"].to_string()).collect();
+    assert!(outputs[0].contains("first") && outputs[1].contains("second"), "{outputs:?}");
+    assert_eq!(outputs.len(), 3);
+}
+
+#[tokio::test]
+async fn what_a_call_gets_wrong_is_told_to_the_model_and_fails_no_turn() {
+    let server = ScriptedModel::new()
+        .calls("edit_everything", json!({}))
+        .calls("exec_command", json!({"command": 7}))
+        .calls("read_file", json!({"file_path": "gone.txt"}))
+        .calls("exec_command", json!({"cmd": "exit 9"}))
+        .says("I see.")
+        .serve();
+    let run = Scene::new(AGENT).facing(&server).run(&["exec", "--json", "go"]).await.succeeded();
+    let told = |frame: usize| server.frames()[frame].json["input"][0]["output"].to_string();
+    assert!(told(1).contains("unsupported call: edit_everything"), "{}", told(1));
+    assert!(told(2).contains("cmd"), "{}", told(2));
+    assert!(told(3).contains("gone.txt"), "{}", told(3));
+    assert!(told(4).contains('9'), "{}", told(4));
+    let rejected: Vec<_> =
+        run.events().into_iter().filter(|event| event["type"] == "tool.rejected").collect();
+    let reasons: Vec<_> = rejected.iter().map(|event| event["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, ["unknown_tool", "bad_arguments"]);
+}
+
+#[tokio::test]
+async fn read_only_is_the_default_and_says_how_to_write() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "echo x > made; echo x > /tmp/made-by-a-test"}))
+        .calls_freely("apply_patch", PATCH)
+        .says("I may not.")
+        .serve();
+    let scene = Scene::new(AGENT).file("greet.sh", "echo hi\n").facing(&server);
+    scene.run(&["exec", "go"]).await.succeeded();
+    assert_eq!(scene.read("made"), None);
+    assert_eq!(scene.read("greet.sh").unwrap(), "echo hi\n");
+    let told = server.frames()[2].json["input"][0]["output"].to_string();
+    assert!(told.contains("read-only") && told.contains("workspace-write"), "{told}");
+}
+
+#[tokio::test]
+async fn the_network_is_closed_to_commands() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "python3 -c 'import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)' 127.0.0.1 $PORT && echo REACHED"}))
+        .says("Closed.")
+        .serve();
+    let port = server.address().port().to_string();
+    let scene = Scene::new(AGENT).facing(&server).env("PORT", &port);
+    let run = scene.run(&["exec", "--json", "go"]).await.succeeded();
+    let command = &run.items("command_execution")[0];
+    assert_ne!(command["exit_code"], 0, "{command}");
+    assert!(!command["aggregated_output"].as_str().unwrap().contains("REACHED"));
+    // And the same outside the sandbox, so that the test could fail.
+    let open = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "python3 -c 'import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)' 127.0.0.1 $PORT && echo REACHED"}))
+        .says("Open.")
+        .serve();
+    let port = open.address().port().to_string();
+    let scene = Scene::new(AGENT).facing(&open).env("PORT", &port);
+    let run = scene.run(&["exec", "--json", "--yolo", "go"]).await.succeeded();
+    assert!(run.items("command_execution")[0].to_string().contains("REACHED"));
+}
+
+#[tokio::test]
+async fn secrets_reach_neither_commands_nor_the_model_nor_the_rollout() {
+    const KEY: &str = "sk-test-0123456789abcdef";
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "env; cat leaked"}))
+        .says("Nothing.")
+        .serve();
+    let scene = Scene::new(AGENT)
+        .file("leaked", &format!("the key is {KEY}\n"))
+        .facing(&server)
+        .env("MY_SERVICE_TOKEN", KEY);
+    let run = scene.run(&["exec", "--json", "go"]).await.succeeded();
+    let rollout = std::fs::read_to_string(&scene.rollouts()[0]).unwrap();
+    for (place, text) in [
+        ("model", server.frames()[1].text.as_str()),
+        ("rollout", &rollout),
+        ("events", &run.stdout),
+    ] {
+        assert!(!text.contains(KEY) && !text.contains("MY_SERVICE_TOKEN"), "{place}: {text}");
+        assert!(!text.contains(server.token()), "{place}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_says_there_is_more_to_come_is_asked_again() {
+    let server = ScriptedModel::new()
+        .step(Step::new().says("First I think.").and_goes_on())
+        .says("Now I am done.")
+        .serve();
+    let run = Scene::new(AGENT).facing(&server).run(&["exec", "--json", "go"]).await.succeeded();
+    assert_eq!(run.event("turn.completed")["final_message"], "Now I am done.");
+    assert_eq!(server.frames().len(), 2);
+}
+
+#[tokio::test]
+async fn an_endpoint_without_sockets_is_asked_over_http_in_the_same_run() {
+    let server =
+        ScriptedModel::new().calls("exec_command", json!({"cmd": "echo hi"})).says("Done.").serve();
+    server.refuse_upgrade(Refusal::status(426));
+    let run = Scene::new(AGENT).facing(&server).run(&["exec", "--json", "go"]).await.succeeded();
+    let fallback = run.event("transport.fallback");
+    assert_eq!((&fallback["from"], &fallback["to"]), (&json!("websocket"), &json!("http_sse")));
+    assert_eq!(server.posts().len(), 2);
+}
+
+#[tokio::test]
+async fn http_can_be_asked_for() {
+    let server = ScriptedModel::new().says("Done.").serve();
+    let scene = Scene::new(AGENT)
+        .config("[model_providers.openai]\ntransport = \"http\"\n")
+        .facing(&server);
+    let run = scene.run(&["exec", "--json", "go"]).await.succeeded();
+    assert_eq!((server.upgrades().len(), server.posts().len()), (0, 1));
+    assert_eq!(run.event("thread.started")["transport"], "http_sse");
+}
+
+#[tokio::test]
+async fn the_last_message_is_written_where_it_is_asked_for_and_no_stale_one_stays() {
+    let server = ScriptedModel::new().says("The answer.").serve();
+    let scene = Scene::new(AGENT).file("answer.txt", "old").facing(&server);
+    scene.run(&["exec", "-o", "answer.txt", "go"]).await.succeeded();
+    assert_eq!(scene.read("answer.txt").unwrap(), "The answer.");
+    let gone = Scene::new(AGENT)
+        .file("answer.txt", "old")
+        .env("AGENT_API_KEY", "k")
+        .env("OPENAI_BASE_URL", "http://127.0.0.1:9/v1");
+    let run = gone.run(&["exec", "-o", "answer.txt", "--network-timeout", "1", "go"]).await;
+    assert_eq!((run.code, gone.read("answer.txt")), (Some(1), None));
+}
+
+#[tokio::test]
+async fn a_limit_ends_the_turn_and_says_so() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "true"}))
+        .calls("exec_command", json!({"cmd": "true"}))
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let run =
+        scene.run(&["exec", "--json", "--max-steps", "2", "--exit-codes", "fine", "go"]).await;
+    assert_eq!(run.code, Some(6));
+    assert_eq!(run.event("turn.failed")["error"]["kind"], "budget");
+    assert_eq!(server.frames().len(), 2);
+}
+
+#[tokio::test]
+async fn the_persons_program_is_told_of_a_turn_that_is_over() {
+    let server = ScriptedModel::new().says("Done.").serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let told = scene.workspace().join("told");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &told, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let config =
+        format!("notify = [\"sh\", \"-c\", 'printf %s \"$1\" > {}', \"sh\"]\n", told.display());
+    let reading = tokio::task::spawn_blocking(move || std::fs::read_to_string(told).unwrap());
+    let scene = scene.config(&config);
+    scene.run(&["exec", "go"]).await.succeeded();
+    let told: Value = serde_json::from_str(&reading.await.unwrap()).unwrap();
+    assert_eq!(told["type"], "agent-turn-complete");
+    assert_eq!(told["input-messages"], json!(["go"]));
+    assert_eq!(told["last-assistant-message"], "Done.");
+}

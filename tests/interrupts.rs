@@ -1,0 +1,120 @@
+//! What ends a run from outside: signals, a reader that goes away, a kill. Nothing is left running and nothing is lost.
+
+use agent_testkit::{Scene, ScriptedModel};
+use serde_json::json;
+
+const AGENT: &str = env!("CARGO_BIN_EXE_agent");
+
+/// A command that says it runs, by a file, and then waits for ever, with a child that does the same.
+fn endless() -> serde_json::Value {
+    json!({"cmd": "sleep 1000 & echo begun > begun; echo begun; sleep 1000"})
+}
+
+/// Whether a process of this workspace is still there: each has the scene's own folder as its working directory.
+fn is_deserted(scene: &Scene) -> bool {
+    let workspace = scene.workspace();
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let mut cwds = processes.filter_map(|entry| std::fs::read_link(entry.path().join("cwd")).ok());
+    !cwds.any(|cwd| cwd.starts_with(&workspace))
+}
+
+async fn stopped_by(signal: &str, options: &[&str]) -> (Scene, agent_testkit::Finished) {
+    let server = ScriptedModel::new().calls("exec_command", endless()).says("Never.").serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let arguments: Vec<_> = ["exec", "--json", "-s", "workspace-write"]
+        .iter()
+        .chain(options)
+        .chain(&["go"])
+        .copied()
+        .collect();
+    let mut run = scene.start(&arguments);
+    run.until("item.started command_execution").await;
+    // The command itself is under way when its file is there.
+    while scene.read("begun").is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!is_deserted(&scene), "the check can fail");
+    run.signal(signal).await;
+    let finished = run.finish().await;
+    (scene, finished)
+}
+
+fn ended_in_order(scene: &Scene, finished: &agent_testkit::Finished) {
+    assert_eq!(finished.types().last().unwrap(), "turn.failed");
+    assert_eq!(finished.event("turn.failed")["error"]["kind"], "interrupted");
+    assert_eq!(finished.items("command_execution")[0]["status"], "failed");
+    assert!(is_deserted(scene), "a process was left");
+}
+
+#[tokio::test]
+async fn ctrl_c_closes_what_is_open_ends_every_process_and_exits_1() {
+    let (scene, finished) = stopped_by("INT", &[]).await;
+    assert_eq!(finished.code, Some(1));
+    ended_in_order(&scene, &finished);
+    let (scene, finished) = stopped_by("INT", &["--exit-codes", "fine"]).await;
+    assert_eq!(finished.code, Some(130));
+    ended_in_order(&scene, &finished);
+}
+
+#[tokio::test]
+async fn terminate_and_hang_up_do_the_same_with_their_own_codes() {
+    for (signal, code) in [("TERM", 143), ("HUP", 129)] {
+        let (scene, finished) = stopped_by(signal, &[]).await;
+        assert_eq!(finished.code, Some(code));
+        ended_in_order(&scene, &finished);
+    }
+}
+
+#[tokio::test]
+async fn a_killed_run_leaves_no_process_and_its_thread_goes_on() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", endless())
+        .says("I see that it was interrupted.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut run = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);
+    run.until("item.started command_execution").await;
+    while scene.read("begun").is_none() {
+        tokio::task::yield_now().await;
+    }
+    run.signal("KILL").await;
+    run.finish().await;
+    while !is_deserted(&scene) {
+        tokio::task::yield_now().await;
+    }
+    std::fs::remove_file(scene.workspace().join("begun")).unwrap();
+    let run =
+        scene.run(&["exec", "resume", "--last", "--json", "what happened?"]).await.succeeded();
+    assert_eq!(run.items("command_execution")[0]["status"], "failed");
+    assert_eq!(scene.read("begun"), None, "nothing that ran runs twice");
+    let frames = server.frames();
+    let output = frames[1].json["input"].as_array().unwrap().iter();
+    let told = output.clone().find(|item| item["type"] == "function_call_output").unwrap();
+    assert!(told["output"].to_string().contains("interrupted"), "{told}");
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_does_not_stop_the_work() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "echo done > done"}))
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut command = scene.command(&["exec", "--json", "-s", "workspace-write", "go"]);
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().await.unwrap().code(), Some(141));
+    assert_eq!(scene.read("done").unwrap(), "done\n");
+}
+
+#[tokio::test]
+async fn background_commands_end_with_the_run_and_are_named() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "sleep 1000", "yield_time_ms": 250}))
+        .says("It runs in the background.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let run = scene.run(&["exec", "--json", "go"]).await.succeeded();
+    assert_eq!(run.event("process.reaped")["command"], "sleep 1000");
+    assert!(is_deserted(&scene));
+}
