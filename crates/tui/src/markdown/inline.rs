@@ -1,6 +1,9 @@
 //! Text of a paragraph, heading or cell as it builds up from events: its styles, its lines, where its links lead.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::{Range, RangeInclusive},
+    sync::Arc,
+};
 
 use pulldown_cmark::{CowStr, Event, Tag, TagEnd};
 use ratatui_core::{
@@ -16,6 +19,9 @@ use crate::{
     wrap::{Styled, room_beside, rows},
 };
 
+/// So wide are the lines of text that an editor wrapped.
+const WRAPPED_BY_HAND: RangeInclusive<usize> = 60..=140;
+
 /// Lines of text that are not yet broken into rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inline {
@@ -30,6 +36,8 @@ pub(super) struct Inline {
 #[derive(Clone, Debug, Default)]
 struct Linked {
     text: Styled,
+    /// Where the line of the source began that is its last.
+    source_line: usize,
     links: Vec<(Range<usize>, Arc<str>)>,
 }
 
@@ -53,7 +61,8 @@ impl Inline {
                 }
                 self.push(text.trim_end_matches('\n'), theme.dim);
             }
-            Event::SoftBreak | Event::HardBreak => self.break_line(),
+            Event::SoftBreak => self.soft_break(),
+            Event::HardBreak => self.break_line(),
             Event::TaskListMarker(done) => {
                 self.push(if *done { "[x] " } else { "[ ] " }, Style::new())
             }
@@ -95,6 +104,24 @@ impl Inline {
 
     fn end(&self) -> usize {
         self.lines.last().map_or(0, |line| line.text.as_str().len())
+    }
+
+    /// The source has a new line: one of text that was wrapped by hand goes on in the same line, as Markdown has it.
+    /// Others are kept, since those who write them mean them.
+    fn soft_break(&mut self) {
+        let Some(line) = self.lines.last_mut() else { return };
+        let columns = width::of(&line.text.as_str()[line.source_line..]);
+        if !WRAPPED_BY_HAND.contains(&columns) {
+            return self.break_line();
+        }
+        // Ideographs need no space between lines.
+        let last = line.text.as_str().chars().next_back();
+        let glued = last.is_some_and(|c| ('\u{2e80}'..'\u{a960}').contains(&c));
+        self.push(if glued { "" } else { " " }, Style::new());
+        let end = self.end();
+        if let Some(line) = self.lines.last_mut() {
+            line.source_line = end;
+        }
     }
 
     fn break_line(&mut self) {

@@ -35,7 +35,9 @@ const TOUR: &str = "\
 # Heading *one*
 
 A paragraph with **bold**, *italic*, ~~gone~~, `code` and a [link](https://example.com/a/b) that wraps.
-A line break is kept.
+
+A line break
+is kept.
 
 ## Lists
 Steps:
@@ -94,6 +96,15 @@ fn lists_are_numbered_and_spaced_as_written() {
     assert_eq!(shown(">\n> a\n>\n> b", 20), "▌ a\n▌ \n▌ b\n");
     assert_eq!(shown("-\n- a", 20), "• \n• a\n");
     assert_eq!(shown("9. a\n10. b\n    c", 20), "9. a\n10. b\n    c\n");
+}
+
+#[test]
+fn text_that_was_wrapped_by_hand_is_wrapped_anew() {
+    let long = "a".repeat(59);
+    assert_eq!(shown(&format!("{long}\nb"), 80), format!("{long}\nb\n"));
+    assert_eq!(shown(&format!("{long}a\n{long}a\nb"), 200), format!("{long}a {long}a b\n"));
+    let wide = "字".repeat(40);
+    assert_eq!(shown(&format!("{wide}\n字"), 200), format!("{wide}字\n"));
 }
 
 #[test]
