@@ -4,6 +4,7 @@
 mod buffer;
 mod chip;
 mod history;
+mod keys;
 mod layout;
 mod motion;
 mod paste;
@@ -23,6 +24,7 @@ use buffer::{Buffer, Side};
 use chip::{Chip, Chips, cleaned};
 pub use chip::{Image, ImageSource, Message, Part};
 pub use history::History;
+pub use keys::KEYS;
 use layout::Layout;
 use motion::Words;
 pub use token::{Token, TokenKind};

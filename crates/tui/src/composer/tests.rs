@@ -92,6 +92,15 @@ fn other_keys_are_left_to_others() {
 }
 
 #[test]
+fn every_key_a_person_is_told_of_works() {
+    for (key, _) in KEYS {
+        let mut composer = composer();
+        press(&mut composer, "some text<left>");
+        assert_ne!(press(&mut composer, key), ComposerOutcome::Ignored, "{key}");
+    }
+}
+
+#[test]
 fn a_large_paste_is_one_thing_and_is_sent_whole() {
     let mut composer = composer();
     let large = "line\r\n".repeat(1234);

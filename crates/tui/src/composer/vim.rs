@@ -153,10 +153,8 @@ impl Vim {
                 }
             }
             ('g', 'g') => self.go(Target { at: 0, reach: Reach::Lines }, buffer),
-            ('i' | 'a', 'w') => {
-                let word = moves::word_at(text, at, prefix == 'a');
-                self.operate(word, buffer);
-            }
+            ('i', 'w') => self.operate(moves::word_at(text, at), buffer),
+            ('a', 'w') => self.operate(moves::word_and_space_at(text, at), buffer),
             ('f' | 'F' | 't' | 'T', c) => {
                 let find = Find { kind: prefix, c };
                 self.find = Some(find);
@@ -290,7 +288,8 @@ impl Vim {
                     self.go(target, buffer);
                 }
             }
-            'p' | 'P' => put(c == 'p', buffer),
+            'p' => put(Side::After, buffer),
+            'P' => put(Side::Before, buffer),
             'u' => buffer.undo(),
             'J' if end < text.len() => {
                 let rest = &text[end + 1..];
@@ -308,22 +307,22 @@ impl Vim {
     }
 }
 
-/// Puts what was cut behind the cursor or before it; whole lines below its line or above.
-fn put(behind: bool, buffer: &mut Buffer) {
+/// Puts what was cut beside the character under the cursor; whole lines below its line or above.
+fn put(side: Side, buffer: &mut Buffer) {
     let Some(kept) = buffer.killed().map(str::to_owned) else { return };
     let (text, at) = (buffer.text(), buffer.cursor());
     let (start, end) = (motion::line_start(text, at), motion::line_end(text, at));
-    match (kept.strip_suffix('\n'), behind) {
-        (Some(lines), true) => {
+    match (kept.strip_suffix('\n'), side) {
+        (Some(lines), Side::After) => {
             buffer.replace(end..end, &format!("\n{lines}"));
             buffer.go(end + 1);
         }
-        (Some(_), false) => {
+        (Some(_), Side::Before) => {
             buffer.replace(start..start, &kept);
             buffer.go(start);
         }
-        (None, _) => {
-            let at = if behind { motion::right(text, at).min(end) } else { at };
+        (None, side) => {
+            let at = if side == Side::After { motion::right(text, at).min(end) } else { at };
             buffer.replace(at..at, &kept);
             buffer.go(motion::left(buffer.text(), at + kept.len()));
         }

@@ -152,23 +152,33 @@ fn word_end(text: &str, at: usize, words: Words) -> usize {
     found.map_or(at, |(at, _)| at)
 }
 
-/// The word or the space at `at`; with `around`, also the space behind it.
-pub(super) fn word_at(text: &str, at: usize, around: bool) -> Range<usize> {
-    let (line_start, line_end) = (motion::line_start(text, at), motion::line_end(text, at));
-    let class_at = |at: usize| {
-        text[at..line_end].graphemes(true).next().map(|g| Words::Letters.class(first(g)))
-    };
-    let class = class_at(at);
+/// The word, or the space, that `at` is in.
+pub(super) fn word_at(text: &str, at: usize) -> Range<usize> {
+    let line_start = motion::line_start(text, at);
+    let class = class_at(text, at);
     let mut start = at;
-    while start > line_start && class_at(motion::left(text, start)) == class {
+    while start > line_start && class_at(text, motion::left(text, start)) == class {
         start = motion::left(text, start);
     }
+    start..end_of(class, text, at)
+}
+
+/// The same, with the space behind it.
+pub(super) fn word_and_space_at(text: &str, at: usize) -> Range<usize> {
+    let word = word_at(text, at);
+    word.start..end_of(Some(Class::Space), text, word.end)
+}
+
+/// Where what is of `class` ends, in its line.
+fn end_of(class: Option<Class>, text: &str, at: usize) -> usize {
+    let line_end = motion::line_end(text, at);
     let mut end = at;
-    while end < line_end && class_at(end) == class {
+    while end < line_end && class_at(text, end) == class {
         end = motion::right(text, end);
     }
-    while around && end < line_end && class_at(end) == Some(Class::Space) {
-        end = motion::right(text, end);
-    }
-    start..end
+    end
+}
+
+fn class_at(text: &str, at: usize) -> Option<Class> {
+    text[at..].graphemes(true).next().map(|grapheme| Words::Letters.class(first(grapheme)))
 }
