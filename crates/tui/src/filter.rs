@@ -126,6 +126,8 @@ impl Filter {
                 self.settle_joiner(None);
                 self.before = None;
                 self.returned = true;
+                // Nothing of the line's earlier version stands before what comes.
+                self.before = None;
             }
             '\n' => self.end_line(),
             c => self.show(c),
