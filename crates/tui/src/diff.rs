@@ -60,7 +60,8 @@ pub fn summary(counts: Counts, theme: &Theme) -> Vec<Span<'static>> {
 }
 
 fn heading(file: &File<'_>, theme: &Theme) -> Line<'static> {
-    let mut spans = vec![Span::styled(plain(&file.title()).into_owned(), Modifier::BOLD)];
+    let mut spans =
+        vec![Span::styled(plain(&file.title(theme.glyphs.arrow)).into_owned(), Modifier::BOLD)];
     if file.counts() != Counts::default() {
         spans.push(Span::raw(" "));
         spans.extend(summary(file.counts(), theme));
@@ -193,6 +194,7 @@ fn recoloured(span: Span<'static>, changed: Style) -> Span<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::theme::Glyphs;
     use insta::assert_snapshot;
     use proptest::prelude::*;
     use ratatui_core::style::Color;
@@ -239,6 +241,8 @@ Binary files /dev/null and b/p.png differ
         let theme = Theme::default();
         assert_snapshot!("diff_80", shown(&render(TWO, 80, 100, &theme)));
         assert_snapshot!("diff_24", shown(&render(TWO, 24, 100, &theme)));
+        let ascii = Theme { glyphs: Glyphs::ASCII, ..Theme::colourless() };
+        assert_snapshot!("diff_ascii", shown(&render(TWO, 80, 5, &ascii)));
         assert_eq!(counts(TWO), Counts { added: 4, removed: 5 });
     }
 

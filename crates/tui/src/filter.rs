@@ -124,7 +124,6 @@ impl Filter {
             '\u{9f}' => self.state = State::Text('_', String::new()),
             '\r' => {
                 self.settle_joiner(None);
-                self.before = None;
                 self.returned = true;
                 // Nothing of the line's earlier version stands before what comes.
                 self.before = None;

@@ -1,9 +1,11 @@
 //! Markdown as lines for the screen, whole or while it still streams. What has been handed out as finished never
-//! changes; the cost of a piece depends on the block it belongs to, not on the message.
+//! changes; the cost of a piece depends on the block it belongs to, not on the message, and blocks of text have a
+//! largest size.
 
 mod blocks;
 mod code;
 mod inline;
+mod overlong;
 mod table;
 mod writer;
 
@@ -72,12 +74,21 @@ impl Stream {
         self.live = None;
         let mut rest = delta;
         while let Some((end, more)) = rest.split_once('\n') {
-            self.partial.push_str(end);
+            self.extend(end);
             self.pen.line(&self.partial);
             self.partial.clear();
             rest = more;
         }
-        self.partial.push_str(rest);
+        self.extend(rest);
+    }
+
+    /// Adds to the line that has not ended, which has a largest size too.
+    fn extend(&mut self, piece: &str) {
+        self.partial.push_str(piece);
+        while let Some(cut) = overlong::cut(&self.partial) {
+            self.pen.line(&self.partial[..cut]);
+            self.partial.drain(..cut);
+        }
     }
 
     /// There is no more to come: all is finished.
@@ -122,7 +133,7 @@ struct Pen {
 #[derive(Clone, Debug)]
 enum Open {
     /// Drawn when it is whole.
-    Parsed { source: String, number: Option<u64> },
+    Parsed { source: String, number: Option<u64>, table: bool },
     /// Drawn line by line.
     Fence { code: Code, indent: usize },
 }
@@ -153,10 +164,7 @@ impl Pen {
                 self.begin(block, apart, line);
             }
             Place::Continues => match &mut self.open {
-                Some(Open::Parsed { source, .. }) => {
-                    source.push_str(line);
-                    source.push('\n');
-                }
+                Some(Open::Parsed { .. }) => self.go_on(line),
                 Some(Open::Fence { code, indent }) => {
                     let line = outdented(line, *indent);
                     code.write(line, self.columns, &self.theme, (&[], &[]), &mut self.out);
@@ -165,6 +173,21 @@ impl Pen {
             },
             Place::Closes => self.open = None,
         }
+    }
+
+    /// A further line of a block that is drawn when it is whole. Text beyond the largest size is drawn in pieces.
+    fn go_on(&mut self, line: &str) {
+        let prose = self.last.as_ref().is_some_and(|last| last.block == Block::Prose);
+        let Some(Open::Parsed { source, table, .. }) = &mut self.open else { return };
+        *table |= overlong::is_table_rule(line);
+        if prose && !*table && source.len() > overlong::MAX_BLOCK && !line.trim().is_empty() {
+            self.close();
+            let source = format!("{}\n", line.trim_start());
+            self.open = Some(Open::Parsed { source, number: None, table: false });
+            return;
+        }
+        source.push_str(line);
+        source.push('\n');
     }
 
     fn begin(&mut self, block: Block, apart: bool, line: &str) {
@@ -193,13 +216,13 @@ impl Pen {
             Block::Fence(fence) => {
                 Open::Fence { code: Code::new(&fence.info), indent: fence.indent }
             }
-            _ => Open::Parsed { source: format!("{line}\n"), number },
+            _ => Open::Parsed { source: format!("{line}\n"), number, table: false },
         });
         self.last = Some(Last { block, number });
     }
 
     fn close(&mut self) {
-        if let Some(Open::Parsed { source, number }) = self.open.take() {
+        if let Some(Open::Parsed { source, number, .. }) = self.open.take() {
             writer::write(&source, number, self.columns, &self.theme, &mut self.out);
         }
     }

@@ -81,10 +81,10 @@ impl File<'_> {
         self.new.or(self.old).unwrap_or_default().to_owned()
     }
 
-    /// Its name, and what it was called before.
-    pub(super) fn title(&self) -> String {
+    /// Its name, and what it was called before, with `arrow` between.
+    pub(super) fn title(&self, arrow: &str) -> String {
         match (self.old, self.new) {
-            (Some(old), Some(new)) if old != new => format!("{old} → {new}"),
+            (Some(old), Some(new)) if old != new => format!("{old} {arrow} {new}"),
             (Some(old), None) => format!("{old} (deleted)"),
             (None, Some(new)) => format!("{new} (new)"),
             _ => self.path(),

@@ -81,6 +81,20 @@ fn everything_has_its_look() {
 }
 
 #[test]
+fn without_colour_or_unicode_it_is_all_there() {
+    let ascii = Theme { glyphs: crate::theme::Glyphs::ASCII, ..Theme::colourless() };
+    let rendered = render(TOUR, 60, &ascii);
+    let text: String = rendered.lines.iter().map(|line| format!("{line}\n")).collect();
+    assert_snapshot!("tour_ascii", text);
+    let colours = rendered
+        .lines
+        .iter()
+        .flat_map(|line| &line.spans)
+        .map(|span| (span.style.fg, span.style.bg));
+    assert!(colours.into_iter().all(|colours| colours == (None, None)));
+}
+
+#[test]
 fn tables_fit() {
     let table = "| File | What it does | Owner |\n|-|-|-|\n| src/main.rs | Parses arguments and starts the thread | 김철수 |\n| b | c |\n";
     for columns in [60, 40, 24, 12] {
@@ -233,9 +247,9 @@ proptest! {
 
 #[test]
 fn nesting_has_an_end() {
-    let deep = format!("{}x", "> ".repeat(5000));
+    let deep = format!("{}x", "> ".repeat(2000));
     assert_eq!(shown(&deep, 10), "▌ ▌ x\n");
-    assert_eq!(shown(&format!("{}x", "- ".repeat(5000)), 10), "• • x\n");
+    assert_eq!(shown(&format!("{}x", "- ".repeat(2000)), 10), "• • x\n");
 }
 
 #[test]
@@ -254,4 +268,40 @@ fn a_long_list_or_fence_is_finished_as_it_comes() {
         stream.finished();
         assert!(stream.live().lines.len() <= 2);
     }
+}
+
+#[test]
+fn text_without_an_end_is_finished_in_pieces() {
+    let theme = Theme::default();
+    let words = "한 word and **more** of `it`. ".repeat(2000);
+    let solid = "x".repeat(40_000);
+    let lines = "a line of text that is not too long\n".repeat(1500);
+    for source in [words, solid, lines] {
+        let mut stream = Stream::new(80, theme.clone());
+        let mut finished = Rendered::default();
+        let mut rest = source.as_str();
+        for piece in (1..).map(|n| n % 97) {
+            let end = rest.char_indices().map(|(at, _)| at).nth(piece).unwrap_or(rest.len());
+            stream.push(&rest[..end]);
+            rest = &rest[end..];
+            finished.append(stream.finished());
+            if piece == 5 {
+                assert!(stream.live().lines.len() < 400);
+            }
+            if rest.is_empty() {
+                break;
+            }
+        }
+        stream.end();
+        finished.append(stream.finished());
+        let whole = render(&source, 80, &theme);
+        assert!(finished == whole);
+        // Nothing of it is lost, and no mark of emphasis is left over.
+        let text: String = whole.lines.iter().map(ToString::to_string).collect();
+        let kept = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count();
+        assert_eq!(kept(&text), kept(&source));
+        assert!(!text.contains(['*', '`']));
+    }
+    let table = format!("|a|b|\n|-|-|\n{}", "| one | two |\n".repeat(1000));
+    assert_eq!(render(&table, 40, &theme).lines.len(), 1002);
 }
