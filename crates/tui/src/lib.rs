@@ -1,6 +1,16 @@
 //! The screen: a fold of the records a thread publishes. It depends on `agent-protocol` only; what it needs from the
 //! machine it asks for as an effect and gets back as an input.
 
+pub mod composer;
+pub mod diff;
 mod filter;
+pub mod fuzzy;
+pub mod highlight;
+pub mod key;
+pub mod markdown;
+pub mod prompts;
+pub mod theme;
+pub mod width;
+pub mod wrap;
 
 pub use filter::{Filter, Styling, exact, plain, printable};

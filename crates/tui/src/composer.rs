@@ -1,0 +1,383 @@
+//! Where the person writes: text in lines, with chips for what is too large to show, a history and, if wanted, vim's
+//! keys. It is pure state: what keys do to it, and how it looks.
+
+mod buffer;
+mod chip;
+mod history;
+mod keys;
+mod layout;
+mod motion;
+mod paste;
+mod token;
+mod vim;
+
+use ratatui_core::{
+    buffer::Buffer as Cells,
+    layout::{Position, Rect},
+};
+
+use crate::{
+    key::{KeyCode, KeyEvent, Modifiers},
+    theme::Theme,
+};
+use buffer::{Buffer, Side};
+use chip::{Chip, Chips, cleaned};
+pub use chip::{Image, ImageSource, Message, Part};
+pub use history::History;
+pub use keys::KEYS;
+use layout::Layout;
+use motion::Words;
+pub use token::{Token, TokenKind};
+pub use vim::Mode;
+use vim::Vim;
+
+/// What came of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComposerOutcome {
+    /// It is no key of the composer's.
+    Ignored,
+    /// It did something, or nothing that could be done.
+    Handled,
+    /// The message is to be sent: [`Composer::take`] it.
+    Send,
+}
+
+/// The text that becomes the next message.
+#[derive(Clone, Debug)]
+pub struct Composer {
+    buffer: Buffer,
+    chips: Chips,
+    history: History,
+    /// With vim's keys.
+    vim: Option<Vim>,
+    columns: usize,
+    /// The column that going up and down keeps to.
+    goal: Option<usize>,
+}
+
+impl Composer {
+    /// An empty composer of 80 columns.
+    pub fn new(history: History) -> Self {
+        Self {
+            buffer: Buffer::default(),
+            chips: Chips::default(),
+            history,
+            vim: None,
+            columns: 80,
+            goal: None,
+        }
+    }
+
+    /// Breaks its text at `columns`, the last of which is kept for the cursor.
+    pub fn resize(&mut self, columns: usize) {
+        self.columns = columns.max(2);
+    }
+
+    /// Turns vim's keys on, in insert mode, or off.
+    pub fn toggle_vim(&mut self) {
+        self.vim = if self.vim.is_some() { None } else { Some(Vim::default()) };
+    }
+
+    /// Vim's mode, if its keys are on.
+    pub fn mode(&self) -> Option<Mode> {
+        self.vim.as_ref().map(Vim::mode)
+    }
+
+    /// What a key does.
+    pub fn handle(&mut self, key: KeyEvent) -> ComposerOutcome {
+        let goal = self.goal.take();
+        if self.history.is_searching()
+            && let Some(outcome) = self.search_key(key)
+        {
+            return outcome;
+        }
+        if let Some(vim) = &mut self.vim {
+            match vim.key(key, &mut self.buffer) {
+                vim::Answer::Done => return ComposerOutcome::Handled,
+                vim::Answer::Up => return self.up(goal),
+                vim::Answer::Down => return self.down(goal),
+                vim::Answer::Pass => {}
+            }
+        }
+        match (key.code, key.modifiers) {
+            (KeyCode::Up, Modifiers { alt: false, ctrl: false, .. }) => self.up(goal),
+            (KeyCode::Down, Modifiers { alt: false, ctrl: false, .. }) => self.down(goal),
+            (KeyCode::Char('p'), Modifiers { ctrl: true, .. }) => self.up(goal),
+            (KeyCode::Char('n'), Modifiers { ctrl: true, .. }) => self.down(goal),
+            (KeyCode::Enter, modifiers) => self.enter(modifiers),
+            _ => self.edit(key),
+        }
+    }
+
+    fn enter(&mut self, modifiers: Modifiers) -> ComposerOutcome {
+        let cursor = self.buffer.cursor();
+        if modifiers.shift || modifiers.alt {
+            self.buffer.insert("\n");
+        } else if self.buffer.text()[..cursor].ends_with('\\') {
+            self.buffer.replace(cursor - 1..cursor, "\n");
+        } else if !self.is_empty() {
+            return ComposerOutcome::Send;
+        }
+        ComposerOutcome::Handled
+    }
+
+    /// The keys that change or move within the text alone.
+    fn edit(&mut self, key: KeyEvent) -> ComposerOutcome {
+        let Modifiers { ctrl, alt, shift } = key.modifiers;
+        let (text, at) = (self.buffer.text(), self.buffer.cursor());
+        match key.code {
+            KeyCode::Char(c) if !ctrl && !alt => self.type_char(c),
+            KeyCode::Char(c) if ctrl => return self.control(c.to_ascii_lowercase(), shift),
+            KeyCode::Char(c) => return self.meta(c),
+            KeyCode::Left if ctrl || alt => {
+                self.buffer.go(motion::word_left(text, at, Words::Letters))
+            }
+            KeyCode::Right if ctrl || alt => {
+                self.buffer.go(motion::word_right(text, at, Words::Letters))
+            }
+            KeyCode::Left => self.buffer.go(motion::left(text, at)),
+            KeyCode::Right => self.buffer.go(motion::right(text, at)),
+            KeyCode::Home if ctrl => self.buffer.go(0),
+            KeyCode::End if ctrl => self.buffer.go(text.len()),
+            KeyCode::Home => self.buffer.go(motion::line_start(text, at)),
+            KeyCode::End => self.buffer.go(motion::line_end(text, at)),
+            KeyCode::Backspace if ctrl || alt => self.kill_word_left(Words::Letters),
+            KeyCode::Delete if ctrl || alt => self.kill_word_right(),
+            KeyCode::Backspace => self.buffer.delete_left(),
+            KeyCode::Delete => self.buffer.delete_right(),
+            _ => return ComposerOutcome::Ignored,
+        }
+        ComposerOutcome::Handled
+    }
+
+    /// Control and a letter.
+    fn control(&mut self, c: char, shift: bool) -> ComposerOutcome {
+        let (text, at) = (self.buffer.text(), self.buffer.cursor());
+        match c {
+            'a' => self.buffer.go(motion::line_start(text, at)),
+            'e' => self.buffer.go(motion::line_end(text, at)),
+            'b' => self.buffer.go(motion::left(text, at)),
+            'f' => self.buffer.go(motion::right(text, at)),
+            'h' => self.buffer.delete_left(),
+            'd' if !text.is_empty() => self.buffer.delete_right(),
+            'j' => self.buffer.insert("\n"),
+            'k' => self.kill_to_end(),
+            'u' => self.kill_to_start(),
+            'w' => self.kill_word_left(Words::Space),
+            'y' => self.buffer.yank(),
+            'z' if shift => self.buffer.redo(),
+            '_' | '/' | '7' => self.buffer.undo(),
+            'r' => {
+                let message = self.chips.message(text);
+                self.history.begin_search(message);
+            }
+            _ => return ComposerOutcome::Ignored,
+        }
+        ComposerOutcome::Handled
+    }
+
+    /// Alt and a letter.
+    fn meta(&mut self, c: char) -> ComposerOutcome {
+        let (text, at) = (self.buffer.text(), self.buffer.cursor());
+        match c {
+            'b' => self.buffer.go(motion::word_left(text, at, Words::Letters)),
+            'f' => self.buffer.go(motion::word_right(text, at, Words::Letters)),
+            'd' => self.kill_word_right(),
+            'y' => self.buffer.yank_earlier(),
+            '<' => self.buffer.go(0),
+            '>' => self.buffer.go(text.len()),
+            '_' | '/' => self.buffer.redo(),
+            _ => return ComposerOutcome::Ignored,
+        }
+        ComposerOutcome::Handled
+    }
+
+    fn type_char(&mut self, c: char) {
+        let mut bytes = [0; 4];
+        for c in cleaned(c.encode_utf8(&mut bytes)).chars() {
+            self.buffer.type_char(c);
+        }
+    }
+
+    fn kill_word_left(&mut self, words: Words) {
+        let at = self.buffer.cursor();
+        self.buffer.kill(motion::word_left(self.buffer.text(), at, words)..at, Side::Before);
+    }
+
+    fn kill_word_right(&mut self) {
+        let at = self.buffer.cursor();
+        self.buffer
+            .kill(at..motion::word_right(self.buffer.text(), at, Words::Letters), Side::After);
+    }
+
+    /// To the end of the line, and there the line break.
+    fn kill_to_end(&mut self) {
+        let (text, at) = (self.buffer.text(), self.buffer.cursor());
+        let end = motion::line_end(text, at);
+        let end = if end == at { motion::right(text, at) } else { end };
+        self.buffer.kill(at..end, Side::After);
+    }
+
+    fn kill_to_start(&mut self) {
+        let (text, at) = (self.buffer.text(), self.buffer.cursor());
+        let start = motion::line_start(text, at);
+        let start = if start == at { motion::left(text, at) } else { start };
+        self.buffer.kill(start..at, Side::Before);
+    }
+
+    /// A row up, and from the first one into the history.
+    fn up(&mut self, goal: Option<usize>) -> ComposerOutcome {
+        let layout = self.layout();
+        let (row, column) = layout.locate(self.buffer.cursor());
+        let goal = goal.unwrap_or(column);
+        if row > 0 {
+            let at = layout.offset(row - 1, goal);
+            self.buffer.go(at);
+            self.goal = Some(goal);
+        } else if let Some(message) = self.history.earlier(self.chips.message(self.buffer.text())) {
+            self.show(&message);
+        }
+        ComposerOutcome::Handled
+    }
+
+    fn down(&mut self, goal: Option<usize>) -> ComposerOutcome {
+        let layout = self.layout();
+        let (row, column) = layout.locate(self.buffer.cursor());
+        let goal = goal.unwrap_or(column);
+        if row + 1 < layout.height() {
+            let at = layout.offset(row + 1, goal);
+            self.buffer.go(at);
+            self.goal = Some(goal);
+        } else if let Some(message) = self.history.later(self.chips.message(self.buffer.text())) {
+            self.show(&message);
+        }
+        ComposerOutcome::Handled
+    }
+
+    /// A key while the history is searched; none when it ends the search and means what it always does.
+    fn search_key(&mut self, key: KeyEvent) -> Option<ComposerOutcome> {
+        let found = match (key.code, key.modifiers) {
+            (KeyCode::Char('r'), Modifiers { ctrl: true, .. }) | (KeyCode::Up, _) => {
+                self.history.search_older()
+            }
+            (KeyCode::Char('s'), Modifiers { ctrl: true, .. }) | (KeyCode::Down, _) => {
+                self.history.search_newer()
+            }
+            (KeyCode::Char('g' | 'c'), Modifiers { ctrl: true, .. }) | (KeyCode::Esc, _) => {
+                self.history.cancel_search()
+            }
+            (KeyCode::Char(c), Modifiers { ctrl: false, alt: false, .. }) => {
+                self.history.search(|query| query.push(c))
+            }
+            (KeyCode::Backspace, _) => self.history.search(|query| {
+                query.truncate(motion::left(query, query.len()));
+            }),
+            (code, _) => {
+                self.history.accept_search();
+                return (code == KeyCode::Enter).then_some(ComposerOutcome::Handled);
+            }
+        };
+        if let Some(message) = found {
+            self.show(&message);
+        }
+        Some(ComposerOutcome::Handled)
+    }
+
+    /// What is searched in the history, and whether it was found; none when nothing is.
+    pub fn search(&self) -> Option<(&str, bool)> {
+        self.history.query()
+    }
+
+    /// Puts `message` in place of the text, which undo brings back.
+    fn show(&mut self, message: &Message) {
+        let text = self.chips.text(message);
+        self.buffer.replace(0..self.buffer.text().len(), &text);
+    }
+
+    /// Takes a message back for editing, before what is written now.
+    pub fn put_back(&mut self, message: &Message) {
+        let mut text = self.chips.text(message);
+        if !self.is_empty() {
+            text.push('\n');
+        }
+        self.buffer.replace(0..0, &text);
+    }
+
+    /// Inserts text as if it had been typed.
+    pub fn insert_str(&mut self, text: &str) {
+        self.buffer.insert(&cleaned(text));
+    }
+
+    /// Puts what an editor made of [`Composer::text`] in its place.
+    pub fn edited(&mut self, text: &str) {
+        self.buffer.replace(0..self.buffer.text().len(), "");
+        self.insert_large(cleaned(text.trim_end()));
+    }
+
+    /// The whole text, chips in full.
+    pub fn text(&self) -> String {
+        self.chips.message(self.buffer.text()).text()
+    }
+
+    /// Its first character, which tells commands from messages.
+    pub fn first_char(&self) -> Option<char> {
+        self.buffer.text().chars().next()
+    }
+
+    /// There is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.buffer.text().trim().is_empty()
+    }
+
+    /// Takes the message out, and into the history.
+    pub fn take(&mut self) -> Message {
+        let message = self.chips.message(self.buffer.take().trim());
+        self.chips.keep(self.buffer.texts());
+        self.history.add(message.clone());
+        self.goal = None;
+        if let Some(vim) = &mut self.vim {
+            *vim = Vim::default();
+        }
+        message
+    }
+
+    /// Drops the text, which can be put back as a cut.
+    pub fn clear(&mut self) {
+        let end = self.buffer.text().len();
+        self.buffer.kill(0..end, Side::After);
+    }
+
+    /// What under the cursor can be completed.
+    pub fn token(&self) -> Option<Token> {
+        token::under(self.buffer.text(), self.buffer.cursor())
+    }
+
+    /// Puts `completion` and a space in the place of the token under the cursor.
+    pub fn complete(&mut self, completion: &str) {
+        let Some(token) = self.token() else { return };
+        let mut text = cleaned(completion);
+        let mut range = token.range;
+        if self.buffer.text()[range.end..].starts_with(' ') {
+            range.end += 1;
+        }
+        text.push(' ');
+        self.buffer.replace(range, &text);
+    }
+
+    fn layout(&self) -> Layout<'_> {
+        Layout::new(self.buffer.text(), &self.chips, self.columns)
+    }
+
+    /// How many rows it takes.
+    pub fn height(&self) -> usize {
+        self.layout().height()
+    }
+
+    /// Draws the rows around the cursor, and says where the cursor is.
+    pub fn render(&self, area: Rect, cells: &mut Cells, theme: &Theme) -> Position {
+        self.layout().draw(self.buffer.cursor(), area, cells, theme)
+    }
+}
+
+#[cfg(test)]
+mod tests;

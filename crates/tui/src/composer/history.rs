@@ -1,0 +1,135 @@
+//! What was sent before, in this thread and in others: gone through with the arrows, or searched. Where it is kept is
+//! not known here.
+
+use super::chip::Message;
+
+/// Sent messages, the latest last.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    entries: Vec<Message>,
+    /// The entry that is shown.
+    at: Option<usize>,
+    /// What was being written when going back began.
+    draft: Message,
+    search: Option<Search>,
+}
+
+/// A search under way.
+#[derive(Clone, Debug)]
+struct Search {
+    query: String,
+    /// The texts of the entries in lower case.
+    texts: Vec<String>,
+    /// The entry that was found; none when the query is in no entry.
+    at: Option<usize>,
+    /// What stood there before.
+    before: Message,
+}
+
+impl History {
+    /// The messages of earlier threads, the latest last.
+    pub fn new(entries: impl IntoIterator<Item = String>) -> Self {
+        Self { entries: entries.into_iter().map(Message::from).collect(), ..Self::default() }
+    }
+
+    /// Adds what was sent, unless it is what was sent last.
+    pub(super) fn add(&mut self, message: Message) {
+        self.at = None;
+        self.draft = Message::default();
+        if self.entries.last() != Some(&message) {
+            self.entries.push(message);
+        }
+    }
+
+    /// The message before the one that is shown, of which `current` has become.
+    pub(super) fn earlier(&mut self, current: Message) -> Option<Message> {
+        let before = self.at.unwrap_or(self.entries.len()).checked_sub(1)?;
+        self.leave(current);
+        self.at = Some(before);
+        self.entries.get(before).cloned()
+    }
+
+    /// The message after it, and after the latest what was being written.
+    pub(super) fn later(&mut self, current: Message) -> Option<Message> {
+        let after = self.at? + 1;
+        self.leave(current);
+        if after < self.entries.len() {
+            self.at = Some(after);
+            return self.entries.get(after).cloned();
+        }
+        self.at = None;
+        Some(std::mem::take(&mut self.draft))
+    }
+
+    /// An entry that was changed is a draft of its own.
+    fn leave(&mut self, current: Message) {
+        let untouched = self.at.and_then(|at| self.entries.get(at)) == Some(&current);
+        if !untouched {
+            self.draft = current;
+        }
+    }
+
+    pub(super) fn is_searching(&self) -> bool {
+        self.search.is_some()
+    }
+
+    /// What is searched, and whether it was found.
+    pub(super) fn query(&self) -> Option<(&str, bool)> {
+        self.search.as_ref().map(|s| (s.query.as_str(), s.query.is_empty() || s.at.is_some()))
+    }
+
+    pub(super) fn begin_search(&mut self, current: Message) {
+        let texts = self.entries.iter().map(|entry| entry.shown().to_lowercase()).collect();
+        self.search = Some(Search { query: String::new(), texts, at: None, before: current });
+    }
+
+    /// Changes the query and returns what it finds, from the latest on.
+    pub(super) fn search(&mut self, change: impl FnOnce(&mut String)) -> Option<Message> {
+        let search = self.search.as_mut()?;
+        change(&mut search.query);
+        search.at = search.older(search.texts.len());
+        let found = search.at.and_then(|at| self.entries.get(at));
+        Some(found.unwrap_or(&search.before).clone())
+    }
+
+    /// The next older entry that holds the query.
+    pub(super) fn search_older(&mut self) -> Option<Message> {
+        let search = self.search.as_mut()?;
+        let at = search.older(search.at.unwrap_or(search.texts.len()))?;
+        search.at = Some(at);
+        self.entries.get(at).cloned()
+    }
+
+    /// The next newer one.
+    pub(super) fn search_newer(&mut self) -> Option<Message> {
+        let search = self.search.as_mut()?;
+        let after = search.at? + 1;
+        let query = search.query.to_lowercase();
+        let at = after + search.texts[after..].iter().position(|text| text.contains(&query))?;
+        search.at = Some(at);
+        self.entries.get(at).cloned()
+    }
+
+    /// Ends the search with what it found.
+    pub(super) fn accept_search(&mut self) {
+        if let Some(search) = self.search.take() {
+            self.draft = search.before;
+            self.at = search.at;
+        }
+    }
+
+    /// Ends the search and returns what stood there before.
+    pub(super) fn cancel_search(&mut self) -> Option<Message> {
+        self.search.take().map(|search| search.before)
+    }
+}
+
+impl Search {
+    fn older(&self, before: usize) -> Option<usize> {
+        let query = self.query.to_lowercase();
+        if query.is_empty() {
+            return None;
+        }
+        self.texts[..before].iter().rposition(|text| text.contains(&query))
+    }
+}

@@ -1,0 +1,145 @@
+//! What is pasted: text as it is while it is short, a chip when it is long, a picture when it is the path of one.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{
+    Chip, Composer, Image,
+    chip::{MAX_SEEN, cleaned},
+};
+
+/// More than this is shown as a chip.
+const MAX_LINES: usize = 10;
+const MAX_BYTES: usize = 1000;
+
+impl Composer {
+    /// Takes what was pasted.
+    pub fn paste(&mut self, text: &str) {
+        if let Some(paths) = image_paths(text) {
+            for path in paths {
+                self.attach(Image::at(path));
+            }
+            return;
+        }
+        let text = cleaned(text);
+        let long = text.len() > MAX_BYTES || text.lines().nth(MAX_LINES).is_some();
+        if long { self.insert_chip(text) } else { self.buffer.insert(&text) }
+    }
+
+    /// Adds a picture at the cursor.
+    pub fn attach(&mut self, image: Image) {
+        let name = cleaned(&image.name).replace(['\n', '\t'], " ");
+        let image = Image { name, ..image };
+        if let Some(c) = self.chips.add(Chip::Image(image)) {
+            self.buffer.insert(&format!("{c} "));
+        }
+    }
+
+    pub(super) fn insert_large(&mut self, text: String) {
+        if text.len() > MAX_SEEN { self.insert_chip(text) } else { self.buffer.insert(&text) }
+    }
+
+    fn insert_chip(&mut self, text: String) {
+        let text: Arc<str> = text.into();
+        match self.chips.add(Chip::Pasted(Arc::clone(&text))) {
+            Some(c) => self.buffer.insert(c.encode_utf8(&mut [0; 4])),
+            None => self.buffer.insert(&text),
+        }
+    }
+}
+
+/// The paths, when pictures were dropped on the terminal: whole paths, as shells or file managers write them.
+fn image_paths(text: &str) -> Option<Vec<PathBuf>> {
+    if text.len() > 64 * 1024 {
+        return None;
+    }
+    let whole = text.trim();
+    if let Some(path) = image_path(whole) {
+        return Some(vec![path]);
+    }
+    let words = words(whole)?;
+    (!words.is_empty()).then(|| words.iter().map(|word| image_path(word)).collect())?
+}
+
+/// The absolute path of a picture.
+fn image_path(text: &str) -> Option<PathBuf> {
+    if text.contains('\n') {
+        return None;
+    }
+    let decoded = text.strip_prefix("file://").map(decoded);
+    let path = decoded.as_deref().unwrap_or(text);
+    let extension = path.rsplit_once('.')?.1.to_ascii_lowercase();
+    if !matches!(extension.as_str(), "png" | "jpg" | "jpeg" | "gif" | "webp") {
+        return None;
+    }
+    let is_windows = path.get(1..3).is_some_and(|rest| rest == ":\\" || rest == ":/");
+    // With quotes and escapes it has to be read as a shell would; with more than one root it is several.
+    let is_plain = !path.contains(['\\', '\'', '"']) && !path.contains(" /");
+    let is_unix = is_plain && (path.starts_with('/') || path.starts_with("~/"));
+    (is_windows || is_unix).then(|| PathBuf::from(path))
+}
+
+/// `text` as a shell would split it: quotes and backslashes resolved.
+fn words(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), c) => word.get_or_insert_default().push(c),
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, '\\') => word.get_or_insert_default().push(chars.next()?),
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (None, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
+/// `%20` and its like resolved.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let code = (first == b'%').then(|| after.get(..2)).flatten();
+        let byte = code
+            .and_then(|code| std::str::from_utf8(code).ok())
+            .and_then(|code| u8::from_str_radix(code, 16).ok());
+        bytes.push(byte.unwrap_or(first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_pictures_are_known_as_terminals_paste_them() {
+        for (text, paths) in [
+            ("/tmp/a.png", Some(&["/tmp/a.png"][..])),
+            ("'/tmp/a b.PNG' ", Some(&["/tmp/a b.PNG"])),
+            ("/tmp/a\\ b.jpg /tmp/c.gif", Some(&["/tmp/a b.jpg", "/tmp/c.gif"])),
+            ("/tmp/a b.png", Some(&["/tmp/a b.png"])),
+            ("/tmp/a.png /tmp/b.png", Some(&["/tmp/a.png", "/tmp/b.png"])),
+            ("file:///tmp/%ED%95%9C%20b.webp", Some(&["/tmp/한 b.webp"])),
+            ("C:\\pics\\a.png", Some(&["C:\\pics\\a.png"])),
+            ("~/a.jpeg", Some(&["~/a.jpeg"])),
+            ("assets/a.png", None),
+            ("/tmp/a.txt", None),
+            ("/tmp/a.png and text", None),
+            ("/tmp/a.png\n/etc/b", None),
+            ("it's", None),
+            ("", None),
+        ] {
+            let expected = paths.map(|paths| paths.iter().map(PathBuf::from).collect());
+            assert_eq!(image_paths(text), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Vim's keys: counts, operators and motions of normal mode. Insert mode is the composer's own keys.
+
+mod moves;
+
+use std::ops::Range;
+
+use super::{
+    buffer::{Buffer, Side},
+    motion,
+};
+use crate::key::{KeyCode, KeyEvent};
+use moves::{Find, Reach, Target};
+
+/// What keys mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Text.
+    #[default]
+    Insert,
+    /// Commands.
+    Normal,
+}
+
+/// What came of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Done,
+    /// The cursor goes up or down a row, which only the composer knows.
+    Up,
+    Down,
+    /// It means what it means without vim.
+    Pass,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Vim {
+    mode: Mode,
+    pending: Pending,
+    /// The last search for a character in the line.
+    find: Option<Find>,
+}
+
+/// What was typed of a command that is not complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Pending {
+    count: usize,
+    /// `d`, `c` or `y`, and the count before it.
+    operator: Option<(char, usize)>,
+    /// What waits for one more character.
+    prefix: Option<char>,
+}
+
+impl Pending {
+    fn count(self) -> usize {
+        self.given_count().unwrap_or(1)
+    }
+
+    /// The product of the counts, if there is one.
+    fn given_count(self) -> Option<usize> {
+        let before = self.operator.map_or(0, |(_, count)| count);
+        match (before, self.count) {
+            (0, 0) => None,
+            (a, b) => Some(a.max(1).saturating_mul(b.max(1)).min(100_000)),
+        }
+    }
+}
+
+impl Vim {
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    pub(super) fn key(&mut self, key: KeyEvent, buffer: &mut Buffer) -> Answer {
+        let held = key.modifiers.ctrl || key.modifiers.alt;
+        match (self.mode, key.code) {
+            (Mode::Insert, KeyCode::Esc) => {
+                self.mode = Mode::Normal;
+                let (text, at) = (buffer.text(), buffer.cursor());
+                buffer.go(motion::left(text, at).max(motion::line_start(text, at)));
+            }
+            (Mode::Insert, _) => return Answer::Pass,
+            (Mode::Normal, KeyCode::Esc) if self.pending != Pending::default() => {
+                self.pending = Pending::default();
+            }
+            (Mode::Normal, KeyCode::Char('r')) if key.modifiers.ctrl => buffer.redo(),
+            (Mode::Normal, KeyCode::Char(c)) if !held => return self.command(c, buffer),
+            (Mode::Normal, KeyCode::Backspace) => return self.command('h', buffer),
+            (Mode::Normal, _) => return Answer::Pass,
+        }
+        Answer::Done
+    }
+
+    fn command(&mut self, c: char, buffer: &mut Buffer) -> Answer {
+        if let Some(prefix) = self.pending.prefix.take() {
+            self.prefixed(prefix, c, buffer);
+            self.settle(buffer);
+            return Answer::Done;
+        }
+        match c {
+            '1'..='9' | '0' if c != '0' || self.pending.count > 0 => {
+                let digit = c.to_digit(10).unwrap_or_default() as usize;
+                self.pending.count =
+                    self.pending.count.saturating_mul(10).saturating_add(digit).min(100_000);
+                return Answer::Done;
+            }
+            'd' | 'c' | 'y' if self.pending.operator.is_none() => {
+                self.pending.operator = Some((c, self.pending.count));
+                self.pending.count = 0;
+                return Answer::Done;
+            }
+            'r' | 'f' | 'F' | 't' | 'T' | 'g' => {
+                self.pending.prefix = Some(c);
+                return Answer::Done;
+            }
+            'i' | 'a' if self.pending.operator.is_some() => {
+                self.pending.prefix = Some(c);
+                return Answer::Done;
+            }
+            'j' | 'k' if self.pending.operator.is_none() => {
+                self.pending = Pending::default();
+                return if c == 'j' { Answer::Down } else { Answer::Up };
+            }
+            _ => {}
+        }
+        match self.target(c, buffer) {
+            Some(target) => self.go(target, buffer),
+            None if self.pending.operator.is_none() => self.change(c, buffer),
+            None => {}
+        }
+        self.settle(buffer);
+        Answer::Done
+    }
+
+    /// The command is complete: the next one begins, and the cursor stands on a character again.
+    fn settle(&mut self, buffer: &mut Buffer) {
+        self.pending = Pending::default();
+        let (text, at) = (buffer.text(), buffer.cursor());
+        let start = motion::line_start(text, at);
+        if self.mode == Mode::Normal && at > start && at == motion::line_end(text, at) {
+            buffer.go(motion::left(text, at));
+        }
+    }
+
+    /// `rx`, `fx`, `gg`, `iw` and their like.
+    fn prefixed(&mut self, prefix: char, c: char, buffer: &mut Buffer) {
+        let (text, at) = (buffer.text(), buffer.cursor());
+        match (prefix, c) {
+            ('r', c) => {
+                let end = motion::right(text, at);
+                if at < motion::line_end(text, at) {
+                    buffer.replace(at..end, c.encode_utf8(&mut [0; 4]));
+                    buffer.go(at);
+                }
+            }
+            ('g', 'g') => self.go(Target { at: 0, reach: Reach::Lines }, buffer),
+            ('i', 'w') => self.operate(moves::word_at(text, at), buffer),
+            ('a', 'w') => self.operate(moves::word_and_space_at(text, at), buffer),
+            ('f' | 'F' | 't' | 'T', c) => {
+                let find = Find { kind: prefix, c };
+                self.find = Some(find);
+                if let Some(target) = find.target(text, at, self.pending.count()) {
+                    self.go(target, buffer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Where a motion leads.
+    fn target(&self, c: char, buffer: &Buffer) -> Option<Target> {
+        let (text, at) = (buffer.text(), buffer.cursor());
+        let count = self.pending.count();
+        let changes = self.pending.operator.map(|(operator, _)| operator);
+        match c {
+            'd' | 'c' | 'y' if changes == Some(c) => Some(moves::lines_down(text, at, count - 1)),
+            'j' => Some(moves::lines_down(text, at, count)),
+            'k' => Some(moves::lines_up(text, at, count)),
+            'G' => Some(match self.pending.given_count() {
+                Some(line) => moves::lines_down(text, 0, line - 1),
+                None => Target { at: text.len(), reach: Reach::Lines },
+            }),
+            // Changing a word leaves the space after it.
+            'w' | 'W' if changes == Some('c') && !moves::at_space(text, at) => {
+                moves::target(if c == 'w' { 'e' } else { 'E' }, text, at, count)
+            }
+            'w' | 'W' if changes.is_some() => {
+                let target = moves::target(c, text, at, count)?;
+                let end = motion::line_end(text, at);
+                let same_line = if at < end && count == 1 { target.at.min(end) } else { target.at };
+                Some(Target { at: same_line, ..target })
+            }
+            ';' => self.find?.target(text, at, count),
+            ',' => self.find?.reversed().target(text, at, count),
+            c => moves::target(c, text, at, count),
+        }
+    }
+
+    /// Goes to `target`, or does what the operator does to what lies between.
+    fn go(&mut self, target: Target, buffer: &mut Buffer) {
+        let (text, at) = (buffer.text(), buffer.cursor());
+        if self.pending.operator.is_none() {
+            let line = motion::line_start(text, target.at);
+            buffer.go(if target.reach == Reach::Lines { line } else { target.at });
+            return;
+        }
+        let (start, end) = (at.min(target.at), at.max(target.at));
+        match target.reach {
+            Reach::Before => self.operate(start..end, buffer),
+            Reach::Upto => self.operate(start..motion::right(text, end), buffer),
+            Reach::Lines => {
+                self.operate_lines(
+                    motion::line_start(text, start)..motion::line_end(text, end),
+                    buffer,
+                );
+            }
+        }
+    }
+
+    fn operate(&mut self, range: Range<usize>, buffer: &mut Buffer) {
+        let Some((operator, _)) = self.pending.operator else { return };
+        buffer.go(range.start);
+        if operator == 'y' {
+            let text = buffer.text()[range].to_owned();
+            buffer.keep(text);
+            return;
+        }
+        buffer.kill(range, Side::After);
+        if operator == 'c' {
+            self.mode = Mode::Insert;
+        }
+    }
+
+    /// Whole lines, without the break after the last: what is kept of them ends with one.
+    fn operate_lines(&mut self, range: Range<usize>, buffer: &mut Buffer) {
+        let Some((operator, _)) = self.pending.operator else { return };
+        let text = buffer.text();
+        let kept = format!("{}\n", &text[range.clone()]);
+        if operator == 'y' {
+            buffer.keep(kept);
+            return;
+        }
+        let cut = match operator {
+            'c' => range,
+            _ if range.end < text.len() => range.start..range.end + 1,
+            _ => range.start.saturating_sub(1)..range.end,
+        };
+        let start = cut.start;
+        buffer.replace(cut, "");
+        buffer.keep(kept);
+        let at = start.min(buffer.text().len());
+        if operator == 'c' {
+            self.mode = Mode::Insert;
+        } else {
+            buffer.go(motion::line_start(buffer.text(), at));
+        }
+    }
+
+    /// The commands that are no motions.
+    fn change(&mut self, c: char, buffer: &mut Buffer) {
+        let (text, at) = (buffer.text(), buffer.cursor());
+        let (start, end) = (motion::line_start(text, at), motion::line_end(text, at));
+        let as_operator = |operator| Pending { operator: Some((operator, 0)), ..self.pending };
+        match c {
+            'i' => self.insert_at(at, buffer),
+            'a' => self.insert_at(motion::right(text, at).min(end), buffer),
+            'I' => self.insert_at(moves::first_word(text, at), buffer),
+            'A' => self.insert_at(end, buffer),
+            'o' => {
+                buffer.replace(end..end, "\n");
+                self.mode = Mode::Insert;
+            }
+            'O' => {
+                buffer.replace(start..start, "\n");
+                self.insert_at(start, buffer);
+            }
+            'x' | 's' | 'D' | 'C' | 'X' | 'S' | 'Y' => {
+                let (operator, to) = match c {
+                    'x' => ('d', moves::target('l', text, at, self.pending.count())),
+                    's' => ('c', moves::target('l', text, at, self.pending.count())),
+                    'D' => ('d', moves::target('$', text, at, 1)),
+                    'C' => ('c', moves::target('$', text, at, 1)),
+                    'X' => ('d', moves::target('h', text, at, self.pending.count())),
+                    'S' => ('c', Some(moves::lines_down(text, at, 0))),
+                    _ => ('y', Some(moves::lines_down(text, at, 0))),
+                };
+                self.pending = as_operator(operator);
+                if let Some(target) = to {
+                    self.go(target, buffer);
+                }
+            }
+            'p' => put(Side::After, buffer),
+            'P' => put(Side::Before, buffer),
+            'u' => buffer.undo(),
+            'J' if end < text.len() => {
+                let rest = &text[end + 1..];
+                let indent = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+                buffer.replace(end..end + 1 + indent, " ");
+                buffer.go(end);
+            }
+            _ => {}
+        }
+    }
+
+    fn insert_at(&mut self, at: usize, buffer: &mut Buffer) {
+        self.mode = Mode::Insert;
+        buffer.go(at);
+    }
+}
+
+/// Puts what was cut beside the character under the cursor; whole lines below its line or above.
+fn put(side: Side, buffer: &mut Buffer) {
+    let Some(kept) = buffer.killed().map(str::to_owned) else { return };
+    let (text, at) = (buffer.text(), buffer.cursor());
+    let (start, end) = (motion::line_start(text, at), motion::line_end(text, at));
+    match (kept.strip_suffix('\n'), side) {
+        (Some(lines), Side::After) => {
+            buffer.replace(end..end, &format!("\n{lines}"));
+            buffer.go(end + 1);
+        }
+        (Some(_), Side::Before) => {
+            buffer.replace(start..start, &kept);
+            buffer.go(start);
+        }
+        (None, side) => {
+            let at = if side == Side::After { motion::right(text, at).min(end) } else { at };
+            buffer.replace(at..at, &kept);
+            buffer.go(motion::left(buffer.text(), at + kept.len()));
+        }
+    }
+}
