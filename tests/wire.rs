@@ -1,19 +1,30 @@
 //! What goes over the wire: the frames of a run, as the server sees them (protocol.md 2 and 5).
 
+use std::collections::BTreeMap;
+
 use agent_testkit::{Scene, ScriptedModel, ScriptedServer};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_agent");
 
-async fn three_steps() -> ScriptedServer {
-    let server = ScriptedModel::new()
+/// Of an endpoint that is told tools and instructions each time, and of our own gateway, which is told them once.
+async fn three_steps() -> [ScriptedServer; 2] {
+    [run_three_steps(three().incognito()).await, run_three_steps(three()).await]
+}
+
+fn three() -> ScriptedServer {
+    ScriptedModel::new()
         .calls_at_once([
             ("exec_command", json!({"cmd": "echo one"})),
             ("exec_command", json!({"cmd": "echo two"})),
         ])
         .calls("read_file", json!({"file_path": "a.txt"}))
         .says("Done.")
-        .serve();
+        .serve()
+}
+
+async fn run_three_steps(server: ScriptedServer) -> ScriptedServer {
     let scene = Scene::new(AGENT).file("a.txt", "text\n").facing(&server);
     scene.run(&["exec", "-m", "gpt-6-sol", "look around"]).await.succeeded();
     server
@@ -25,8 +36,8 @@ fn input(frame: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_upgrade_names_us_and_the_mode() {
-    let server = three_steps().await;
+async fn the_upgrade_names_us_and_offers_no_compression() {
+    let [server, _] = three_steps().await;
     let upgrade = &server.upgrades()[0];
     let header = |name: &str| {
         upgrade.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
@@ -34,60 +45,76 @@ async fn the_upgrade_names_us_and_the_mode() {
     assert_eq!(upgrade.path, "/v1/responses");
     assert_eq!(header("authorization"), Some(&*format!("Bearer {}", server.token())));
     assert!(header("user-agent").unwrap().starts_with("agent/"), "{upgrade:?}");
-    assert_eq!(header("sec-websocket-extensions"), None, "no compression is offered");
+    assert_eq!(header("sec-websocket-extensions"), None);
 }
 
 #[tokio::test]
 async fn the_first_frame_is_whole_and_each_further_one_only_what_is_new() {
-    let server = three_steps().await;
-    let frames = server.frames();
-    assert_eq!(frames.len(), 3);
-    assert!(frames.iter().all(|frame| frame.connection == frames[0].connection));
-    for frame in &frames {
-        let fields: Vec<_> = frame.json.as_object().unwrap().keys().cloned().collect();
-        assert_eq!(fields[0], "type", "the type comes first");
-        assert_eq!(frame.json["type"], "response.create");
-        assert_eq!(frame.json["store"], false);
-        for absent in ["stream", "background", "stream_options"] {
-            assert!(
-                !fields.iter().any(|field| field == absent),
-                "{absent} is for HTTP: {fields:?}"
-            );
+    for server in three_steps().await {
+        let frames = server.frames();
+        assert_eq!(frames.len(), 3);
+        assert!(frames.iter().all(|frame| frame.connection == frames[0].connection));
+        for frame in &frames {
+            let fields: Vec<_> = frame.json.as_object().unwrap().keys().cloned().collect();
+            assert_eq!(fields[0], "type", "the type comes first");
+            assert_eq!(frame.json["type"], "response.create");
+            assert_eq!(frame.json["store"], false);
+            for absent in ["stream", "background", "stream_options"] {
+                assert!(!fields.iter().any(|field| field == absent), "{absent} is for HTTP");
+            }
         }
-    }
-    assert_eq!(frames[0].json["previous_response_id"], Value::Null);
-    assert_eq!(input(&frames[0].json).last().unwrap(), "message");
-    assert_eq!(input(&frames[1].json), ["function_call_output", "function_call_output"]);
-    assert_eq!(input(&frames[2].json), ["function_call_output"]);
-    for (frame, parent) in [(1, "first"), (2, "second")] {
-        assert!(
-            frames[frame].json["previous_response_id"].is_string(),
-            "the {parent} response is the parent"
-        );
+        assert_eq!(frames[0].json["previous_response_id"], Value::Null);
+        assert_eq!(input(&frames[0].json).last().unwrap(), "message");
+        assert_eq!(input(&frames[1].json), ["function_call_output", "function_call_output"]);
+        assert_eq!(input(&frames[2].json), ["function_call_output"]);
+        assert!(frames[1..].iter().all(|frame| frame.json["previous_response_id"].is_string()));
     }
 }
 
 #[tokio::test]
-async fn what_the_providers_cache_is_keyed_by_never_changes() {
-    let server = three_steps().await;
+async fn tools_and_instructions_are_the_same_bytes_each_time() {
+    let [server, _] = three_steps().await;
     let frames = server.frames();
-    let key = &frames[0].json["prompt_cache_key"];
-    assert!(key.is_string());
-    let part = |text: &str, name: &str| {
-        // Byte for byte, not merely the same value.
-        let start = text.find(&format!("\"{name}\":")).map(|start| &text[start..]);
-        let raw: Option<std::collections::BTreeMap<String, Box<serde_json::value::RawValue>>> =
-            start.and_then(|_| serde_json::from_str(text).ok());
-        raw.and_then(|fields| fields.get(name).map(|raw| raw.get().to_owned()))
-    };
-    let first = part(&frames[0].text, "tools").unwrap();
-    assert!(first.contains("exec_command") && first.contains("apply_patch"));
-    for frame in &frames[1..] {
-        assert_eq!(&frame.json["prompt_cache_key"], key);
-        assert_eq!(frame.json["model"], "gpt-6-sol");
-        let tools = part(&frame.text, "tools");
-        assert!(tools.is_none() || tools.as_deref() == Some(&*first), "{tools:?}");
+    for name in ["tools", "instructions"] {
+        let first = raw(&frames[0].text, name).unwrap();
+        assert!(first.len() > 1_000, "{name}: {first}");
+        for frame in &frames[1..] {
+            assert_eq!(raw(&frame.text, name).as_ref(), Some(&first), "{name}");
+        }
     }
+}
+
+#[tokio::test]
+async fn where_lean_frames_are_read_tools_and_instructions_are_said_once() {
+    let [_, server] = three_steps().await;
+    let frames = server.frames();
+    assert_eq!(input(&frames[0].json)[..2], ["additional_tools", "message"]);
+    for frame in &frames {
+        assert_eq!(
+            (&frame.json["tools"], &frame.json["instructions"]),
+            (&Value::Null, &Value::Null)
+        );
+    }
+    assert!(frames[2].text.len() < 1_000, "{}", frames[2].text);
+}
+
+#[tokio::test]
+async fn what_the_providers_cache_is_keyed_by_never_changes() {
+    for server in three_steps().await {
+        let frames = server.frames();
+        assert!(frames[0].json["prompt_cache_key"].is_string());
+        for name in ["prompt_cache_key", "model", "reasoning", "include", "parallel_tool_calls"] {
+            let first = raw(&frames[0].text, name);
+            assert!(frames.iter().all(|frame| raw(&frame.text, name) == first), "{name}");
+        }
+        assert_eq!(frames[0].json["model"], "gpt-6-sol");
+    }
+}
+
+/// A field of a frame, byte for byte.
+fn raw(text: &str, name: &str) -> Option<String> {
+    let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).unwrap();
+    fields.get(name).map(|raw| raw.get().to_owned())
 }
 
 #[tokio::test]

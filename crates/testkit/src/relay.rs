@@ -125,7 +125,14 @@ impl Relay {
         let status =
             std::str::from_utf8(&answer).ok().and_then(|head| head.get(9..12)?.parse().ok());
         let status = status.ok_or(Over)?;
-        self.wire.change(|state| state.upgrades.push(record(status)));
+        let incognito = self.wire.change(|state| {
+            state.upgrades.push(record(status));
+            state.incognito
+        });
+        if incognito {
+            let head = String::from_utf8_lossy(&answer).replace("x-agent-gateway: 1\r\n", "");
+            answer = head.into_bytes();
+        }
         self.to_client.lock().await.write(&answer).await?;
         if status == 101 {
             return Ok(Some(stream));

@@ -108,6 +108,13 @@ impl ScriptedServer {
         });
     }
 
+    /// From now on it does not say that it is our own gateway: clients treat it like any endpoint.
+    #[must_use]
+    pub fn incognito(self) -> Self {
+        self.wire.change(|state| state.incognito = true);
+        self
+    }
+
     /// Refuses the next upgrade that is not refused yet.
     pub fn refuse_upgrade(&self, refusal: Refusal) {
         self.wire.change(|state| state.refusals.push(refusal));

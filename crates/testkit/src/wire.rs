@@ -35,6 +35,8 @@ pub(crate) struct State {
     /// (connection, bytes): cut after so many.
     pub(crate) cuts_down: Vec<(usize, usize)>,
     pub(crate) cuts_up: Vec<(usize, usize)>,
+    /// It does not say that it is our own gateway.
+    pub(crate) incognito: bool,
 }
 
 /// A fault and its moment: behind event `event` of the answer to create `create`, both counted from 1; event 0 is the
