@@ -97,3 +97,26 @@ async fn completions_are_printed_for_each_shell() {
         assert!(run.stdout.contains("apply-patch"), "{shell}");
     }
 }
+
+#[tokio::test]
+async fn what_a_thread_changed_is_shown_and_put_back() {
+    const PATCH: &str = "*** Begin Patch\n*** Update File: a.txt\n@@\n-one\n+eins\n*** End Patch";
+    let server = ScriptedModel::new()
+        .calls_freely("apply_patch", PATCH)
+        .calls("exec_command", json!({"cmd": "echo two > b.txt"}))
+        .says("Done.")
+        .says("Nothing to do.")
+        .serve();
+    let scene = Scene::new(AGENT).file("a.txt", "one\n").facing(&server);
+    scene.run(&["exec", "-s", "workspace-write", "translate"]).await.succeeded();
+    scene.run(&["exec", "-s", "workspace-write", "resume", "--last", "more?"]).await.succeeded();
+    let diff = scene.run(&["diff"]).await.succeeded().stdout;
+    assert!(diff.contains("-one\n+eins") && diff.contains("b.txt"), "{diff}");
+    std::fs::write(scene.workspace().join("mine.txt"), "mine\n").unwrap();
+    let undone = scene.run(&["undo"]).await.succeeded().stdout;
+    assert!(undone.contains("a.txt") && undone.contains("b.txt"), "{undone}");
+    assert_eq!(scene.read("a.txt").unwrap(), "one\n");
+    assert_eq!((scene.read("b.txt"), scene.read("mine.txt").as_deref()), (None, Some("mine\n")));
+    scene.run(&["undo", "--redo"]).await.succeeded();
+    assert_eq!(scene.read("a.txt").unwrap(), "eins\n");
+}

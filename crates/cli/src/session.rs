@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use agent_core::{
-    Among, CompactionStyle, DocSearch, GitFacts, Limits, Log, Opening, RolloutError, Secrets,
-    Surroundings, Thread, ThreadConfig, ThreadHandle, Threads, ThreadsError,
+    Among, Caps, CompactionStyle, DocSearch, GitFacts, Limits, Log, Opening, RolloutError, Secrets,
+    Surroundings, Thread, ThreadConfig, ThreadHandle, Threads, ThreadsError, UndoConfig,
 };
-use agent_protocol::{ReasoningOptions, SettingsFields, TextOptions, ToolChoice, TransportKind};
+use agent_protocol::{
+    ReasoningOptions, SandboxMode, SettingsFields, TextOptions, ToolChoice, TransportKind,
+};
 use agent_tools::{Policy, Toolbox, ToolboxConfig};
 use agent_transport::{Resilient, Transport, TransportChoice};
 use anyhow::Context as _;
@@ -99,6 +101,14 @@ pub(crate) fn open(
     let journal_dir = threads_dir.as_ref().filter(|_| !options.ephemeral);
     let journal_dir = journal_dir.map(|dir| dir.join(&thread_id).join("journal"));
     let policy = Policy::new(settings.permissions.approval, settings.permissions.sandbox);
+    let may_change = !options.ephemeral && settings.permissions.sandbox != SandboxMode::ReadOnly;
+    let undo = threads_dir.as_ref().zip(settings.state_dir.as_ref()).filter(|_| may_change);
+    let undo = undo.map(|(threads, state)| UndoConfig {
+        undo_dir: threads.join(&thread_id).join("undo"),
+        state_dir: state.clone(),
+        workspace: settings.workspace.cwd.clone(),
+        caps: Caps::default(),
+    });
     let mut notes = opening.notes;
     notes.extend(journal_dir.as_deref().map(agent_tools::recover_patches).unwrap_or_default());
     let toolbox =
@@ -126,6 +136,7 @@ pub(crate) fn open(
         live: options.live,
         sessions_outlive_turns: options.interactive,
         compaction: CompactionStyle::Trigger,
+        undo,
         compact_at: compact_at(settings),
         process_started: options.process_started,
     };

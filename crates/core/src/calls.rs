@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::conversation::Conversation;
 use crate::inbox::Inbox;
+use crate::lookout::{Before, Lookout};
 use crate::redact::Secrets;
 use crate::rollout::RolloutError;
 use crate::turn::Stop;
@@ -27,6 +28,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) toolbox: &'a Toolbox,
     pub(crate) policy: &'a mut Policy,
     pub(crate) secrets: &'a Secrets,
+    pub(crate) lookout: &'a mut Lookout,
 }
 
 /// Dropping it ends every call that runs.
@@ -214,15 +216,17 @@ impl Calls {
             self.queued.push_back(call);
             return Ok(());
         }
-        // R2: the intent is on the disk before anything that leaves a trace begins.
-        if matches!(
+        let may_change = matches!(
             call.prepared.action,
             Action::Run { .. } | Action::Edit { .. } | Action::Attend { .. }
-        ) {
+        );
+        let before = may_change.then(|| bench.lookout.before_change());
+        if may_change {
+            // R2: the intent is on the disk before anything that leaves a trace begins.
             bench.conversation.sync()?;
         }
         self.busy.extend(call.prepared.writes.iter().cloned());
-        self.running.push(Box::pin(perform(call, self.progress.0.clone())));
+        self.running.push(Box::pin(perform(call, self.progress.0.clone(), before)));
         Ok(())
     }
 
@@ -280,7 +284,14 @@ enum Happened {
     Finished(Box<Finished>),
 }
 
-async fn perform(call: Call, progress: mpsc::UnboundedSender<Said>) -> Finished {
+async fn perform(
+    call: Call,
+    progress: mpsc::UnboundedSender<Said>,
+    before: Option<Before>,
+) -> Finished {
+    if let Some(before) = before {
+        before.await;
+    }
     let Call { call, item, prepared, .. } = call;
     let writes = prepared.writes.clone();
     let begun = Instant::now();

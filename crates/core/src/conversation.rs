@@ -81,6 +81,11 @@ impl Conversation {
         Ok(())
     }
 
+    /// The number of the turn under way, from 1.
+    pub(crate) fn turn(&self) -> u32 {
+        self.history.turns()
+    }
+
     /// Returns when all that was published is on the disk (R2).
     pub(crate) fn sync(&self) -> Result<(), RolloutError> {
         self.rollout.as_ref().map_or(Ok(()), Rollout::sync)

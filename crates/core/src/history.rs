@@ -17,6 +17,7 @@ pub struct History {
     context_tokens: u64,
     /// How many items stand before anything that was said.
     preamble: usize,
+    turns: u32,
 }
 
 #[derive(Debug)]
@@ -44,8 +45,12 @@ impl History {
                 }
                 self.flush();
             }
-            // A turn begins with what a process that was killed had left open, closed meanwhile.
-            Event::TurnStarted {} | Event::TurnCompleted(_) | Event::TurnFailed(_) => self.flush(),
+            Event::TurnStarted {} => {
+                self.turns += 1;
+                // It begins with what a process that was killed had left open, closed meanwhile.
+                self.flush();
+            }
+            Event::TurnCompleted(_) | Event::TurnFailed(_) => self.flush(),
             _ => {}
         }
     }
@@ -99,6 +104,11 @@ impl History {
     pub fn knows_call(&self, call_id: &str) -> bool {
         self.answered.contains_key(call_id)
             || self.calls.iter().any(|open| open.call.call_id == call_id)
+    }
+
+    /// How many turns have begun.
+    pub fn turns(&self) -> u32 {
+        self.turns
     }
 
     /// Tokens of the whole thread.

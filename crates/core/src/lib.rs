@@ -7,6 +7,7 @@ mod conversation;
 mod history;
 mod import;
 mod inbox;
+mod lookout;
 mod meter;
 mod private;
 mod prompt;

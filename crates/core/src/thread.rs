@@ -16,10 +16,12 @@ use crate::calls::{self, Bench};
 use crate::compact::CompactionStyle;
 use crate::conversation::Conversation;
 use crate::inbox::Inbox;
+use crate::lookout::Lookout;
 use crate::redact::Secrets;
 use crate::rollout::{Loaded, Rollout, RolloutError};
 use crate::step::StepContext;
 use crate::turn;
+use crate::undo::UndoConfig;
 
 /// A thread's settings, fully resolved: nothing here is looked up anywhere else.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub struct ThreadConfig {
     /// What commands leave running lives on until the thread ends, not just its turn.
     pub sessions_outlive_turns: bool,
     pub compaction: CompactionStyle,
+    /// Where what turns change is kept, to be undone; none where nothing can change, or nothing is kept.
+    pub undo: Option<UndoConfig>,
     /// Tokens of the window at which it is shortened before the next step; none: only when the model refuses it.
     pub compact_at: Option<u64>,
     /// When the process began, for the first turn's `startup_ms`.
@@ -97,6 +101,7 @@ pub struct Thread {
     pub(crate) sessions_outlive_turns: bool,
     pub(crate) compaction: CompactionStyle,
     compact_at: Option<u64>,
+    pub(crate) lookout: Lookout,
 }
 
 /// An id for a new thread. It sorts by time.
@@ -174,6 +179,7 @@ impl Thread {
             sessions_outlive_turns: config.sessions_outlive_turns,
             compaction: config.compaction,
             compact_at: config.compact_at,
+            lookout: Lookout::new(config.undo),
         };
         thread.close_open_calls(
             "interrupted: outcome unknown, the program ended while this call was under way",
@@ -242,6 +248,7 @@ impl Thread {
                 toolbox: &self.toolbox,
                 policy: &mut self.policy,
                 secrets: &self.secrets,
+                lookout: &mut self.lookout,
             },
             transport: self.transport.as_mut(),
             control: &mut self.control,

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use agent_protocol::{BudgetKind, Content, ErrorKind, Event, TurnCompleted, TurnError, TurnFailed};
+use agent_protocol::{
+    BudgetKind, Content, ErrorKind, Event, ItemDetails, TurnCompleted, TurnError, TurnFailed,
+};
 use agent_transport::TransportError;
 
 use crate::compact;
@@ -34,12 +36,16 @@ const CONTINUATIONS: u32 = 20;
 pub(crate) async fn run(thread: &mut Thread, message: Vec<Content>) -> Result<(), RolloutError> {
     let mut meter = TurnMeter::new(thread.process_started.take());
     thread.conversation.publish(Event::TurnStarted {})?;
+    thread.lookout.turn_begins(thread.conversation.turn());
     let mut answer = String::new();
     let end = steps(thread, message, &mut meter, &mut answer).await;
     let turn_usage = meter.usage;
     thread.conversation.close_plan()?;
     if !thread.sessions_outlive_turns {
         thread.reap().await?;
+    }
+    if let Some(message) = thread.lookout.take_trouble() {
+        thread.conversation.publish_item(ItemDetails::Error { message }, vec![])?;
     }
     let closing = match end {
         Ok(()) => thread.conversation.publish(Event::TurnCompleted(TurnCompleted {
@@ -79,7 +85,9 @@ pub(crate) async fn run(thread: &mut Thread, message: Vec<Content>) -> Result<()
         }
     };
     closing?;
-    thread.conversation.sync()
+    thread.conversation.sync()?;
+    thread.lookout.turn_ends().await;
+    Ok(())
 }
 
 async fn steps(

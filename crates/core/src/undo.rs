@@ -150,6 +150,12 @@ impl Snapshots {
         self.finish(false)
     }
 
+    /// Forgets what was remembered before a turn in which nothing was started that may change the workspace.
+    pub fn forget_turn(&self) {
+        // What is left of it would be finished as a turn that broke off, and nothing has changed in that.
+        let _ = fs::remove_dir_all(self.open_dir());
+    }
+
     /// Finishes a turn that broke off, as by a crash; to be called when a thread is taken up again.
     ///
     /// # Errors
