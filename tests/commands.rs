@@ -14,6 +14,9 @@ async fn a_command_line_in_the_sandbox_has_our_streams_and_gives_its_code() {
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (Some(7), "in\n", "oops\n"));
     let run = scene.run(&["sandbox", "--", "sh", "-c", "kill -TERM $$"]).await;
     assert_eq!(run.code, Some(143));
+    let run = scene.run(&["sandbox", "--", "no-such-program"]).await;
+    assert_eq!(run.code, Some(127));
+    assert!(run.stderr.contains("no-such-program"), "{}", run.stderr);
 }
 
 #[tokio::test]

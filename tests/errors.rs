@@ -1,6 +1,7 @@
 //! What goes wrong before or instead of a turn: one clear sentence, what to do next, the documented exit code.
 
-use agent_testkit::{Finished, Scene};
+use agent_protocol::ApiError;
+use agent_testkit::{Finished, Scene, ScriptedModel, Step};
 use insta::assert_snapshot;
 
 const AGENT: &str = env!("CARGO_BIN_EXE_agent");
@@ -80,4 +81,44 @@ async fn where_nothing_listens_the_run_ends_with_kind_network() {
     assert_eq!(run.types().last().unwrap(), "turn.failed");
     let fine = scene.run(&["exec", "--network-timeout", "1", "--exit-codes", "fine", "go"]).await;
     assert_eq!(fine.code, Some(5), "{}", fine.stderr);
+}
+
+#[tokio::test]
+async fn where_no_thread_can_be_kept_nothing_is_sent() {
+    let server = ScriptedModel::new().says("Never.").serve();
+    let scene = Scene::new(AGENT).facing(&server).env("AGENT_HOME", "/dev/null");
+    let run = scene.run(&["exec", "go"]).await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("/dev/null/threads") && run.stderr.contains("--ephemeral"));
+    assert!(server.frames().is_empty());
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_is_named_by_where_it_came_from() {
+    let server = ScriptedModel::new().says("Never.").serve();
+    let scene = Scene::new(AGENT).facing(&server).env("AGENT_API_KEY", "wrong");
+    let port = server.address().port().to_string();
+    assert_snapshot!(refused(&scene, &["exec", "go"]).await.replace(&port, "PORT"));
+}
+
+#[tokio::test]
+async fn a_model_that_is_not_known_is_named() {
+    let error = ApiError {
+        status: Some(404),
+        code: Some("model_not_found".to_owned()),
+        message: "The model 'gpt-0' does not exist.".to_owned(),
+        ..ApiError::default()
+    };
+    let server = ScriptedModel::new().step(Step::new().refuses(error)).serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    assert_snapshot!(refused(&scene, &["exec", "-m", "gpt-0", "go"]).await);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_speak_tls_is_said_to_fail_there() {
+    let server = ScriptedModel::new().says("Never.").serve();
+    let url = server.base_url().replace("http:", "https:");
+    let scene = Scene::new(AGENT).facing(&server).env("OPENAI_BASE_URL", &url);
+    let said = refused(&scene, &["exec", "--network-timeout", "0.1", "go"]).await;
+    assert!(said.contains("TLS failed") && said.contains("SSL_CERT_FILE"), "{said}");
 }

@@ -79,7 +79,7 @@ async fn play(
     let outcome = exec::converse(
         &settings,
         Begin::New,
-        Box::new(session::transport(&settings, environment, Some(Duration::ZERO))?),
+        Box::new(session::transport(&settings, environment, Some(Duration::from_secs(10)))?),
         SessionOptions::new(&settings, environment, process_started)?,
         vec![Content::text(TASK)],
         None,

@@ -56,6 +56,9 @@ fn main() -> ExitCode {
 /// What a shell sees of a process that SIGPIPE ended (exec-json.md 12.3).
 const BROKEN_PIPE: u8 = 141;
 
+/// What a shell makes of a command that cannot be started.
+const NOT_STARTED: u8 = 127;
+
 fn exit_codes(args: &Args) -> ExitCodes {
     match &args.command {
         Command::Exec(exec) => exec.run().options.exit_codes.unwrap_or_default(),
@@ -85,8 +88,14 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
         Command::Sandbox(sandbox) => {
             let settings = resolve(args, &environment, context)?;
             let config = session::toolbox_config(&settings, &environment)?;
-            let ended = runtime()?.block_on(agent_tools::run_confined(&config, &sandbox.argv))?;
-            Ok(exit_of(ended))
+            match runtime()?.block_on(agent_tools::run_confined(&config, &sandbox.argv)) {
+                Ok(ended) => Ok(exit_of(ended)),
+                Err(agent_tools::SandboxError::NotStarted(reason)) => {
+                    let _ = writeln!(io::stderr(), "agent: {}", agent_tui::plain(&reason));
+                    Ok(ExitCode::from(NOT_STARTED))
+                }
+                Err(error) => Err(error.into()),
+            }
         }
         Command::ApplyPatch(_) => print(&apply_patch::run(&directory(args, &environment)?)?),
         Command::Threads(threads) => {

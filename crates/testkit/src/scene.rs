@@ -178,6 +178,10 @@ impl Scene {
                 text = text.replace(&*id.to_string_lossy(), "THREAD");
             }
         }
+        while let Some(at) = text.find("[request req_") {
+            let end = text[at..].find(']').map_or(text.len(), |end| at + end + 1);
+            text.replace_range(at..end, "[request ID]");
+        }
         normal_numbers(&text)
     }
 }

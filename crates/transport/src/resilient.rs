@@ -32,7 +32,8 @@ const LONGEST_STATED_WAIT: Duration = Duration::from_secs(120);
 pub struct Patience {
     /// Tries after the first, as long as nothing of the response was completed.
     pub max_retries: u32,
-    /// How long to go on while the network itself is away; `None` waits until it is back.
+    /// How long to go on while the model is out of reach: no connection comes about. `None` waits as long as the
+    /// network is away.
     pub offline: Option<Duration>,
 }
 
@@ -60,7 +61,7 @@ struct Trial {
     way: TransportKind,
     failures: u32,
     socket_failures: u32,
-    first_failure: Option<Instant>,
+    begun: Instant,
 }
 
 /// What is to be done about a failure.
@@ -77,7 +78,10 @@ enum Verdict {
 }
 
 impl Resilient {
-    pub fn new(endpoint: Endpoint, network: Network) -> Self {
+    pub fn new(mut endpoint: Endpoint, network: Network) -> Self {
+        if let Some(limit) = endpoint.patience.offline {
+            endpoint.connect_timeout = endpoint.connect_timeout.min(limit);
+        }
         let endpoint = Arc::new(endpoint);
         let counter = Counter::default();
         Self {
@@ -99,7 +103,8 @@ impl Resilient {
     ) -> Result<(), TransportError> {
         let adapted = self.adaptation.adapt(request);
         let way = self.way(&adapted);
-        let mut trial = Trial { way, failures: 0, socket_failures: 0, first_failure: None };
+        let begun = Instant::now();
+        let mut trial = Trial { way, failures: 0, socket_failures: 0, begun };
         self.tell_of_refusal(out).await;
         loop {
             let adapted = self.adaptation.adapt(request);
@@ -236,15 +241,12 @@ impl Resilient {
         }
         let Patience { max_retries, offline } = self.endpoint.patience;
         let delay = error.retry_after().unwrap_or_else(|| backoff(trial.failures));
-        let waiting_since = *trial.first_failure.get_or_insert_with(Instant::now);
-        let max = if is_offline(error) {
-            if offline.is_some_and(|limit| waiting_since.elapsed() + delay > limit) {
-                return Verdict::GiveUp;
-            }
-            0
-        } else {
-            max_retries
-        };
+        if matches!(error, TransportError::Connect { .. })
+            && offline.is_some_and(|limit| trial.begun.elapsed() + delay > limit)
+        {
+            return Verdict::GiveUp;
+        }
+        let max = if is_offline(error) { 0 } else { max_retries };
         if max > 0 && trial.failures > max || max_retries == 0 {
             return Verdict::GiveUp;
         }

@@ -1,5 +1,6 @@
 //! What to do next about a failure: the line or two below the message.
 
+use agent_core::RolloutError;
 use agent_protocol::{ErrorKind, TurnError};
 use agent_tools::SandboxError;
 use agent_transport::{ConnectStage, TransportError};
@@ -25,6 +26,9 @@ pub(super) fn hint(error: &anyhow::Error, context: &Context) -> Option<String> {
     }
     if let Some(error) = find::<TransportError>(error) {
         return transport_hint(error, context);
+    }
+    if find::<RolloutError>(error).is_some() {
+        return Some("Nothing is done that cannot be recorded first. Make room, set AGENT_HOME to a folder that can be written, or keep nothing: --ephemeral.".to_owned());
     }
     if let Some(SandboxError::Unavailable { .. }) = find(error) {
         return Some("`agent doctor` says what is missing and how to get it.".to_owned());

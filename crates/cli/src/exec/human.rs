@@ -84,11 +84,15 @@ impl<W: Write> HumanPrinter<W> {
             Event::ToolRejected { tool, message, .. } => {
                 format!("{red}✗ {}{reset} {dim}{}{reset}\n", printable(tool), first_line(message))
             }
-            Event::TransportRetry { attempt, max, delay_ms, message, .. } => format!(
-                "{yellow}… {}; trying again in {} ({attempt}/{max}){reset}\n",
-                printable(message),
-                seconds(*delay_ms),
-            ),
+            Event::TransportRetry { attempt, max, delay_ms, message, .. } => {
+                // While the network is away it is time that counts, not tries.
+                let of = if *max == 0 { String::new() } else { format!("/{max}") };
+                format!(
+                    "{yellow}… {}; trying again in {} ({attempt}{of}){reset}\n",
+                    printable(message),
+                    seconds(*delay_ms),
+                )
+            }
             Event::TransportFallback { to, reason, .. } => {
                 format!(
                     "{yellow}… going on over {}: {}{reset}\n",
