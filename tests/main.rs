@@ -10,5 +10,6 @@ mod exec;
 mod files;
 mod interrupts;
 mod resume;
+mod scripts;
 mod stdin;
 mod wire;

@@ -168,9 +168,13 @@ pub(crate) struct ExecArgs {
 pub(crate) enum ExecCommand {
     /// Go on with an earlier thread.
     Resume(Box<ResumeArgs>),
+    /// Begin a new thread with all of an earlier one, which stays as it is.
+    Fork(Box<ResumeArgs>),
+    /// Have changes reviewed; nothing is changed.
+    Review(Box<ReviewArgs>),
 }
 
-/// `agent exec resume`.
+/// `agent exec resume` and `agent exec fork`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct ResumeArgs {
     /// The thread's id; with --last this is the prompt.
@@ -185,6 +189,30 @@ pub(crate) struct ResumeArgs {
     /// With --last: of any directory.
     #[arg(long, requires = "last")]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) options: ExecOptions,
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+}
+
+/// `agent exec review`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct ReviewArgs {
+    /// What to review, in your own words.
+    #[arg(value_name = "PROMPT", conflicts_with_all = ["uncommitted", "base", "commit"])]
+    pub(crate) prompt: Option<String>,
+    /// All changes that are not committed: staged, unstaged, and new files. This is the default.
+    #[arg(long, conflicts_with_all = ["base", "commit"])]
+    pub(crate) uncommitted: bool,
+    /// The changes since this branch.
+    #[arg(long, value_name = "BRANCH", conflicts_with = "commit")]
+    pub(crate) base: Option<String>,
+    /// The changes of this commit.
+    #[arg(long, value_name = "SHA")]
+    pub(crate) commit: Option<String>,
+    /// What the commit says it is.
+    #[arg(long, requires = "commit")]
+    pub(crate) title: Option<String>,
     #[command(flatten)]
     pub(crate) options: ExecOptions,
     #[command(flatten)]
@@ -227,9 +255,12 @@ pub(crate) struct ExecOptions {
     /// What to do with piped standard input when there is a prompt.
     #[arg(long, value_name = "HOW", value_enum)]
     pub(crate) stdin: Option<Stdin>,
-    /// Leave background commands running at the end.
-    #[arg(long)]
-    pub(crate) keep_background: bool,
+    /// Write what is asked and answered to this file, to be played again; secrets are left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Let the model of a recording answer; a request that differs from the recorded one is an error.
+    #[arg(long, value_name = "FILE", conflicts_with = "record")]
+    pub(crate) replay: Option<PathBuf>,
     /// Stop when whoever reads standard output has gone.
     #[arg(long)]
     pub(crate) die_on_epipe: bool,
@@ -256,6 +287,9 @@ pub(crate) struct Limits {
     /// End after this many tokens, in and out.
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<u64>,
+    /// End when this turn has cost so many US dollars, by the prices of the configuration.
+    #[arg(long, value_name = "X", value_parser = dollars)]
+    pub(crate) max_usd: Option<f64>,
     /// Give up when the model cannot be reached for this many seconds; 120 if not given.
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) network_timeout: Option<Duration>,
@@ -389,6 +423,8 @@ pub(crate) enum FailOn {
 #[derive(Clone, Debug)]
 pub(crate) struct ExecRun {
     pub(crate) thread: ThreadChoice,
+    /// The thread itself is left as it is.
+    pub(crate) forks: bool,
     /// As typed; `-` and none stand for standard input.
     pub(crate) prompt: Option<String>,
     pub(crate) options: ExecOptions,
@@ -414,7 +450,10 @@ impl Args {
             Command::Exec(exec) => {
                 let flags = exec.flags.clone().over(outer);
                 match &exec.command {
-                    Some(ExecCommand::Resume(resume)) => resume.flags.clone().over(flags),
+                    Some(ExecCommand::Resume(resume) | ExecCommand::Fork(resume)) => {
+                        resume.flags.clone().over(flags)
+                    }
+                    Some(ExecCommand::Review(review)) => review.flags.clone().over(flags),
                     None => flags,
                 }
             }
@@ -449,12 +488,20 @@ impl Args {
 impl ExecArgs {
     /// What the run is, wherever its options were written.
     pub(crate) fn run(&self) -> ExecRun {
-        let Some(ExecCommand::Resume(resume)) = &self.command else {
-            return ExecRun {
-                thread: ThreadChoice::New,
-                prompt: self.prompt.clone(),
-                options: self.options.clone(),
-            };
+        let new = |prompt: Option<String>, options: ExecOptions| ExecRun {
+            thread: ThreadChoice::New,
+            forks: false,
+            prompt,
+            options,
+        };
+        let (resume, forks) = match &self.command {
+            None => return new(self.prompt.clone(), self.options.clone()),
+            Some(ExecCommand::Review(review)) => {
+                let options = review.options.clone().over(self.options.clone());
+                return new(Some(review.task()), options);
+            }
+            Some(ExecCommand::Resume(resume)) => (resume, false),
+            Some(ExecCommand::Fork(fork)) => (fork, true),
         };
         let options = resume.options.clone().over(self.options.clone());
         let (thread, prompt) = match (&resume.id, &resume.prompt, resume.last) {
@@ -470,9 +517,37 @@ impl ExecArgs {
             (Some(id), prompt, false) => (ThreadChoice::Resume(id.clone()), prompt.clone()),
             (None, prompt, false) => (ThreadChoice::ResumeLast, prompt.clone()),
         };
-        ExecRun { thread, prompt, options }
+        ExecRun { thread, forks, prompt, options }
     }
 }
+
+impl ReviewArgs {
+    /// The task in words.
+    fn task(&self) -> String {
+        let what = match (&self.prompt, &self.base, &self.commit) {
+            (Some(prompt), _, _) => prompt.clone(),
+            (None, Some(base), _) => format!(
+                "Review the changes of this branch since it left `{base}`: `git diff \"$(git merge-base {base} HEAD)\"`."
+            ),
+            (None, None, Some(commit)) => {
+                let title = self.title.as_ref().map(|title| format!(" (“{title}”)"));
+                let title = title.unwrap_or_default();
+                format!("Review the commit {commit}{title}: `git show {commit}`.")
+            }
+            (None, None, None) => "Review the changes that are not committed: `git status --short`, `git diff HEAD`, and \
+                                   the files git does not know yet."
+                .to_owned(),
+        };
+        format!("{what}\n\n{REVIEW}")
+    }
+}
+
+/// How a review is done and reported.
+const REVIEW: &str = "\
+Read enough of the code around the changes to judge them; change nothing. Report what the author would want to mend \
+before merging: wrong results, crashes, lost data, security holes, broken interfaces, missing tests for new behaviour. \
+Leave out matters of taste and whatever was there before. For each finding give file and line, what goes wrong and with \
+which input, and how sure you are; the gravest first. If there is nothing, say so in one sentence.";
 
 impl Flags {
     fn over(self, outer: Self) -> Self {
@@ -538,7 +613,8 @@ impl ExecOptions {
             ignore_rules: self.ignore_rules || outer.ignore_rules,
             color: self.color.or(outer.color),
             stdin: self.stdin.or(outer.stdin),
-            keep_background: self.keep_background || outer.keep_background,
+            record: self.record.or(outer.record),
+            replay: self.replay.or(outer.replay),
             die_on_epipe: self.die_on_epipe || outer.die_on_epipe,
             exit_codes: self.exit_codes.or(outer.exit_codes),
             fail_on: joined(outer.fail_on, self.fail_on),
@@ -553,9 +629,17 @@ impl Limits {
             max_steps: self.max_steps.or(outer.max_steps),
             max_seconds: self.max_seconds.or(outer.max_seconds),
             max_tokens: self.max_tokens.or(outer.max_tokens),
+            max_usd: self.max_usd.or(outer.max_usd),
             network_timeout: self.network_timeout.or(outer.network_timeout),
         }
     }
+}
+
+fn dollars(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|amount: &f64| amount.is_finite() && *amount > 0.0)
+        .ok_or_else(|| "it must be an amount of US dollars".to_owned())
 }
 
 fn joined<T>(mut first: Vec<T>, then: Vec<T>) -> Vec<T> {

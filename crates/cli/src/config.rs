@@ -106,6 +106,10 @@ impl Config {
         self.value(key)?.as_integer().and_then(|number| u64::try_from(number).ok())
     }
 
+    pub(crate) fn amount<const N: usize>(&self, key: [&str; N]) -> Option<f64> {
+        schema::amount(self.value(key)?)
+    }
+
     pub(crate) fn texts<const N: usize>(&self, key: [&str; N]) -> Option<Vec<String>> {
         let all = self.value(key)?.as_array()?;
         Some(all.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect())

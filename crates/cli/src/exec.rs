@@ -1,6 +1,7 @@
 //! `agent exec`: one turn without questions, then exit. Finds the prompt and the thread, wires them to a printer and
 //! turns the outcome into an exit code (exec-json.md 7).
 
+mod answer_schema;
 mod front;
 mod human;
 mod json;
@@ -11,16 +12,21 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use agent_core::Limits;
-use agent_protocol::Content;
-use agent_transport::Transport;
+use agent_protocol::{Content, SandboxMode, TransportKind};
+use agent_transport::{
+    Comparison, Recorded, Recording, Redaction, Replay, ReplayOptions, Speed, Transport,
+    TransportChoice,
+};
 use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
 
-use crate::args::{Color, ExecOptions, ExecRun, ThreadChoice};
+use crate::args::{Color, ExecOptions, ExecRun, Limits as Limit, ThreadChoice};
 use crate::config::Environment;
 use crate::notify::{self, TurnOver};
 use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
 
+use answer_schema::AnswerSchema;
 pub(crate) use front::{Outcome, Printer};
 pub(crate) use human::{HumanPrinter, bytes};
 pub(crate) use json::{JsonOptions, JsonPrinter};
@@ -42,12 +48,10 @@ pub(crate) async fn run(
     if !options.skip_git_repo_check && !settings.permissions.bypass {
         settings.workspace.require_repository()?;
     }
-    settings.require_model()?;
-    let offline = options.limits.network_timeout.unwrap_or(NETWORK_TIMEOUT);
-    let mut transport = session::transport(settings, environment, Some(offline))?;
-    transport.connect();
-    let begin = begin(&run.thread, settings)?;
-    let answer_format = options.output_schema.as_deref().map(answer_format).transpose()?;
+    let limits = limits(options, settings)?;
+    let schema = options.output_schema.as_deref().map(AnswerSchema::read).transpose()?;
+    let model = Model::open(options, settings, environment)?;
+    let begin = begin(run, settings)?;
     let prompt = stdin::prompt(run.prompt.as_deref(), options.stdin.unwrap_or_default(), |note| {
         let _ = writeln!(io::stderr(), "{note}");
     })
@@ -59,26 +63,100 @@ pub(crate) async fn run(
     }
     let printer = printer(options, settings, process_started);
     let session = SessionOptions {
-        limits: limits(options),
-        answer_format,
+        limits,
+        answer_format: schema.as_ref().map(AnswerSchema::format),
+        answer_check: schema.map(AnswerSchema::into_check),
+        transport_kind: model.kind,
         live: options.stream,
         ephemeral: options.ephemeral,
         ..SessionOptions::new(settings, environment, process_started)?
     };
-    let outcome = converse(
-        settings,
-        begin,
-        Box::new(transport),
-        session,
-        message,
-        prompt.later,
-        printer,
-        options,
-    )
-    .await?;
+    let transport = model.recorded(options, settings, environment, &message)?;
+    let outcome =
+        converse(settings, begin, transport, session, message, prompt.later, printer, options)
+            .await?;
     finish(&outcome, options)?;
     notify(&outcome, settings, said);
     Ok(outcome)
+}
+
+/// Who answers, and how it is reached.
+struct Model {
+    transport: Box<dyn Transport>,
+    kind: TransportKind,
+}
+
+impl Model {
+    /// The provider, connected to in the background already; with `--replay` a recording.
+    fn open(
+        options: &ExecOptions,
+        settings: &Settings,
+        environment: &Environment,
+    ) -> anyhow::Result<Self> {
+        if let Some(path) = &options.replay {
+            let transport = replay(Recorded::load(path)?, Speed::Fastest, settings, environment);
+            return Ok(Self { transport: Box::new(transport), kind: TransportKind::Replay });
+        }
+        settings.require_model()?;
+        let offline = options.limits.network_timeout.unwrap_or(NETWORK_TIMEOUT);
+        let mut transport = session::transport(settings, environment, Some(offline))?;
+        transport.connect();
+        let kind = match settings.provider.endpoint()?.choice {
+            TransportChoice::Http => TransportKind::HttpSse,
+            TransportChoice::Auto | TransportChoice::Websocket => TransportKind::Websocket,
+        };
+        Ok(Self { transport: Box::new(transport), kind })
+    }
+
+    /// With `--record`, all that passes is written down.
+    fn recorded(
+        self,
+        options: &ExecOptions,
+        settings: &Settings,
+        environment: &Environment,
+        message: &[Content],
+    ) -> anyhow::Result<Box<dyn Transport>> {
+        let Some(path) = &options.record else { return Ok(self.transport) };
+        let about = About {
+            agent_version: session::version().to_owned(),
+            cwd: settings.workspace.cwd.clone(),
+            sandbox: settings.permissions.sandbox,
+            provider: settings.provider.id.clone(),
+            message: message.to_vec(),
+        };
+        let about = serde_json::to_value(&about)?;
+        let redaction = Redaction::new(session::secrets(settings, environment));
+        let recording = Recording::create(self.transport, path, &about, redaction)
+            .with_context(|| format!("cannot write the recording {}", path.display()))?;
+        Ok(Box::new(recording))
+    }
+}
+
+/// What a recording says of its run.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct About {
+    pub(crate) agent_version: String,
+    pub(crate) cwd: PathBuf,
+    pub(crate) sandbox: SandboxMode,
+    pub(crate) provider: String,
+    /// What the person said.
+    pub(crate) message: Vec<Content>,
+}
+
+/// A recording as the model. Where it was recorded and where it is played count as the same place.
+pub(crate) fn replay(
+    recorded: Recorded,
+    speed: Speed,
+    settings: &Settings,
+    environment: &Environment,
+) -> Replay {
+    let there = recorded.about()["cwd"].as_str().map(str::to_owned);
+    let here = settings.workspace.cwd.to_string_lossy().into_owned();
+    let aliases =
+        there.into_iter().chain([here]).map(|cwd| (cwd, "{workspace}".to_owned())).collect();
+    let redaction = Redaction::new(session::secrets(settings, environment));
+    let comparison = Comparison { aliases, redaction, ..Comparison::default() };
+    Replay::new(recorded, ReplayOptions { speed, comparison })
 }
 
 /// One message, one turn, to its end.
@@ -133,36 +211,34 @@ pub(crate) fn is_coloured(color: Color) -> bool {
     }
 }
 
-fn limits(options: &ExecOptions) -> Limits {
-    Limits {
-        steps: options.limits.max_steps,
-        seconds: options.limits.max_seconds.map(|limit| limit.as_secs_f64()),
-        tokens: options.limits.max_tokens,
+fn limits(options: &ExecOptions, settings: &Settings) -> anyhow::Result<Limits> {
+    let Limit { max_steps, max_seconds, max_tokens, max_usd, .. } = options.limits;
+    if max_usd.is_some() && settings.model.price.is_none() {
+        let model = &settings.model.name;
+        anyhow::bail!(
+            "--max-usd: the price of `{model}` is not known; set it in US dollars per million tokens: \
+             -c 'prices.\"{model}\".input=…' -c 'prices.\"{model}\".output=…'"
+        );
     }
+    Ok(Limits {
+        steps: max_steps,
+        seconds: max_seconds.map(|limit| limit.as_secs_f64()),
+        tokens: max_tokens,
+        usd: max_usd,
+    })
 }
 
-fn begin(thread: &ThreadChoice, settings: &Settings) -> anyhow::Result<Begin> {
-    if *thread == ThreadChoice::New {
+fn begin(run: &ExecRun, settings: &Settings) -> anyhow::Result<Begin> {
+    if run.thread == ThreadChoice::New {
         return Ok(Begin::New);
     }
     let state = settings
         .state_dir
         .as_deref()
         .context("there is no home directory, so no thread was kept")?;
-    let found = session::find_thread(state, thread, settings)?;
-    Ok(found.map_or(Begin::New, Begin::Resume))
-}
-
-/// `text.format` of a JSON Schema (exec-json.md 9).
-fn answer_format(path: &Path) -> anyhow::Result<serde_json::Value> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the schema {}", path.display()))?;
-    let schema: serde_json::Value = serde_json::from_str(&text)
-        .with_context(|| format!("the schema {} is not JSON", path.display()))?;
-    anyhow::ensure!(schema.is_object(), "the schema {} is not a JSON object", path.display());
-    Ok(
-        serde_json::json!({"type": "json_schema", "name": "codex_output_schema", "strict": true, "schema": schema}),
-    )
+    let found = session::find_thread(state, &run.thread, settings)?;
+    let begin = if run.forks { Begin::Fork } else { Begin::Resume };
+    Ok(found.map_or(Begin::New, begin))
 }
 
 fn image_content(cwd: &Path, path: &Path) -> anyhow::Result<Content> {

@@ -23,6 +23,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
+use agent_protocol::ErrorKind;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 
@@ -200,6 +201,11 @@ fn ended(outcome: Outcome, options: &args::ExecOptions) -> anyhow::Result<ExitCo
     }
     if outcome.reader_gone {
         return Ok(ExitCode::from(BROKEN_PIPE));
+    }
+    if outcome.schema_valid == Some(false) && options.fail_on.contains(&args::FailOn::Schema) {
+        let _ = writeln!(io::stderr(), "error: the answer does not fit the schema");
+        let codes = options.exit_codes.unwrap_or_default();
+        return Ok(ExitCode::from(error::exit_code(ErrorKind::Schema, codes)));
     }
     if outcome.tool_failed && options.fail_on.contains(&args::FailOn::ToolError) {
         return Ok(ExitCode::FAILURE);

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use agent_core::{
-    Among, Caps, CompactionStyle, DocSearch, GitFacts, Limits, Log, Opening, RolloutError, Secrets,
-    Surroundings, Thread, ThreadConfig, ThreadHandle, Threads, ThreadsError, UndoConfig,
+    Among, AnswerCheck, Caps, CompactionStyle, DocSearch, GitFacts, Limits, Log, Opening,
+    RolloutError, Secrets, Surroundings, Thread, ThreadConfig, ThreadHandle, Threads, ThreadsError,
+    UndoConfig,
 };
 use agent_protocol::{
     ReasoningOptions, SandboxMode, SettingsFields, TextOptions, ToolChoice, TransportKind,
 };
 use agent_tools::{Policy, Toolbox, ToolboxConfig};
-use agent_transport::{Resilient, Transport, TransportChoice};
+use agent_transport::{Resilient, Transport};
 use anyhow::Context as _;
 
 use crate::args::ThreadChoice;
@@ -25,6 +26,7 @@ pub(crate) struct SessionOptions {
     pub(crate) limits: Limits,
     /// `text.format` of the requests.
     pub(crate) answer_format: Option<serde_json::Value>,
+    pub(crate) answer_check: Option<AnswerCheck>,
     pub(crate) transport_kind: TransportKind,
     /// Someone watches the text as it comes.
     pub(crate) live: bool,
@@ -51,15 +53,13 @@ impl SessionOptions {
         Ok(Self {
             limits: Limits::default(),
             answer_format: None,
-            transport_kind: match settings.provider.endpoint()?.choice {
-                TransportChoice::Http => TransportKind::HttpSse,
-                TransportChoice::Auto | TransportChoice::Websocket => TransportKind::Websocket,
-            },
+            answer_check: None,
+            transport_kind: TransportKind::Websocket,
             live: false,
             interactive: false,
             ephemeral: false,
             process_started,
-            secrets: secrets(settings, environment),
+            secrets: Secrets::new(secrets(settings, environment)),
             toolbox: toolbox_config(settings, environment)?,
         })
     }
@@ -69,6 +69,8 @@ impl SessionOptions {
 pub(crate) enum Begin {
     New,
     Resume(PathBuf),
+    /// A new thread that begins with all of this one.
+    Fork(PathBuf),
 }
 
 /// Opens the thread's log and publishes its beginning; nothing was sent to the model yet.
@@ -83,8 +85,13 @@ pub(crate) fn open(
     options: SessionOptions,
 ) -> Result<(Thread, ThreadHandle), RolloutError> {
     let threads_dir = settings.state_dir.as_ref().map(|state| state.join("threads"));
+    let forks = matches!(begin, Begin::Fork(_));
+    let begin = match (begin, &settings.state_dir) {
+        (Begin::Fork(path), Some(state)) => Begin::Resume(Threads::under(state).fork(&path)?),
+        (begin, _) => begin,
+    };
     let (log, earlier) = match (begin, &threads_dir) {
-        (Begin::Resume(path), _) => {
+        (Begin::Resume(path) | Begin::Fork(path), _) => {
             let (rollout, loaded) = agent_core::Rollout::open(&path)?;
             let header = loaded.header.clone();
             (Log::Resumed(rollout, Box::new(loaded)), Some(header))
@@ -94,6 +101,10 @@ pub(crate) fn open(
     };
     let thread_id =
         earlier.as_ref().map_or_else(agent_core::new_thread_id, |header| header.thread_id.clone());
+    let resumed_from = earlier.as_ref().map(|header| {
+        // Only a fork that nothing was said in yet goes on from another thread than itself.
+        header.forked_from.clone().filter(|_| forks).unwrap_or_else(|| header.thread_id.clone())
+    });
     let outputs_dir = match &threads_dir {
         Some(dir) => dir.join(&thread_id).join("outputs"),
         None => std::env::temp_dir().join(format!("agent-{thread_id}")),
@@ -130,8 +141,11 @@ pub(crate) fn open(
         approval_policy: settings.permissions.approval,
         settings: agent_protocol::Settings::new(fields),
         preamble: opening.items,
+        resumed_from,
         warnings: notes,
         limits: options.limits,
+        price: settings.model.price,
+        answer_check: options.answer_check,
         secrets: options.secrets,
         live: options.live,
         sessions_outlive_turns: options.interactive,
@@ -196,11 +210,11 @@ pub(crate) fn transport(
 }
 
 /// Values that must never enter the conversation: our key, and what the environment keeps secret.
-pub(crate) fn secrets(settings: &Settings, environment: &Environment) -> Secrets {
+pub(crate) fn secrets(settings: &Settings, environment: &Environment) -> Vec<String> {
     let secret =
         environment.variables().iter().filter(|(name, _)| is_secret(&name.to_string_lossy()));
     let values = secret.filter_map(|(_, value)| value.to_str().map(str::to_owned));
-    Secrets::new(values.chain(settings.provider.secret().map(str::to_owned)))
+    values.chain(settings.provider.secret().map(str::to_owned)).collect()
 }
 
 /// The rollout of the thread that was asked for; none when there is no newest one.

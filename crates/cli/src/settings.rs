@@ -6,6 +6,7 @@ mod way_out;
 
 use std::path::{Path, PathBuf};
 
+use agent_core::Price;
 use agent_protocol::{ApprovalPolicy, ReasoningOptions, SandboxMode};
 use agent_transport::Network;
 
@@ -59,7 +60,7 @@ pub(crate) struct Settings {
 }
 
 /// What is asked of the model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ModelSettings {
     pub(crate) name: String,
     pub(crate) reasoning: ReasoningOptions,
@@ -71,6 +72,8 @@ pub(crate) struct ModelSettings {
     pub(crate) compact_limit: Option<u64>,
     /// Tokens of one tool output.
     pub(crate) tool_output_limit: Option<u64>,
+    /// None when the configuration names none: prices change, and are not ours to know.
+    pub(crate) price: Option<Price>,
 }
 
 /// How far it may go.
@@ -227,8 +230,16 @@ fn model_settings(config: &Config, name: String, provider: &Provider) -> ModelSe
         let entry = config.entry(&[key].into())?;
         if local && entry.origin == Origin::BuiltIn { None } else { text(key) }
     };
+    let price = |part: &str| config.amount(["prices", &name, part]);
+    let price = price("input").zip(price("output")).map(|(input, output)| Price {
+        input,
+        output,
+        cached_input: price("cached_input").unwrap_or(input),
+        cache_write: price("cache_write").unwrap_or(input),
+    });
     ModelSettings {
         name,
+        price,
         reasoning: ReasoningOptions {
             effort: said("model_reasoning_effort"),
             summary: said("model_reasoning_summary").filter(|summary| summary != "none"),

@@ -9,6 +9,7 @@ mod import;
 mod inbox;
 mod lookout;
 mod meter;
+mod price;
 mod private;
 mod prompt;
 mod redact;
@@ -23,10 +24,11 @@ mod undo;
 pub use compact::CompactionStyle;
 pub use history::History;
 pub use import::{CodexHome, Import, ImportError, Imported, import_codex};
+pub use price::Price;
 pub use prompt::{BASE_INSTRUCTIONS, DocSearch, Docs, GitFacts, Opening, Surroundings};
 pub use redact::Secrets;
 pub use rollout::{Loaded, Rollout, RolloutError, create_private_dir, read_header, read_rollout};
-pub use thread::{Limits, Log, Thread, ThreadConfig, ThreadHandle, new_thread_id};
+pub use thread::{AnswerCheck, Limits, Log, Thread, ThreadConfig, ThreadHandle, new_thread_id};
 pub use threads::{Among, Listing, ThreadSummary, Threads, ThreadsError};
 pub use undo::{
     Caps, Change, ChangeSet, Digest, Entry, EntryKind, Kept, KeptBecause, Origin, Plan,

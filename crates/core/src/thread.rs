@@ -17,6 +17,7 @@ use crate::compact::CompactionStyle;
 use crate::conversation::Conversation;
 use crate::inbox::Inbox;
 use crate::lookout::Lookout;
+use crate::price::Price;
 use crate::redact::Secrets;
 use crate::rollout::{Loaded, Rollout, RolloutError};
 use crate::step::StepContext;
@@ -38,9 +39,13 @@ pub struct ThreadConfig {
     pub settings: Settings,
     /// What stands at the beginning of the window: facts about the surroundings, AGENTS.md.
     pub preamble: Vec<Item>,
+    /// The thread this one goes on from, itself included.
+    pub resumed_from: Option<String>,
     /// Warnings to be shown before the first turn.
     pub warnings: Vec<String>,
     pub limits: Limits,
+    pub price: Option<Price>,
+    pub answer_check: Option<AnswerCheck>,
     /// Taken out of whatever a tool says.
     pub secrets: Secrets,
     /// Someone watches the text as it comes: `item.delta` is published.
@@ -63,6 +68,17 @@ pub struct Limits {
     pub seconds: Option<f64>,
     /// Input and output tokens of the turn.
     pub tokens: Option<u64>,
+    /// US dollars of the turn; needs a price.
+    pub usd: Option<f64>,
+}
+
+/// Says what is wrong with an answer. The model is told once, and answers again.
+pub struct AnswerCheck(pub Box<dyn Fn(&str) -> Result<(), String> + Send>);
+
+impl std::fmt::Debug for AnswerCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AnswerCheck")
+    }
 }
 
 /// Where the thread's log comes from.
@@ -88,6 +104,8 @@ pub struct Thread {
     pub(crate) conversation: Conversation,
     pub(crate) inbox: Inbox,
     pub(crate) limits: Limits,
+    pub(crate) price: Option<Price>,
+    pub(crate) answer_check: Option<AnswerCheck>,
     pub(crate) warned: HashSet<BudgetKind>,
     pub(crate) step: u32,
     pub(crate) process_started: Option<Instant>,
@@ -155,7 +173,7 @@ impl Thread {
         };
         let resumed = !conversation.window().is_empty();
         let path = conversation.rollout_path().map(std::path::Path::to_owned);
-        conversation.publish(started(path, resumed.then(|| config.thread_id.clone())))?;
+        conversation.publish(started(path, config.resumed_from.clone()))?;
         for warning in &config.warnings {
             conversation.publish_item(ItemDetails::Error { message: warning.clone() }, vec![])?;
         }
@@ -166,6 +184,8 @@ impl Thread {
             conversation,
             inbox: Inbox::new(inbox),
             limits: config.limits,
+            price: config.price,
+            answer_check: config.answer_check,
             warned: HashSet::new(),
             step: 0,
             process_started: Some(config.process_started),

@@ -10,7 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::private::replace;
-use crate::rollout::RolloutError;
+use crate::rollout::{Loaded, Rollout, RolloutError, read_rollout};
+use crate::thread::new_thread_id;
+use agent_protocol::Header;
 use index::Index;
 use summary::Indexed;
 pub use summary::ThreadSummary;
@@ -139,6 +141,26 @@ impl Threads {
     pub fn last(&self, among: Among<'_>) -> Result<Option<ThreadSummary>, ThreadsError> {
         let threads = self.list()?.threads;
         Ok(threads.into_iter().find(|thread| among.includes(thread)))
+    }
+
+    /// Begins a new thread with all that was said and done in another, which stays as it is, and may be in use. Returns
+    /// the new rollout.
+    ///
+    /// # Errors
+    /// When the one cannot be read or the other not be written.
+    pub fn fork(&self, from: &Path) -> Result<PathBuf, RolloutError> {
+        let Loaded { header, records } = read_rollout(from)?;
+        let header = Header {
+            thread_id: new_thread_id(),
+            forked_from: Some(header.thread_id.clone()),
+            created_at: format!("{:.3}", jiff::Timestamp::now()),
+            ..header
+        };
+        let mut rollout = Rollout::create(&self.dir, &header)?;
+        for record in &records {
+            rollout.append(record)?;
+        }
+        Ok(rollout.path().to_owned())
     }
 
     /// Gives a thread a name, or takes it away when `name` is empty. It belongs to the person, not to the

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use agent_protocol::{
-    BudgetKind, Content, ErrorKind, Event, ItemDetails, TurnCompleted, TurnError, TurnFailed,
+    BudgetKind, Content, ErrorKind, Event, Item, ItemDetails, TurnCompleted, TurnError, TurnFailed,
 };
 use agent_transport::TransportError;
 
@@ -12,7 +12,7 @@ use crate::meter::{StepMeter, TurnMeter};
 use crate::retry::Backoff;
 use crate::rollout::RolloutError;
 use crate::step::{self, Outcome, StepEnd};
-use crate::thread::Thread;
+use crate::thread::{AnswerCheck, Thread};
 
 /// Why a turn stops before the model is done.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,14 @@ pub(crate) enum Stop {
 /// Steps in a row that a model may ask for without calling anything (C4.4).
 const CONTINUATIONS: u32 = 20;
 
+/// The last message of the model in a turn.
+#[derive(Default)]
+struct Answer {
+    text: String,
+    /// Whether it fits what was asked for; none when nothing was.
+    is_valid: Option<bool>,
+}
+
 /// Runs one turn from the person's message to its terminal event.
 ///
 /// # Errors
@@ -37,7 +45,7 @@ pub(crate) async fn run(thread: &mut Thread, message: Vec<Content>) -> Result<()
     let mut meter = TurnMeter::new(thread.process_started.take());
     thread.conversation.publish(Event::TurnStarted {})?;
     thread.lookout.turn_begins(thread.conversation.turn());
-    let mut answer = String::new();
+    let mut answer = Answer::default();
     let end = steps(thread, message, &mut meter, &mut answer).await;
     let turn_usage = meter.usage;
     thread.conversation.close_plan()?;
@@ -51,13 +59,13 @@ pub(crate) async fn run(thread: &mut Thread, message: Vec<Content>) -> Result<()
         Ok(()) => thread.conversation.publish(Event::TurnCompleted(TurnCompleted {
             usage: thread.conversation.usage(),
             turn_usage,
-            cost_usd: None,
+            cost_usd: thread.price.map(|price| price.of(&turn_usage)),
             duration_ms: meter.elapsed_ms(),
             steps: meter.steps,
-            final_message: answer,
+            final_message: answer.text,
             timing: meter.timing,
             network: meter.network,
-            schema_valid: None,
+            schema_valid: answer.is_valid,
         })),
         Err(Stop::Log(error)) => return Err(error),
         Err(stop) => {
@@ -94,7 +102,7 @@ async fn steps(
     thread: &mut Thread,
     message: Vec<Content>,
     meter: &mut TurnMeter,
-    answer: &mut String,
+    answer: &mut Answer,
 ) -> Result<(), Stop> {
     thread.conversation.publish_message(&message)?;
     let mut idle_since = Instant::now();
@@ -109,7 +117,7 @@ async fn steps(
         let end = one_step(thread, meter, idle_since).await?;
         idle_since = Instant::now();
         if let Some(message) = end.message {
-            *answer = message;
+            answer.text = message;
         }
         let again = match end.outcome {
             Outcome::Complete => false,
@@ -134,13 +142,33 @@ async fn steps(
         continuations =
             if end.wants_to_continue && !end.made_calls { continuations + 1 } else { 0 };
         let goes_on = end.wants_to_continue && continuations <= CONTINUATIONS;
-        if !end.made_calls && messages.is_empty() && !goes_on && !again {
+        if !end.made_calls
+            && messages.is_empty()
+            && !goes_on
+            && !again
+            && !is_repaired(thread, answer)?
+        {
             return Ok(());
         }
         for message in messages {
             thread.conversation.publish_message(&message)?;
         }
     }
+}
+
+/// Checks the answer, and tells the model of a first one that does not fit. Whether it is to answer again.
+fn is_repaired(thread: &mut Thread, answer: &mut Answer) -> Result<bool, Stop> {
+    let Some(AnswerCheck(check)) = &thread.answer_check else { return Ok(false) };
+    let checked = check(&answer.text);
+    let is_first = answer.is_valid.replace(checked.is_ok()).is_none();
+    let Err(problem) = checked else { return Ok(false) };
+    if is_first {
+        let text = format!(
+            "Your answer does not fit the JSON Schema that was asked for: {problem}\nAnswer again with the whole answer as JSON that fits, and nothing else."
+        );
+        thread.conversation.publish_with(Event::WireRecorded {}, vec![Item::developer(&text)])?;
+    }
+    Ok(is_first)
 }
 
 /// One step with its place in the log: whatever happens in it, `step.completed` closes it.
@@ -219,10 +247,12 @@ fn turn_error(error: &TransportError) -> TurnError {
 fn check_limits(thread: &mut Thread, meter: &TurnMeter) -> Result<(), Stop> {
     let limits = thread.limits.clone();
     let tokens = meter.usage.input_tokens + meter.usage.output_tokens;
+    let cost = thread.price.map_or(0.0, |price| price.of(&meter.usage));
     let used = [
         (BudgetKind::Steps, f64::from(meter.steps), limits.steps.map(f64::from), "steps"),
         (BudgetKind::Seconds, meter.elapsed().as_secs_f64(), limits.seconds, "seconds"),
         (BudgetKind::Tokens, tokens as f64, limits.tokens.map(|tokens| tokens as f64), "tokens"),
+        (BudgetKind::Usd, cost, limits.usd, "US dollars"),
     ];
     for (kind, used, limit, word) in used {
         let Some(limit) = limit else { continue };

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Flag,
     /// A whole number, not negative.
     Count,
+    /// Any number that is not negative.
+    Amount,
     Texts,
     /// A path; a relative one starts at the directory of the file it stands in.
     File,
@@ -46,7 +48,7 @@ pub(crate) enum Known {
     Unknown,
 }
 
-use Kind::{Count, File, Files, Flag, OneOf, Text, Texts, Unused};
+use Kind::{Amount, Count, File, Files, Flag, OneOf, Text, Texts, Unused};
 use Project::{May, Never, Tighten};
 
 const fn key(pattern: &'static str, kind: Kind, project: Project) -> Key {
@@ -105,6 +107,10 @@ static KEYS: &[Key] = &[
     key("project_root_markers", Texts, Never),
     key("history", Unused, Never),
     key("notify", Texts, Never),
+    key("prices.*.input", Amount, Never),
+    key("prices.*.cached_input", Amount, Never),
+    key("prices.*.cache_write", Amount, Never),
+    key("prices.*.output", Amount, Never),
     key("profile", Text, Never),
 ];
 
@@ -246,6 +252,7 @@ impl Kind {
             OneOf(words) => format!("one of {}", words.join(", ")),
             Flag => "true or false".to_owned(),
             Count => "a whole number, not negative".to_owned(),
+            Amount => "a number, not negative".to_owned(),
             Texts => "a list of strings".to_owned(),
             File => "a path".to_owned(),
             Files => "a list of paths".to_owned(),
@@ -260,10 +267,16 @@ impl Kind {
             OneOf(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Flag => value.is_bool(),
             Count => value.as_integer().is_some_and(|number| number >= 0),
+            Amount => amount(value).is_some_and(|number| number >= 0.0),
             Texts | Files => texts(),
             Unused => true,
         }
     }
+}
+
+/// A number, whether it is written with a point or without.
+pub(crate) fn amount(value: &toml::Value) -> Option<f64> {
+    value.as_float().or_else(|| value.as_integer().map(|number| number as f64))
 }
 
 #[cfg(test)]

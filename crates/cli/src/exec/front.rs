@@ -30,6 +30,8 @@ pub(crate) struct Outcome {
     pub(crate) signal: Option<i32>,
     /// Whoever read standard output had gone.
     pub(crate) reader_gone: bool,
+    /// Whether the answer fits the schema that was asked for.
+    pub(crate) schema_valid: Option<bool>,
     /// A tool call failed, or was refused.
     pub(crate) tool_failed: bool,
 }
@@ -132,7 +134,10 @@ impl Outcome {
     fn observe(&mut self, record: &Record) {
         match &record.event {
             Event::ThreadStarted(thread) => self.thread_id.clone_from(&thread.thread_id),
-            Event::TurnCompleted(turn) => self.message.clone_from(&turn.final_message),
+            Event::TurnCompleted(turn) => {
+                self.message.clone_from(&turn.final_message);
+                self.schema_valid = turn.schema_valid;
+            }
             Event::TurnFailed(turn) => self.error = Some(turn.error.clone()),
             Event::ToolRejected { .. } => self.tool_failed = true,
             Event::ItemCompleted { item } => {

@@ -1,0 +1,172 @@
+//! What scripts rely on: the form of the answer, limits, prices, reviews, forks, recordings.
+
+use agent_testkit::{Finished, Scene, ScriptedModel, ScriptedServer};
+use serde_json::json;
+
+const AGENT: &str = env!("CARGO_BIN_EXE_agent");
+
+const SCHEMA: &str = r#"{"type": "object", "properties": {"count": {"type": "integer"}},
+    "required": ["count"], "additionalProperties": false}"#;
+
+async fn asked_for_a_count(answers: &[&str], options: &[&str]) -> (ScriptedServer, Finished) {
+    let model = answers.iter().fold(ScriptedModel::new(), |model, answer| model.says(answer));
+    let server = model.serve();
+    let scene = Scene::new(AGENT).file("schema.json", SCHEMA).facing(&server);
+    let arguments = ["exec", "--json", "--output-schema", "schema.json"];
+    let run = scene.run(&[&arguments, options, &["count the files"]].concat()).await;
+    (server, run)
+}
+
+#[tokio::test]
+async fn an_answer_that_fits_its_schema_is_taken() {
+    let (server, run) = asked_for_a_count(&[r#"{"count": 3}"#], &[]).await;
+    assert_eq!(run.succeeded().event("turn.completed")["schema_valid"], true);
+    let format = &server.frames()[0].json["text"]["format"];
+    assert_eq!((&format["type"], &format["strict"]), (&json!("json_schema"), &json!(true)));
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_fit_is_asked_for_once_more() {
+    let (server, run) = asked_for_a_count(&["There are 3.", r#"{"count": 3}"#], &[]).await;
+    let turn = run.succeeded().event("turn.completed");
+    assert_eq!(
+        (&turn["schema_valid"], &turn["final_message"]),
+        (&json!(true), &json!(r#"{"count": 3}"#))
+    );
+    assert!(server.frames()[1].text.contains("does not fit the JSON Schema"));
+}
+
+#[tokio::test]
+async fn a_second_one_that_does_not_fit_is_reported_and_fails_only_where_that_is_asked_for() {
+    let answers = ["There are 3.", r#"{"count": "three"}"#];
+    let (_, run) = asked_for_a_count(&answers, &[]).await;
+    assert_eq!(run.succeeded().event("turn.completed")["schema_valid"], false);
+    let (_, run) = asked_for_a_count(&answers, &["--fail-on", "schema"]).await;
+    assert_eq!(run.code, Some(1));
+    let fine = ["--fail-on", "schema", "--exit-codes", "fine"];
+    assert_eq!(asked_for_a_count(&answers, &fine).await.1.code, Some(7));
+}
+
+#[tokio::test]
+async fn what_is_no_schema_is_refused_before_anything_is_sent() {
+    let server = ScriptedModel::new().says("Never.").serve();
+    for (text, problem) in [
+        ("{", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        (r#"{"type": 7}"#, "is not a JSON Schema"),
+    ] {
+        let scene = Scene::new(AGENT).file("schema.json", text).facing(&server);
+        let run = scene.run(&["exec", "--output-schema", "schema.json", "go"]).await;
+        assert_eq!(run.code, Some(1));
+        assert!(run.stderr.contains(problem), "{}", run.stderr);
+    }
+    assert!(server.frames().is_empty());
+}
+
+#[tokio::test]
+async fn a_turn_ends_when_it_has_cost_what_it_may() {
+    let server =
+        ScriptedModel::new().calls("exec_command", json!({"cmd": "true"})).says("Never.").serve();
+    let scene =
+        Scene::new(AGENT).config("[prices.m]\ninput = 1000\noutput = 1000.0\n").facing(&server);
+    let run = scene.run(&["exec", "--json", "-m", "m", "--max-usd", "0.0001", "go"]).await;
+    assert_eq!(run.event("turn.failed")["error"]["kind"], "budget");
+    assert_eq!(run.event("budget")["kind"], "usd");
+    let run = scene.run(&["exec", "-m", "other", "--max-usd", "1", "go"]).await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("price of `other` is not known"), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn what_a_turn_costs_is_said_where_the_price_is_known() {
+    let server = ScriptedModel::new().says("Done.").serve();
+    let scene = Scene::new(AGENT).config("[prices.m]\ninput = 2\noutput = 10\n").facing(&server);
+    let turn =
+        scene.run(&["exec", "--json", "-m", "m", "go"]).await.succeeded().event("turn.completed");
+    assert!(turn["cost_usd"].as_f64().unwrap() > 0.0, "{turn}");
+}
+
+#[tokio::test]
+async fn a_review_says_what_is_to_be_looked_at() {
+    for (arguments, words) in [
+        (&["review"][..], "git diff HEAD"),
+        (&["review", "--base", "main"], "git merge-base main HEAD"),
+        (&["review", "--commit", "abc123", "--title", "Mend it"], "git show abc123"),
+        (&["review", "only the parser"], "only the parser"),
+    ] {
+        let server = ScriptedModel::new().says("Nothing to mend.").serve();
+        let scene = Scene::new(AGENT).facing(&server);
+        let run = scene.run(&[&["exec"], arguments].concat()).await.succeeded();
+        assert_eq!(run.stdout, "Nothing to mend.\n");
+        assert!(server.frames()[0].text.contains(words), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_fork_begins_with_all_of_a_thread_and_leaves_it_as_it_is() {
+    let server = ScriptedModel::new().says("I remember 7.").says("It was 7.").serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let first = scene.run(&["exec", "--json", "remember 7"]).await.succeeded();
+    let id = first.event("thread.started")["thread_id"].clone();
+    let rollout = std::fs::read(&scene.rollouts()[0]).unwrap();
+    let fork = scene
+        .run(&["exec", "fork", id.as_str().unwrap(), "--json", "what was it?"])
+        .await
+        .succeeded();
+    let started = fork.event("thread.started");
+    assert_ne!(started["thread_id"], id);
+    assert_eq!(started["resumed_from"], id);
+    assert_eq!(fork.event("turn.completed")["final_message"], "It was 7.");
+    assert_eq!(scene.rollouts().len(), 2);
+    assert_eq!(std::fs::read(&scene.rollouts()[0]).unwrap(), rollout);
+}
+
+fn reader() -> ScriptedModel {
+    ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "cat a.txt; pwd"}))
+        .says("It says text.")
+}
+
+#[tokio::test]
+async fn a_recording_answers_in_place_of_the_model_without_a_network() {
+    let server = reader().serve();
+    let scene = Scene::new(AGENT).file("a.txt", "text\n").facing(&server);
+    let recorded = scene.run(&["exec", "--record", "run.rec", "read it"]).await.succeeded();
+    drop(server);
+    // Elsewhere, without a key.
+    let other = Scene::new(AGENT).file("a.txt", "text\n");
+    std::fs::copy(scene.workspace().join("run.rec"), other.workspace().join("run.rec")).unwrap();
+    let played = other.run(&["exec", "--replay", "run.rec", "--json", "read it"]).await.succeeded();
+    assert_eq!(played.event("thread.started")["transport"], "replay");
+    assert_eq!(
+        format!("{}\n", played.event("turn.completed")["final_message"].as_str().unwrap()),
+        recorded.stdout
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_differs_from_the_recorded_one_is_shown_by_its_first_difference() {
+    let server = reader().serve();
+    let scene = Scene::new(AGENT).file("a.txt", "text\n").facing(&server);
+    scene.run(&["exec", "--record", "run.rec", "read it"]).await.succeeded();
+    let scene = scene.file("a.txt", "other\n");
+    let run = scene.run(&["exec", "--replay", "run.rec", "read it"]).await;
+    assert_eq!(run.code, Some(1));
+    for shown in ["request 2", "text", "other"] {
+        assert!(run.stderr.contains(shown), "{shown} is missing: {}", run.stderr);
+    }
+}
+
+#[tokio::test]
+async fn no_secret_enters_a_recording() {
+    const SECRET: &str = "hunter2-hunter2-hunter2";
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "cat leaked"}))
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).file("leaked", SECRET).facing(&server).env("DB_PASSWORD", SECRET);
+    scene.run(&["exec", "--record", "run.rec", &format!("use {SECRET}")]).await.succeeded();
+    let recording = scene.read("run.rec").unwrap();
+    assert!(!recording.contains(SECRET) && !recording.contains(server.token()), "{recording}");
+    assert!(recording.contains("cat leaked"));
+}
