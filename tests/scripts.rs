@@ -170,3 +170,27 @@ async fn no_secret_enters_a_recording() {
     assert!(!recording.contains(SECRET) && !recording.contains(server.token()), "{recording}");
     assert!(recording.contains("cat leaked"));
 }
+
+#[tokio::test]
+async fn a_replay_really_runs_the_tools_in_a_copy_of_the_workspace() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "cat a.txt && echo changed > a.txt"}))
+        .says("Changed.")
+        .serve();
+    let scene = Scene::new(AGENT).file("a.txt", "text\n").facing(&server);
+    scene.run(&["exec", "-s", "workspace-write", "--record", "run.rec", "go"]).await.succeeded();
+    drop(server);
+    let scene = scene.file("a.txt", "text\n");
+    let run = scene.run(&["replay", "run.rec"]).await.succeeded();
+    assert_eq!(run.stdout, "Changed.\n");
+    assert!(run.stderr.contains("every request was as recorded"), "{}", run.stderr);
+    assert_eq!(scene.read("a.txt").unwrap(), "text\n", "the workspace itself is left alone");
+    let scene = scene.file("a.txt", "other\n");
+    let run = scene.run(&["replay", "run.rec"]).await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("request 2 is not the one of the recording"), "{}", run.stderr);
+    // Where nothing is run, nothing differs.
+    let run = scene.run(&["replay", "--stub-tools", "--json", "run.rec"]).await.succeeded();
+    assert_eq!(run.items("command_execution")[0]["status"], "completed");
+    assert_eq!(scene.read("a.txt").unwrap(), "other\n");
+}

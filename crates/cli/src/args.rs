@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Exec(Box<ExecArgs>),
     /// Watch the whole thing work on this machine, with a scripted model; needs no key and no network.
     Demo(DemoArgs),
+    /// Play a recording made with `exec --record`, without a network.
+    Replay(ReplayArgs),
     /// Run a command line under the sandbox; the exit code is the command's.
     Sandbox(SandboxArgs),
     /// Apply a patch read from standard input; exit code 0 when done, 1 with the reason when refused.
@@ -309,6 +311,36 @@ pub(crate) struct DemoArgs {
     pub(crate) color: Option<Color>,
 }
 
+/// `agent replay`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ReplayArgs {
+    /// The recording.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Run the tools in a copy of this directory; the working directory if not given.
+    #[arg(short = 'C', long = "cd", value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// Play the tools' outputs back too; nothing is run.
+    #[arg(long)]
+    pub(crate) stub_tools: bool,
+    /// How fast the model speaks.
+    #[arg(long, value_name = "SPEED", value_enum, default_value = "fastest")]
+    pub(crate) speed: ReplaySpeed,
+    /// Print what happens as JSON, one event per line.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// When to use colour.
+    #[arg(long, value_name = "WHEN", value_enum)]
+    pub(crate) color: Option<Color>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReplaySpeed {
+    /// As it was recorded.
+    Original,
+    Fastest,
+}
+
 /// `agent sandbox`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct SandboxArgs {
@@ -471,7 +503,8 @@ impl Args {
             | Command::Config(ConfigCommand::Explain(ExplainArgs { flags, .. })) => {
                 flags.clone().over(outer)
             }
-            Command::ApplyPatch(ApplyPatchArgs { directory }) => {
+            Command::ApplyPatch(ApplyPatchArgs { directory })
+            | Command::Replay(ReplayArgs { directory, .. }) => {
                 let config = ConfigFlags { directory: directory.clone(), ..Default::default() };
                 Flags { config, ..Flags::default() }.over(outer)
             }

@@ -10,6 +10,7 @@ mod exec;
 mod gateway;
 mod notify;
 mod providers;
+mod replay;
 mod screen;
 mod session;
 mod settings;
@@ -79,6 +80,12 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
         }
         Command::Demo(demo) => {
             let outcome = runtime()?.block_on(demo::run(demo, &environment, process_started))?;
+            ended(outcome, &args::ExecOptions::default())
+        }
+        Command::Replay(replay) => {
+            let workspace = directory(args, &environment)?;
+            let playing = replay::run(replay, &workspace, &environment, process_started);
+            let outcome = runtime()?.block_on(playing)?;
             ended(outcome, &args::ExecOptions::default())
         }
         Command::Gateway(gateway) => {

@@ -12,7 +12,7 @@ use agent_core::{
 use agent_protocol::{
     ReasoningOptions, SandboxMode, SettingsFields, TextOptions, ToolChoice, TransportKind,
 };
-use agent_tools::{Policy, Toolbox, ToolboxConfig};
+use agent_tools::{PlayedBack, Policy, Toolbox, ToolboxConfig};
 use agent_transport::{Resilient, Transport};
 use anyhow::Context as _;
 
@@ -38,6 +38,8 @@ pub(crate) struct SessionOptions {
     pub(crate) secrets: Secrets,
     /// As of [`toolbox_config`].
     pub(crate) toolbox: ToolboxConfig,
+    /// What calls are answered, instead of being done.
+    pub(crate) played_back: Option<PlayedBack>,
 }
 
 impl SessionOptions {
@@ -61,6 +63,7 @@ impl SessionOptions {
             process_started,
             secrets: Secrets::new(secrets(settings, environment)),
             toolbox: toolbox_config(settings, environment)?,
+            played_back: None,
         })
     }
 }
@@ -82,7 +85,7 @@ pub(crate) fn open(
     begin: Begin,
     opening: Opening,
     transport: Box<dyn Transport>,
-    options: SessionOptions,
+    mut options: SessionOptions,
 ) -> Result<(Thread, ThreadHandle), RolloutError> {
     let threads_dir = settings.state_dir.as_ref().map(|state| state.join("threads"));
     let forks = matches!(begin, Begin::Fork(_));
@@ -124,6 +127,10 @@ pub(crate) fn open(
     notes.extend(journal_dir.as_deref().map(agent_tools::recover_patches).unwrap_or_default());
     let toolbox =
         Toolbox::new(ToolboxConfig { outputs_dir, journal_dir, ..options.toolbox.clone() });
+    let toolbox = match options.played_back.take() {
+        Some(outputs) => toolbox.playing_back(outputs),
+        None => toolbox,
+    };
     let mut fields = request_settings(settings, &options, &thread_id, opening.instructions);
     fields.tools = toolbox.specs();
     // A thread that goes on sends the bytes it began with: they are the provider's cached prefix.

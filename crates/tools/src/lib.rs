@@ -24,5 +24,5 @@ pub use patch::{PatchRefusal, PatchSummary, recover_patches};
 pub use policy::{Policy, Verdict};
 pub use process::Reaped;
 pub use sandbox::{Exit, SandboxError, Tier, TierReport, confined_main, probe, run_confined};
-pub use toolbox::{Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};
+pub use toolbox::{PlayedBack, Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};
 pub use view_image::image_content;

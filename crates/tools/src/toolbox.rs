@@ -124,7 +124,11 @@ pub struct Toolbox {
     /// For what the person allowed to run outside.
     unconfined: Arc<Sandbox>,
     sessions: Arc<Sessions>,
+    played_back: Option<PlayedBack>,
 }
+
+/// What a call of this id is answered; none when it was not recorded.
+pub type PlayedBack = Box<dyn Fn(&str) -> Option<Vec<Content>> + Send + Sync>;
 
 /// A line of the table: what the model is told, and how a call is understood.
 struct Tool {
@@ -153,8 +157,15 @@ impl Toolbox {
             sandbox: Arc::new(Sandbox::new(config.helper.clone(), policy)),
             unconfined: Arc::new(Sandbox::new(config.helper.clone(), unconfined)),
             sessions: Arc::default(),
+            played_back: None,
             config: Arc::new(config),
         }
+    }
+
+    /// Calls are understood and shown as ever, but not done: they are answered as `outputs` says.
+    #[must_use]
+    pub fn playing_back(self, outputs: PlayedBack) -> Self {
+        Self { played_back: Some(outputs), ..self }
     }
 
     pub(crate) fn sandbox(&self) -> &Arc<Sandbox> {
@@ -191,7 +202,13 @@ impl Toolbox {
     /// When no tool has its name or its arguments do not fit; the model reads why.
     pub fn prepare(&self, call: &ToolCall) -> Result<Prepared, Rejection> {
         match TOOLS.iter().find(|tool| tool.name == call.name && call.namespace.is_none()) {
-            Some(tool) => (tool.prepare)(self, call),
+            Some(tool) => {
+                let prepared = (tool.prepare)(self, call)?;
+                Ok(match &self.played_back {
+                    Some(outputs) => played(prepared, outputs(&call.call_id)),
+                    None => prepared,
+                })
+            }
             None => Err(unknown(call)),
         }
     }
@@ -199,6 +216,43 @@ impl Toolbox {
     /// Ends every command that is still running, says which, and returns when all are gone.
     pub async fn shutdown(&self) -> Vec<crate::Reaped> {
         self.sessions.end_all().await
+    }
+}
+
+/// The call, answered as recorded. A plan is not done but said, and says itself.
+fn played(prepared: Prepared, output: Option<Vec<Content>>) -> Prepared {
+    if prepared.action == Action::Note {
+        return prepared;
+    }
+    let mut details = prepared.details.clone();
+    let recorded = output.is_some();
+    let content = output
+        .unwrap_or_else(|| vec![Content::text("This call was not answered when it was recorded.")]);
+    let text: String = content
+        .iter()
+        .filter_map(|part| match part {
+            Content::Text { text } => Some(text.as_str()),
+            Content::Image { .. } => None,
+        })
+        .collect();
+    let ended = if recorded { Status::Completed } else { Status::Failed };
+    match &mut details {
+        ItemDetails::CommandExecution(command) => {
+            command.status = ended;
+            command.aggregated_output = text;
+        }
+        ItemDetails::FileChange { status, .. } => *status = ended,
+        ItemDetails::ToolCall { status, summary, .. } => {
+            *status = ended;
+            "played back".clone_into(summary);
+        }
+        _ => {}
+    }
+    let output = ToolOutput { content, details, success: recorded, rejected: None };
+    Prepared {
+        writes: vec![],
+        perform: Box::new(move |_| Box::pin(std::future::ready(output))),
+        ..prepared
     }
 }
 

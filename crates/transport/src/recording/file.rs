@@ -1,5 +1,6 @@
 //! The file of a recording: one JSON object a line, self-contained. A last line that was cut off is left out.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -143,14 +144,16 @@ impl Recorded {
         self.requests.is_empty()
     }
 
-    /// The output of a call as the model was told it: an item of the API. For whoever does not run the tools again.
-    pub fn output_of(&self, call_id: &str) -> Option<Item> {
-        let items = self.requests.iter().rev().flat_map(|request| request.window.iter().rev());
+    /// The outputs of all calls as the model was told them, items of the API, by the call's id. For whoever does not run
+    /// the tools again.
+    pub fn outputs(&self) -> HashMap<String, Item> {
+        let items = self.requests.iter().flat_map(|request| &request.window);
         let items = items.filter_map(|item| Item::from_raw(item.item.clone()?).ok());
-        let mut outputs = items.filter(
-            |item| matches!(item.kind(), ItemKind::ToolOutput { call_id: of } if of == call_id),
-        );
-        outputs.next()
+        let outputs = items.filter_map(|item| match item.kind() {
+            ItemKind::ToolOutput { call_id } => Some((call_id.clone(), item)),
+            _ => None,
+        });
+        outputs.collect()
     }
 }
 

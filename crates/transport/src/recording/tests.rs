@@ -150,8 +150,8 @@ async fn a_recording_says_again_what_was_said() {
     }
     let recorded = Recorded::load(&scene.path).unwrap();
     assert_eq!((recorded.len(), recorded.about()["cwd"].as_str()), (2, Some("/tmp/one")));
-    assert_eq!(recorded.output_of("call_1"), Some(output("call_1", TALK.output)));
-    assert_eq!(recorded.output_of("call_2"), None);
+    assert_eq!(recorded.outputs().get("call_1"), Some(&output("call_1", TALK.output)));
+    assert_eq!(recorded.outputs().get("call_2"), None);
     assert_eq!(std::fs::metadata(&scene.path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(scene.text().matches("What is here?").count(), 1, "an item stands in the file once");
 }

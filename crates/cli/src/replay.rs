@@ -1,0 +1,132 @@
+//! `agent replay`: a recording played without network and key. The model's part is played back; the tools really run, in
+//! a copy of the workspace, unless their outputs are played back too.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::Instant;
+
+use agent_protocol::{Content, Item, TransportKind};
+use agent_tools::PlayedBack;
+use agent_transport::{Recorded, Speed};
+use anyhow::Context as _;
+use clap::Parser as _;
+
+use crate::args::{Args, ExecOptions, ReplayArgs, ReplaySpeed};
+use crate::config::Environment;
+use crate::exec::{self, About, Outcome};
+use crate::session::{Begin, SessionOptions};
+use crate::settings::Settings;
+
+/// Plays it to its end. A request that differs from the recorded one ends it, with the first difference.
+///
+/// # Errors
+/// When the recording cannot be read, or the workspace not be copied.
+pub(crate) async fn run(
+    args: &ReplayArgs,
+    workspace: &Path,
+    environment: &Environment,
+    process_started: Instant,
+) -> anyhow::Result<Outcome> {
+    let recorded = Recorded::load(&args.file)?;
+    let about: About = serde_json::from_value(recorded.about().clone())
+        .context("the recording does not say what was asked of the agent")?;
+    let folder = tempfile::Builder::new()
+        .prefix("agent-replay-")
+        .tempdir()
+        .context("cannot make a folder for the replay")?;
+    let copy = folder.path().join("workspace");
+    if args.stub_tools {
+        std::fs::create_dir(&copy)?;
+    } else {
+        copy_tree(workspace, &copy)
+            .with_context(|| format!("cannot copy {}", workspace.display()))?;
+    }
+    let settings = settings(environment, folder.path(), &copy, &about)?;
+    let played_back = args.stub_tools.then(|| outputs(&recorded));
+    let speed = match args.speed {
+        ReplaySpeed::Original => Speed::Original,
+        ReplaySpeed::Fastest => Speed::Fastest,
+    };
+    let options = ExecOptions { json: args.json, color: args.color, ..ExecOptions::default() };
+    let printer = exec::printer(&options, &settings, process_started);
+    let session = SessionOptions {
+        transport_kind: TransportKind::Replay,
+        ephemeral: true,
+        played_back,
+        ..SessionOptions::new(&settings, environment, process_started)?
+    };
+    let transport = Box::new(exec::replay(recorded, speed, &settings, environment));
+    let outcome = exec::converse(
+        &settings,
+        Begin::New,
+        transport,
+        session,
+        about.message,
+        None,
+        printer,
+        &options,
+    )
+    .await?;
+    if outcome.error.is_none() && !args.json {
+        let _ = writeln!(io::stderr(), "every request was as recorded");
+    }
+    Ok(outcome)
+}
+
+fn settings(
+    environment: &Environment,
+    folder: &Path,
+    workspace: &Path,
+    about: &About,
+) -> anyhow::Result<Settings> {
+    let home = folder.join("home");
+    std::fs::create_dir(&home)?;
+    let environment = environment.clone().with("AGENT_HOME", &home).with("CODEX_HOME", &home);
+    let arguments = ["agent", "exec", "--ignore-user-config", "-s", about.sandbox.as_str(), "-C"];
+    let args = Args::try_parse_from(
+        arguments.map(Into::into).into_iter().chain([workspace.as_os_str().to_owned()]),
+    )?;
+    Ok(Settings::resolve(&args, &environment)?)
+}
+
+/// What each call was answered when it was recorded.
+fn outputs(recorded: &Recorded) -> PlayedBack {
+    let outputs = recorded.outputs();
+    Box::new(move |call_id| content(outputs.get(call_id)?))
+}
+
+fn content(output: &Item) -> Option<Vec<Content>> {
+    #[derive(serde::Deserialize)]
+    struct Output {
+        output: Body,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Body {
+        Text(String),
+        Parts(Vec<Content>),
+    }
+    let Output { output } = serde_json::from_str(output.json()).ok()?;
+    Some(match output {
+        Body::Text(text) => vec![Content::text(text)],
+        Body::Parts(parts) => parts,
+    })
+}
+
+/// All of a workspace but what git ignores; links stay links.
+fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let walk = ignore::WalkBuilder::new(from).hidden(false).parents(true).build();
+    for entry in walk {
+        let entry = entry?;
+        let target = to.join(entry.path().strip_prefix(from)?);
+        let kind = entry.file_type();
+        if kind.is_some_and(|kind| kind.is_dir()) {
+            std::fs::create_dir_all(&target)?;
+        } else if kind.is_some_and(|kind| kind.is_symlink()) {
+            std::os::unix::fs::symlink(std::fs::read_link(entry.path())?, &target)?;
+        } else if kind.is_some_and(|kind| kind.is_file()) {
+            std::fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
