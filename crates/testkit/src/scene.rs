@@ -204,6 +204,18 @@ impl Running {
         }
     }
 
+    /// Waits for so many events.
+    pub async fn events(&mut self, count: usize) {
+        while self.seen.len() < count {
+            let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
+            let line = line.unwrap_or_else(|_| panic!("no more came than {:#?}", self.seen));
+            match line.expect("its output") {
+                Some(line) => self.seen.push(line),
+                None => return,
+            }
+        }
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id().expect("it still runs")
     }

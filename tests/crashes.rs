@@ -1,0 +1,80 @@
+//! A process that is killed loses nothing that was done, does nothing twice, and its thread goes on (R1, R3, R5).
+
+use agent_testkit::{Scene, ScriptedModel, ScriptedServer};
+use serde_json::json;
+
+const AGENT: &str = env!("CARGO_BIN_EXE_agent");
+
+/// Each call leaves a line behind, each time it runs.
+fn three_calls() -> ScriptedServer {
+    let call = |name: &str| json!({"cmd": format!("echo ran >> {name}")});
+    ScriptedModel::new()
+        .calls_at_once([("exec_command", call("one")), ("exec_command", call("two"))])
+        .calls_freely(
+            "apply_patch",
+            "*** Begin Patch\n*** Add File: three\n+ran\n*** Add File: four\n+ran\n*** End Patch",
+        )
+        .calls("exec_command", call("five"))
+        .says("Done.")
+        .says("Done after all.")
+        .serve()
+}
+
+fn check_that_nothing_ran_twice(scene: &Scene, after: &str) {
+    for name in ["one", "two", "three", "four", "five"] {
+        let lines = scene.read(name).unwrap_or_default();
+        assert!(lines.is_empty() || lines == "ran\n", "{name} after {after}: {lines:?}");
+    }
+    assert_eq!(
+        scene.read("three").is_some(),
+        scene.read("four").is_some(),
+        "half a patch after {after}"
+    );
+}
+
+#[tokio::test]
+async fn killed_after_any_event_it_goes_on_and_nothing_runs_twice() {
+    let whole = three_calls();
+    let scene = Scene::new(AGENT).facing(&whole);
+    let run = scene.run(&["exec", "--json", "-s", "workspace-write", "go"]).await.succeeded();
+    let count = run.types().len();
+    assert!(count > 15, "{:?}", run.types());
+    for event in 1..count {
+        let server = three_calls();
+        let scene = Scene::new(AGENT).facing(&server);
+        let mut run = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);
+        run.events(event).await;
+        run.signal("KILL").await;
+        run.finish().await;
+        let after = format!("event {event}");
+        check_that_nothing_ran_twice(&scene, &after);
+        let resumed =
+            scene.run(&["exec", "-s", "workspace-write", "resume", "--last", "go on"]).await;
+        assert_eq!(resumed.code, Some(0), "{after}: {}", resumed.stderr);
+        assert!(resumed.stdout.starts_with("Done"), "{after}: {}", resumed.stdout);
+        check_that_nothing_ran_twice(&scene, &after);
+    }
+}
+
+#[tokio::test]
+async fn cut_at_any_byte_a_rollout_is_gone_on_with_and_nothing_runs_twice() {
+    const CUTS: usize = 60;
+    let server = three_calls();
+    let scene = Scene::new(AGENT).facing(&server);
+    scene.run(&["exec", "-s", "workspace-write", "go"]).await.succeeded();
+    let path = scene.rollouts()[0].clone();
+    let whole = std::fs::read(&path).unwrap();
+    // Its first line is the thread itself: without it there is none.
+    let first = whole.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    for cut in (first..whole.len()).step_by((whole.len() - first) / CUTS) {
+        let server = three_calls();
+        let scene = Scene::new(AGENT).facing(&server);
+        let folder = scene.home().join("threads").join(path.parent().unwrap().file_name().unwrap());
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("rollout.jsonl"), &whole[..cut]).unwrap();
+        let id = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let resumed = scene.run(&["exec", "-s", "workspace-write", "resume", &id, "go on"]).await;
+        assert_eq!(resumed.code, Some(0), "cut at byte {cut}: {}", resumed.stderr);
+        check_that_nothing_ran_twice(&scene, &format!("a cut at byte {cut}"));
+    }
+}
