@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod commands;
+mod contract;
 mod crashes;
 mod demo;
 mod errors;
