@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use agent_testkit::{Scene, ScriptedModel, ScriptedServer};
+use agent_testkit::{Scene, ScriptedModel, ScriptedServer, Step};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -156,4 +156,44 @@ async fn a_thread_that_goes_on_in_another_process_sends_what_it_was_byte_for_byt
     let call = items.iter().find(|item| item["type"] == "function_call").unwrap();
     let raw = serde_json::to_string(call).unwrap();
     assert!(sent.iter().any(|event| event.contains(&raw)), "{raw} is what the server sent");
+}
+
+#[tokio::test]
+async fn a_conversation_that_nears_the_limit_is_shortened_and_goes_on() {
+    let compacted = r#"{"type":"compaction","id":"cmp_1","encrypted_content":"all of it"}"#;
+    let server = ScriptedModel::new()
+        .calls("read_file", json!({"file_path": "a.txt"}))
+        .step(Step::new().yields(compacted))
+        .says("It says text.")
+        .serve();
+    let scene = Scene::new(AGENT)
+        .config("model_auto_compact_token_limit = 100\n")
+        .file("a.txt", "text\n")
+        .facing(&server);
+    let run = scene.run(&["exec", "--json", "read it"]).await.succeeded();
+    let event = run.event("context.compacted");
+    assert!(event["before_tokens"].as_u64() > Some(100), "{event}");
+    let frames = server.frames();
+    let trigger = frames[1].json["input"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(trigger["type"], "compaction_trigger");
+    // The server had forgotten nothing, so this too was only what is new.
+    assert!(frames[1].json["previous_response_id"].is_string());
+    let after = frames[2].json["input"].as_array().unwrap();
+    assert!(frames[2].json["previous_response_id"].is_null());
+    let types: Vec<_> =
+        after.iter().map(|item| item["type"].as_str().unwrap_or("message")).collect();
+    assert!(types.contains(&"compaction") && !types.contains(&"function_call"), "{types:?}");
+    assert!(frames[2].text.contains("read it"), "the person's own words stay");
+}
+
+#[tokio::test]
+async fn why_the_prompt_cache_missed_is_asked_for_where_that_is_wanted() {
+    let server = ScriptedModel::new()
+        .calls("read_file", json!({"file_path": "a.txt"}))
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).file("a.txt", "text\n").facing(&server);
+    scene.run(&["exec", "--debug-cache", "read it"]).await.succeeded();
+    let options = &server.frames()[1].json["prompt_cache_options"];
+    assert!(options["comparison_response_id"].is_string(), "{options}");
 }

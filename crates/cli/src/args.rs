@@ -113,6 +113,9 @@ pub(crate) struct ModelFlags {
     /// openai, azure, xai, vercel, openrouter, anthropic, ollama, lmstudio, or one of your configuration.
     #[arg(long, value_name = "NAME")]
     pub(crate) provider: Option<String>,
+    /// Ask the provider with each request why its prompt cache missed, if it did; shown in `step.completed`.
+    #[arg(long)]
+    pub(crate) debug_cache: bool,
     /// Use a model server on this machine.
     #[arg(long)]
     pub(crate) oss: bool,
@@ -612,6 +615,7 @@ impl ModelFlags {
         Self {
             model: self.model.or(outer.model),
             provider: self.provider.or(outer.provider),
+            debug_cache: self.debug_cache || outer.debug_cache,
             oss: self.oss || outer.oss,
             local_provider: self.local_provider.or(outer.local_provider),
         }

@@ -213,6 +213,7 @@ pub(crate) fn transport(
 ) -> anyhow::Result<Resilient> {
     let mut endpoint = settings.provider.endpoint()?;
     endpoint.patience.offline = offline;
+    endpoint.debug_cache = settings.debug_cache;
     Ok(Resilient::new(endpoint, settings.network(environment)?))
 }
 

@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) state_dir: Option<PathBuf>,
     /// Started after each turn, with one more argument.
     pub(crate) notify: Option<Vec<String>>,
+    /// The provider is asked why its prompt cache missed.
+    pub(crate) debug_cache: bool,
     /// What the person is told on standard error, a line each.
     pub(crate) notes: Vec<String>,
     config: Config,
@@ -152,6 +154,7 @@ impl Settings {
             notify: config.texts(["notify"]).filter(|argv| !argv.is_empty()),
             provider,
             workspace,
+            debug_cache: flags.model.debug_cache,
             notes: notes.into_lines(),
             config,
         })

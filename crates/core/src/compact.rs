@@ -21,6 +21,9 @@ pub enum CompactionStyle {
     Summary,
 }
 
+pub(crate) const ASKED_FOR: &str = "asked for";
+pub(crate) const NEARLY_FULL: &str = "the context window is nearly full";
+
 /// Tokens of the person's own messages that are kept word for word, the newest first.
 const KEPT_MESSAGE_TOKENS: usize = 20_000;
 
@@ -147,10 +150,11 @@ fn shorter_window(thread: &Thread, core: Item) -> Vec<Item> {
     let all: Vec<&Item> = old.from(preamble).filter(|item| is_from_person(item)).collect();
     for item in all.into_iter().rev() {
         let tokens = estimated_tokens(item);
-        if tokens > room {
+        // What was asked for last stays, however long it is.
+        if tokens > room && !messages.is_empty() {
             break;
         }
-        room -= tokens;
+        room = room.saturating_sub(tokens);
         messages.push(item.clone());
     }
     window.extend(messages.into_iter().rev());

@@ -32,7 +32,14 @@ impl History {
     pub fn apply(&mut self, record: &Record) {
         match &record.event {
             Event::WireRecorded {} => {
-                record.wire.iter().for_each(|item| self.window.push(item.clone()))
+                record.wire.iter().for_each(|item| self.window.push(item.clone()));
+                if self.turns == 0 {
+                    self.preamble = self.window.window().len();
+                }
+            }
+            Event::ContextCompacted { after_tokens, .. } => {
+                self.window.rewrite(record.wire.iter().cloned());
+                self.context_tokens = *after_tokens;
             }
             _ => record.wire.iter().for_each(|item| self.enter(item)),
         }
@@ -226,6 +233,24 @@ mod tests {
             other => format!("{other:?}"),
         };
         history.window().iter().map(name).collect()
+    }
+
+    #[test]
+    fn a_shortened_conversation_takes_the_place_of_the_old_one() {
+        let compacted =
+            Event::ContextCompacted { before_tokens: 9, after_tokens: 2, reason: String::new() };
+        let short = said("short").wire;
+        let records = [
+            said("preamble"),
+            record(Event::TurnStarted {}, vec![]),
+            said("long"),
+            record(compacted, short),
+            said("then"),
+        ];
+        assert_eq!(window(&records), ["short", "then"]);
+        let mut history = History::default();
+        records.iter().for_each(|record| history.apply(record));
+        assert_eq!((history.preamble_len(), history.context_tokens()), (1, 2));
     }
 
     #[test]

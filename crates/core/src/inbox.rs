@@ -16,7 +16,15 @@ pub(crate) struct Inbox {
     /// Messages on their way into the running response, as they were sent.
     steered: Vec<(Item, Vec<Content>)>,
     decisions: HashMap<String, Decision>,
+    /// The conversation is to be shortened.
+    compacts: bool,
     closing: bool,
+}
+
+/// What a thread is to do next.
+pub(crate) enum Task {
+    Turn(Vec<Content>),
+    Compact,
 }
 
 impl Inbox {
@@ -26,21 +34,26 @@ impl Inbox {
             messages: Vec::new(),
             steered: Vec::new(),
             decisions: HashMap::new(),
+            compacts: false,
             closing: false,
         }
     }
 
-    /// Between turns: the next message; none when the front end wants to end, or is gone.
-    pub(crate) async fn next_message(&mut self) -> Option<Vec<Content>> {
+    /// Between turns: what is to be done next; none when the front end wants to end, or is gone.
+    pub(crate) async fn next_task(&mut self) -> Option<Task> {
         loop {
             if self.closing {
                 return None;
             }
             if !self.messages.is_empty() {
-                return Some(self.messages.remove(0));
+                return Some(Task::Turn(self.messages.remove(0)));
+            }
+            if self.take_compacts() {
+                return Some(Task::Compact);
             }
             match self.commands.recv().await {
-                Some(Command::Send(content)) => return Some(content),
+                Some(Command::Send(content)) => return Some(Task::Turn(content)),
+                Some(Command::Compact) => return Some(Task::Compact),
                 Some(Command::Interrupt | Command::Decide { .. }) => {}
                 Some(Command::Shutdown) | None => self.closing = true,
             }
@@ -54,6 +67,7 @@ impl Inbox {
             Some(Command::Decide { call_id, decision }) => {
                 self.decisions.insert(call_id, decision);
             }
+            Some(Command::Compact) => self.compacts = true,
             Some(Command::Interrupt) => return Err(Stop::Interrupted),
             // Without a front end nobody can answer or stop it any more.
             Some(Command::Shutdown) | None => {
@@ -62,6 +76,11 @@ impl Inbox {
             }
         }
         Ok(())
+    }
+
+    /// Whether the person wants the conversation shortened.
+    pub(crate) fn take_compacts(&mut self) -> bool {
+        std::mem::take(&mut self.compacts)
     }
 
     pub(crate) fn take_messages(&mut self) -> Vec<Vec<Content>> {

@@ -13,15 +13,15 @@ use agent_transport::{Control, ControlSender, Transport};
 use tokio::sync::mpsc;
 
 use crate::calls::{self, Bench};
-use crate::compact::CompactionStyle;
+use crate::compact::{self, CompactionStyle};
 use crate::conversation::Conversation;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Task};
 use crate::lookout::Lookout;
 use crate::price::Price;
 use crate::redact::Secrets;
 use crate::rollout::{Loaded, Rollout, RolloutError};
 use crate::step::StepContext;
-use crate::turn;
+use crate::turn::{self, Stop};
 use crate::undo::UndoConfig;
 
 /// A thread's settings, fully resolved: nothing here is looked up anywhere else.
@@ -212,8 +212,15 @@ impl Thread {
     /// # Errors
     /// Only when the log cannot be written.
     pub async fn run(mut self) -> Result<(), RolloutError> {
-        while let Some(message) = self.inbox.next_message().await {
-            turn::run(&mut self, message).await?;
+        while let Some(task) = self.inbox.next_task().await {
+            match task {
+                Task::Turn(message) => turn::run(&mut self, message).await?,
+                Task::Compact => match compact::run(&mut self, compact::ASKED_FOR).await {
+                    Err(Stop::Log(error)) => return Err(error),
+                    // Stopped, or not possible, which was said.
+                    Ok(_) | Err(Stop::Interrupted | Stop::Failed(_)) => {}
+                },
+            }
         }
         self.reap().await
     }

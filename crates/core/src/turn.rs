@@ -111,8 +111,10 @@ async fn steps(
     let mut overflowed = false;
     loop {
         check_limits(thread, meter)?;
-        if thread.is_nearly_full() {
-            compact::run(thread, "the context window is nearly full").await?;
+        let asked_for = thread.inbox.take_compacts();
+        if asked_for || thread.is_nearly_full() {
+            let reason = if asked_for { compact::ASKED_FOR } else { compact::NEARLY_FULL };
+            compact::run(thread, reason).await?;
         }
         let end = one_step(thread, meter, idle_since).await?;
         idle_since = Instant::now();

@@ -8,6 +8,8 @@ pub enum Command {
     Send(Vec<Content>),
     /// Stops what is under way and keeps what was done.
     Interrupt,
+    /// Shortens the conversation now, or at the next step.
+    Compact,
     /// Answers `approval.requested` for this call.
     Decide { call_id: String, decision: Decision },
     /// Ends the thread; a turn under way is interrupted.
