@@ -278,6 +278,10 @@ pub(crate) fn toolbox_config(
         env: settings.shell_environment.apply(environment.variables()),
         outputs_dir: std::env::temp_dir(),
         journal_dir: None,
+        output_tokens: settings
+            .model
+            .tool_output_limit
+            .and_then(|limit| usize::try_from(limit).ok()),
         freeform_patch: takes_custom_tools(&settings.provider.id),
     })
 }

@@ -86,10 +86,6 @@ pub(crate) struct Permissions {
     /// Writable beside the working directory under `workspace-write`; absolute.
     pub(crate) writable_roots: Vec<PathBuf>,
     pub(crate) network: bool,
-    /// `$TMPDIR` is not writable.
-    pub(crate) exclude_tmpdir: bool,
-    /// `/tmp` is not writable.
-    pub(crate) exclude_slash_tmp: bool,
     /// The person trusts the working directory.
     pub(crate) trusted: bool,
     /// `--yolo`.
@@ -267,8 +263,6 @@ fn permissions(config: &Config, flags: &Flags, trusted: bool) -> Permissions {
             .paths(["sandbox_workspace_write", "writable_roots"])
             .unwrap_or_default(),
         network: flag("network_access"),
-        exclude_tmpdir: flag("exclude_tmpdir_env_var"),
-        exclude_slash_tmp: flag("exclude_slash_tmp"),
         trusted,
         bypass: flags.permission.bypass,
     }

@@ -73,7 +73,19 @@ pub struct Limits {
 }
 
 /// Says what is wrong with an answer. The model is told once, and answers again.
-pub struct AnswerCheck(pub Box<dyn Fn(&str) -> Result<(), String> + Send>);
+pub struct AnswerCheck(Box<Check>);
+
+type Check = dyn Fn(&str) -> Result<(), String> + Send;
+
+impl AnswerCheck {
+    pub fn new(check: impl Fn(&str) -> Result<(), String> + Send + 'static) -> Self {
+        Self(Box::new(check))
+    }
+
+    pub(crate) fn check(&self, answer: &str) -> Result<(), String> {
+        (self.0)(answer)
+    }
+}
 
 impl std::fmt::Debug for AnswerCheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

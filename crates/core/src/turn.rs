@@ -12,7 +12,7 @@ use crate::meter::{StepMeter, TurnMeter};
 use crate::retry::Backoff;
 use crate::rollout::RolloutError;
 use crate::step::{self, Outcome, StepEnd};
-use crate::thread::{AnswerCheck, Thread};
+use crate::thread::Thread;
 
 /// Why a turn stops before the model is done.
 #[derive(Debug, thiserror::Error)]
@@ -160,8 +160,8 @@ async fn steps(
 
 /// Checks the answer, and tells the model of a first one that does not fit. Whether it is to answer again.
 fn is_repaired(thread: &mut Thread, answer: &mut Answer) -> Result<bool, Stop> {
-    let Some(AnswerCheck(check)) = &thread.answer_check else { return Ok(false) };
-    let checked = check(&answer.text);
+    let Some(check) = &thread.answer_check else { return Ok(false) };
+    let checked = check.check(&answer.text);
     let is_first = answer.is_valid.replace(checked.is_ok()).is_none();
     let Err(problem) = checked else { return Ok(false) };
     if is_first {

@@ -122,7 +122,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         },
         line: args.cmd.clone(),
         patience: patience(args.yield_time_ms),
-        limit: limit(args.max_output_tokens),
+        limit: limit(config, args.max_output_tokens),
         shown: shown.clone(),
         called: Instant::now(),
     };
@@ -160,8 +160,9 @@ pub(crate) fn patience(yield_time_ms: Option<u64>) -> Duration {
 }
 
 /// Bytes.
-pub(crate) fn limit(max_output_tokens: Option<usize>) -> usize {
-    max_output_tokens.unwrap_or(OUTPUT_TOKENS).min(MOST_OUTPUT_TOKENS) * BYTES_PER_TOKEN
+pub(crate) fn limit(config: &ToolboxConfig, max_output_tokens: Option<usize>) -> usize {
+    max_output_tokens.or(config.output_tokens).unwrap_or(OUTPUT_TOKENS).min(MOST_OUTPUT_TOKENS)
+        * BYTES_PER_TOKEN
 }
 
 /// For a shell, in single quotes.

@@ -39,6 +39,8 @@ pub struct ToolboxConfig {
     /// Where a patch is noted before it is applied, so that a crash in the middle is undone (`recover_patches`); made
     /// when first needed. None when nobody would come back for it.
     pub journal_dir: Option<PathBuf>,
+    /// Tokens of one output that the model is shown unless it asks for more or fewer; none leaves it to us.
+    pub output_tokens: Option<usize>,
     /// The endpoint takes custom tools with a grammar; else `apply_patch` is offered as a function.
     pub freeform_patch: bool,
 }
@@ -279,6 +281,7 @@ mod tests {
             env: BTreeMap::new(),
             outputs_dir: PathBuf::new(),
             journal_dir: None,
+            output_tokens: None,
             freeform_patch: false,
         })
     }

@@ -56,7 +56,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         session_id,
         chars,
         patience: patience(yield_time_ms.or(typed)),
-        limit: limit(max_output_tokens),
+        limit: limit(toolbox.config(), max_output_tokens),
     };
     Ok(Prepared {
         action: Action::Attend { session_id },

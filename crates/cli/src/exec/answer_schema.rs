@@ -39,7 +39,7 @@ impl AnswerSchema {
     }
 
     pub(super) fn into_check(self) -> AnswerCheck {
-        AnswerCheck(Box::new(move |answer| self.check(answer)))
+        AnswerCheck::new(move |answer| self.check(answer))
     }
 
     fn check(&self, answer: &str) -> Result<(), String> {
