@@ -3,12 +3,16 @@
 
 mod bpf;
 mod confine;
+mod mounts;
+mod namespaces;
 mod room;
 mod seccomp;
 mod secrets;
 mod tree;
+mod view;
 mod walls;
 
+use std::io::{Read as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::process::ExitCode;
 
@@ -45,7 +49,7 @@ pub(super) fn hold() -> ExitCode {
     while let Ok(Some((OpenRoom, descriptors))) = channel.receive::<OpenRoom>() {
         let Some(control) = descriptors.into_iter().next() else { break };
         let control = BlockingChannel::new(control);
-        match fork() {
+        match world.fork() {
             Ok(Forked::Child) => {
                 drop(channel);
                 room::live(&world, &control);
@@ -98,10 +102,42 @@ impl World {
     fn build(build: Build) -> Result<Self, String> {
         let Build { policy, tier } = build;
         match tier {
-            Tier::Full => Err("not built yet".into()),
+            Tier::Full => Self::apart(policy, tier),
             Tier::Reduced => walls::available().and_then(|()| Self::with_temporary(policy, tier)),
             Tier::None => Ok(Self { policy, tier, temporary: std::env::temp_dir() }),
         }
+    }
+
+    fn apart(policy: SandboxPolicy, tier: Tier) -> Result<Self, String> {
+        namespaces::enter(policy.network)?;
+        view::build(&policy)?;
+        let world = Self { policy, tier, temporary: "/tmp".into() };
+        world.try_room()?;
+        Ok(world)
+    }
+
+    /// A room may fail where its world did not: whether this tier is to be had is known when one stood.
+    fn try_room(&self) -> Result<(), String> {
+        let (mut reader, mut writer) = std::io::pipe().map_err(|error| error.to_string())?;
+        match self.fork().map_err(|error| format!("a process in its own namespaces: {error}"))? {
+            Forked::Child => {
+                drop(reader);
+                let trouble = room::furnish(self).err().unwrap_or_default();
+                let _ = writer.write_all(trouble.as_bytes());
+                room::leave(0)
+            }
+            Forked::Parent(_) => {
+                drop(writer);
+                let mut trouble = String::new();
+                reader.read_to_string(&mut trouble).map_err(|error| error.to_string())?;
+                if trouble.is_empty() { Ok(()) } else { Err(trouble) }
+            }
+        }
+    }
+
+    /// Forks the first process of a room.
+    fn fork(&self) -> std::io::Result<Forked> {
+        if self.tier == Tier::Full { namespaces::fork_into_own() } else { fork() }
     }
 
     fn with_temporary(policy: SandboxPolicy, tier: Tier) -> Result<Self, String> {

@@ -15,7 +15,7 @@ use rustix::termios::Winsize;
 
 use super::confine::Confinement;
 use super::walls::Walls;
-use super::{Forked, World, fork, tree};
+use super::{Forked, World, fork, tree, view};
 use crate::sandbox::Tier;
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order, Reach, Reply, WindowSize, Wish};
@@ -38,14 +38,24 @@ pub(super) fn live(world: &World, control: &BlockingChannel) -> ! {
 
 /// Without running what the holder would run at its end.
 #[allow(unsafe_code)]
-fn leave(code: i32) -> ! {
+pub(super) fn leave(code: i32) -> ! {
     // SAFETY: ends the process.
     unsafe { libc::_exit(code) }
 }
 
+/// What a room has for itself beside the things of its world; done by its first process.
+pub(super) fn furnish(world: &World) -> Result<(), String> {
+    match world.tier {
+        Tier::Full => view::own_processes(),
+        Tier::Reduced | Tier::None => {
+            rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+                .map_err(say("adopting orphans"))
+        }
+    }
+}
+
 fn serve(world: &World, control: &BlockingChannel) -> Result<(), String> {
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
-        .map_err(say("adopting orphans"))?;
+    furnish(world)?;
     let confinement = match world.tier {
         Tier::None => None,
         Tier::Full | Tier::Reduced => Some(Confinement {

@@ -1,0 +1,115 @@
+//! The few ways in which a view of the file system is changed: copy a tree, put it somewhere, make it read-only,
+//! lay an empty file system over a directory. Thin words over the kernel's mount interface (Linux 5.12).
+
+use std::ffi::CString;
+use std::fmt::Display;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use rustix::fs::CWD;
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_change,
+    move_mount, open_tree,
+};
+
+/// A copy of a directory or file with all that is mounted below it, not yet to be seen anywhere.
+pub(super) struct Tree(OwnedFd);
+
+impl Tree {
+    pub(super) fn copy(path: &Path) -> Result<Self, String> {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_RECURSIVE;
+        open_tree(CWD, path, flags).map(Self).map_err(at("copying", path))
+    }
+
+    pub(super) fn read_only(self) -> Result<Self, String> {
+        set_attributes(self.0.as_fd(), c"", libc::AT_EMPTY_PATH | libc::AT_RECURSIVE, READ_ONLY, 0)
+            .map_err(|error| format!("making a mount read-only: {error}"))?;
+        Ok(self)
+    }
+
+    pub(super) fn put(self, path: &Path) -> Result<(), String> {
+        move_mount(&self.0, "", CWD, path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+            .map_err(at("mounting", path))
+    }
+}
+
+/// Whatever is mounted outside from now on stays outside.
+pub(super) fn keep_apart() -> Result<(), String> {
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+        .map_err(at("keeping mounts apart below", Path::new("/")))
+}
+
+/// Makes a directory read-only with all that is mounted below it.
+pub(super) fn make_read_only(path: &Path) -> Result<(), String> {
+    change(path, libc::AT_RECURSIVE, READ_ONLY, 0)
+}
+
+/// Makes one mount read-only, but none below it.
+pub(super) fn make_this_read_only(path: &Path) -> Result<(), String> {
+    change(path, 0, READ_ONLY, 0)
+}
+
+/// Makes one mount writable again, but none below it.
+pub(super) fn make_writable(path: &Path) -> Result<(), String> {
+    change(path, 0, 0, READ_ONLY)
+}
+
+/// Lays an empty file system over a directory. It takes memory, up to half of what the machine has.
+pub(super) fn cover(path: &Path, mode: &str) -> Result<(), String> {
+    let options = CString::new(format!("mode={mode}")).map_err(at("covering", path))?;
+    mount(c"tmpfs", path, c"tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(&*options))
+        .map_err(at("covering", path))
+}
+
+/// Mounts one of the kernel's own file systems.
+pub(super) fn mount_kernels(kind: &str, path: &Path, options: &str) -> Result<(), String> {
+    let options = CString::new(options).map_err(at("mounting", path))?;
+    let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
+    mount(kind, path, kind, flags, Some(&*options)).map_err(at("mounting", path))
+}
+
+pub(super) fn at<E: Display>(what: &str, path: &Path) -> impl Fn(E) -> String {
+    move |error| format!("{what} {}: {error}", path.display())
+}
+
+const READ_ONLY: u64 = 1;
+
+/// The kernel's `struct mount_attr`.
+#[repr(C)]
+struct Attributes {
+    set: u64,
+    clear: u64,
+    propagation: u64,
+    user_namespace: u64,
+}
+
+fn change(path: &Path, flags: i32, set: u64, clear: u64) -> Result<(), String> {
+    let name = CString::new(path.as_os_str().as_bytes()).map_err(at("changing", path))?;
+    set_attributes(CWD, &name, flags, set, clear).map_err(at("changing", path))
+}
+
+#[allow(unsafe_code)]
+fn set_attributes(
+    directory: BorrowedFd<'_>,
+    path: &std::ffi::CStr,
+    flags: i32,
+    set: u64,
+    clear: u64,
+) -> std::io::Result<()> {
+    let attributes = Attributes { set, clear, propagation: 0, user_namespace: 0 };
+    // SAFETY: the kernel only reads the path and the attributes, whose size it is told; both outlive the call.
+    let code = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            directory.as_raw_fd(),
+            path.as_ptr(),
+            flags,
+            &raw const attributes,
+            size_of::<Attributes>(),
+        )
+    };
+    if code == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}

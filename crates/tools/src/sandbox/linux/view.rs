@@ -1,0 +1,194 @@
+//! What the commands of a world see of the file system, in the full tier: everything read-only, the writable roots
+//! put back, temporary space and devices of their own, secrets and the host's sockets covered. Built once by the
+//! holder; each room copies it and adds its own `/proc` and pins (`pins.rs`).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use agent_protocol::SandboxMode;
+
+use super::mounts::{self, Tree, at};
+use super::secrets;
+use crate::sandbox::SandboxPolicy;
+
+const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
+
+const DEVICE_LINKS: &[(&str, &str)] = &[
+    ("ptmx", "pts/ptmx"),
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+];
+
+/// Directories the world gets empty ones for.
+const COVERED: &[(&str, &str)] =
+    &[("/run", "755"), ("/tmp", "1777"), ("/var/tmp", "1777"), ("/dev", "755")];
+
+/// What programs need of `/run`.
+const OF_RUN: &[&str] = &["/run/current-system", "/run/opengl-driver"];
+
+/// Where an empty file and an empty directory lie to cover others with.
+const BLANK: &str = "/run/.blank";
+
+/// Parts of `/proc` that steer the kernel or tell of the machine's memory.
+const KERNEL_CONTROLS: &[&str] = &[
+    "sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "asound", "driver", "mtrr",
+    "latency_stats",
+];
+const KERNEL_SECRETS: &[&str] = &["kcore", "keys", "key-users", "timer_list", "kmsg", "vmallocinfo"];
+
+/// # Errors
+/// In words for the person, when the system lets one of the steps not happen.
+pub(super) fn build(policy: &SandboxPolicy) -> Result<(), String> {
+    mounts::keep_apart()?;
+    let kept = Kept::collect(policy)?;
+    let devices = DEVICES
+        .iter()
+        .map(|name| Ok((*name, Tree::copy(&Path::new("/dev").join(name))?)))
+        .collect::<Result<Vec<_>, String>>()?;
+    mounts::make_read_only(Path::new("/"))?;
+    for (path, mode) in COVERED {
+        // Where it is a link, what it leads to is covered.
+        if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
+            mounts::cover(Path::new(path), mode)?;
+        }
+    }
+    build_devices(devices)?;
+    kept.put_back(policy.mode)?;
+    blank()?;
+    for secret in secrets::paths(&policy.env) {
+        hide(&secret)?;
+    }
+    for sealed in ["/dev", "/run"] {
+        mounts::make_this_read_only(Path::new(sealed))?;
+    }
+    Ok(())
+}
+
+/// Trees that stay to be seen, or stay writable, copied before everything else is closed.
+struct Kept {
+    roots: Vec<(PathBuf, Tree)>,
+    read_only: Vec<(PathBuf, Tree)>,
+    /// The root directory itself is a writable root.
+    everything: bool,
+}
+
+impl Kept {
+    fn collect(policy: &SandboxPolicy) -> Result<Self, String> {
+        let mut roots = BTreeSet::new();
+        for root in &policy.writable_roots {
+            if let Ok(root) = root.canonicalize() {
+                roots.insert(root);
+            }
+        }
+        let everything = roots.remove(Path::new("/"));
+        let read_only = visible(policy).into_iter().filter(|path| !roots.contains(path));
+        let copy = |path: PathBuf| Tree::copy(&path).map(|tree| (path, tree));
+        Ok(Self {
+            read_only: read_only.map(copy).collect::<Result<_, _>>()?,
+            // A set of paths is in order: what lies within another root comes after it.
+            roots: roots.into_iter().map(copy).collect::<Result<_, _>>()?,
+            everything,
+        })
+    }
+
+    fn put_back(self, mode: SandboxMode) -> Result<(), String> {
+        for (path, tree) in self.read_only {
+            make_place(&path)?;
+            tree.read_only()?.put(&path)?;
+        }
+        let writable = mode == SandboxMode::WorkspaceWrite;
+        if self.everything && writable {
+            mounts::make_writable(Path::new("/"))?;
+        }
+        for (path, tree) in self.roots {
+            make_place(&path)?;
+            let tree = if writable { tree } else { tree.read_only()? };
+            tree.put(&path)?;
+        }
+        Ok(())
+    }
+}
+
+/// What has to stay in sight although it may lie in a directory that is covered.
+fn visible(policy: &SandboxPolicy) -> BTreeSet<PathBuf> {
+    let mut paths: Vec<PathBuf> = OF_RUN.iter().map(PathBuf::from).collect();
+    paths.extend(policy.env.get(std::ffi::OsStr::new("HOME")).map(PathBuf::from));
+    if policy.network {
+        paths.push("/etc/resolv.conf".into());
+    }
+    let is_covered = |path: &PathBuf| {
+        COVERED.iter().any(|(covered, _)| path.starts_with(covered) && path != Path::new(covered))
+    };
+    paths.iter().filter_map(|path| path.canonicalize().ok()).filter(is_covered).collect()
+}
+
+/// A mount needs something to lie on; in a covered directory that is made, elsewhere it is there.
+fn make_place(path: &Path) -> Result<(), String> {
+    if path.exists() {
+        return Ok(());
+    }
+    if COVERED.iter().all(|(covered, _)| !path.starts_with(covered)) {
+        return Err(format!("{} cannot be reached", path.display()));
+    }
+    fs::create_dir_all(path).map_err(at("making", path))
+}
+
+fn build_devices(devices: Vec<(&str, Tree)>) -> Result<(), String> {
+    let own = Path::new("/dev");
+    for (name, tree) in devices {
+        let path = own.join(name);
+        fs::write(&path, "").map_err(at("making", &path))?;
+        tree.put(&path)?;
+    }
+    for (name, target) in DEVICE_LINKS {
+        symlink(target, own.join(name)).map_err(at("making", &own.join(name)))?;
+    }
+    for name in ["pts", "shm"] {
+        fs::create_dir(own.join(name)).map_err(at("making", &own.join(name)))?;
+    }
+    mounts::mount_kernels("devpts", &own.join("pts"), "newinstance,ptmxmode=0666,mode=620")?;
+    mounts::cover(&own.join("shm"), "1777")
+}
+
+fn blank() -> Result<(), String> {
+    let blank = Path::new(BLANK);
+    fs::create_dir_all(blank.join("directory")).map_err(at("making", blank))?;
+    fs::write(blank.join("file"), "").map_err(at("making", blank))?;
+    for name in ["directory", "file"] {
+        let mode = fs::Permissions::from_mode(if name == "file" { 0o444 } else { 0o555 });
+        fs::set_permissions(blank.join(name), mode).map_err(at("closing", blank))?;
+    }
+    Ok(())
+}
+
+/// Puts something empty in the place of a file or a directory; what is not there needs none.
+pub(super) fn hide(path: &Path) -> Result<(), String> {
+    let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
+    // What a link leads to is hidden where it is.
+    let kind = found.file_type();
+    if kind.is_symlink() {
+        return Ok(());
+    }
+    let blank = Path::new(BLANK).join(if kind.is_dir() { "directory" } else { "file" });
+    Tree::copy(&blank)?.read_only()?.put(path)
+}
+
+/// Mounts the room's own `/proc`; called by its first process.
+pub(super) fn own_processes() -> Result<(), String> {
+    let proc = Path::new("/proc");
+    mounts::mount_kernels("proc", proc, "")?;
+    for name in KERNEL_CONTROLS {
+        let path = proc.join(name);
+        if path.exists() {
+            Tree::copy(&path)?.read_only()?.put(&path)?;
+        }
+    }
+    for name in KERNEL_SECRETS {
+        hide(&proc.join(name))?;
+    }
+    Ok(())
+}
