@@ -244,7 +244,7 @@ fn a_trusted_project_may_set_taste_and_tighten_but_nothing_that_lets_it_out() {
     /work/.codex/config.toml:9: a project may not set `model_providers.evil.base_url`; ignored
     /work/.codex/config.toml:11: a project may not set `sandbox_workspace_write.network_access`; ignored
     /work/.codex/config.toml:12: a project may not set `sandbox_workspace_write.writable_roots`; ignored
-    /work/.codex/config.toml:15: a project may not set `shell_environment_policy.set.LD_PRELOAD`; ignored
+    /work/.codex/config.toml:14: a project may not set `shell_environment_policy.set.LD_PRELOAD`; ignored
     "#);
 
     let place = place.file("work/.codex/config.toml", "sandbox_mode = 'read-only'");
