@@ -189,6 +189,8 @@ impl Run {
             Ok(command) => command,
             Err(error) => return not_started(self.shown, &error.to_string()),
         };
+        // The next command of this thread finds its room built.
+        tokio::spawn(async move { self.sandbox.prepare().await });
         let mut shown = self.shown;
         shown.pid = Some(command.pid);
         shown.queued_ms = u64::try_from((command.started - self.called).as_millis()).ok();
