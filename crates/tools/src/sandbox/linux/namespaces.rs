@@ -15,9 +15,8 @@ use super::Forked;
 pub(super) fn enter(network: bool) -> Result<(), String> {
     let (user, group) = (getuid().as_raw(), getgid().as_raw());
     let own_network = if network { 0 } else { libc::CLONE_NEWNET };
-    unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | own_network).map_err(
-        |error| format!("user namespaces are not allowed here: {error}"),
-    )?;
+    unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | own_network)
+        .map_err(|error| format!("user namespaces are not allowed here: {error}"))?;
     let map = |file: &str, line: String| {
         std::fs::write(format!("/proc/self/{file}"), line).map_err(|error| {
             format!("user namespaces are restricted here, writing {file}: {error}")
@@ -61,7 +60,9 @@ pub(super) fn fork_into_own() -> io::Result<Forked> {
         libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
     // SAFETY: without a stack and shared memory the call is a fork; this process has one thread, so the child's copy
     // of all state is consistent.
-    match unsafe { libc::syscall(libc::SYS_clone, libc::c_long::from(OWN | libc::SIGCHLD), 0, 0, 0, 0) } {
+    match unsafe {
+        libc::syscall(libc::SYS_clone, libc::c_long::from(OWN | libc::SIGCHLD), 0, 0, 0, 0)
+    } {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Forked::Child),
         pid => Ok(Forked::Parent(u32::try_from(pid).unwrap_or_default())),

@@ -35,10 +35,20 @@ const BLANK: &str = "/run/.blank";
 
 /// Parts of `/proc` that steer the kernel or tell of the machine's memory.
 const KERNEL_CONTROLS: &[&str] = &[
-    "sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "asound", "driver", "mtrr",
+    "sys",
+    "sysrq-trigger",
+    "irq",
+    "bus",
+    "fs",
+    "acpi",
+    "scsi",
+    "asound",
+    "driver",
+    "mtrr",
     "latency_stats",
 ];
-const KERNEL_SECRETS: &[&str] = &["kcore", "keys", "key-users", "timer_list", "kmsg", "vmallocinfo"];
+const KERNEL_SECRETS: &[&str] =
+    &["kcore", "keys", "key-users", "timer_list", "kmsg", "vmallocinfo"];
 
 /// # Errors
 /// In words for the person, when the system lets one of the steps not happen.
