@@ -3,6 +3,8 @@
 
 mod bpf;
 mod confine;
+mod git_config;
+mod metadata;
 mod mounts;
 mod namespaces;
 mod room;

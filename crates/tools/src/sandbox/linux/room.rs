@@ -8,12 +8,14 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::time::{Duration, Instant};
 
+use agent_protocol::SandboxMode;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
 use super::confine::Confinement;
+use super::metadata::Metadata;
 use super::walls::Walls;
 use super::{Forked, World, fork, tree, view};
 use crate::sandbox::Tier;
@@ -79,12 +81,57 @@ fn serve(world: &World, control: &BlockingChannel) -> Result<(), String> {
     };
     let stdio = Stdio::open(errand.input, descriptors)
         .map_err(|error| format!("input and output: {error}"))?;
+    let metadata = remember(world, &errand)?;
+    // What is said of it goes where the command's own complaints go; an edit has its journal there.
+    let complaints = match errand.order {
+        Order::Run(_) => stdio.descriptors[2].try_clone().ok(),
+        Order::Serve(_) => None,
+    };
     let command = start(world, errand, confinement, &stdio)?;
     let terminal = stdio.master.as_ref().map(|master| master.as_fd());
     control.send(&Reply::Started, terminal.as_slice()).map_err(|error| error.to_string())?;
     drop(stdio);
     supervise(world.tier, control, &ended, command);
+    if let Some(metadata) = metadata {
+        settle(world, &metadata, complaints);
+    }
     Ok(())
+}
+
+/// Nothing, when no file in the roots can change.
+fn remember(world: &World, errand: &Errand) -> Result<Option<Metadata>, String> {
+    if world.policy.mode != SandboxMode::WorkspaceWrite || errand.reach == Reach::Reading {
+        return Ok(None);
+    }
+    let metadata = Metadata::remember(&world.policy.writable_roots);
+    metadata.pin(world.tier)?;
+    Ok(Some(metadata))
+}
+
+/// Puts back what the command was not to change; by a process within its walls, so that no link leads it out.
+fn settle(world: &World, metadata: &Metadata, complaints: Option<OwnedFd>) {
+    let changed = metadata.changed();
+    if changed.is_empty() {
+        return;
+    }
+    if let Ok(Forked::Child) = fork() {
+        let walls = Walls::build(world, Reach::Policy).map_err(|error| error.to_string());
+        let filter = Confinement::filter(world.tier, &world.policy);
+        if walls.and_then(|walls| Confinement { walls, filter }.enter()).is_ok() {
+            metadata.put_back(&changed);
+        }
+        leave(0)
+    }
+    while rustix::process::wait(rustix::process::WaitOptions::empty()).is_ok() {}
+    let Some(complaints) = complaints else { return };
+    let mut complaints = File::from(complaints);
+    for path in changed {
+        let _ = writeln!(
+            complaints,
+            "agent: put back {}: it could make code run outside the sandbox",
+            path.display()
+        );
+    }
 }
 
 /// Descriptors 0 to 2 of the command.
