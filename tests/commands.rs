@@ -123,3 +123,24 @@ async fn what_a_thread_changed_is_shown_and_put_back() {
     scene.run(&["undo", "--redo"]).await.succeeded();
     assert_eq!(scene.read("a.txt").unwrap(), "eins\n");
 }
+
+#[tokio::test]
+async fn git_works_in_the_sandbox_and_nothing_that_it_runs_later_can_be_planted() {
+    let scene = Scene::new(AGENT).file("a.txt", "one\n").file(".git/hooks/README", "");
+    let git = "git -c user.name=n -c user.email=e@x";
+    let work = format!(
+        "git add a.txt && {git} commit -qm one && git branch side && echo two > a.txt && git diff --quiet; \
+         {git} stash -q && git status --short && git log --format=%s"
+    );
+    let run = scene.run(&["sandbox", "--", "sh", "-c", &work]).await.succeeded();
+    assert_eq!(run.stdout, "one\n", "{}", run.stderr);
+    let plant = "echo 'touch planted' > .git/hooks/pre-commit; chmod +x .git/hooks/pre-commit; \
+                 git config core.pager 'touch planted'; git config core.fsmonitor 'touch planted'";
+    scene.run(&["sandbox", "--", "sh", "-c", plant]).await;
+    assert_eq!(scene.read(".git/hooks/pre-commit"), None);
+    let config = scene.read(".git/config").unwrap();
+    assert!(!config.contains("planted"), "{config}");
+    // The same outside the sandbox, so that the test could fail.
+    scene.run(&["sandbox", "-s", "danger-full-access", "--", "sh", "-c", plant]).await;
+    assert!(scene.read(".git/config").unwrap().contains("planted"));
+}

@@ -314,7 +314,10 @@ fn supervise(tier: Tier, control: &BlockingChannel, ended: &OwnedFd, command: Pi
         if let Some(exit) = exit {
             let _ = control.send(&Reply::Exited(exit), &[]);
             if deadline.is_none() {
-                tree::kill_all(tier);
+                // Orphans become ours: with no child left, nothing is.
+                if more {
+                    tree::kill_all(tier);
+                }
                 return;
             }
         }
