@@ -41,7 +41,7 @@ enum State {
         mode: u32,
     },
     Link(PathBuf),
-    Directory(BTreeMap<OsString, State>),
+    Directory(BTreeMap<OsString, Self>),
     /// Something that cannot be remembered, or could not be read.
     Other,
 }
