@@ -1,0 +1,164 @@
+//! How each kind of cell looks, as lines of the width it is given. What a model or a command printed goes through the
+//! terminal filter here, so that no caller can forget it.
+
+use agent_protocol::{CommandExecution, FileChange, ItemDetails, Status, ThreadItem, Todo};
+use ratatui_core::style::{Modifier, Style};
+use ratatui_core::text::{Line, Span};
+
+use crate::filter::plain;
+use crate::theme::Theme;
+use crate::transcript::{Cell, Notice};
+use crate::{diff, markdown, wrap};
+
+/// Rows of a command's output, and of a patch, that the transcript shows.
+const OUTPUT_ROWS: usize = 6;
+const DIFF_ROWS: usize = 40;
+
+/// The lines of `cell`, an empty one first; `tail` is what a running command has printed.
+pub fn lines(cell: &Cell, tail: &str, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let body = match cell {
+        Cell::Notice(Notice::Said(text)) => block(theme.glyphs.bullet, text, theme.dim, columns),
+        Cell::Notice(Notice::Failed(text)) => block("!", text, theme.removed, columns),
+        Cell::Item(item) => of_item(item, tail, columns, theme),
+    };
+    std::iter::once(Line::default()).chain(body).collect()
+}
+
+fn of_item(item: &ThreadItem, tail: &str, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    match &item.details {
+        ItemDetails::UserMessage { text } => {
+            block(theme.glyphs.quote, text, Modifier::BOLD.into(), columns)
+        }
+        ItemDetails::AgentMessage { text, .. } => message(text, columns, theme),
+        ItemDetails::Reasoning { text } => block(theme.glyphs.bullet, text, theme.dim, columns),
+        ItemDetails::CommandExecution(command) => {
+            self::command(command, item.duration_ms, tail, columns, theme)
+        }
+        ItemDetails::FileChange { changes, status } => patch(changes, *status, columns, theme),
+        ItemDetails::McpToolCall { server, tool, status, .. } => {
+            call(&format!("{server}.{tool}"), *status, columns, theme)
+        }
+        ItemDetails::WebSearch { query, .. } => {
+            block(theme.glyphs.bullet, &format!("Searched the web: {query}"), theme.dim, columns)
+        }
+        ItemDetails::TodoList { items } => plan(items, columns, theme),
+        ItemDetails::ToolCall { tool, subject, summary, status } => {
+            let text = [tool.as_str(), subject, summary].join(" ");
+            call(text.trim_end(), *status, columns, theme)
+        }
+        ItemDetails::Error { message } => block("!", message, theme.accent, columns),
+    }
+}
+
+/// What the model says, as Markdown.
+pub fn message(text: &str, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    markdown::render(text, columns, theme).lines
+}
+
+/// The plan as a checklist.
+pub fn plan(items: &[Todo], columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let rows = items.iter().flat_map(|todo| {
+        let (mark, style) = match (todo.completed, todo.in_progress) {
+            (true, _) => ("[x]", theme.dim),
+            (false, true) => ("[>]", theme.accent),
+            (false, false) => ("[ ]", Style::new()),
+        };
+        block(mark, &todo.text, style, columns)
+    });
+    rows.collect()
+}
+
+fn command(
+    command: &CommandExecution,
+    duration_ms: Option<u64>,
+    tail: &str,
+    columns: usize,
+    theme: &Theme,
+) -> Vec<Line<'static>> {
+    let mut lines = block("$", &command.command, Style::new(), columns);
+    let output =
+        if command.status == Status::InProgress { tail } else { &command.aggregated_output };
+    lines.extend(output_tail(output, columns, theme));
+    let took =
+        duration_ms.map(|ms| format!(" in {}", crate::view::duration(ms))).unwrap_or_default();
+    let outcome = match (command.status, command.exit_code, command.signal) {
+        (Status::InProgress, ..) => return lines,
+        (Status::Declined, ..) => Span::styled("not run: you said no", theme.removed),
+        (_, _, Some(signal)) => {
+            Span::styled(format!("ended by signal {signal}{took}"), theme.removed)
+        }
+        (_, Some(0), _) => Span::styled(format!("done{took}"), theme.dim),
+        (_, Some(code), _) => Span::styled(format!("exit code {code}{took}"), theme.removed),
+        (_, None, _) => Span::styled(format!("failed{took}"), theme.removed),
+    };
+    lines.extend(wrap::wrap(&Line::from(vec![Span::raw("  "), outcome]), columns));
+    lines
+}
+
+/// The last rows of what was printed, and how many lines there are before them.
+fn output_tail(output: &str, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let output = plain(output.trim_end());
+    let rows: Vec<_> = output.lines().collect();
+    let hidden = rows.len().saturating_sub(OUTPUT_ROWS);
+    let mut lines = Vec::new();
+    if hidden > 0 {
+        let text = format!("{} {hidden} lines before; ctrl-t shows them", theme.glyphs.ellipsis);
+        lines.extend(wrap::wrap(&Line::from(format!("  {text}")).style(theme.dim), columns));
+    }
+    for row in &rows[hidden..] {
+        let row = crate::width::expand_tabs(row, 0);
+        let row = crate::width::head(&row, columns.saturating_sub(2)).to_owned();
+        lines.push(Line::from(vec![Span::raw("  "), Span::styled(row, theme.dim)]));
+    }
+    lines
+}
+
+fn patch(
+    changes: &[FileChange],
+    status: Status,
+    columns: usize,
+    theme: &Theme,
+) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    for change in changes {
+        let path = change.path.display().to_string();
+        let verb = match status {
+            Status::InProgress => "changing",
+            Status::Completed => "changed",
+            Status::Failed => "could not change",
+            Status::Declined => "did not change",
+        };
+        let mut text = format!("{verb} {path}");
+        if let (Some(added), Some(removed)) = (change.additions, change.deletions) {
+            text.push_str(&format!(" (+{added} -{removed})"));
+        }
+        lines.extend(block(theme.glyphs.bullet, &text, Style::new(), columns));
+        if let Some(unified) = &change.diff {
+            lines.extend(diff::render_file(&path, unified, columns, DIFF_ROWS, theme));
+        }
+    }
+    lines
+}
+
+fn call(text: &str, status: Status, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let style =
+        if matches!(status, Status::Failed | Status::Declined) { theme.removed } else { theme.dim };
+    block(theme.glyphs.bullet, text, style, columns)
+}
+
+/// `text` beside a mark, wrapped.
+fn block(mark: &str, text: &str, style: Style, columns: usize) -> Vec<Line<'static>> {
+    let text = plain(text.trim_end());
+    let indent = mark.chars().count() + 1;
+    let mut lines = Vec::new();
+    for row in text.lines() {
+        let row = Line::styled(crate::width::expand_tabs(row, 0).into_owned(), style);
+        for wrapped in wrap::wrap(&row, columns.saturating_sub(indent).max(1)) {
+            let lead = if lines.is_empty() { format!("{mark} ") } else { " ".repeat(indent) };
+            let mut spans = vec![Span::styled(lead, style)];
+            spans.extend(wrapped.spans);
+            lines.push(Line::from(spans).style(style));
+        }
+    }
+    lines
+}

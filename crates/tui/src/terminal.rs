@@ -1,0 +1,323 @@
+//! The inline terminal: finished lines go once into the terminal's own scrollback, and below them a region is redrawn
+//! in place, only where it changed, inside synchronized updates. It writes bytes and asks the terminal nothing: every
+//! move is relative to the region, whose place on the screen nobody needs to know.
+
+use std::io::{self, Write};
+
+use ratatui_core::buffer::{Buffer, Cell};
+use ratatui_core::layout::{Position, Rect};
+use ratatui_core::style::{Color, Modifier, Style};
+use ratatui_core::text::Line;
+
+const BEGIN_UPDATE: &str = "\x1b[?2026h";
+const END_UPDATE: &str = "\x1b[?2026l";
+const ERASE_BELOW: &str = "\x1b[J";
+
+/// The bottom of the terminal, drawn on `W`.
+#[derive(Debug)]
+pub struct Inline<W> {
+    out: W,
+    columns: u16,
+    /// What is on the screen.
+    shown: Buffer,
+    /// Of the region, where the terminal's cursor stands.
+    cursor: Position,
+    /// The terminal breaks its lines anew when it becomes narrower, as all but a few do.
+    reflows: bool,
+}
+
+impl<W: Write> Inline<W> {
+    /// A region of no rows where the cursor stands, at the beginning of a line.
+    pub fn new(out: W, columns: u16, reflows: bool) -> Self {
+        Self {
+            out,
+            columns,
+            shown: Buffer::empty(Rect::default()),
+            cursor: Position::ORIGIN,
+            reflows,
+        }
+    }
+
+    /// The terminal has another width: what is drawn next begins where the region does now.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn resize(&mut self, columns: u16) -> io::Result<()> {
+        if columns == self.columns {
+            return Ok(());
+        }
+        let up = if self.reflows { self.rows_above_cursor(columns) } else { self.cursor.y };
+        let mut bytes = String::from(BEGIN_UPDATE);
+        bytes.push('\r');
+        up_by(&mut bytes, up);
+        bytes.push_str(ERASE_BELOW);
+        bytes.push_str(END_UPDATE);
+        self.columns = columns;
+        self.shown = Buffer::empty(Rect::default());
+        self.cursor = Position::ORIGIN;
+        self.write(&bytes)
+    }
+
+    /// How many rows of the screen are above the cursor when the region's rows are broken at `columns`.
+    fn rows_above_cursor(&self, columns: u16) -> u16 {
+        let columns = columns.max(1);
+        let above = (0..self.cursor.y).map(|y| used(&self.shown, y).div_ceil(columns).max(1));
+        above.sum::<u16>() + self.cursor.x / columns
+    }
+
+    /// Writes `finished` above the region, and makes the region look like `next`, with the cursor at `cursor`.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn draw(
+        &mut self,
+        finished: &[Line<'_>],
+        next: Buffer,
+        cursor: Position,
+    ) -> io::Result<()> {
+        let mut bytes = String::new();
+        let same_shape = finished.is_empty() && self.shown.area == next.area;
+        if same_shape {
+            self.damage(&mut bytes, &next);
+        } else {
+            self.afresh(&mut bytes, finished, &next);
+        }
+        if bytes.is_empty() && cursor == self.cursor {
+            return Ok(());
+        }
+        self.go(&mut bytes, cursor);
+        self.shown = next;
+        self.write(&format!("{BEGIN_UPDATE}{bytes}{END_UPDATE}"))
+    }
+
+    /// Only the cells that differ.
+    fn damage(&mut self, bytes: &mut String, next: &Buffer) {
+        let changes: Vec<_> = self.shown.diff(next);
+        let mut pen = Style::reset();
+        let mut after = None;
+        for (x, y, cell) in changes {
+            if after != Some((x, y)) {
+                self.go(bytes, Position { x, y });
+            }
+            put(bytes, cell, &mut pen);
+            let width = u16::try_from(crate::width::of(cell.symbol())).unwrap_or(1).max(1);
+            // In the last column terminals differ about where the cursor then is.
+            after = (x + width < self.columns).then_some((x + width, y));
+            self.cursor = Position { x: (x + width).min(self.columns.saturating_sub(1)), y };
+            if after.is_none() {
+                bytes.push('\r');
+                self.cursor.x = 0;
+            }
+        }
+        end_style(bytes, pen);
+    }
+
+    /// From the region's first row on: what is finished, then the region.
+    fn afresh(&mut self, bytes: &mut String, finished: &[Line<'_>], next: &Buffer) {
+        bytes.push('\r');
+        up_by(bytes, self.cursor.y);
+        bytes.push_str(ERASE_BELOW);
+        for line in finished {
+            let mut row = Buffer::empty(Rect::new(0, 0, self.columns, 1));
+            row.set_line(0, 0, line, self.columns);
+            put_row(bytes, &row, 0);
+            bytes.push_str("\r\n");
+        }
+        for y in 0..next.area.height {
+            if y > 0 {
+                bytes.push_str("\r\n");
+            }
+            put_row(bytes, next, y);
+        }
+        bytes.push('\r');
+        self.cursor = Position { x: 0, y: next.area.height.saturating_sub(1) };
+    }
+
+    fn go(&mut self, bytes: &mut String, to: Position) {
+        up_by(bytes, self.cursor.y.saturating_sub(to.y));
+        let down = to.y.saturating_sub(self.cursor.y);
+        if down > 0 {
+            bytes.push_str(&format!("\x1b[{down}B"));
+        }
+        if to.x != self.cursor.x {
+            bytes.push_str(&format!("\x1b[{}G", to.x + 1));
+        }
+        self.cursor = to;
+    }
+
+    /// Takes the region away: what comes next on this terminal stands right below what is finished.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.draw(&[], Buffer::empty(Rect::new(0, 0, self.columns, 0)), Position::ORIGIN)
+    }
+
+    fn write(&mut self, bytes: &str) -> io::Result<()> {
+        self.out.write_all(bytes.as_bytes())?;
+        self.out.flush()
+    }
+}
+
+fn up_by(bytes: &mut String, rows: u16) {
+    if rows > 0 {
+        bytes.push_str(&format!("\x1b[{rows}A"));
+    }
+}
+
+/// The columns of a row up to its last cell that is not blank.
+fn used(buffer: &Buffer, y: u16) -> u16 {
+    let blank = Cell::default();
+    let last = (0..buffer.area.width).rev().find(|x| buffer[(*x, y)] != blank);
+    last.map_or(0, |x| x + u16::try_from(crate::width::of(buffer[(x, y)].symbol())).unwrap_or(1))
+}
+
+fn put_row(bytes: &mut String, buffer: &Buffer, y: u16) {
+    let (end, mut pen, mut x) = (used(buffer, y), Style::reset(), 0);
+    while x < end.min(buffer.area.width) {
+        let cell = &buffer[(x, y)];
+        put(bytes, cell, &mut pen);
+        x += u16::try_from(crate::width::of(cell.symbol())).unwrap_or(1).max(1);
+    }
+    end_style(bytes, pen);
+}
+
+fn put(bytes: &mut String, cell: &Cell, pen: &mut Style) {
+    let style = cell.style();
+    if *pen != style {
+        bytes.push_str(&sgr(style));
+        *pen = style;
+    }
+    bytes.push_str(cell.symbol());
+}
+
+fn end_style(bytes: &mut String, pen: Style) {
+    if pen != Style::reset() && pen != Cell::default().style() {
+        bytes.push_str("\x1b[0m");
+    }
+}
+
+/// The sequence that sets exactly `style`.
+fn sgr(style: Style) -> String {
+    const MODIFIERS: [(Modifier, &str); 6] = [
+        (Modifier::BOLD, ";1"),
+        (Modifier::DIM, ";2"),
+        (Modifier::ITALIC, ";3"),
+        (Modifier::UNDERLINED, ";4"),
+        (Modifier::REVERSED, ";7"),
+        (Modifier::CROSSED_OUT, ";9"),
+    ];
+    let set = MODIFIERS.iter().filter(|(modifier, _)| style.add_modifier.contains(*modifier));
+    let mut codes: String = set.map(|(_, code)| *code).collect();
+    codes.push_str(&colour(style.fg, 30));
+    codes.push_str(&colour(style.bg, 40));
+    format!("\x1b[0{codes}m")
+}
+
+/// `base` is 30 of the foreground, 40 of the background.
+fn colour(colour: Option<Color>, base: u16) -> String {
+    let named = match colour {
+        None | Some(Color::Reset) => return String::new(),
+        Some(Color::Rgb(r, g, b)) => return format!(";{};2;{r};{g};{b}", base + 8),
+        Some(Color::Indexed(index)) => return format!(";{};5;{index}", base + 8),
+        Some(Color::Black) => base,
+        Some(Color::Red) => base + 1,
+        Some(Color::Green) => base + 2,
+        Some(Color::Yellow) => base + 3,
+        Some(Color::Blue) => base + 4,
+        Some(Color::Magenta) => base + 5,
+        Some(Color::Cyan) => base + 6,
+        Some(Color::Gray) => base + 7,
+        Some(Color::DarkGray) => base + 60,
+        Some(Color::LightRed) => base + 61,
+        Some(Color::LightGreen) => base + 62,
+        Some(Color::LightYellow) => base + 63,
+        Some(Color::LightBlue) => base + 64,
+        Some(Color::LightMagenta) => base + 65,
+        Some(Color::LightCyan) => base + 66,
+        Some(Color::White) => base + 67,
+    };
+    format!(";{named}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: u16 = 20;
+
+    fn size(cells: u16) -> std::num::NonZero<u16> {
+        std::num::NonZero::new(cells).unwrap()
+    }
+
+    fn region(rows: &[&str]) -> Buffer {
+        let height = u16::try_from(rows.len()).unwrap();
+        let mut buffer = Buffer::empty(Rect::new(0, 0, COLUMNS, height));
+        for (y, row) in rows.iter().enumerate() {
+            buffer.set_string(0, u16::try_from(y).unwrap(), row, Style::new());
+        }
+        buffer
+    }
+
+    /// Everything a terminal of six rows has shown, scrolled away or not.
+    fn screen(bytes: &[u8]) -> String {
+        let mut parser = vt100::Parser::new(size(6), size(COLUMNS), 100);
+        parser.process(bytes);
+        parser.screen_mut().set_scrollback(100);
+        let hidden = parser.screen().scrollback();
+        let mut rows: Vec<String> = Vec::new();
+        for offset in (0..=hidden).rev() {
+            parser.screen_mut().set_scrollback(offset);
+            let visible: Vec<_> = parser.screen().rows(0, COLUMNS).collect();
+            if offset == 0 { rows.extend(visible) } else { rows.push(visible[0].clone()) }
+        }
+        rows.join("\n").trim_end().to_owned()
+    }
+
+    #[test]
+    fn each_finished_line_is_in_the_scrollback_once_and_the_region_below_it() {
+        let mut bytes = Vec::new();
+        let mut inline = Inline::new(&mut bytes, COLUMNS, true);
+        for number in 0..12 {
+            let finished = [Line::from(format!("line {number}"))];
+            let typed = format!("> typed {number}");
+            inline.draw(&finished, region(&["working", &typed]), Position { x: 3, y: 1 }).unwrap();
+            // A change within the region touches nothing else.
+            inline.draw(&[], region(&["thinking", &typed]), Position { x: 3, y: 1 }).unwrap();
+        }
+        let expected: Vec<_> = (0..12).map(|number| format!("line {number}")).collect();
+        assert_eq!(screen(&bytes), format!("{}\nthinking\n> typed 11", expected.join("\n")));
+    }
+
+    #[test]
+    fn what_did_not_change_is_not_written_again() {
+        let mut bytes = Vec::new();
+        let mut inline = Inline::new(&mut bytes, COLUMNS, true);
+        let here = Position { x: 0, y: 0 };
+        inline.draw(&[], region(&["aaaa", "bbbb"]), here).unwrap();
+        inline.draw(&[], region(&["aaaa", "bbbb"]), here).unwrap();
+        inline.draw(&[], region(&["aaaa", "bbxb"]), here).unwrap();
+        inline.clear().unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let updates: Vec<_> = text.split(BEGIN_UPDATE).skip(1).collect();
+        assert_eq!(updates.len(), 3, "{text:?}");
+        assert!(updates[1].contains('x') && !updates[1].contains('a'), "{:?}", updates[1]);
+        assert_eq!(screen(text.as_bytes()), "");
+    }
+
+    #[test]
+    fn colours_and_wide_characters_come_out_as_they_were_drawn() {
+        let mut bytes = Vec::new();
+        let mut inline = Inline::new(&mut bytes, COLUMNS, true);
+        let line =
+            Line::styled("한글 ok", Style::new().fg(Color::Red).add_modifier(Modifier::BOLD));
+        inline.draw(&[line], region(&["> "]), Position { x: 2, y: 0 }).unwrap();
+        let mut parser = vt100::Parser::new(size(6), size(COLUMNS), 0);
+        parser.process(&bytes);
+        let screen = parser.screen();
+        assert_eq!(screen.contents(), "한글 ok\n>");
+        let cell = screen.cell(0, 0).unwrap();
+        assert!(cell.bold() && cell.fgcolor() == vt100::Color::Idx(1));
+        assert_eq!(screen.cursor_position(), (1, 2));
+    }
+}

@@ -1,0 +1,287 @@
+//! The fold of a thread's events into what the screen shows. The same events give the same transcript, live or read
+//! back from the rollout; what is only live is kept apart as previews. How a cell looks is `cell.rs`.
+
+use agent_protocol::{
+    Action, Event, ItemDetails, Status, ThreadItem, ThreadStarted, Todo, TurnCompleted, Usage,
+};
+
+/// All that a thread has said.
+#[derive(Clone, Debug, Default)]
+pub struct Transcript {
+    pub thread: Option<ThreadStarted>,
+    pub cells: Vec<Cell>,
+    /// The plan while its turn runs; then it is a cell.
+    pub plan: Vec<Todo>,
+    /// Unanswered, in the order they were asked.
+    pub questions: Vec<Question>,
+    /// A turn is under way.
+    pub is_running: bool,
+    /// Of the thread so far.
+    pub usage: Usage,
+    pub cost_usd: Option<f64>,
+    /// What the last request sent and got, which is what the window holds.
+    pub window_tokens: u64,
+    pub previews: Vec<Preview>,
+    /// The last trouble of the connection, until something comes again.
+    pub retry: Option<String>,
+}
+
+/// One thing on the screen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    Item(Box<ThreadItem>),
+    Notice(Notice),
+}
+
+/// A sentence of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    Said(String),
+    Failed(String),
+}
+
+/// A call that waits for the person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    pub call_id: String,
+    pub action: Action,
+    pub reason: String,
+}
+
+/// What of an item has come so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    pub item_id: String,
+    pub field: agent_protocol::DeltaField,
+    pub text: String,
+}
+
+/// A command's preview keeps this much of its end.
+const MAX_TAIL: usize = 16 * 1024;
+
+impl Transcript {
+    /// Takes what happened next.
+    pub fn apply(&mut self, event: &Event) {
+        if !matches!(event, Event::TransportRetry { .. }) {
+            self.retry = None;
+        }
+        match event {
+            Event::ThreadStarted(thread) => self.thread = Some(thread.clone()),
+            Event::TurnStarted {} => self.is_running = true,
+            Event::ItemStarted { item } | Event::ItemUpdated { item } => self.begin(item),
+            Event::ItemCompleted { item } => self.complete(item),
+            Event::ItemDelta { item_id, field, delta } => self.preview(item_id, *field, delta),
+            Event::ToolRejected { tool, message, .. } => {
+                self.notice(Notice::Failed(format!("{tool} was refused: {message}")));
+            }
+            Event::ApprovalRequested { call_id, action, reason } => self.questions.push(Question {
+                call_id: call_id.clone(),
+                action: action.clone(),
+                reason: reason.clone(),
+            }),
+            Event::ApprovalResolved { call_id, .. } => {
+                self.questions.retain(|question| question.call_id != *call_id);
+            }
+            Event::StepCompleted(step) => {
+                self.window_tokens = step.usage.input_tokens + step.usage.output_tokens;
+            }
+            Event::TransportRetry { attempt, max, message, .. } => {
+                self.retry = Some(format!("Reconnecting, attempt {attempt} of {max}: {message}"));
+            }
+            Event::TransportFallback { reason, .. } => {
+                self.notice(Notice::Said(format!("Went on over HTTP: {reason}")));
+            }
+            Event::ContextCompacted { before_tokens, after_tokens, .. } => {
+                self.notice(Notice::Said(format!(
+                    "The conversation was shortened from {before_tokens} to {after_tokens} tokens."
+                )));
+            }
+            Event::Budget { used, limit, .. } => {
+                self.notice(Notice::Said(format!("Used {used} of {limit} that were allowed.")));
+            }
+            Event::ProcessReaped { command, reason, .. } => {
+                self.notice(Notice::Said(format!("Ended `{command}`: {reason}")));
+            }
+            Event::Error { message } => self.notice(Notice::Failed(message.clone())),
+            Event::TurnCompleted(turn) => self.turn_completed(turn),
+            Event::TurnFailed(turn) => {
+                self.usage = turn.usage;
+                self.notice(Notice::Failed(turn.error.message.clone()));
+                self.turn_over();
+            }
+            Event::StepStarted { .. } | Event::WireRecorded {} => {}
+        }
+    }
+
+    /// How many cells from the first on can change no more.
+    pub fn finished(&self) -> usize {
+        self.cells.iter().take_while(|cell| cell.is_finished()).count()
+    }
+
+    /// What of a command's output has come.
+    pub fn tail_of(&self, item_id: &str) -> &str {
+        let preview = self.previews.iter().find(|preview| preview.item_id == item_id);
+        preview.map_or("", |preview| &preview.text)
+    }
+
+    fn begin(&mut self, item: &ThreadItem) {
+        if let ItemDetails::TodoList { items } = &item.details {
+            self.plan.clone_from(items);
+        } else {
+            self.put(item);
+        }
+    }
+
+    fn complete(&mut self, item: &ThreadItem) {
+        self.previews.retain(|preview| preview.item_id != item.id);
+        if matches!(item.details, ItemDetails::TodoList { .. }) {
+            self.plan.clear();
+        }
+        self.put(item);
+    }
+
+    fn put(&mut self, item: &ThreadItem) {
+        let same = |cell: &&mut Cell| matches!(cell, Cell::Item(earlier) if earlier.id == item.id);
+        match self.cells.iter_mut().rev().find(same) {
+            Some(cell) => *cell = Cell::Item(Box::new(item.clone())),
+            None => self.cells.push(Cell::Item(Box::new(item.clone()))),
+        }
+    }
+
+    fn preview(&mut self, item_id: &str, field: agent_protocol::DeltaField, delta: &str) {
+        let at = self.previews.iter().position(|preview| preview.item_id == item_id);
+        let at = at.unwrap_or_else(|| {
+            self.previews.push(Preview { item_id: item_id.to_owned(), field, text: String::new() });
+            self.previews.len() - 1
+        });
+        let text = &mut self.previews[at].text;
+        text.push_str(delta);
+        if field == agent_protocol::DeltaField::Output && text.len() > 2 * MAX_TAIL {
+            let cut = ceil_boundary(text, text.len() - MAX_TAIL);
+            text.drain(..cut);
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.cells.push(Cell::Notice(notice));
+    }
+
+    fn turn_completed(&mut self, turn: &TurnCompleted) {
+        self.usage = turn.usage;
+        self.cost_usd = turn.cost_usd.or(self.cost_usd);
+        self.turn_over();
+    }
+
+    fn turn_over(&mut self) {
+        self.is_running = false;
+        self.previews.clear();
+        self.questions.clear();
+    }
+}
+
+impl Cell {
+    fn is_finished(&self) -> bool {
+        match self {
+            Self::Notice(_) => true,
+            Self::Item(item) => status(&item.details) != Some(Status::InProgress),
+        }
+    }
+}
+
+fn status(details: &ItemDetails) -> Option<Status> {
+    match details {
+        ItemDetails::CommandExecution(command) => Some(command.status),
+        ItemDetails::FileChange { status, .. }
+        | ItemDetails::McpToolCall { status, .. }
+        | ItemDetails::ToolCall { status, .. } => Some(*status),
+        _ => None,
+    }
+}
+
+fn ceil_boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent_protocol::{CommandExecution, DeltaField};
+
+    fn command(status: Status) -> ThreadItem {
+        let details = ItemDetails::CommandExecution(CommandExecution {
+            command: "make".into(),
+            aggregated_output: String::new(),
+            exit_code: (status == Status::Completed).then_some(0),
+            status,
+            cwd: None,
+            pid: None,
+            queued_ms: None,
+            stdout_bytes: None,
+            stderr_bytes: None,
+            truncated: false,
+            timed_out: false,
+            signal: None,
+        });
+        item("i1", details)
+    }
+
+    fn item(id: &str, details: ItemDetails) -> ThreadItem {
+        ThreadItem { id: id.into(), details, call_id: None, step: None, duration_ms: None }
+    }
+
+    fn said(text: &str) -> ThreadItem {
+        item("i2", ItemDetails::AgentMessage { text: text.into(), phase: None, partial: false })
+    }
+
+    fn a_turn() -> Vec<Event> {
+        let delta = |id: &str, field, delta: &str| Event::ItemDelta {
+            item_id: id.into(),
+            field,
+            delta: delta.into(),
+        };
+        vec![
+            Event::TurnStarted {},
+            Event::ItemStarted { item: command(Status::InProgress) },
+            delta("i1", DeltaField::Output, "compiling\n"),
+            delta("i2", DeltaField::Text, "It "),
+            Event::ItemCompleted { item: command(Status::Completed) },
+            delta("i2", DeltaField::Text, "works."),
+            Event::ItemCompleted { item: said("It works.") },
+        ]
+    }
+
+    fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Transcript {
+        let mut transcript = Transcript::default();
+        events.into_iter().for_each(|event| transcript.apply(event));
+        transcript
+    }
+
+    #[test]
+    fn live_or_read_back_from_the_rollout_it_ends_the_same() {
+        let live = fold(&a_turn());
+        let read_back = fold(a_turn().iter().filter(|event| event.is_durable()));
+        assert_eq!(live.cells, read_back.cells);
+        assert_eq!(live.previews, read_back.previews);
+        assert_eq!(live.finished(), 2);
+    }
+
+    #[test]
+    fn a_running_command_shows_what_it_has_printed_and_holds_back_what_comes_after_it() {
+        let running = fold(&a_turn()[..4]);
+        assert_eq!(running.tail_of("i1"), "compiling\n");
+        assert_eq!((running.finished(), running.is_running), (0, true));
+    }
+
+    #[test]
+    fn of_a_long_output_the_end_is_kept() {
+        let mut transcript = fold(&a_turn()[..2]);
+        let line = Event::ItemDelta {
+            item_id: "i1".into(),
+            field: DeltaField::Output,
+            delta: "é 0123456789\n".repeat(100),
+        };
+        (0..100).for_each(|_| transcript.apply(&line));
+        let tail = transcript.tail_of("i1");
+        assert!(tail.len() <= 3 * MAX_TAIL && tail.ends_with("0123456789\n"), "{}", tail.len());
+    }
+}

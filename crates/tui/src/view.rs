@@ -1,0 +1,10 @@
+//! Numbers and times as the screen words them.
+
+/// `0.4 s`, `12 s`, `3 min 5 s`.
+pub fn duration(ms: u64) -> String {
+    match ms {
+        ..10_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        10_000..60_000 => format!("{} s", ms / 1_000),
+        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+    }
+}
