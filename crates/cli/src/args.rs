@@ -15,18 +15,12 @@ use crate::undo::{DiffArgs, UndoArgs};
 
 /// A terminal coding agent whose whole loop runs over one WebSocket.
 #[derive(Clone, Debug, Parser)]
-#[command(
-    name = "agent",
-    version,
-    arg_required_else_help = true,
-    disable_help_subcommand = true,
-    max_term_width = 100
-)]
+#[command(name = "agent", version, disable_help_subcommand = true, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) flags: Flags,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 /// What is to be done.
@@ -481,7 +475,8 @@ impl Args {
     /// The flags in effect: those after the command over those before it; lists are joined in that order.
     pub(crate) fn all_flags(&self) -> Flags {
         let outer = self.flags.clone();
-        match &self.command {
+        let Some(command) = &self.command else { return outer };
+        match command {
             Command::Exec(exec) => {
                 let flags = exec.flags.clone().over(outer);
                 match &exec.command {

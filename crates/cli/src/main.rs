@@ -8,6 +8,7 @@ mod doctor;
 mod error;
 mod exec;
 mod gateway;
+mod interactive;
 mod notify;
 mod providers;
 mod replay;
@@ -33,6 +34,7 @@ use crate::config::{Environment, Homes};
 use crate::error::{Context, Report, TurnFailure};
 use crate::exec::Outcome;
 use crate::screen::Screen;
+use crate::session::Begin;
 use crate::settings::Settings;
 use crate::workspace::Workspace;
 
@@ -58,19 +60,32 @@ fn main() -> ExitCode {
 /// What a shell sees of a process that SIGPIPE ended (exec-json.md 12.3).
 const BROKEN_PIPE: u8 = 141;
 
+/// Without a command, and without a screen to begin one on.
+const WRONG_USAGE: u8 = 2;
+
 /// What a shell makes of a command that cannot be started.
 const NOT_STARTED: u8 = 127;
 
 fn exit_codes(args: &Args) -> ExitCodes {
     match &args.command {
-        Command::Exec(exec) => exec.run().options.exit_codes.unwrap_or_default(),
+        Some(Command::Exec(exec)) => exec.run().options.exit_codes.unwrap_or_default(),
         _ => ExitCodes::default(),
     }
 }
 
 fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::Result<ExitCode> {
     let environment = Environment::of_process().context("cannot tell the working directory")?;
-    match &args.command {
+    let Some(command) = &args.command else {
+        if !interactive::is_possible() {
+            let _ = Args::command().print_help();
+            return Ok(ExitCode::from(WRONG_USAGE));
+        }
+        let settings = resolve(args, &environment, context)?;
+        let showing = interactive::run(&settings, Begin::New, &environment, process_started);
+        runtime()?.block_on(showing)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    match command {
         Command::Exec(exec) => {
             let run = exec.run();
             let settings = resolve(args, &environment, context)?;

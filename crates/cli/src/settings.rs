@@ -12,7 +12,7 @@ use agent_transport::Network;
 
 use crate::args::{Args, Command, Flags};
 use crate::config::{
-    self, BadKey, CommandLayers, Config, ConfigError, Entry, Environment, Notes, Origin,
+    self, BadKey, CommandLayers, Config, ConfigError, Entry, Environment, KeyPath, Notes, Origin,
 };
 use crate::providers::{Provider, ProviderError};
 use crate::workspace::{Workspace, WorkspaceError};
@@ -120,9 +120,16 @@ impl Settings {
             None => environment.cwd.clone(),
         };
         let cwd = Workspace::check(&cwd)?;
-        let command = command_layers(&args.command);
+        let command = command_layers(args.command.as_ref());
         let loaded = config::load(&flags, command, &cwd, environment, &mut notes)?;
         let config::Loaded { mut config, homes, workspace, trusted } = loaded;
+        if args.command.is_none() && trusted {
+            let key: KeyPath = ["sandbox_mode"].into();
+            if config.entry(&key).is_some_and(|entry| entry.origin == Origin::BuiltIn) {
+                let value = SandboxMode::WorkspaceWrite.as_str().into();
+                config.add([Entry { key, value, origin: Origin::BuiltIn }]);
+            }
+        }
 
         let provider = config.text(["model_provider"]).unwrap_or("openai").to_owned();
         let provider = Provider::read(&provider, &config, &homes, environment, &mut notes)?;
@@ -186,22 +193,25 @@ impl Settings {
 }
 
 /// What differs by command (design.md 6.14): nobody is there to answer `exec`, whatever the files say.
-fn command_layers(command: &Command) -> CommandLayers {
+fn command_layers(command: Option<&Command>) -> CommandLayers {
     let entry = |key: &str, value: &str, origin: Origin| Entry {
         key: [key].into(),
         value: value.into(),
         origin,
     };
     let sandbox = match command {
-        Command::Sandbox(_) => SandboxMode::WorkspaceWrite,
+        Some(Command::Sandbox(_)) => SandboxMode::WorkspaceWrite,
         _ => SandboxMode::ReadOnly,
     };
+    // With a person before the screen there is somebody to ask.
+    let approval =
+        if command.is_none() { ApprovalPolicy::OnRequest } else { ApprovalPolicy::Never };
     let defaults = vec![
         entry("sandbox_mode", sandbox.as_str(), Origin::BuiltIn),
-        entry("approval_policy", ApprovalPolicy::Never.as_str(), Origin::BuiltIn),
+        entry("approval_policy", approval.as_str(), Origin::BuiltIn),
     ];
     let never = || entry("approval_policy", ApprovalPolicy::Never.as_str(), Origin::Exec);
-    let imposed = if matches!(command, Command::Exec(_)) { vec![never()] } else { vec![] };
+    let imposed = if matches!(command, Some(Command::Exec(_))) { vec![never()] } else { vec![] };
     CommandLayers { defaults, imposed }
 }
 

@@ -1,6 +1,7 @@
 //! The screen: a fold of the records a thread publishes. It depends on `agent-protocol` only; what it needs from the
 //! machine it asks for as an effect and gets back as an input.
 
+pub mod app;
 pub mod cell;
 pub mod composer;
 pub mod diff;
@@ -10,6 +11,7 @@ pub mod highlight;
 pub mod key;
 pub mod markdown;
 pub mod prompts;
+pub mod runner;
 pub mod terminal;
 pub mod theme;
 pub mod transcript;

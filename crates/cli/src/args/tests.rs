@@ -10,7 +10,7 @@ fn parse(line: &str) -> Result<Args, clap::Error> {
 
 fn run(line: &str) -> ExecRun {
     match parse(line).unwrap().command {
-        Command::Exec(exec) => exec.run(),
+        Some(Command::Exec(exec)) => exec.run(),
         other => panic!("{other:?}"),
     }
 }
@@ -142,6 +142,6 @@ fn what_makes_no_sense_is_refused_as_wrong_usage() {
 fn the_command_of_the_sandbox_keeps_its_own_flags() {
     let args = parse("sandbox -s read-only -- ls -la -C x").unwrap();
     assert_eq!(args.all_flags().permission.reach.sandbox, Some(SandboxMode::ReadOnly));
-    let Command::Sandbox(sandbox) = args.command else { panic!() };
+    let Some(Command::Sandbox(sandbox)) = args.command else { panic!() };
     assert_eq!(sandbox.argv, ["ls", "-la", "-C", "x"]);
 }

@@ -1,0 +1,78 @@
+//! `agent` without a command: a thread on the screen, until the person leaves.
+
+use std::io;
+use std::time::Instant;
+
+use agent_core::ThreadHandle;
+use agent_protocol::{Content, ImageDetail, TransportKind};
+use agent_transport::Transport;
+use agent_tui::composer::{Image, ImageSource};
+use agent_tui::theme::Theme;
+
+use crate::config::Environment;
+use crate::session::{self, Begin, SessionOptions};
+use crate::settings::Settings;
+
+/// Opens a thread and shows it.
+///
+/// # Errors
+/// When the provider cannot be asked, the log not be written, or the terminal not be used.
+pub(crate) async fn run(
+    settings: &Settings,
+    begin: Begin,
+    environment: &Environment,
+    process_started: Instant,
+) -> anyhow::Result<()> {
+    settings.require_model()?;
+    let mut transport = session::transport(settings, environment, None)?;
+    transport.connect();
+    show(settings, begin, Box::new(transport), environment, process_started).await
+}
+
+/// The same over any transport.
+///
+/// # Errors
+/// When the log cannot be written, or the terminal not be used.
+pub(crate) async fn show(
+    settings: &Settings,
+    begin: Begin,
+    transport: Box<dyn Transport>,
+    environment: &Environment,
+    process_started: Instant,
+) -> anyhow::Result<()> {
+    let options = SessionOptions {
+        transport_kind: TransportKind::Websocket,
+        live: true,
+        interactive: true,
+        ..SessionOptions::new(settings, environment, process_started)?
+    };
+    let (mut thread, handle) =
+        session::open(settings, begin, session::opening(settings), transport, options)?;
+    thread.warm_up();
+    let ThreadHandle { commands, records } = handle;
+    let screen = agent_tui::runner::run(theme(environment), commands, records, load);
+    let (worked, shown) = tokio::join!(thread.run(), screen);
+    shown?;
+    Ok(worked?)
+}
+
+fn theme(environment: &Environment) -> Theme {
+    if environment.var("NO_COLOR").is_some() { Theme::colourless() } else { Theme::default() }
+}
+
+fn load(image: &Image) -> Result<Content, String> {
+    match &image.source {
+        ImageSource::File(path) => {
+            agent_tools::image_content(path).map_err(|error| error.to_string())
+        }
+        ImageSource::Data(url) => {
+            Ok(Content::Image { image_url: url.to_string(), detail: ImageDetail::Auto })
+        }
+    }
+}
+
+/// Whether there is a person and a screen.
+pub(crate) fn is_possible() -> bool {
+    use io::IsTerminal as _;
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
