@@ -50,7 +50,8 @@ pub(crate) async fn show(
         session::open(settings, begin, session::opening(settings), transport, options)?;
     thread.warm_up();
     let ThreadHandle { commands, records } = handle;
-    let screen = agent_tui::runner::run(theme(environment), commands, records, load);
+    let (theme, reflows) = (theme(environment), reflows(environment));
+    let screen = agent_tui::runner::run(theme, reflows, commands, records, load);
     let (worked, shown) = tokio::join!(thread.run(), screen);
     shown?;
     Ok(worked?)
@@ -58,6 +59,13 @@ pub(crate) async fn show(
 
 fn theme(environment: &Environment) -> Theme {
     if environment.var("NO_COLOR").is_some() { Theme::colourless() } else { Theme::default() }
+}
+
+/// Whether the terminal breaks its lines anew when it becomes narrower; xterm, GNU screen and the console cut them.
+fn reflows(environment: &Environment) -> bool {
+    let is_screen = environment.var("STY").is_some() && environment.var("TMUX").is_none();
+    let is_console = environment.var("TERM") == Some("linux");
+    environment.var("XTERM_VERSION").is_none() && !is_screen && !is_console
 }
 
 fn load(image: &Image) -> Result<Content, String> {

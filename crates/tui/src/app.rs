@@ -104,6 +104,14 @@ impl App {
         vec![]
     }
 
+    /// A message that could not be sent, for this reason: the person has it again.
+    pub fn take_back(&mut self, message: &Message, reason: &str) {
+        let text = message.text();
+        self.waiting.retain(|waiting| waiting != text.trim());
+        self.composer.put_back(message);
+        self.transcript.cells.push(Cell::Notice(Notice::Failed(format!("Not sent: {reason}"))));
+    }
+
     fn hear(&mut self, record: &Record) {
         let was_running = self.transcript.is_running;
         self.transcript.apply(&record.event);
@@ -337,6 +345,17 @@ mod tests {
         assert!(type_in(&mut app, "x<enter>").is_empty());
         let once = Effect::Decide { call_id: "c".into(), decision: Decision::Once };
         assert_eq!(type_in(&mut app, "y"), [once]);
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_sent_comes_back_with_the_reason() {
+        let mut app = app();
+        let effects = type_in(&mut app, "look<enter>");
+        let [Effect::Send(message)] = &effects[..] else { panic!("{effects:?}") };
+        app.take_back(message, "no such picture");
+        let (finished, region) = shown(&mut app);
+        assert!(finished.contains(&"! Not sent: no such picture".to_owned()), "{finished:?}");
+        assert_eq!(region[0], "› look");
     }
 
     #[test]

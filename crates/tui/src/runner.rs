@@ -8,7 +8,9 @@ use agent_protocol::{Command, Content, Record};
 use crossterm::event::{self as terminal_event, Event, EventStream};
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode, size};
 use futures_util::StreamExt as _;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
 use crate::app::{App, Effect, Input};
 use crate::composer::Image;
@@ -34,18 +36,20 @@ impl Raw {
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        let _ = io::stdout().write_all(b"\x1b[?2004l\x1b[0m");
+        // A frame that broke off would hold back everything that comes after it.
+        let _ = io::stdout().write_all(b"\x1b[?2026l\x1b[?2004l\x1b[0m");
         let _ = io::stdout().flush();
         let _ = disable_raw_mode();
     }
 }
 
-/// Shows a thread until the person leaves, or the thread ends. `load` reads a picture that is to be sent.
+/// Shows a thread until the person leaves, or the thread ends. `reflows` is as [`Inline::new`] has it; `load` reads a picture that is to be sent.
 ///
 /// # Errors
 /// When the terminal cannot be used.
 pub async fn run(
     theme: Theme,
+    reflows: bool,
     commands: mpsc::UnboundedSender<Command>,
     mut records: mpsc::UnboundedReceiver<Record>,
     mut load: impl FnMut(&Image) -> Result<Content, String>,
@@ -53,10 +57,14 @@ pub async fn run(
     let _raw = Raw::enter()?;
     let (columns, rows) = size()?;
     let mut app = App::new(theme, columns, rows);
-    let mut inline = Inline::new(io::stdout(), columns, true);
+    let mut inline = Inline::new(io::stdout(), columns, reflows);
     let mut events = EventStream::new();
     let began = Instant::now();
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    // Nobody asks for it while nothing runs, and what was not asked for is not made up for.
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     loop {
         let frame = app.draw();
         inline.draw(&frame.finished, frame.region, frame.cursor)?;
@@ -70,6 +78,8 @@ pub async fn run(
                 Some(record) => Some(Input::Record(Box::new(record))),
                 None => break,
             },
+            _ = terminate.recv() => break,
+            _ = hang_up.recv() => break,
             _ = seconds.tick(), if app.is_running() => {
                 Some(Input::Tick(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)))
             }
@@ -78,8 +88,15 @@ pub async fn run(
         if let Input::Resize { columns, .. } = input {
             inline.resize(columns)?;
         }
-        let is_record = matches!(input, Input::Record(_));
-        for effect in app.update(input) {
+        let mut effects = app.update(input.clone());
+        // What comes in the meantime belongs to the same frame.
+        while matches!(input, Input::Record(_)) && drawn.elapsed() < FRAME {
+            match tokio::time::timeout_at(drawn + FRAME, records.recv()).await {
+                Ok(Some(record)) => effects.extend(app.update(Input::Record(Box::new(record)))),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        for effect in effects {
             let command = match effect {
                 Effect::Leave => {
                     let _ = commands.send(Command::Shutdown);
@@ -91,22 +108,16 @@ pub async fn run(
                 Effect::Decide { call_id, decision } => Command::Decide { call_id, decision },
                 Effect::Send(message) => match message.contents(&mut load) {
                     Ok(contents) => Command::Send(contents),
-                    // The text goes without the picture that cannot be read.
-                    Err(_) => Command::Send(vec![Content::text(message.text())]),
+                    Err(error) => {
+                        app.take_back(&message, &error);
+                        continue;
+                    }
                 },
             };
             let _ = commands.send(command);
         }
-        // What came in the meantime belongs to the same frame.
-        if is_record {
-            while drawn.elapsed() < FRAME {
-                match tokio::time::timeout_at(drawn + FRAME, records.recv()).await {
-                    Ok(Some(record)) => drop(app.update(Input::Record(Box::new(record)))),
-                    Ok(None) | Err(_) => break,
-                }
-            }
-        }
     }
+    let _ = commands.send(Command::Shutdown);
     inline.clear()
 }
 
@@ -120,8 +131,10 @@ fn read(event: Event) -> Option<Input> {
             let held = Modifiers {
                 ctrl: key.modifiers.contains(Held::CONTROL),
                 alt: key.modifiers.contains(Held::ALT),
+                // A character has it applied, save where it is part of a chord.
                 shift: key.modifiers.contains(Held::SHIFT)
-                    && !matches!(key.code, terminal_event::KeyCode::Char(_)),
+                    && (key.modifiers.contains(Held::CONTROL)
+                        || !matches!(key.code, terminal_event::KeyCode::Char(_))),
             };
             Some(Input::Key(KeyEvent { code: code(key.code)?, modifiers: held }))
         }
