@@ -251,6 +251,26 @@ pub struct CommandExecution {
     pub signal: Option<i32>,
 }
 
+impl CommandExecution {
+    /// A command that has just been called for.
+    pub fn begun(command: impl Into<String>) -> Self {
+        Self {
+            command: command.into(),
+            aggregated_output: String::new(),
+            exit_code: None,
+            status: Status::InProgress,
+            cwd: None,
+            pid: None,
+            queued_ms: None,
+            stdout_bytes: None,
+            stderr_bytes: None,
+            truncated: false,
+            timed_out: false,
+            signal: None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FileChange {

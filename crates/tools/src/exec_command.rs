@@ -98,18 +98,8 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     let escalated = args.sandbox_permissions == Some(Permissions::RequireEscalated);
     let shell = shell();
     let shown = CommandExecution {
-        command: format!("{shell} -c {}", quoted(&args.cmd)),
-        aggregated_output: String::new(),
-        exit_code: None,
-        status: Status::InProgress,
         cwd: Some(cwd.clone()),
-        pid: None,
-        queued_ms: None,
-        stdout_bytes: None,
-        stderr_bytes: None,
-        truncated: false,
-        timed_out: false,
-        signal: None,
+        ..CommandExecution::begun(format!("{shell} -c {}", quoted(&args.cmd)))
     };
     let run = Run {
         sandbox: if escalated { toolbox.unconfined().clone() } else { toolbox.sandbox().clone() },

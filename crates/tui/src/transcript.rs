@@ -209,18 +209,9 @@ mod tests {
 
     fn command(status: Status) -> ThreadItem {
         let details = ItemDetails::CommandExecution(CommandExecution {
-            command: "make".into(),
-            aggregated_output: String::new(),
             exit_code: (status == Status::Completed).then_some(0),
             status,
-            cwd: None,
-            pid: None,
-            queued_ms: None,
-            stdout_bytes: None,
-            stderr_bytes: None,
-            truncated: false,
-            timed_out: false,
-            signal: None,
+            ..CommandExecution::begun("make")
         });
         item("i1", details)
     }

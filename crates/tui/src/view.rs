@@ -8,3 +8,16 @@ pub fn duration(ms: u64) -> String {
         _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
     }
 }
+
+/// `1,234`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -10,6 +10,7 @@ use agent_protocol::{
     StepCompleted, Todo, TransportKind, TurnCompleted, Usage,
 };
 use agent_tui::printable;
+use agent_tui::view::grouped;
 
 /// Lines of a command's output that are shown at most; the end of it is what mattered.
 const OUTPUT_LINES: usize = 8;
@@ -295,19 +296,6 @@ fn tokens(usage: Usage) -> String {
     let all = usage.input_tokens + usage.output_tokens;
     let cached = (usage.cached_input_tokens * 100).checked_div(usage.input_tokens).unwrap_or(0);
     format!("{} tokens, {cached} % of the input cached", grouped(all))
-}
-
-/// A number with commas.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -172,18 +172,10 @@ mod tests {
         ThreadItem {
             id: id.into(),
             details: ItemDetails::CommandExecution(CommandExecution {
-                command: "/bin/bash -c 'echo hi'".into(),
-                aggregated_output: String::new(),
                 exit_code,
                 status: if exit_code.is_some() { Status::Completed } else { Status::InProgress },
                 cwd: Some("/w".into()),
-                pid: None,
-                queued_ms: None,
-                stdout_bytes: None,
-                stderr_bytes: None,
-                truncated: false,
-                timed_out: false,
-                signal: None,
+                ..CommandExecution::begun("/bin/bash -c 'echo hi'")
             }),
             call_id: Some("call_1".into()),
             step: Some(1),

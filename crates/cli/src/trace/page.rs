@@ -3,11 +3,12 @@
 use std::fmt;
 
 use agent_protocol::Status;
+use agent_tui::view::grouped;
 
 use super::model::{Call, End, Step, Trace, Turn};
 use super::shares::Shares;
 use super::table::sent;
-use super::units::{bytes, call_time, grouped, percent, time};
+use super::units::{bytes, call_time, percent, time};
 
 const STYLE: &str = include_str!("page.css");
 

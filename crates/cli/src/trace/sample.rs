@@ -127,18 +127,9 @@ fn item(id: &str, call_id: Option<&str>, duration_ms: Option<u64>, details: Item
 
 fn command(command: &str, status: Status) -> ItemDetails {
     ItemDetails::CommandExecution(CommandExecution {
-        command: command.into(),
-        aggregated_output: String::new(),
         exit_code: Some(0),
         status,
-        cwd: None,
-        pid: None,
-        queued_ms: None,
-        stdout_bytes: None,
-        stderr_bytes: None,
-        truncated: false,
-        timed_out: false,
-        signal: None,
+        ..CommandExecution::begun(command)
     })
 }
 

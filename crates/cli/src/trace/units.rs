@@ -32,22 +32,10 @@ pub(super) fn percent(part: f64, whole: f64) -> String {
     }
 }
 
-/// A number with commas.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use agent_tui::view::grouped;
 
     #[test]
     fn times_and_shares_read_well_at_every_size() {

@@ -2,9 +2,10 @@
 
 use super::model::{Call, End, Step, Trace, Turn};
 use super::table::sent;
-use super::units::{bytes, call_time, grouped, percent, time};
+use super::units::{bytes, call_time, percent, time};
 use agent_protocol::Status;
 use agent_tui::plain;
+use agent_tui::view::grouped;
 
 /// What a piece of a bar stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

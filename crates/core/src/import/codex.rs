@@ -316,18 +316,11 @@ fn shown(call: &ToolCall, output: Option<&Item>) -> ItemDetails {
     let status = if failed { Status::Failed } else { Status::Completed };
     if let Some(command) = command_line(&arguments) {
         return ItemDetails::CommandExecution(CommandExecution {
-            command,
             aggregated_output: text,
             exit_code,
             status,
             cwd: arguments["workdir"].as_str().map(PathBuf::from),
-            pid: None,
-            queued_ms: None,
-            stdout_bytes: None,
-            stderr_bytes: None,
-            truncated: false,
-            timed_out: false,
-            signal: None,
+            ..CommandExecution::begun(command)
         });
     }
     let line =

@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use agent_protocol::Content;
 
+use crate::view;
+
 /// Text beyond this is a chip wherever it comes from: no screen would hold it.
 pub(super) const MAX_SEEN: usize = 64 * 1024;
 
@@ -133,23 +135,10 @@ impl Chip {
                 let lines = text.lines().count();
                 let (count, unit) =
                     if lines > 1 { (lines, "lines") } else { (text.chars().count(), "characters") };
-                format!("[Pasted {} {unit}]", grouped(count))
+                format!("[Pasted {} {unit}]", view::grouped(count as u64))
             }
         }
     }
-}
-
-/// `1,234`.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 const FIRST: u32 = 0x10_0000;
