@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use agent_testkit::{Scene, ScriptedModel, ScriptedServer, Step};
+use agent_protocol::ApiError;
+use agent_testkit::{Finished, Refusal, Scene, ScriptedModel, ScriptedServer, Step};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -184,6 +185,67 @@ async fn a_conversation_that_nears_the_limit_is_shortened_and_goes_on() {
         after.iter().map(|item| item["type"].as_str().unwrap_or("message")).collect();
     assert!(types.contains(&"compaction") && !types.contains(&"function_call"), "{types:?}");
     assert!(frames[2].text.contains("read it"), "the person's own words stay");
+}
+
+/// A model that changes a file, is then full, and does not know the `compaction_trigger`.
+fn full_without_trigger(after: Vec<Step>) -> ScriptedServer {
+    let unknown = ApiError {
+        status: Some(400),
+        message: "Invalid value: 'compaction_trigger'.".to_owned(),
+        ..ApiError::default()
+    };
+    let patch = "*** Begin Patch\n*** Update File: a.txt\n@@\n-text\n+better text\n*** End Patch";
+    let model = ScriptedModel::new()
+        .calls("apply_patch", json!({"input": patch}))
+        .step(Step::new().refuses(unknown));
+    after.into_iter().fold(model, ScriptedModel::step).serve()
+}
+
+fn count(run: &Finished, kind: &str) -> usize {
+    run.types().iter().filter(|found| *found == kind).count()
+}
+
+const SMALL_WINDOW: &str =
+    "model_auto_compact_token_limit = 100\nsandbox_mode = \"workspace-write\"\n";
+
+#[tokio::test]
+async fn where_the_trigger_is_unknown_the_endpoints_own_window_is_used_as_it_is() {
+    let server = full_without_trigger(vec![Step::new().says("Done.")]);
+    let kept = json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "mend it"}]});
+    let sealed = json!({"type": "compaction", "id": "cmp_1", "encrypted_content": "all of it"});
+    let answer = json!({"id": "cr_1", "object": "response.compaction", "output": [kept, sealed], "usage": {"input_tokens": 900, "output_tokens": 40}});
+    server.refuse_post(Refusal::status(200).body(&answer.to_string()));
+    let scene = Scene::new(AGENT).config(SMALL_WINDOW).file("a.txt", "text\n").facing(&server);
+    let run = scene.run(&["exec", "--json", "mend it"]).await.succeeded();
+    assert_eq!(count(&run, "context.compacted"), 1);
+    let posts = server.posts();
+    assert_eq!(posts.len(), 1);
+    assert_eq!(posts[0].path, "/v1/responses/compact");
+    let fields: Vec<_> = posts[0].json.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(fields, ["model", "instructions", "input"]);
+    let frames = server.frames();
+    let window = frames.last().unwrap().json["input"].as_array().unwrap().clone();
+    let at = window.iter().position(|item| *item == kept).unwrap();
+    assert_eq!(window[at + 1], sealed, "whole and in its order");
+    let told = window[at + 2].to_string();
+    assert!(told.contains("+better text"), "the open diff stays word for word: {told}");
+    assert_eq!(window.iter().filter(|item| item.to_string().contains("mend it")).count(), 1);
+}
+
+#[tokio::test]
+async fn where_nothing_else_is_known_the_model_writes_a_summary() {
+    let server = full_without_trigger(vec![
+        Step::new().says("SUMMARY: the text is better."),
+        Step::new().says("Done."),
+    ]);
+    server.refuse_post(Refusal::status(404));
+    let scene = Scene::new(AGENT).config(SMALL_WINDOW).file("a.txt", "text\n").facing(&server);
+    let run = scene.run(&["exec", "--json", "mend it"]).await.succeeded();
+    assert_eq!(count(&run, "context.compacted"), 1);
+    assert!(run.items("error").is_empty(), "a way that worked is no error");
+    let last = server.frames().last().unwrap().text.clone();
+    assert!(last.contains("SUMMARY: the text is better.") && last.contains("+better text"));
+    assert!(!last.contains("function_call"), "the old window is gone");
 }
 
 #[tokio::test]

@@ -12,13 +12,38 @@ use crate::rollout::RolloutError;
 use crate::thread::Thread;
 use crate::turn::Stop;
 
-/// What a provider can do about a long conversation.
+/// What a provider can do about a long conversation, the best first (U17).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CompactionStyle {
-    /// A `compaction_trigger` item on the running chain; a summary where the endpoint does not know it (U17).
+    /// A `compaction_trigger` item on the running chain.
     Trigger,
+    /// `POST /responses/compact`.
+    Endpoint,
     /// An ordinary request for a summary.
     Summary,
+}
+
+impl CompactionStyle {
+    /// What is tried where this one is refused.
+    fn next(self) -> Option<Self> {
+        match self {
+            Self::Trigger => Some(Self::Endpoint),
+            Self::Endpoint => Some(Self::Summary),
+            Self::Summary => None,
+        }
+    }
+}
+
+/// What came of one try.
+enum Tried {
+    /// It stands for all that was said.
+    Core(Item),
+    /// A whole window, to be used as it is (protocol.md 5.6).
+    Window(Vec<Item>),
+    /// The provider does not know this style, or did not do as asked.
+    Refused(String),
+    /// It may succeed another time.
+    Failed(String),
 }
 
 pub(crate) const ASKED_FOR: &str = "asked for";
@@ -43,18 +68,7 @@ const SUMMARY_HEADING: &str =
 /// When the person stops it, or the log cannot be written. A model that cannot or will not is no error: `Ok(false)`.
 pub(crate) async fn run(thread: &mut Thread, reason: &str) -> Result<bool, Stop> {
     let before = thread.conversation.context_tokens();
-    let core = match thread.compaction {
-        CompactionStyle::Trigger => match by_trigger(thread).await? {
-            Some(item) => Some(item),
-            None => {
-                thread.compaction = CompactionStyle::Summary;
-                by_summary(thread).await?
-            }
-        },
-        CompactionStyle::Summary => by_summary(thread).await?,
-    };
-    let Some(core) = core else { return Ok(false) };
-    let window = shorter_window(thread, core);
+    let Some(window) = shorter_window(thread).await? else { return Ok(false) };
     let after = window.iter().map(estimated_tokens).sum::<usize>() as u64;
     let compacted = Event::ContextCompacted {
         before_tokens: before,
@@ -65,55 +79,98 @@ pub(crate) async fn run(thread: &mut Thread, reason: &str) -> Result<bool, Stop>
     Ok(true)
 }
 
-async fn by_trigger(thread: &mut Thread) -> Result<Option<Item>, Stop> {
-    let trigger = Item::compaction_trigger();
-    let items = ask(thread, trigger).await?;
-    Ok(items.into_iter().find(|item| matches!(item.kind(), ItemKind::Compaction)))
+/// By the first style that works. One that was refused is not tried again in this thread.
+async fn shorter_window(thread: &mut Thread) -> Result<Option<Vec<Item>>, Stop> {
+    let mut style = thread.compaction;
+    loop {
+        let problem = match by(thread, style).await? {
+            Tried::Core(core) => return Ok(Some(around(thread, core))),
+            Tried::Window(items) => return Ok(Some(beside(thread, items))),
+            Tried::Refused(problem) => {
+                thread.compaction = style.next().unwrap_or(style);
+                problem
+            }
+            Tried::Failed(problem) => problem,
+        };
+        let Some(next) = style.next() else {
+            note(thread, &format!("the conversation could not be shortened: {problem}"))?;
+            return Ok(None);
+        };
+        style = next;
+    }
 }
 
-async fn by_summary(thread: &mut Thread) -> Result<Option<Item>, Stop> {
-    let items = ask(thread, Item::user(&[Content::text(SUMMARY_REQUEST)])).await?;
+async fn by(thread: &mut Thread, style: CompactionStyle) -> Result<Tried, Stop> {
+    let asked = match style {
+        CompactionStyle::Trigger => Asked::With(Item::compaction_trigger()),
+        CompactionStyle::Endpoint => Asked::Endpoint,
+        CompactionStyle::Summary => Asked::With(Item::user(&[Content::text(SUMMARY_REQUEST)])),
+    };
+    let items = match ask(thread, asked).await? {
+        Ok(items) => items,
+        Err(error) if error.is_retryable() => return Ok(Tried::Failed(error.to_string())),
+        Err(error) => return Ok(Tried::Refused(error.to_string())),
+    };
+    let core = match style {
+        CompactionStyle::Trigger => {
+            items.into_iter().find(|item| matches!(item.kind(), ItemKind::Compaction))
+        }
+        CompactionStyle::Endpoint if items.is_empty() => None,
+        CompactionStyle::Endpoint => return Ok(Tried::Window(items)),
+        CompactionStyle::Summary => summary_in(&items),
+    };
+    let nothing = || Tried::Refused("the model answered with something else".to_owned());
+    Ok(core.map_or_else(nothing, Tried::Core))
+}
+
+fn summary_in(items: &[Item]) -> Option<Item> {
     let summary = items.iter().rev().find_map(|item| match item.kind() {
         ItemKind::Message { role: Role::Assistant, text, .. } if !text.trim().is_empty() => {
             Some(text)
         }
         _ => None,
-    });
-    Ok(summary
-        .map(|summary| Item::user(&[Content::text(format!("{SUMMARY_HEADING}\n\n{summary}"))])))
+    })?;
+    Some(Item::user(&[Content::text(format!("{SUMMARY_HEADING}\n\n{summary}"))]))
 }
 
-/// One request for the window and `last` behind it. What it answers does not enter the window; an empty list when
-/// the endpoint refuses or breaks off.
-async fn ask(thread: &mut Thread, last: Item) -> Result<Vec<Item>, Stop> {
+/// How the endpoint is asked.
+enum Asked {
+    /// For an answer to the window with this item behind it.
+    With(Item),
+    /// For another window.
+    Endpoint,
+}
+
+/// One request. What it answers does not enter the window.
+async fn ask(thread: &mut Thread, asked: Asked) -> Result<Result<Vec<Item>, TransportError>, Stop> {
     thread.step += 1;
     let step = thread.step;
     thread.conversation.publish(Event::StepStarted { step })?;
-    let Request { settings, window } = thread.conversation.request();
-    let mut meter = StepMeter::new(step, &settings.fields().model, Instant::now());
-    let request = Request { settings, window: window.with_last(last) };
-    let answer = collect(thread, &request, &mut meter).await;
+    let request = thread.conversation.request();
+    let mut meter = StepMeter::new(step, &request.settings.fields().model, Instant::now());
+    let answer = collect(thread, request, asked, &mut meter).await;
     meter.response_over();
     // The answer is no part of the conversation, so nothing may be chained to it.
     thread.conversation.new_epoch();
     let broken = !matches!(&answer, Ok(Ok(_)));
     thread.conversation.publish(Event::StepCompleted(meter.report(broken)))?;
-    match answer? {
-        Ok(items) => Ok(items),
-        Err(error) => {
-            note(thread, &format!("the conversation could not be shortened: {error}"))?;
-            Ok(Vec::new())
-        }
-    }
+    answer
 }
 
 async fn collect(
     thread: &mut Thread,
-    request: &Request,
+    mut request: Request,
+    asked: Asked,
     meter: &mut StepMeter,
 ) -> Result<Result<Vec<Item>, TransportError>, Stop> {
     let cx = thread.step_context();
-    let mut stream = cx.transport.respond(request, cx.control);
+    let mut stream = match asked {
+        Asked::With(last) => {
+            request.window = request.window.with_last(last);
+            cx.transport.respond(&request, cx.control)
+        }
+        Asked::Endpoint => cx.transport.compact(&request, cx.control),
+    };
     let mut items = Vec::new();
     loop {
         tokio::select! {
@@ -140,11 +197,45 @@ fn note(thread: &mut Thread, message: &str) -> Result<(), RolloutError> {
     thread.conversation.publish_item(ItemDetails::Error { message: message.to_owned() }, vec![])
 }
 
-/// Instructions word for word, the person's latest messages, what stands for the rest, and the plan as it now is.
-fn shorter_window(thread: &Thread, core: Item) -> Vec<Item> {
+/// Instructions word for word, the person's latest messages, what stands for the rest, and what was done so far.
+fn around(thread: &Thread, core: Item) -> Vec<Item> {
+    let mut window = preamble(thread);
+    window.extend(latest_messages(thread));
+    window.push(core);
+    window.extend(state(thread));
+    window
+}
+
+/// The endpoint's own window, whole and unchanged, and beside it whatever of ours it left out.
+fn beside(thread: &Thread, items: Vec<Item>) -> Vec<Item> {
+    let preamble = preamble(thread);
+    let says = |item: &Item, other: &Item| item.kind() == other.kind();
+    let is_kept = items.len() >= preamble.len()
+        && preamble.iter().zip(&items).all(|(ours, theirs)| says(ours, theirs));
+    let mut window = if is_kept { Vec::new() } else { preamble };
+    let last = latest_messages(thread).pop();
+    let last = last.filter(|last| !items.iter().any(|item| says(item, last)));
+    window.extend(items);
+    window.extend(last);
+    window.extend(state(thread));
+    window
+}
+
+fn preamble(thread: &Thread) -> Vec<Item> {
+    let (window, preamble) = (thread.conversation.window(), thread.conversation.preamble_len());
+    window.iter().take(preamble).cloned().collect()
+}
+
+/// The plan as it now is, and the diffs of what was patched.
+fn state(thread: &Thread) -> impl Iterator<Item = Item> {
+    let conversation = &thread.conversation;
+    conversation.changes_item().into_iter().chain(conversation.plan_item())
+}
+
+/// Of the person's own messages the newest, in their order.
+fn latest_messages(thread: &Thread) -> Vec<Item> {
     let old = thread.conversation.window();
     let preamble = thread.conversation.preamble_len();
-    let mut window: Vec<Item> = old.iter().take(preamble).cloned().collect();
     let mut messages = Vec::new();
     let mut room = KEPT_MESSAGE_TOKENS;
     let all: Vec<&Item> = old.from(preamble).filter(|item| is_from_person(item)).collect();
@@ -157,10 +248,8 @@ fn shorter_window(thread: &Thread, core: Item) -> Vec<Item> {
         room = room.saturating_sub(tokens);
         messages.push(item.clone());
     }
-    window.extend(messages.into_iter().rev());
-    window.push(core);
-    window.extend(thread.conversation.plan_item());
-    window
+    messages.reverse();
+    messages
 }
 
 fn is_from_person(item: &Item) -> bool {

@@ -6,6 +6,7 @@ use agent_protocol::{
 };
 use tokio::sync::mpsc;
 
+use crate::changes::Changes;
 use crate::history::History;
 use crate::rollout::{Loaded, Rollout, RolloutError};
 
@@ -15,6 +16,7 @@ pub(crate) struct Conversation {
     /// None when nothing is to be kept (`--ephemeral`).
     rollout: Option<Rollout>,
     history: History,
+    changes: Changes,
     settings: Settings,
     watchers: mpsc::UnboundedSender<Record>,
     /// Of the next durable record.
@@ -33,6 +35,7 @@ impl Conversation {
         Self {
             rollout,
             history: History::default(),
+            changes: Changes::default(),
             settings,
             watchers,
             seq: 1,
@@ -45,6 +48,7 @@ impl Conversation {
     pub(crate) fn resume(mut self, loaded: &Loaded) -> Self {
         for record in &loaded.records {
             self.history.apply(record);
+            self.changes.apply(&record.event);
             self.seq = self.seq.max(record.seq.unwrap_or(0) + 1);
             if let Event::ItemStarted { item } | Event::ItemCompleted { item } = &record.event {
                 let number = item.id.trim_start_matches('i').parse::<u64>().unwrap_or(0);
@@ -75,6 +79,7 @@ impl Conversation {
             }
             self.seq += 1;
             self.history.apply(&record);
+            self.changes.apply(&record.event);
         }
         // Nobody may be watching any more; the log goes on.
         let _ = self.watchers.send(record);
@@ -183,6 +188,11 @@ impl Conversation {
         };
         let lines: Vec<_> = items.iter().map(line).collect();
         Some(Item::developer(&format!("The plan as it stands:\n{}", lines.join("\n"))))
+    }
+
+    /// What patches have changed, in words for the model.
+    pub(crate) fn changes_item(&self) -> Option<Item> {
+        self.changes.item()
     }
 
     pub(crate) fn usage(&self) -> Usage {

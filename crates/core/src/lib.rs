@@ -2,6 +2,7 @@
 //! clock's zone or the terminal, and knows no front end: commands come in, records go out.
 
 mod calls;
+mod changes;
 mod compact;
 mod conversation;
 mod history;

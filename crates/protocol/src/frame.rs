@@ -94,6 +94,34 @@ pub fn http_body(request: &Request, style: FrameStyle) -> String {
     body
 }
 
+/// The body of `POST /responses/compact` (protocol.md 5.6): model, instructions and the whole window, nothing else.
+pub fn compact_body(request: &Request) -> String {
+    let fields = request.settings.fields();
+    let mut body = String::with_capacity(request.window.json_len() + request.window.len() + 64);
+    body.push_str(r#"{"model":"#);
+    body.push_str(&serde_json::Value::from(&*fields.model).to_string());
+    if !fields.instructions.is_empty() {
+        body.push_str(r#","instructions":"#);
+        body.push_str(&serde_json::Value::from(&*fields.instructions).to_string());
+    }
+    push_input(&mut body, "", request.window.iter());
+    body.push('}');
+    body
+}
+
+/// Reads the answer to [`compact_body`]: the items of the new window, in their order, and what it cost.
+///
+/// # Errors
+/// When it is not a `response.compaction` with an `output` of items.
+pub fn read_compaction(text: &str) -> Result<(Vec<Item>, ResponseEnd), serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Compaction {
+        output: Vec<Item>,
+    }
+    let Compaction { output } = serde_json::from_str(text)?;
+    Ok((output, serde_json::from_str::<Response>(text)?.end()))
+}
+
 /// The length of the classic frame that a client without connection state would send, without building it.
 pub fn stateless_len(request: &Request) -> u64 {
     let empty =

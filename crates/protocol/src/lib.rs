@@ -18,9 +18,9 @@ pub use event::{
     ThreadStarted, Timing, Todo, TurnCompleted, TurnError, TurnFailed,
 };
 pub use frame::{
-    ApiError, Continue, FrameStyle, ServerEvent, ServerFrame, add_cache_comparison, http_body,
-    read_server_frame, response_create, response_interrupt, response_steer, response_warm_up,
-    stated_wait, stateless_len,
+    ApiError, Continue, FrameStyle, ServerEvent, ServerFrame, add_cache_comparison, compact_body,
+    http_body, read_compaction, read_server_frame, response_create, response_interrupt,
+    response_steer, response_warm_up, stated_wait, stateless_len,
 };
 pub use item::{CallForm, Content, ImageDetail, Item, ItemKind, Phase, Role, ToolCall, WebSearch};
 pub use permission::{Action, ApprovalPolicy, Decision, SandboxMode};

@@ -173,6 +173,13 @@ impl Endpoint {
         &self.base.path
     }
 
+    /// Path and query of `/responses/compact`.
+    pub(crate) fn compact_path(&self) -> String {
+        let (path, query) = self.base.path.split_once('?').unwrap_or((&self.base.path, ""));
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{path}/compact{mark}{query}")
+    }
+
     pub(crate) fn target(&self) -> Target {
         Target { tls: self.base.tls, host: self.base.host.clone(), port: self.base.port }
     }
@@ -296,6 +303,7 @@ mod tests {
         let mut endpoint = endpoint("https://h/v1?a=b");
         endpoint.add_query("api version", "1&2");
         assert_eq!(endpoint.path(), "/v1/responses?a=b&api%20version=1%262");
+        assert_eq!(endpoint.compact_path(), "/v1/responses/compact?a=b&api%20version=1%262");
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub enum TransportError {
     /// The request is larger than anything this endpoint takes.
     #[error("the request of {bytes} bytes is larger than the {limit} bytes this endpoint takes")]
     TooLarge { bytes: u64, limit: u64 },
+    /// This way to a model does not offer it.
+    #[error("the model's endpoint offers no {0}")]
+    Unsupported(&'static str),
     /// The scripted or recorded model was asked something its script does not say.
     #[error("{0}")]
     Script(String),
@@ -103,7 +106,9 @@ impl TransportError {
                 !matches!(stage, ConnectStage::Certificate | ConnectStage::Proxy)
             }
             Self::Dropped(_) | Self::Idle(_) => true,
-            Self::Protocol(_) | Self::TooLarge { .. } | Self::Script(_) => false,
+            Self::Protocol(_) | Self::TooLarge { .. } | Self::Unsupported(_) | Self::Script(_) => {
+                false
+            }
         }
     }
 
@@ -125,6 +130,7 @@ impl TransportError {
             Self::Idle(_) => ErrorKind::Timeout,
             Self::Protocol(_) => ErrorKind::Server,
             Self::TooLarge { .. } => ErrorKind::ContextOverflow,
+            Self::Unsupported(_) => ErrorKind::BadRequest,
             Self::Script(_) => ErrorKind::Internal,
         }
     }

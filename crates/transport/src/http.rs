@@ -6,8 +6,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use agent_protocol::{
-    Request, ResponseEvent, SendReason, Sent, ServerEvent, TransportKind, http_body,
-    read_server_frame,
+    Request, ResponseEvent, SendReason, Sent, ServerEvent, TransportKind, compact_body, http_body,
+    read_compaction, read_server_frame,
 };
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -28,7 +28,7 @@ use crate::connection::Counter;
 use crate::outlet::{self, Outlet};
 use crate::sse::Sse;
 use crate::steers::{CANNOT_STEER, cannot_steer};
-use crate::upgrade::{api_error, common_headers};
+use crate::upgrade::{MESSAGE_BYTES, api_error, common_headers};
 use crate::wire::ERROR_BODY_BYTES;
 use crate::{Control, Endpoint, Network, Steering, Transport, TransportError};
 
@@ -41,6 +41,15 @@ pub struct ResponsesHttp {
     pooled: Option<Pooled>,
     /// A connection in the making.
     opening: Option<JoinHandle<Result<Pooled, TransportError>>>,
+}
+
+/// What is asked of the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// An answer, streamed.
+    Respond,
+    /// A shorter window, in one piece (protocol.md 5.6).
+    Compact,
 }
 
 #[derive(Clone)]
@@ -106,16 +115,22 @@ impl ResponsesHttp {
     /// One try; a kept connection that turns out to be dead is replaced at once.
     pub(crate) async fn attempt(
         &mut self,
+        ask: Ask,
         request: &Request,
         control: &mut Control,
         out: &mut Outlet,
     ) -> Result<(), TransportError> {
-        let style = style_of(&self.opener.endpoint, &self.opener.network, request, false);
-        let body = Bytes::from(http_body(request, style));
+        let body = Bytes::from(match ask {
+            Ask::Respond => {
+                let Opener { endpoint, network, .. } = &self.opener;
+                http_body(request, style_of(endpoint, network, request, false))
+            }
+            Ask::Compact => compact_body(request),
+        });
         if let Some(mut pooled) = self.kept().await
             && pooled.is_free().await
         {
-            match self.exchange(pooled, body.clone(), Duration::ZERO, control, out).await {
+            match self.exchange(pooled, ask, body.clone(), Duration::ZERO, control, out).await {
                 Ok(()) => return Ok(()),
                 Err(Cut::Failed(error)) => return Err(error),
                 Err(Cut::Silent(_)) => {}
@@ -123,7 +138,7 @@ impl ResponsesHttp {
         }
         let start = Instant::now();
         let pooled = self.opener.clone().open().await?;
-        match self.exchange(pooled, body, start.elapsed(), control, out).await {
+        match self.exchange(pooled, ask, body, start.elapsed(), control, out).await {
             Ok(()) => Ok(()),
             Err(Cut::Failed(error) | Cut::Silent(error)) => Err(error),
         }
@@ -149,13 +164,14 @@ impl ResponsesHttp {
     async fn exchange(
         &mut self,
         mut pooled: Pooled,
+        ask: Ask,
         body: Bytes,
         connect: Duration,
         control: &mut Control,
         out: &mut Outlet,
     ) -> Result<(), Cut> {
         let bytes = body.len() as u64;
-        let answer = pooled.sender.send_request(self.request(body));
+        let answer = pooled.sender.send_request(self.request(ask, body));
         let sent = Sent {
             transport: TransportKind::HttpSse,
             connection: pooled.number,
@@ -186,6 +202,16 @@ impl ResponsesHttp {
         let answer = answer
             .map_err(|_| Cut::Failed(TransportError::Idle(idle_limit)))?
             .map_err(|error| Cut::Silent(dropped(error)))?;
+        if ask == Ask::Compact {
+            let events = timeout(idle_limit, compacted(answer)).await;
+            let events = events.map_err(|_| Cut::Failed(TransportError::Idle(idle_limit)))?;
+            let events = events.map_err(Cut::Failed)?;
+            self.pooled = Some(pooled);
+            for event in events {
+                out.send(event).await;
+            }
+            return Ok(());
+        }
         let mut stream = EventStream {
             body: refused_or_streaming(answer).await.map_err(Cut::Failed)?,
             sse: Sse::default(),
@@ -211,15 +237,25 @@ impl ResponsesHttp {
         Ok(())
     }
 
-    fn request(&self, body: Bytes) -> http::Request<Full<Bytes>> {
+    fn request(&self, ask: Ask, body: Bytes) -> http::Request<Full<Bytes>> {
         let Opener { endpoint, network, .. } = &self.opener;
         let mut request = http::Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         // `Endpoint::new` has parsed it; a query added later is encoded.
-        *request.uri_mut() = endpoint.path().parse().unwrap_or_default();
+        *request.uri_mut() = match ask {
+            Ask::Respond => endpoint.path().parse(),
+            Ask::Compact => endpoint.compact_path().parse(),
+        }
+        .unwrap_or_default();
         let mut headers = common_headers(endpoint, &network.config().user_agent);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        headers.insert(
+            ACCEPT,
+            HeaderValue::from_static(match ask {
+                Ask::Respond => "text/event-stream",
+                Ask::Compact => "application/json",
+            }),
+        );
         *request.headers_mut() = headers;
         request
     }
@@ -231,7 +267,9 @@ impl Transport for ResponsesHttp {
         request: &'a Request,
         control: &'a mut Control,
     ) -> BoxStream<'a, Result<ResponseEvent, TransportError>> {
-        outlet::stream(|mut out| async move { self.attempt(request, control, &mut out).await })
+        outlet::stream(|mut out| async move {
+            self.attempt(Ask::Respond, request, control, &mut out).await
+        })
     }
 
     fn warm_up(&mut self, _request: &Request) {}
@@ -252,6 +290,26 @@ async fn refused_or_streaming(answer: Response<Incoming>) -> Result<Incoming, Tr
         return Err(TransportError::Protocol(message));
     }
     Err(TransportError::Api(error))
+}
+
+/// The new window, item by item, and the end.
+async fn compacted(answer: Response<Incoming>) -> Result<Vec<ResponseEvent>, TransportError> {
+    let (parts, body) = answer.into_parts();
+    if !parts.status.is_success() {
+        let body = Limited::new(body, ERROR_BODY_BYTES).collect().await;
+        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        return Err(TransportError::Api(api_error(parts.status, &parts.headers, &body)));
+    }
+    let body = Limited::new(body, MESSAGE_BYTES).collect().await;
+    let body = body.map_err(|error| TransportError::Dropped(error.to_string()))?.to_bytes();
+    let (items, mut end) = std::str::from_utf8(&body)
+        .map_err(|error| error.to_string())
+        .and_then(|text| read_compaction(text).map_err(|error| error.to_string()))
+        .map_err(|error| TransportError::Protocol(format!("no shorter conversation: {error}")))?;
+    end.bytes_down = body.len() as u64;
+    let done = items.into_iter().zip(0..);
+    let done = done.map(|(item, output_index)| ResponseEvent::ItemDone { output_index, item });
+    Ok(done.chain([ResponseEvent::Completed(end)]).collect())
 }
 
 /// Some servers stream without saying so, but none streams `application/json`.

@@ -67,6 +67,17 @@ pub trait Transport: Send {
         control: &'a mut Control,
     ) -> BoxStream<'a, Result<ResponseEvent, TransportError>>;
 
+    /// Asks the endpoint for a shorter window in place of the request's (`POST /responses/compact`, protocol.md 5.6).
+    /// The items of the answer are the new window, whole; nothing is chained to them. A transport that has no such
+    /// endpoint yields [`TransportError::Unsupported`].
+    fn compact<'a>(
+        &'a mut self,
+        _request: &'a Request,
+        _control: &'a mut Control,
+    ) -> BoxStream<'a, Result<ResponseEvent, TransportError>> {
+        Box::pin(futures_util::stream::iter([Err(TransportError::Unsupported("compaction"))]))
+    }
+
     /// Prepares connection and server state for a request like this one; returns at once and never fails the caller.
     fn warm_up(&mut self, request: &Request);
 }

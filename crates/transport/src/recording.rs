@@ -81,17 +81,19 @@ impl Transport for Recording {
         if let Err(error) = writer.request(request) {
             return stream::iter([Err(failed(&error))]).boxed();
         }
-        let begun = Instant::now();
-        let events = inner.respond(request, control);
-        events
-            .map(move |event| {
-                let after_ms = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
-                match writer.event(after_ms, &event) {
-                    Ok(()) => event,
-                    Err(error) => Err(failed(&error)),
-                }
-            })
-            .boxed()
+        writer.beside(inner.respond(request, control))
+    }
+
+    fn compact<'a>(
+        &'a mut self,
+        request: &'a Request,
+        control: &'a mut Control,
+    ) -> BoxStream<'a, Result<ResponseEvent, TransportError>> {
+        let Self { inner, writer } = self;
+        if let Err(error) = writer.request(request) {
+            return stream::iter([Err(failed(&error))]).boxed();
+        }
+        writer.beside(inner.compact(request, control))
     }
 
     fn warm_up(&mut self, request: &Request) {
@@ -131,6 +133,23 @@ impl Writer {
         self.window = items;
         self.settings = settings;
         self.write(&Line::Request(asked))
+    }
+
+    /// The same answer, written down as it passes.
+    fn beside<'a>(
+        &'a mut self,
+        answer: BoxStream<'a, Result<ResponseEvent, TransportError>>,
+    ) -> BoxStream<'a, Result<ResponseEvent, TransportError>> {
+        let begun = Instant::now();
+        answer
+            .map(move |event| {
+                let after_ms = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+                match self.event(after_ms, &event) {
+                    Ok(()) => event,
+                    Err(error) => Err(failed(&error)),
+                }
+            })
+            .boxed()
     }
 
     fn event(

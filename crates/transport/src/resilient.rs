@@ -13,6 +13,7 @@ use crate::adaptation::Adaptation;
 use crate::answer::Answer;
 use crate::connection::Counter;
 use crate::delay::backoff;
+use crate::http::Ask;
 use crate::outlet::{self, Outlet};
 use crate::steers::{CANNOT_STEER, cannot_steer};
 use crate::{
@@ -97,12 +98,16 @@ impl Resilient {
 
     async fn persist(
         &mut self,
+        ask: Ask,
         request: &Request,
         control: &mut Control,
         out: &mut Outlet,
     ) -> Result<(), TransportError> {
         let adapted = self.adaptation.adapt(request);
-        let way = self.way(&adapted);
+        let way = match ask {
+            Ask::Respond => self.way(&adapted),
+            Ask::Compact => TransportKind::HttpSse,
+        };
         let begun = Instant::now();
         let mut trial = Trial { way, failures: 0, socket_failures: 0, begun };
         self.tell_of_refusal(out).await;
@@ -110,7 +115,7 @@ impl Resilient {
             let adapted = self.adaptation.adapt(request);
             let tried = match trial.way {
                 TransportKind::Websocket => self.socket.attempt(&adapted, control, out).await,
-                _ => self.http.attempt(&adapted, control, out).await,
+                _ => self.http.attempt(ask, &adapted, control, out).await,
             };
             let Err(error) = tried else { return Ok(()) };
             if out.items_done() > 0 {
@@ -268,7 +273,19 @@ impl Transport for Resilient {
         request: &'a Request,
         control: &'a mut Control,
     ) -> BoxStream<'a, Result<ResponseEvent, TransportError>> {
-        outlet::stream(|mut out| async move { self.persist(request, control, &mut out).await })
+        outlet::stream(|mut out| async move {
+            self.persist(Ask::Respond, request, control, &mut out).await
+        })
+    }
+
+    fn compact<'a>(
+        &'a mut self,
+        request: &'a Request,
+        control: &'a mut Control,
+    ) -> BoxStream<'a, Result<ResponseEvent, TransportError>> {
+        outlet::stream(|mut out| async move {
+            self.persist(Ask::Compact, request, control, &mut out).await
+        })
     }
 
     fn warm_up(&mut self, request: &Request) {

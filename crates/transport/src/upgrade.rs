@@ -20,7 +20,7 @@ use crate::wire::{Refusal, Wire};
 use crate::{ConnectStage, Endpoint, TransportError};
 
 /// C1.2.
-const MESSAGE_BYTES: usize = 64 << 20;
+pub(crate) const MESSAGE_BYTES: usize = 64 << 20;
 /// Cleared before every read, so no larger than a burst of deltas.
 const READ_BUFFER_BYTES: usize = 16 * 1024;
 

@@ -103,6 +103,15 @@ impl Transport for Replay {
         .boxed()
     }
 
+    /// What was recorded of it is an answer like any other.
+    fn compact<'a>(
+        &'a mut self,
+        request: &'a Request,
+        control: &'a mut Control,
+    ) -> BoxStream<'a, Result<ResponseEvent, TransportError>> {
+        self.respond(request, control)
+    }
+
     fn warm_up(&mut self, _request: &Request) {}
 }
 
