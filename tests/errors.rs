@@ -55,7 +55,7 @@ async fn an_unknown_provider_is_named_with_those_there_are() {
 
 #[tokio::test]
 async fn a_wrong_flag_exits_2() {
-    let scene = Scene::new(AGENT);
+    let scene = Scene::new(AGENT).unrehearsed();
     assert_snapshot!(refused(&scene, &["exec", "--jsn", "go"]).await);
 }
 

@@ -96,7 +96,7 @@ async fn calls_of_one_response_run_at_once_and_are_answered_in_their_order() {
         .calls_at_once([
             ("exec_command", meet("first", "second")),
             ("exec_command", meet("second", "first")),
-            ("list_dir", json!({"dir_path": "."})),
+            ("list_dir", json!({"dir_path": ".git"})),
         ])
         .says("Done.")
         .serve();

@@ -120,6 +120,7 @@ impl Model {
         let about = About {
             agent_version: session::version().to_owned(),
             cwd: settings.workspace.cwd.clone(),
+            state_dir: settings.state_dir.clone(),
             sandbox: settings.permissions.sandbox,
             provider: settings.provider.id.clone(),
             message: message.to_vec(),
@@ -137,6 +138,9 @@ impl Model {
 pub(crate) struct About {
     pub(crate) agent_version: String,
     pub(crate) cwd: PathBuf,
+    /// Where threads are kept.
+    #[serde(default)]
+    pub(crate) state_dir: Option<PathBuf>,
     pub(crate) sandbox: SandboxMode,
     pub(crate) provider: String,
     /// What the person said.
@@ -150,10 +154,17 @@ pub(crate) fn replay(
     settings: &Settings,
     environment: &Environment,
 ) -> Replay {
-    let there = recorded.about()["cwd"].as_str().map(str::to_owned);
-    let here = settings.workspace.cwd.to_string_lossy().into_owned();
-    let aliases =
-        there.into_iter().chain([here]).map(|cwd| (cwd, "{workspace}".to_owned())).collect();
+    let there = |name: &str| recorded.about()[name].as_str().map(PathBuf::from);
+    let places = [
+        (there("cwd"), "{workspace}"),
+        (Some(settings.workspace.cwd.clone()), "{workspace}"),
+        (there("state_dir"), "{state}"),
+        (settings.state_dir.clone(), "{state}"),
+    ];
+    let alias = |(path, name): (Option<PathBuf>, &str)| {
+        Some((path?.to_string_lossy().into_owned(), name.to_owned()))
+    };
+    let aliases = places.into_iter().filter_map(alias).collect();
     let redaction = Redaction::new(session::secrets(settings, environment));
     let comparison = Comparison { aliases, redaction, ..Comparison::default() };
     Replay::new(recorded, ReplayOptions { speed, comparison })

@@ -14,5 +14,6 @@ pub use script::ScriptedModel;
 pub use server::ScriptedServer;
 pub use wire::{ClientFrame, Post, Upgrade};
 
+mod rehearsal;
 mod scene;
 pub use scene::{Finished, Running, Scene};

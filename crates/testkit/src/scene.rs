@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::process::{Child, Command};
 
 use crate::ScriptedServer;
+use crate::rehearsal::Rehearsal;
 
 /// How long a run may take before the test fails; far more than any needs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,6 +21,8 @@ pub struct Scene {
     binary: PathBuf,
     root: TempDir,
     env: Vec<(String, String)>,
+    /// Runs are recorded and played again.
+    rehearsed: bool,
 }
 
 /// A run that is over.
@@ -44,13 +47,20 @@ impl Scene {
         let root =
             tempfile::Builder::new().prefix("agent-test-").tempdir().expect("a scratch folder");
         // What the system calls temporary may be a link; paths in events are resolved.
-        let scene = Self { binary: binary.into(), root, env: Vec::new() };
+        let scene = Self { binary: binary.into(), root, env: Vec::new(), rehearsed: true };
         for dir in ["home/agent", "workspace/.git/objects", "workspace/.git/refs/heads", "tmp"] {
             fs::create_dir_all(scene.root().join(dir)).expect("a scratch folder");
         }
         scene
             .file(".git/HEAD", "ref: refs/heads/main\n")
             .file(".git/config", "[core]\n\trepositoryformatversion = 0\n\tbare = false\n")
+    }
+
+    /// Runs are made once and as they are asked for: where the arguments themselves are what is shown.
+    #[must_use]
+    pub fn unrehearsed(mut self) -> Self {
+        self.rehearsed = false;
+        self
     }
 
     /// The same without a repository around the workspace.
@@ -143,24 +153,26 @@ impl Scene {
         self.run_with_input(args, "").await
     }
 
-    /// Runs it to its end, with `input` on standard input.
+    /// Runs it to its end, with `input` on standard input. What asked a model is played again in the scene as it was
+    /// before, and must give the same rollout.
     pub async fn run_with_input(&self, args: &[&str], input: &str) -> Finished {
-        let mut command = self.command(args);
-        if !input.is_empty() {
-            command.stdin(Stdio::piped());
+        let rehearsal = self.rehearsed.then(|| Rehearsal::before(&self.root(), args)).flatten();
+        let Some(rehearsal) = rehearsal else {
+            return run_to_end(self.command(args), args, input).await;
+        };
+        let recorded = rehearsal.recorded();
+        let recorded: Vec<_> = recorded.iter().map(String::as_str).collect();
+        let finished = run_to_end(self.command(&recorded), args, input).await;
+        if finished.code.is_some() && rehearsal.was_recorded() {
+            let played = rehearsal.played();
+            let played: Vec<_> = played.iter().map(String::as_str).collect();
+            rehearsal.exchange(&self.root()).expect("the scene can be moved");
+            let again = run_to_end(self.command(&played), args, input).await;
+            assert_eq!(again.code, finished.code, "played:\n{}{}", again.stderr, again.stdout);
+            rehearsal.compare(&self.root());
+            rehearsal.exchange(&self.root()).expect("the scene can be moved");
         }
-        let mut child = command.spawn().expect("the binary starts");
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(input.as_bytes()).await.expect("it reads its input");
-        }
-        let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
-        let output = output.unwrap_or_else(|_| panic!("`agent {}` did not end", args.join(" ")));
-        let output = output.expect("its output");
-        Finished {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("its output is UTF-8"),
-            stderr: String::from_utf8(output.stderr).expect("its messages are UTF-8"),
-        }
+        finished
     }
 
     /// Starts it; its standard output is then followed line by line.
@@ -183,6 +195,24 @@ impl Scene {
             text.replace_range(at..end, "[request ID]");
         }
         normal_numbers(&text)
+    }
+}
+
+async fn run_to_end(mut command: Command, args: &[&str], input: &str) -> Finished {
+    if !input.is_empty() {
+        command.stdin(Stdio::piped());
+    }
+    let mut child = command.spawn().expect("the binary starts");
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input.as_bytes()).await.expect("it reads its input");
+    }
+    let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+    let output = output.unwrap_or_else(|_| panic!("`agent {}` did not end", args.join(" ")));
+    let output = output.expect("its output");
+    Finished {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("its output is UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("its messages are UTF-8"),
     }
 }
 
@@ -292,7 +322,7 @@ impl Finished {
 }
 
 /// Numbers with a unit of time or size become `N`.
-fn normal_numbers(text: &str) -> String {
+pub(crate) fn normal_numbers(text: &str) -> String {
     const UNITS: [&str; 8] = [" ms", " s", " B", " kB", " MB", " tokens", " up", " %"];
     let mut normal = String::new();
     let mut rest = text;

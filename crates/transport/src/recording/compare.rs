@@ -105,7 +105,7 @@ impl Comparison {
                 for (from, to) in self.aliases.iter().filter(|(from, _)| !from.is_empty()) {
                     *text = text.replace(from, to);
                 }
-                *text = without_times(text);
+                *text = without_thread(&without_times(text));
             }
             Value::Array(values) => values.iter_mut().for_each(|value| self.normalise(value)),
             Value::Object(fields) => fields.values_mut().for_each(|value| self.normalise(value)),
@@ -136,6 +136,23 @@ fn without_times(text: &str) -> String {
         rest = after;
     }
     out + rest
+}
+
+/// The folder of a thread, where long outputs are kept, is another one in each run.
+fn without_thread(text: &str) -> String {
+    const FOLDER: &str = "/threads/";
+    const ID: usize = 36;
+    let mut parts = text.split(FOLDER);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_id = part
+            .get(..ID)
+            .is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'));
+        out.push_str(FOLDER);
+        out.push_str(if is_id { "{thread}" } else { "" });
+        out.push_str(if is_id { &part[ID..] } else { part });
+    }
+    out
 }
 
 /// The text that an item is about, if it is about one; else its JSON.
@@ -203,5 +220,11 @@ mod tests {
         ] {
             assert_eq!(without_times(text), normal);
         }
+    }
+
+    #[test]
+    fn the_folder_of_a_thread_is_no_difference() {
+        let path = "/s/threads/01a21bac-cc23-7054-8def-6692ae5aa89e/outputs/a.txt /threads/x";
+        assert_eq!(without_thread(path), "/s/threads/{thread}/outputs/a.txt /threads/x");
     }
 }

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::file::raw;
 use super::redact::Redaction;
-use crate::TransportError;
+use crate::{ConnectStage, TransportError};
 
 /// Something told, and when: milliseconds since the request was made.
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,20 +98,57 @@ pub(super) struct End {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum Failure {
-    Api {
-        status: Option<u16>,
-        code: Option<String>,
+    Api(Said),
+    Refused(Said),
+    Connect {
+        stage: Stage,
+        host: String,
         message: String,
-        retry_after_ms: Option<u64>,
-        after_created: bool,
     },
-    /// The same may succeed later.
     Dropped {
         message: String,
     },
-    Final {
+    Closed {
+        code: u16,
+        reason: String,
+    },
+    Idle {
+        ms: u64,
+    },
+    Protocol {
         message: String,
     },
+    TooLarge {
+        bytes: u64,
+        limit: u64,
+    },
+    /// Something a recording has no word for.
+    Other {
+        message: String,
+    },
+}
+
+/// What an endpoint said of its refusal.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Said {
+    status: Option<u16>,
+    code: Option<String>,
+    message: String,
+    retry_after_ms: Option<u64>,
+    after_created: bool,
+    #[serde(default)]
+    request_id: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Stage {
+    Dns,
+    Tcp,
+    Proxy,
+    Tls,
+    Certificate,
+    Upgrade,
 }
 
 impl Told {
@@ -155,15 +192,25 @@ impl Told {
 
     pub(super) fn of_error(error: &TransportError) -> Self {
         Self::Error(match error {
-            TransportError::Api(api) => Failure::Api {
-                status: api.status,
-                code: api.code.clone(),
-                message: api.message.clone(),
-                retry_after_ms: api.retry_after.map(ms),
-                after_created: api.after_created,
+            TransportError::Api(api) => Failure::Api(Said::of(api)),
+            TransportError::Refused(api) => Failure::Refused(Said::of(api)),
+            TransportError::Connect { stage, host, message } => Failure::Connect {
+                stage: Stage::of(*stage),
+                host: host.clone(),
+                message: message.clone(),
             },
-            error if error.is_retryable() => Failure::Dropped { message: error.to_string() },
-            error => Failure::Final { message: error.to_string() },
+            TransportError::Dropped(message) => Failure::Dropped { message: message.clone() },
+            TransportError::Closed { code, reason } => {
+                Failure::Closed { code: *code, reason: reason.clone() }
+            }
+            TransportError::Idle(limit) => Failure::Idle { ms: ms(*limit) },
+            TransportError::Protocol(message) => Failure::Protocol { message: message.clone() },
+            TransportError::TooLarge { bytes, limit } => {
+                Failure::TooLarge { bytes: *bytes, limit: *limit }
+            }
+            error @ (TransportError::Unsupported(_) | TransportError::Script(_)) => {
+                Failure::Other { message: error.to_string() }
+            }
         })
     }
 
@@ -279,18 +326,72 @@ impl End {
 impl Failure {
     fn played(&self) -> TransportError {
         match self {
-            Self::Api { status, code, message, retry_after_ms, after_created } => {
-                TransportError::Api(ApiError {
-                    status: *status,
-                    code: code.clone(),
-                    message: message.clone(),
-                    retry_after: retry_after_ms.map(Duration::from_millis),
-                    after_created: *after_created,
-                    ..ApiError::default()
-                })
-            }
+            Self::Api(said) => TransportError::Api(said.played()),
+            Self::Refused(said) => TransportError::Refused(said.played()),
+            Self::Connect { stage, host, message } => TransportError::Connect {
+                stage: stage.played(),
+                host: host.clone(),
+                message: message.clone(),
+            },
             Self::Dropped { message } => TransportError::Dropped(message.clone()),
-            Self::Final { message } => TransportError::Protocol(message.clone()),
+            Self::Closed { code, reason } => {
+                TransportError::Closed { code: *code, reason: reason.clone() }
+            }
+            Self::Idle { ms } => TransportError::Idle(Duration::from_millis(*ms)),
+            Self::Protocol { message } => TransportError::Protocol(message.clone()),
+            Self::TooLarge { bytes, limit } => {
+                TransportError::TooLarge { bytes: *bytes, limit: *limit }
+            }
+            Self::Other { message } => TransportError::Script(message.clone()),
+        }
+    }
+}
+
+impl Said {
+    fn of(api: &ApiError) -> Self {
+        Self {
+            status: api.status,
+            code: api.code.clone(),
+            message: api.message.clone(),
+            retry_after_ms: api.retry_after.map(ms),
+            after_created: api.after_created,
+            request_id: api.request_id.clone(),
+        }
+    }
+
+    fn played(&self) -> ApiError {
+        ApiError {
+            status: self.status,
+            code: self.code.clone(),
+            message: self.message.clone(),
+            retry_after: self.retry_after_ms.map(Duration::from_millis),
+            after_created: self.after_created,
+            request_id: self.request_id.clone(),
+            ..ApiError::default()
+        }
+    }
+}
+
+impl Stage {
+    const fn of(stage: ConnectStage) -> Self {
+        match stage {
+            ConnectStage::Dns => Self::Dns,
+            ConnectStage::Tcp => Self::Tcp,
+            ConnectStage::Proxy => Self::Proxy,
+            ConnectStage::Tls => Self::Tls,
+            ConnectStage::Certificate => Self::Certificate,
+            ConnectStage::Upgrade => Self::Upgrade,
+        }
+    }
+
+    const fn played(self) -> ConnectStage {
+        match self {
+            Self::Dns => ConnectStage::Dns,
+            Self::Tcp => ConnectStage::Tcp,
+            Self::Proxy => ConnectStage::Proxy,
+            Self::Tls => ConnectStage::Tls,
+            Self::Certificate => ConnectStage::Certificate,
+            Self::Upgrade => ConnectStage::Upgrade,
         }
     }
 }
