@@ -118,3 +118,34 @@ async fn background_commands_end_with_the_run_and_are_named() {
     assert_eq!(run.event("process.reaped")["command"], "sleep 1000");
     assert!(is_deserted(&scene));
 }
+
+#[tokio::test]
+async fn what_is_to_be_kept_lives_on_and_its_output_goes_to_the_thread() {
+    // It waits until the run is over, and only then does anything.
+    let command = "echo begun; read -r word < in; echo \"heard $word\"; echo done > out";
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": command, "yield_time_ms": 250}))
+        .says("It waits in the background.")
+        .serve();
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+    for name in ["in", "out"] {
+        scene.fifo(name);
+    }
+    let flags = ["exec", "--json", "-s", "workspace-write", "--keep-background", "go"];
+    let run = scene.run(&flags).await.succeeded();
+    let reason = run.event("process.reaped")["reason"].as_str().unwrap().to_owned();
+    let workspace = scene.workspace();
+    let talk = tokio::task::spawn_blocking(move || {
+        std::fs::write(workspace.join("in"), "you\n").unwrap();
+        std::fs::read_to_string(workspace.join("out")).unwrap()
+    });
+    assert_eq!(talk.await.unwrap(), "done\n");
+    let path = reason.rsplit_once("its output goes to ").unwrap().1;
+    let printed = async {
+        // What the command printed reaches the file a moment after it was printed.
+        while std::fs::read_to_string(path).unwrap() != "begun\nheard you\n" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), printed).await.unwrap();
+}

@@ -260,6 +260,9 @@ pub(crate) struct ExecOptions {
     /// Let the model of a recording answer; a request that differs from the recorded one is an error.
     #[arg(long, value_name = "FILE", conflicts_with = "record")]
     pub(crate) replay: Option<PathBuf>,
+    /// Leave running what commands have started in the background, instead of ending it.
+    #[arg(long)]
+    pub(crate) keep_background: bool,
     /// Stop when whoever reads standard output has gone.
     #[arg(long)]
     pub(crate) die_on_epipe: bool,
@@ -647,6 +650,7 @@ impl ExecOptions {
             stdin: self.stdin.or(outer.stdin),
             record: self.record.or(outer.record),
             replay: self.replay.or(outer.replay),
+            keep_background: self.keep_background || outer.keep_background,
             die_on_epipe: self.die_on_epipe || outer.die_on_epipe,
             exit_codes: self.exit_codes.or(outer.exit_codes),
             fail_on: joined(outer.fail_on, self.fail_on),

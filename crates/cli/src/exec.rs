@@ -62,7 +62,7 @@ pub(crate) async fn run(
         message.push(image_content(&settings.workspace.cwd, image)?);
     }
     let printer = printer(options, settings, process_started);
-    let session = SessionOptions {
+    let mut session = SessionOptions {
         limits,
         answer_format: schema.as_ref().map(AnswerSchema::format),
         answer_check: schema.map(AnswerSchema::into_check),
@@ -71,6 +71,7 @@ pub(crate) async fn run(
         ephemeral: options.ephemeral,
         ..SessionOptions::new(settings, environment, process_started)?
     };
+    session.toolbox.keep_background = options.keep_background;
     let transport = model.recorded(options, settings, environment, &message)?;
     let outcome =
         converse(settings, begin, transport, session, message, prompt.later, printer, options)

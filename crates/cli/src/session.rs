@@ -278,6 +278,7 @@ pub(crate) fn toolbox_config(
         env: settings.shell_environment.apply(environment.variables()),
         outputs_dir: std::env::temp_dir(),
         journal_dir: None,
+        keep_background: false,
         output_tokens: settings
             .model
             .tool_output_limit

@@ -36,7 +36,7 @@ impl Rehearsal {
             let name = arg.split('=').next().unwrap_or_default();
             !NOT_PLAYED.contains(&name)
         });
-        if !is_played || args[exec..].iter().any(|arg| *arg == "--") {
+        if !is_played || args[exec..].contains(&"--") {
             return None;
         }
         let root = tempfile::Builder::new().prefix("agent-play-").tempdir().ok()?;
@@ -164,10 +164,10 @@ fn without_the_run(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|name, _| !OF_THE_RUN.contains(&&**name) && !name.ends_with("_ms"));
-            fields.values_mut().for_each(|value| without_the_run(value));
+            fields.values_mut().for_each(without_the_run);
         }
         Value::Array(values) => {
-            values.iter_mut().for_each(|value| without_the_run(value));
+            values.iter_mut().for_each(without_the_run);
         }
         Value::String(text) => {
             *text = crate::scene::normal_numbers(&without_threads(text));

@@ -79,6 +79,13 @@ impl Scene {
         self
     }
 
+    /// Makes a named pipe in the workspace.
+    pub fn fifo(&self, name: &str) {
+        #[expect(clippy::disallowed_methods, reason = "a test prepares its workspace")]
+        let made = std::process::Command::new("mkfifo").arg(self.workspace().join(name)).status();
+        assert!(made.expect("mkfifo(1) is part of POSIX").success());
+    }
+
     /// Writes the person's configuration.
     #[must_use]
     pub fn config(self, toml: &str) -> Self {

@@ -247,6 +247,7 @@ mod tests {
             env: BTreeMap::new(),
             outputs_dir: PathBuf::new(),
             journal_dir: Some(cwd.join(".journal")),
+            keep_background: false,
             output_tokens: None,
             freeform_patch,
         })

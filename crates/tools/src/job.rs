@@ -166,6 +166,7 @@ mod tests {
             env: std::collections::BTreeMap::new(),
             outputs_dir: PathBuf::new(),
             journal_dir: None,
+            keep_background: false,
             output_tokens: None,
             freeform_patch: true,
         })

@@ -126,6 +126,16 @@ impl Capture {
         std::mem::take(&mut self.unread)
     }
 
+    /// All that came so far in the file, and the file for what is still to come; none when it cannot be written.
+    pub(crate) fn hand_over(&mut self) -> Option<(File, PathBuf)> {
+        if self.spill.is_none() && self.spilled == 0 {
+            let mut file = create(&self.path)?;
+            file.write_all(&self.all.head).ok()?;
+            self.spill = Some(file);
+        }
+        Some((self.spill.take()?, self.path.clone()))
+    }
+
     /// The file that holds the whole output, or its first 64 MiB.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.spill.is_some().then_some(&*self.path)

@@ -2,8 +2,8 @@
 //! waits for us. One that outlives its call becomes a session. Dropping a command ends its whole room.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use crate::sandbox::{
     Errand, Exit, Input, Launched, Order, Reach, Sandbox, SandboxError, WindowSize,
 };
 
-/// A process that was ended because the thread no longer needs it.
+/// A process that outlived its call, and what became of it at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reaped {
     pub pid: u32,
@@ -44,8 +44,8 @@ pub(crate) struct Command {
     pub(crate) pid: u32,
     pub(crate) started: Instant,
     state: Arc<Shared>,
-    /// Dropping it asks the command to end.
-    _stop: oneshot::Sender<Infallible>,
+    /// Dropping it asks the command to end; sending, to go on without us, its output going to the file.
+    leave: Mutex<Option<oneshot::Sender<File>>>,
     terminal: Option<Arc<AsyncFd<OwnedFd>>>,
 }
 
@@ -129,7 +129,7 @@ impl Command {
             following.await;
             drop(life);
         });
-        Ok(Self { pid, started, state, _stop: stop, terminal })
+        Ok(Self { pid, started, state, leave: Mutex::new(Some(stop)), terminal })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -174,6 +174,15 @@ impl Command {
         self.state().capture.all().text(limit)
     }
 
+    /// Lets it live on after the agent. Returns where its output goes; none when there is no such place, and then it
+    /// ends like any other.
+    pub(crate) fn keep(&self) -> Option<PathBuf> {
+        let leave = self.leave.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let (file, path) = self.state().capture.hand_over()?;
+        leave.send(file).ok()?;
+        Some(path)
+    }
+
     /// Types into its terminal.
     ///
     /// # Errors
@@ -212,7 +221,7 @@ async fn follow(
     output: Arc<AsyncFd<OwnedFd>>,
     state: Arc<Shared>,
     started: Instant,
-    mut stopped: oneshot::Receiver<Infallible>,
+    mut left: oneshot::Receiver<File>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     let mut exit = None;
@@ -221,10 +230,17 @@ async fn follow(
     while exit.is_none() || open {
         tokio::select! {
             biased;
-            _ = &mut stopped, if wanted => {
-                wanted = false;
-                launched.end().await;
-            }
+            keeping = &mut left, if wanted => match keeping {
+                Ok(file) => {
+                    // A room that is gone meanwhile has nothing left to keep.
+                    let _ = launched.keep(output.get_ref().as_fd(), file.as_fd()).await;
+                    return;
+                }
+                Err(_) => {
+                    wanted = false;
+                    launched.end().await;
+                }
+            },
             read = output.async_io(Interest::READABLE, |output| Ok(rustix::io::read(output, &mut buffer[..])?)), if open => {
                 match read {
                     Ok(0) | Err(_) => open = false,
@@ -321,6 +337,24 @@ impl Sessions {
         self.lock().keys().copied().collect()
     }
 
+    /// Lets those that are still running live on after the agent, and ends the rest. Returns what became of each.
+    pub(crate) async fn keep_all(&self) -> Vec<Reaped> {
+        let sessions = std::mem::take(&mut *self.lock());
+        let running = sessions.into_values().filter(|session| !session.command.has_ended());
+        let left = running
+            .map(|session| Reaped {
+                pid: session.command.pid,
+                reason: match session.command.keep() {
+                    Some(path) => format!("left running; its output goes to {}", path.display()),
+                    None => "ended, as there is no place for its output".to_owned(),
+                },
+                command: session.line,
+            })
+            .collect();
+        self.living.ended(ENDING).await;
+        left
+    }
+
     /// Ends all of them, and waits until they and those that nobody wants any more are gone. Returns those that were
     /// still running.
     pub(crate) async fn end_all(&self) -> Vec<Reaped> {
@@ -330,7 +364,7 @@ impl Sessions {
             .map(|session| Reaped {
                 pid: session.command.pid,
                 command: session.line,
-                reason: "it was still running at the end".to_owned(),
+                reason: "ended, as it was still running at the end".to_owned(),
             })
             .collect();
         self.living.ended(ENDING).await;

@@ -39,6 +39,8 @@ pub struct ToolboxConfig {
     /// Where a patch is noted before it is applied, so that a crash in the middle is undone (`recover_patches`); made
     /// when first needed. None when nobody would come back for it.
     pub journal_dir: Option<PathBuf>,
+    /// What is still running at the end lives on.
+    pub keep_background: bool,
     /// Tokens of one output that the model is shown unless it asks for more or fewer; none leaves it to us.
     pub output_tokens: Option<usize>,
     /// The endpoint takes custom tools with a grammar; else `apply_patch` is offered as a function.
@@ -215,9 +217,14 @@ impl Toolbox {
         }
     }
 
-    /// Ends every command that is still running, says which, and returns when all are gone.
+    /// Ends every command that is still running, unless it is to be kept, says what became of each, and returns when
+    /// all that are ended are gone.
     pub async fn shutdown(&self) -> Vec<crate::Reaped> {
-        self.sessions.end_all().await
+        if self.config.keep_background {
+            self.sessions.keep_all().await
+        } else {
+            self.sessions.end_all().await
+        }
     }
 }
 
@@ -281,6 +288,7 @@ mod tests {
             env: BTreeMap::new(),
             outputs_dir: PathBuf::new(),
             journal_dir: None,
+            keep_background: false,
             output_tokens: None,
             freeform_patch: false,
         })

@@ -108,6 +108,7 @@ fn confined(tier: &str, mode: &str, name: &str, home: &str) -> ExitCode {
         network: false,
         outputs_dir: cwd.clone(),
         journal_dir: None,
+        keep_background: false,
         output_tokens: None,
         freeform_patch: false,
         helper: helper.clone(),

@@ -100,7 +100,7 @@ impl Transcript {
                 self.notice(Notice::Said(format!("Used {used} of {limit} that were allowed.")));
             }
             Event::ProcessReaped { command, reason, .. } => {
-                self.notice(Notice::Said(format!("Ended `{command}`: {reason}")));
+                self.notice(Notice::Said(format!("`{command}`: {reason}")));
             }
             Event::Error { message } => self.notice(Notice::Failed(message.clone())),
             Event::TurnCompleted(turn) => self.turn_completed(turn),

@@ -110,9 +110,11 @@ impl<W: Write> HumanPrinter<W> {
                 let kind = format!("{kind:?}").to_lowercase();
                 format!("{yellow}… {used:.0} of {limit:.0} {kind} used{reset}\n")
             }
-            Event::ProcessReaped { pid, command, .. } => {
-                format!("{yellow}… ended process {pid}: {}{reset}\n", printable(command))
-            }
+            Event::ProcessReaped { pid, command, reason } => format!(
+                "{yellow}… process {pid}, {}: {}{reset}\n",
+                printable(command),
+                printable(reason)
+            ),
             Event::Error { message } => format!("{red}✗ {}{reset}\n", printable(message)),
             Event::StepCompleted(step) => self.count(step),
             Event::TurnCompleted(turn) => self.closing(turn),

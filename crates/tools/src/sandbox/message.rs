@@ -80,6 +80,9 @@ pub(super) enum Wish {
     Signal(i32),
     /// End everything in the room: politely, then by force.
     End,
+    /// Live on when the agent is gone. Two descriptors come with it: what the command prints is read from the first
+    /// and written to the second.
+    Keep,
 }
 
 /// Room (and, for the first, holder) to agent.

@@ -190,6 +190,19 @@ impl Launched {
         let _ = self.channel.send(&Wish::End, &[]).await;
     }
 
+    /// Lets everything in the room live on after the agent. What is printed there is read from `output`, and goes to
+    /// `file`.
+    ///
+    /// # Errors
+    /// When the room is gone.
+    pub(crate) async fn keep(
+        mut self,
+        output: BorrowedFd<'_>,
+        file: BorrowedFd<'_>,
+    ) -> io::Result<()> {
+        self.channel.send(&Wish::Keep, &[output, file]).await
+    }
+
     /// Sends a signal to the command's process group.
     pub(crate) async fn signal(&mut self, number: i32) {
         let _ = self.channel.send(&Wish::Signal(number), &[]).await;

@@ -309,10 +309,14 @@ fn children_as_descriptor() -> std::io::Result<OwnedFd> {
 /// Until the room is empty: passes wishes on, reports the command's end, ends the rest.
 fn supervise(tier: Tier, control: &BlockingChannel, ended: &OwnedFd, command: Pid) {
     let mut deadline: Option<Instant> = None;
+    let mut kept: Option<Kept> = None;
     loop {
         let (exit, more) = tree::reap(command);
         if let Some(exit) = exit {
             let _ = control.send(&Reply::Exited(exit), &[]);
+            if let Some(kept) = &mut kept {
+                while kept.has_output(Some(Duration::ZERO), ended) {}
+            }
             if deadline.is_none() {
                 // Orphans become ours: with no child left, nothing is.
                 if more {
@@ -330,6 +334,10 @@ fn supervise(tier: Tier, control: &BlockingChannel, ended: &OwnedFd, command: Pi
             return;
         }
         let closing = deadline.is_some();
+        if let Some(kept) = &mut kept {
+            kept.has_output(None, ended);
+            continue;
+        }
         let (wish, child) =
             wait(control.as_fd(), ended.as_fd(), deadline.map(|deadline| deadline - now));
         if child {
@@ -339,11 +347,67 @@ fn supervise(tier: Tier, control: &BlockingChannel, ended: &OwnedFd, command: Pi
             continue;
         }
         match control.receive::<Wish>() {
+            Ok(Some((Wish::Keep, descriptors))) => kept = Kept::new(descriptors),
             Ok(Some((Wish::Signal(number), _))) => forward(command, number),
             Ok(Some((Wish::End, _)) | None) | Err(_) => {
                 tree::signal_all(tier, Signal::TERM);
                 tree::signal_all(tier, Signal::CONT);
                 deadline = Some(Instant::now() + GRACE);
+            }
+        }
+    }
+}
+
+/// Bytes of output that are kept of a command that lives on without the agent.
+const KEPT_OUTPUT: u64 = 64 << 20;
+
+/// A room without an agent: what its command prints goes to a file.
+struct Kept {
+    output: Option<File>,
+    file: File,
+    left: u64,
+}
+
+impl Kept {
+    fn new(descriptors: Vec<OwnedFd>) -> Option<Self> {
+        let mut descriptors = descriptors.into_iter();
+        let (output, file) = (descriptors.next()?, descriptors.next()?);
+        Some(Self { output: Some(output.into()), file: file.into(), left: KEPT_OUTPUT })
+    }
+
+    /// Waits until something is printed or a child has ended, and takes it. What is too much, or cannot be written, is
+    /// thrown away: the command never waits for a reader. Returns whether there may be more at once.
+    fn has_output(&mut self, limit: Option<Duration>, ended: &OwnedFd) -> bool {
+        let mut waited = vec![PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN)];
+        let output = self.output.as_ref().map(|output| output.as_fd());
+        waited.extend(output.map(|output| PollFd::from_borrowed_fd(output, PollFlags::IN)));
+        let _ = poll(&mut waited, limit.and_then(|limit| Timespec::try_from(limit).ok()).as_ref());
+        let child = !waited[0].revents().is_empty();
+        let printed = waited.get(1).is_some_and(|output| !output.revents().is_empty());
+        if child {
+            drain(ended);
+        }
+        printed && self.take()
+    }
+
+    fn take(&mut self) -> bool {
+        let Some(output) = &mut self.output else { return false };
+        let mut buffer = [0_u8; 16 << 10];
+        match output.read(&mut buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => true,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
+            // An error is that of a terminal whose last user is gone.
+            Ok(0) | Err(_) => {
+                self.output = None;
+                false
+            }
+            Ok(read) => {
+                let kept = usize::try_from(self.left).unwrap_or(usize::MAX).min(read);
+                self.left -= kept as u64;
+                if self.file.write_all(&buffer[..kept]).is_err() {
+                    self.left = 0;
+                }
+                true
             }
         }
     }
