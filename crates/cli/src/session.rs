@@ -114,7 +114,11 @@ pub(crate) fn open(
     };
     let journal_dir = threads_dir.as_ref().filter(|_| !options.ephemeral);
     let journal_dir = journal_dir.map(|dir| dir.join(&thread_id).join("journal"));
-    let policy = Policy::new(settings.permissions.approval, settings.permissions.sandbox);
+    let policy = Policy::new(
+        settings.permissions.approval,
+        settings.permissions.sandbox,
+        settings.workspace.cwd.clone(),
+    );
     let may_change = !options.ephemeral && settings.permissions.sandbox != SandboxMode::ReadOnly;
     let undo = threads_dir.as_ref().zip(settings.state_dir.as_ref()).filter(|_| may_change);
     let undo = undo.map(|(threads, state)| UndoConfig {

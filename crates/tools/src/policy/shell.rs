@@ -39,6 +39,7 @@ pub(crate) fn commands(line: &str) -> Option<Vec<Vec<String>>> {
 
 /// What commands may stand anywhere in `line`, understood or not. Too many rather than too few: enough to forbid by,
 /// never to allow by.
+#[cfg_attr(not(test), expect(dead_code, reason = "rules forbid with it next"))]
 pub(crate) fn mentions(line: &str) -> Vec<Vec<String>> {
     let unquoted = line.replace(['"', '\'', '\\'], "");
     let segments = unquoted.split([';', '|', '&', '(', ')', '{', '}', '`', '\n']);
@@ -151,6 +152,10 @@ impl Reading<'_> {
         is_harmless.then_some(())
     }
 
+    fn is_at_blank(&mut self) -> bool {
+        self.rest.peek().is_none_or(|c| matches!(c, ' ' | '\t' | '\n' | ';' | '|' | '&'))
+    }
+
     fn blanks(&mut self) {
         while self.rest.next_if(|c| matches!(c, ' ' | '\t')).is_some() {}
     }
@@ -170,6 +175,8 @@ impl Reading<'_> {
                     word.text.push(c);
                 }
                 '#' if before.is_some() => word.text.push(c),
+                // The test; with anything beside it, it is a pattern.
+                '[' | ']' if before.is_none() && self.is_at_blank() => word.text.push(c),
                 // Somebody's home, unless it stands within a word, as in `HEAD~1`.
                 '~' if before.is_some_and(|before| !matches!(before, '=' | ':')) => {
                     word.text.push(c)
@@ -267,6 +274,7 @@ mod tests {
             ("find . ! -name x", "find·.·!·-name·x"),
             ("git commit -m 'one\ntwo'", "git·commit·-m·one\ntwo"),
             ("echo 'é'", "echo·é"),
+            ("[ -f x ] && ls ]; [ ]", "[·-f·x·] | ls·] | [·]"),
         ] {
             assert_eq!(words(line).as_deref(), Some(expected), "{line}");
         }
@@ -360,7 +368,8 @@ mod tests {
             "case a in a) ls;; esac",
             "f() { ls; }; f",
             "function f { ls; }",
-            "[ -f x ]",
+            "[-f x ]",
+            "[ -f x]",
             "[[ -f x ]]",
             "((1))",
             "select a in b; do ls; done",
@@ -450,7 +459,7 @@ mod tests {
             let Some(mut here_read) = commands(&line) else { continue };
             if here_read
                 .iter()
-                .any(|words| words[0].contains('/') || matches!(words[0].as_str(), "." | ":"))
+                .any(|words| words[0].contains('/') || matches!(words[0].as_str(), "." | ":" | "["))
             {
                 continue;
             }

@@ -1,0 +1,128 @@
+//! What git may be asked without asking the person. Its options can be abbreviated and many write (`--output`) or run
+//! programs (`--ext-diff`, `--open-files-in-pager`, signatures), so each is listed.
+
+use super::options::Options;
+
+pub(super) fn only_reads(arguments: &[&str]) -> bool {
+    // `%G…` in a format has gpg run.
+    if arguments.iter().any(|word| word.contains("%G")) {
+        return false;
+    }
+    let mut arguments = arguments;
+    while let ["--no-pager" | "--no-optional-locks", rest @ ..] = arguments {
+        arguments = rest;
+    }
+    let Some((&command, arguments)) = arguments.split_first() else { return false };
+    match command {
+        "status" => STATUS.read(arguments).is_some(),
+        "diff" | "log" | "show" => LOG.read(arguments).is_some(),
+        "blame" => BLAME.read(arguments).is_some(),
+        "grep" => GREP.read(arguments).is_some(),
+        "ls-files" => LS_FILES.read(arguments).is_some(),
+        "rev-parse" => REV_PARSE.read(arguments).is_some(),
+        "branch" => is_list_of_branches(arguments),
+        _ => false,
+    }
+}
+
+/// A name would be that of a branch to make, unless branches are listed.
+fn is_list_of_branches(arguments: &[&str]) -> bool {
+    let Some(names) = BRANCH.read(arguments) else { return false };
+    let lists = |word: &&str| {
+        let name = word.split_once('=').map_or(*word, |(name, _)| name);
+        matches!(
+            name,
+            "--list" | "--contains" | "--no-contains" | "--merged" | "--no-merged" | "--points-at"
+        )
+    };
+    names.is_empty() || arguments.iter().take_while(|word| **word != "--").any(lists)
+}
+
+const STATUS: Options = Options {
+    flags: "sbvz",
+    valued: "",
+    attached: "u",
+    long_flags: "\
+        ahead-behind branch column find-renames ignored long no-ahead-behind no-column \
+        no-renames porcelain renames short show-stash untracked-files verbose",
+    long_valued: "",
+};
+
+const LOG: Options = Options {
+    flags: "0123456789EFPRabcimpqrstuwz",
+    valued: "GLSUn",
+    attached: "BCM",
+    long_flags: "\
+        abbrev abbrev-commit all all-match author-date-order binary branches cached cc check \
+        color color-moved color-words combined-all-paths date-order decorate dirstat exit-code \
+        find-copies find-renames first-parent fixed-strings follow format full-history \
+        full-index function-context graph histogram ignore-all-space ignore-blank-lines \
+        ignore-cr-at-eol ignore-space-at-eol ignore-space-change invert-grep left-right \
+        merge-base merges minimal name-only name-status no-abbrev no-abbrev-commit no-color \
+        no-decorate no-ext-diff no-index no-merges no-notes no-patch no-prefix no-relative \
+        no-renames no-textconv numstat oneline patch patch-with-raw patch-with-stat patience \
+        perl-regexp pickaxe-all pickaxe-regex pretty quiet raw regexp-ignore-case relative \
+        relative-date remotes reverse shortstat simplify-by-decoration source staged stat \
+        summary tags text topo-order word-diff",
+    long_valued: "\
+        after author before committer date diff-algorithm diff-filter grep inter-hunk-context \
+        max-count since skip unified until word-diff-regex",
+};
+
+const BLAME: Options = Options {
+    flags: "bcefklnpstw",
+    valued: "L",
+    attached: "CM",
+    long_flags: "\
+        color-by-age color-lines line-porcelain porcelain root show-email show-name \
+        show-number show-stats",
+    long_valued: "date since",
+};
+
+/// Without `-O`, which runs a pager.
+const GREP: Options = Options {
+    flags: "0123456789EFGHILPachilnopqrvwz",
+    valued: "ABCefm",
+    attached: "",
+    long_flags: "\
+        all-match and basic-regexp break cached color column count extended-regexp \
+        files-with-matches files-without-match fixed-strings full-name function-context \
+        heading ignore-case invert-match line-number name-only no-color no-index no-recursive \
+        no-textconv not null only-matching or perl-regexp quiet recursive show-function text \
+        untracked word-regexp",
+    long_valued: "after-context before-context context max-count max-depth threads",
+};
+
+const LS_FILES: Options = Options {
+    flags: "cdfikmostuvz",
+    valued: "xX",
+    attached: "",
+    long_flags: "\
+        abbrev cached debug deduplicate deleted directory eol error-unmatch exclude-standard \
+        full-name ignored killed modified no-empty-directory others recurse-submodules sparse \
+        stage unmerged",
+    long_valued: "exclude exclude-from exclude-per-directory format with-tree",
+};
+
+const REV_PARSE: Options = Options {
+    flags: "q",
+    valued: "",
+    attached: "",
+    long_flags: "\
+        abbrev-ref absolute-git-dir all branches git-common-dir git-dir is-bare-repository \
+        is-inside-git-dir is-inside-work-tree is-shallow-repository quiet remotes short \
+        show-cdup show-object-format show-prefix show-superproject-working-tree show-toplevel \
+        symbolic symbolic-full-name tags verify",
+    long_valued: "git-path",
+};
+
+/// Without `-l`: of old it made a log.
+const BRANCH: Options = Options {
+    flags: "airv",
+    valued: "",
+    attached: "",
+    long_flags: "\
+        abbrev all color column contains ignore-case list merged no-abbrev no-color no-column \
+        no-contains no-merged omit-empty points-at remotes show-current verbose",
+    long_valued: "format sort",
+};
