@@ -4,10 +4,14 @@ use std::io;
 use std::time::Instant;
 
 use agent_core::ThreadHandle;
-use agent_protocol::{Content, ImageDetail, TransportKind};
+use agent_protocol::{Command, Content, ImageDetail, TransportKind};
 use agent_transport::Transport;
+use agent_tui::app::App;
 use agent_tui::composer::{Image, ImageSource};
+use agent_tui::effect::{Effect, Input};
+use agent_tui::runner::{Act, Terminal};
 use agent_tui::theme::Theme;
+use tokio::sync::mpsc::{self, UnboundedSender};
 
 use crate::config::Environment;
 use crate::session::{self, Begin, SessionOptions};
@@ -49,12 +53,47 @@ pub(crate) async fn show(
     let (mut thread, handle) =
         session::open(settings, begin, session::opening(settings), transport, options)?;
     thread.warm_up();
-    let ThreadHandle { commands, records } = handle;
-    let (theme, reflows) = (theme(environment), reflows(environment));
-    let screen = agent_tui::runner::run(theme, reflows, commands, records, load);
+    let ThreadHandle { commands, mut records } = handle;
+    let (say, mut inputs) = mpsc::unbounded_channel();
+    let desk = Desk { commands, say };
+    let screen = async {
+        let mut terminal = Terminal::enter(reflows(environment))?;
+        let (columns, rows) = terminal.size();
+        let mut app = App::new(theme(environment), columns, rows);
+        let shown = terminal.show(&mut app, &mut records, &mut inputs, |effect| desk.act(effect));
+        let shown = shown.await;
+        let _ = desk.commands.send(Command::Shutdown);
+        shown.and_then(|()| terminal.leave())
+    };
     let (worked, shown) = tokio::join!(thread.run(), screen);
     shown?;
     Ok(worked?)
+}
+
+/// Does what the screen asks for.
+struct Desk {
+    commands: UnboundedSender<Command>,
+    say: UnboundedSender<Input>,
+}
+
+impl Desk {
+    fn act(&self, effect: Effect) -> Act {
+        let command = match effect {
+            Effect::Leave => return Act::End,
+            Effect::Interrupt => Command::Interrupt,
+            Effect::Compact => Command::Compact,
+            Effect::Decide { call_id, decision } => Command::Decide { call_id, decision },
+            Effect::Send(message) => match message.contents(load) {
+                Ok(contents) => Command::Send(contents),
+                Err(reason) => {
+                    let _ = self.say.send(Input::NotSent { message, reason });
+                    return Act::Done;
+                }
+            },
+        };
+        let _ = self.commands.send(command);
+        Act::Done
+    }
 }
 
 fn theme(environment: &Environment) -> Theme {

@@ -1,0 +1,69 @@
+//! What lies over the composer for a while: a stack, whose top sees the key first. Each kind is a file; the stack is
+//! the [`App`](crate::app::App)'s.
+
+mod approval;
+
+use std::fmt;
+
+use ratatui_core::text::Line;
+
+use crate::composer::Composer;
+use crate::effect::Effect;
+use crate::key::KeyEvent;
+use crate::theme::Theme;
+use crate::transcript::Transcript;
+
+pub(crate) use approval::Approval;
+
+/// One of the stack.
+pub(crate) trait Overlay: fmt::Debug {
+    /// What a key does.
+    fn press(&mut self, key: KeyEvent) -> Reply;
+
+    /// How it looks now.
+    fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>>;
+
+    /// What is being written in it; drawn below its rows.
+    fn field(&mut self) -> Option<&mut Composer> {
+        None
+    }
+
+    fn place(&self) -> Place {
+        Place::Below
+    }
+
+    /// What it was opened for has gone.
+    fn is_over(&self, _transcript: &Transcript) -> bool {
+        false
+    }
+}
+
+/// What an overlay sees when it is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Around<'a> {
+    pub(crate) transcript: &'a Transcript,
+    pub(crate) theme: &'a Theme,
+    pub(crate) columns: usize,
+    /// As many as it may take.
+    pub(crate) rows: usize,
+}
+
+/// What a frame or an overlay takes of the terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// The region below what is finished.
+    #[default]
+    Below,
+    /// All of it, for a while.
+    Whole,
+}
+
+/// What came of a key.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Stay,
+    /// It closes, and this is to be done.
+    Done(Vec<Effect>),
+    /// It stays, and this is to be done.
+    Ask(Vec<Effect>),
+}

@@ -1,0 +1,215 @@
+//! The question whether a call may be done: all of what it would do, and nothing is done before all was seen. Only the
+//! keys that are named answer it.
+
+use agent_protocol::{Action, Decision, ItemDetails};
+use ratatui_core::style::{Modifier, Style};
+use ratatui_core::text::{Line, Span};
+
+use super::{Around, Overlay, Reply};
+use crate::composer::{Composer, ComposerOutcome, History};
+use crate::effect::Effect;
+use crate::filter::exact;
+use crate::key::{KeyCode, KeyEvent};
+use crate::theme::Theme;
+use crate::transcript::{Cell, Question, Transcript};
+use crate::wrap::Styled;
+use crate::{diff, wrap};
+
+/// A call that waits for the person.
+#[derive(Debug)]
+pub(crate) struct Approval {
+    question: Question,
+    /// The first row that is shown.
+    top: usize,
+    /// Rows that did not fit when it was drawn last.
+    below: usize,
+    page: usize,
+    /// What the model is told instead, while it is being written.
+    telling: Option<Composer>,
+    /// The person was typing when it came: the first key is not meant for it.
+    surprises: bool,
+}
+
+impl Approval {
+    /// `surprises` when the person was writing something else.
+    pub(crate) fn new(question: Question, surprises: bool) -> Self {
+        Self { question, top: 0, below: usize::MAX, page: 1, telling: None, surprises }
+    }
+
+    fn decide(&self, decision: Decision) -> Reply {
+        Reply::Done(vec![Effect::Decide { call_id: self.question.call_id.clone(), decision }])
+    }
+
+    fn tell(&mut self, key: KeyEvent) -> Reply {
+        let Some(composer) = &mut self.telling else { return Reply::Stay };
+        if key.code == KeyCode::Esc {
+            self.telling = None;
+        } else if composer.handle(key) == ComposerOutcome::Send {
+            let message = Some(composer.take().text());
+            return self.decide(Decision::Deny { message });
+        }
+        Reply::Stay
+    }
+
+    /// Nothing is allowed that was not seen to its end.
+    fn allow(&mut self, decision: Decision) -> Reply {
+        if self.below > 0 {
+            self.top += self.page.min(self.below);
+            return Reply::Stay;
+        }
+        self.decide(decision)
+    }
+}
+
+impl Overlay for Approval {
+    fn press(&mut self, key: KeyEvent) -> Reply {
+        if self.telling.is_some() {
+            return self.tell(key);
+        }
+        if std::mem::take(&mut self.surprises) && matches!(key.code, KeyCode::Char(_)) {
+            return Reply::Stay;
+        }
+        match (key.code, key.modifiers.ctrl) {
+            (KeyCode::Char('y'), false) => self.allow(Decision::Once),
+            (KeyCode::Char('a'), false) => self.allow(Decision::Thread),
+            (KeyCode::Char('n'), false) => self.decide(Decision::Deny { message: None }),
+            (KeyCode::Char('t'), false) => {
+                self.telling = Some(Composer::new(History::default()));
+                Reply::Stay
+            }
+            (KeyCode::Char('c'), true) | (KeyCode::Esc, _) => Reply::Ask(vec![Effect::Interrupt]),
+            (KeyCode::Down, _) => {
+                self.top += 1.min(self.below);
+                Reply::Stay
+            }
+            (KeyCode::PageDown | KeyCode::Char(' '), _) => {
+                self.top += self.page.min(self.below);
+                Reply::Stay
+            }
+            (KeyCode::Up, _) => {
+                self.top = self.top.saturating_sub(1);
+                Reply::Stay
+            }
+            (KeyCode::PageUp, _) => {
+                self.top = self.top.saturating_sub(self.page);
+                Reply::Stay
+            }
+            _ => Reply::Stay,
+        }
+    }
+
+    fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
+        let all = asked(&self.question, around);
+        let answers = answers(self.telling.is_some(), around);
+        let room = around.rows.saturating_sub(answers.len() + 2).max(1);
+        self.page = room.saturating_sub(1).max(1);
+        self.top = self.top.min(all.len().saturating_sub(room));
+        self.below = all.len().saturating_sub(self.top + room);
+        let mut rows: Vec<_> = all.into_iter().skip(self.top).take(room).collect();
+        if self.below > 0 {
+            let mark = around.theme.glyphs.ellipsis;
+            let text = format!("{mark} {} more rows; space goes on", self.below);
+            rows.push(Line::styled(text, around.theme.accent));
+        }
+        rows.extend(answers);
+        rows
+    }
+
+    fn field(&mut self) -> Option<&mut Composer> {
+        self.telling.as_mut()
+    }
+
+    fn is_over(&self, transcript: &Transcript) -> bool {
+        !transcript.questions.iter().any(|question| question.call_id == self.question.call_id)
+    }
+}
+
+/// What a question says, byte for byte.
+fn asked(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
+    let theme = around.theme;
+    let mut rows = Rows { rows: vec![Line::default()], columns: around.columns, theme };
+    match &question.action {
+        Action::Run { command, cwd, escalated, .. } => {
+            rows.title(if *escalated { "Run this outside the sandbox?" } else { "Run this?" });
+            rows.text("  in ", &cwd.display().to_string(), theme.dim);
+            rows.text("  $ ", command, Style::new());
+        }
+        Action::Edit { paths } => {
+            rows.title("Change these files?");
+            for path in paths {
+                rows.text("  ", &path.display().to_string(), Style::new());
+            }
+            rows.rows.extend(patch(question, around));
+        }
+        Action::Read { path } => {
+            rows.title("Look at this?");
+            rows.text("  ", &path.display().to_string(), Style::new());
+        }
+        Action::Attend { session_id } => {
+            rows.title("Go on with a running command?");
+            rows.text("  session ", &session_id.to_string(), Style::new());
+        }
+        Action::Note => rows.title("Take a note?"),
+    }
+    rows.text("  ", &question.reason, theme.dim);
+    rows.rows
+}
+
+struct Rows<'a> {
+    rows: Vec<Line<'static>>,
+    columns: usize,
+    theme: &'a Theme,
+}
+
+impl Rows<'_> {
+    fn title(&mut self, text: &str) {
+        let style = self.theme.accent.add_modifier(Modifier::BOLD);
+        self.rows.extend(wrap::wrap(&Line::styled(text.to_owned(), style), self.columns));
+    }
+
+    /// Every byte of `text`, behind `lead`.
+    fn text(&mut self, lead: &str, text: &str, style: Style) {
+        let indent = lead.chars().count();
+        let room = self.columns.saturating_sub(indent).max(1);
+        let mut lead = lead.to_owned();
+        for row in exact(text).lines() {
+            if row.is_empty() {
+                self.rows.push(Line::raw(""));
+            }
+            let row = Styled::new(row, style);
+            // Cut, not wrapped: wrapping leaves out spaces.
+            for part in row.cut(room) {
+                let mut spans = vec![Span::styled(lead, self.theme.dim)];
+                spans.extend(row.spans(part));
+                self.rows.push(Line::from(spans));
+                lead = " ".repeat(indent);
+            }
+        }
+    }
+}
+
+/// What the call would change, as its item has it.
+fn patch(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
+    let item = around.transcript.cells.iter().rev().find_map(|cell| match cell {
+        Cell::Item(item) if item.call_id.as_deref() == Some(&question.call_id) => Some(item),
+        _ => None,
+    });
+    let Some(ItemDetails::FileChange { changes, .. }) = item.map(|item| &item.details) else {
+        return Vec::new();
+    };
+    let of_file = |change: &agent_protocol::FileChange| {
+        let path = change.path.display().to_string();
+        let unified = change.diff.as_deref()?;
+        Some(diff::render_file(&path, unified, around.columns, usize::MAX, around.theme))
+    };
+    changes.iter().filter_map(of_file).flatten().collect()
+}
+
+fn answers(telling: bool, around: &Around<'_>) -> Vec<Line<'static>> {
+    let text = if telling {
+        "What should it do instead? enter sends, esc goes back"
+    } else {
+        "y yes, once · a yes, in this thread · n no · t no, and say why · esc stop"
+    };
+    wrap::wrap(&Line::styled(text, around.theme.accent), around.columns)
+}
