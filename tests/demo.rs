@@ -24,6 +24,13 @@ async fn it_mends_the_sample_and_shows_what_changed_and_what_it_cost() {
 }
 
 #[tokio::test]
+async fn without_a_terminal_the_screen_is_refused_with_the_way_out() {
+    let run = Scene::new(AGENT).run(&["demo", "--tui"]).await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("`agent demo` prints it line by line"), "{}", run.stderr);
+}
+
+#[tokio::test]
 async fn its_events_are_what_the_schema_says() {
     let run = Scene::new(AGENT).run(&["demo", "--json"]).await.succeeded();
     let validator = jsonschema::validator_for(&schema()).unwrap();

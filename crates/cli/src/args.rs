@@ -300,6 +300,9 @@ pub(crate) struct Limits {
 /// `agent demo`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct DemoArgs {
+    /// Show it on the screen, where you are asked once and can interrupt.
+    #[arg(long, conflicts_with_all = ["json", "color"])]
+    pub(crate) tui: bool,
     /// Print what happens as JSON, one event per line.
     #[arg(long)]
     pub(crate) json: bool,

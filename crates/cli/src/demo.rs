@@ -1,6 +1,7 @@
-//! `agent demo`: the ordinary `exec` path against our own gateway with a scripted model, on this machine, over a
-//! real socket, with real tools in the real sandbox. It needs no key and no network.
+//! `agent demo`: the ordinary path of `exec`, or of the screen, against our own gateway with a scripted model, on this
+//! machine, over a real socket, with real tools in the real sandbox. It needs no key and no network.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,11 +16,18 @@ use clap::Parser as _;
 use crate::args::{Args, DemoArgs, ExecOptions};
 use crate::config::Environment;
 use crate::exec::{self, Outcome};
+use crate::interactive;
 use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
 use crate::trace::steps_table;
 
 const SCRIPT: &str = include_str!("../../../fixtures/demo/script.toml");
+
+/// Where there is somebody to answer it.
+const QUESTION: &str = include_str!("../../../fixtures/demo/question.toml");
+
+/// Where the person can say more than the task.
+const OVER: &str = include_str!("../../../fixtures/demo/over.toml");
 
 const TASK: &str = "There is a failing test in this project. Find out why it fails, mend it, and show that it passes.";
 
@@ -39,6 +47,10 @@ pub(crate) async fn run(
     environment: &Environment,
     process_started: Instant,
 ) -> anyhow::Result<Outcome> {
+    anyhow::ensure!(
+        !args.tui || interactive::is_possible(),
+        "--tui shows the demo on a terminal, and there is none; `agent demo` prints it line by line"
+    );
     let folder = tempfile::Builder::new()
         .prefix("agent-demo-")
         .tempdir()
@@ -59,7 +71,8 @@ async fn play(
 ) -> anyhow::Result<Outcome> {
     let workspace = folder.join("workspace");
     write_workspace(&workspace).context("cannot write the sample workspace")?;
-    let model = Scripted::new(Script::parse(SCRIPT).context("the demo's script")?);
+    let script = if args.tui { screen_script() } else { SCRIPT.to_owned() };
+    let model = Scripted::new(Script::parse(&script).context("the demo's script")?);
     let upstream = move || -> Box<dyn Transport> { Box::new(model.clone()) };
     let gateway = Gateway::bind(([127, 0, 0, 1], 0).into(), GatewayConfig::default(), upstream)
         .await
@@ -68,30 +81,81 @@ async fn play(
     let token = gateway.token().as_str().to_owned();
     let serving = tokio::spawn(gateway.serve());
 
-    let settings = settings(environment, folder, &workspace, &url, &token)?;
+    let place = Place { environment, folder, workspace: &workspace, url: &url, token: &token };
     say(
         args,
         "The model of this demo is scripted; everything else is real: the socket, the tools, the sandbox.\n",
     );
+    let (outcome, state) = if args.tui {
+        on_the_screen(&place, process_started).await?
+    } else {
+        in_lines(args, &place, process_started).await?
+    };
+    serving.abort();
+    if !args.json {
+        show_result(args, &workspace, state.as_deref().unwrap_or(folder))?;
+    }
+    Ok(outcome)
+}
+
+/// Where the demo plays.
+struct Place<'a> {
+    environment: &'a Environment,
+    folder: &'a Path,
+    workspace: &'a Path,
+    url: &'a str,
+    token: &'a str,
+}
+
+/// The script with a question before its last step, and an answer to whatever is said after it.
+fn screen_script() -> String {
+    const STEP: &str = "[[step]]";
+    let (task, report) = SCRIPT.rsplit_once(STEP).unwrap_or((SCRIPT, ""));
+    [task, QUESTION, STEP, report, OVER].concat()
+}
+
+async fn in_lines(
+    args: &DemoArgs,
+    place: &Place<'_>,
+    process_started: Instant,
+) -> anyhow::Result<(Outcome, Option<PathBuf>)> {
+    let settings = place.settings(&["exec"])?;
     say(args, &format!("Task: {TASK}\n\n"));
     let options = ExecOptions { json: args.json, color: args.color, ..ExecOptions::default() };
     let printer = exec::printer(&options, &settings, process_started);
+    let patience = Some(Duration::from_secs(10));
     let outcome = exec::converse(
         &settings,
         Begin::New,
-        Box::new(session::transport(&settings, environment, Some(Duration::from_secs(10)))?),
-        SessionOptions::new(&settings, environment, process_started)?,
+        Box::new(session::transport(&settings, place.environment, patience)?),
+        SessionOptions::new(&settings, place.environment, process_started)?,
         vec![Content::text(TASK)],
         None,
         printer,
         &options,
     )
     .await?;
-    serving.abort();
-    if !args.json {
-        show_result(args, &workspace, settings.state_dir.as_deref().unwrap_or(folder))?;
-    }
-    Ok(outcome)
+    Ok((outcome, settings.state_dir))
+}
+
+async fn on_the_screen(
+    place: &Place<'_>,
+    process_started: Instant,
+) -> anyhow::Result<(Outcome, Option<PathBuf>)> {
+    let settings = place.settings(&[])?;
+    let mut transport = session::transport(&settings, place.environment, None)?;
+    transport.connect();
+    let first = vec![Content::text(TASK)];
+    interactive::show(
+        &settings,
+        Begin::New,
+        Box::new(transport),
+        first,
+        place.environment,
+        process_started,
+    )
+    .await?;
+    Ok((Outcome::default(), settings.state_dir))
 }
 
 fn write_workspace(workspace: &Path) -> io::Result<()> {
@@ -103,28 +167,23 @@ fn write_workspace(workspace: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The settings of an ordinary `agent exec` whose provider is the gateway; the person's own configuration, keys and
-/// threads stay out of it.
-fn settings(
-    environment: &Environment,
-    folder: &Path,
-    workspace: &Path,
-    url: &str,
-    token: &str,
-) -> anyhow::Result<Settings> {
-    let home = folder.join("home");
-    std::fs::create_dir_all(&home)?;
-    let environment = environment
-        .clone()
-        .with("AGENT_HOME", &home)
-        .with("OPENAI_BASE_URL", url)
-        .with("AGENT_API_KEY", token);
-    let arguments =
-        ["agent", "exec", "--ignore-user-config", "-s", "workspace-write", "-m", "scripted", "-C"];
-    let args = Args::try_parse_from(
-        arguments.map(Into::into).into_iter().chain([workspace.as_os_str().to_owned()]),
-    )?;
-    Ok(Settings::resolve(&args, &environment)?)
+impl Place<'_> {
+    /// The settings of an ordinary `agent`, with this command, whose provider is the gateway; the person's own
+    /// configuration, keys and threads stay out of it.
+    fn settings(&self, command: &[&str]) -> anyhow::Result<Settings> {
+        let home = self.folder.join("home");
+        std::fs::create_dir_all(&home)?;
+        let environment = self
+            .environment
+            .clone()
+            .with("AGENT_HOME", &home)
+            .with("OPENAI_BASE_URL", self.url)
+            .with("AGENT_API_KEY", self.token);
+        let flags = ["--ignore-user-config", "-s", "workspace-write", "-m", "scripted", "-C"];
+        let arguments = ["agent"].iter().chain(command).chain(&flags).map(OsString::from);
+        let args = Args::try_parse_from(arguments.chain([self.workspace.into()]))?;
+        Ok(Settings::resolve(&args, &environment)?)
+    }
 }
 
 /// The changed files as a diff, and where time and bytes went, step by step.

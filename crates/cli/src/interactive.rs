@@ -30,10 +30,10 @@ pub(crate) async fn run(
     settings.require_model()?;
     let mut transport = session::transport(settings, environment, None)?;
     transport.connect();
-    show(settings, begin, Box::new(transport), environment, process_started).await
+    show(settings, begin, Box::new(transport), vec![], environment, process_started).await
 }
 
-/// The same over any transport.
+/// The same over any transport; `first` is sent before the person has said anything, unless it is empty.
 ///
 /// # Errors
 /// When the log cannot be written, or the terminal not be used.
@@ -41,6 +41,7 @@ pub(crate) async fn show(
     settings: &Settings,
     begin: Begin,
     transport: Box<dyn Transport>,
+    first: Vec<Content>,
     environment: &Environment,
     process_started: Instant,
 ) -> anyhow::Result<()> {
@@ -54,6 +55,9 @@ pub(crate) async fn show(
         session::open(settings, begin, session::opening(settings), transport, options)?;
     thread.warm_up();
     let ThreadHandle { commands, mut records } = handle;
+    if !first.is_empty() {
+        let _ = commands.send(Command::Send(first));
+    }
     let (say, mut inputs) = mpsc::unbounded_channel();
     let desk = Desk { commands, say };
     let screen = async {
