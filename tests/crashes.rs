@@ -78,3 +78,29 @@ async fn cut_at_any_byte_a_rollout_is_gone_on_with_and_nothing_runs_twice() {
         check_that_nothing_ran_twice(&scene, &format!("a cut at byte {cut}"));
     }
 }
+
+#[tokio::test]
+async fn where_the_log_cannot_grow_the_turn_ends_in_order_and_goes_on_once_it_can() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "echo one > one"}))
+        .says(&"x".repeat(40_000))
+        .says("It goes on.")
+        .serve();
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+    // 512 bytes each: room for the beginning, and not for the end.
+    let full = scene.after("ulimit -f 64");
+    let run = full.run(&["exec", "--json", "-s", "workspace-write", "go"]).await;
+    assert_eq!(run.code, Some(1));
+    assert_eq!(full.read("one").unwrap(), "one\n");
+    let failed = run.event("turn.failed");
+    let message = failed["error"]["message"].as_str().unwrap();
+    assert!(message.contains("rollout.jsonl") && message.contains("too large"), "{message}");
+    assert!(run.stderr.contains("agent exec resume --last"), "{}", run.stderr);
+    let started = run.types().iter().filter(|kind| kind.starts_with("item.started")).count();
+    let completed = run.types().iter().filter(|kind| kind.starts_with("item.completed")).count();
+    assert!(completed >= started, "everything that was begun is closed: {:?}", run.types());
+    let roomy = full.after("true");
+    let run = roomy.run(&["exec", "resume", "--last", "--json", "go on"]).await.succeeded();
+    assert_eq!(run.event("turn.completed")["final_message"], "It goes on.");
+    assert_eq!(run.items("command_execution").len(), 0, "nothing ran twice");
+}

@@ -28,6 +28,7 @@ use std::time::{Instant, SystemTime};
 use agent_protocol::ErrorKind;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Args, Command, ConfigCommand, ExitCodes};
 use crate::config::{Environment, Homes};
@@ -203,7 +204,10 @@ fn resolve(
 
 /// One thread does it all: what is waited for is the network and other processes.
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Where files may not grow (`ulimit -f`), writing is to fail, not to end us.
+    runtime.block_on(async { signal(SignalKind::from_raw(libc::SIGXFSZ)).map(drop) })?;
+    Ok(runtime)
 }
 
 fn print(text: &str) -> anyhow::Result<ExitCode> {

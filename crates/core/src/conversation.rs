@@ -86,6 +86,11 @@ impl Conversation {
         Ok(())
     }
 
+    /// The log cannot be written any more: what is still said is shown, and nothing more is done.
+    pub(crate) fn stop_recording(&mut self) {
+        self.rollout = None;
+    }
+
     /// The number of the turn under way, from 1.
     pub(crate) fn turn(&self) -> u32 {
         self.history.turns()

@@ -40,14 +40,48 @@ struct Answer {
 /// Runs one turn from the person's message to its terminal event.
 ///
 /// # Errors
-/// Only when the log cannot be written.
+/// Only when the log cannot be written. Whoever watches is told of the end all the same.
 pub(crate) async fn run(thread: &mut Thread, message: Vec<Content>) -> Result<(), RolloutError> {
     let mut meter = TurnMeter::new(thread.process_started.take());
+    let Err(error) = recorded(thread, message, &mut meter).await else { return Ok(()) };
+    thread.conversation.stop_recording();
+    thread.close_open_calls("interrupted: outcome unknown, it could not be recorded")?;
+    thread.conversation.close_plan()?;
+    thread.reap().await?;
+    let failure = TurnError {
+        message: error.to_string(),
+        kind: ErrorKind::Internal,
+        retryable: false,
+        http_status: None,
+        provider_code: None,
+        request_id: None,
+    };
+    let failed = failed_turn(thread, failure, &meter);
+    thread.conversation.publish(failed)?;
+    Err(error)
+}
+
+fn failed_turn(thread: &Thread, error: TurnError, meter: &TurnMeter) -> Event {
+    Event::TurnFailed(TurnFailed {
+        error,
+        usage: thread.conversation.usage(),
+        turn_usage: meter.usage,
+        duration_ms: meter.elapsed_ms(),
+        steps: meter.steps,
+        timing: meter.timing.clone(),
+        network: meter.network.clone(),
+    })
+}
+
+async fn recorded(
+    thread: &mut Thread,
+    message: Vec<Content>,
+    meter: &mut TurnMeter,
+) -> Result<(), RolloutError> {
     thread.conversation.publish(Event::TurnStarted {})?;
     thread.lookout.turn_begins(thread.conversation.turn());
     let mut answer = Answer::default();
-    let end = steps(thread, message, &mut meter, &mut answer).await;
-    let turn_usage = meter.usage;
+    let end = steps(thread, message, meter, &mut answer).await;
     thread.conversation.close_plan()?;
     if !thread.sessions_outlive_turns {
         thread.reap().await?;
@@ -58,13 +92,13 @@ pub(crate) async fn run(thread: &mut Thread, message: Vec<Content>) -> Result<()
     let closing = match end {
         Ok(()) => thread.conversation.publish(Event::TurnCompleted(TurnCompleted {
             usage: thread.conversation.usage(),
-            turn_usage,
-            cost_usd: thread.price.map(|price| price.of(&turn_usage)),
+            turn_usage: meter.usage,
+            cost_usd: thread.price.map(|price| price.of(&meter.usage)),
             duration_ms: meter.elapsed_ms(),
             steps: meter.steps,
             final_message: answer.text,
-            timing: meter.timing,
-            network: meter.network,
+            timing: meter.timing.clone(),
+            network: meter.network.clone(),
             schema_valid: answer.is_valid,
         })),
         Err(Stop::Log(error)) => return Err(error),
@@ -81,15 +115,8 @@ pub(crate) async fn run(thread: &mut Thread, message: Vec<Content>) -> Result<()
                 },
             };
             thread.close_open_calls("interrupted: this call was stopped before it was done")?;
-            thread.conversation.publish(Event::TurnFailed(TurnFailed {
-                error,
-                usage: thread.conversation.usage(),
-                turn_usage,
-                duration_ms: meter.elapsed_ms(),
-                steps: meter.steps,
-                timing: meter.timing,
-                network: meter.network,
-            }))
+            let failed = failed_turn(thread, error, meter);
+            thread.conversation.publish(failed)
         }
     };
     closing?;

@@ -23,6 +23,8 @@ pub struct Scene {
     env: Vec<(String, String)>,
     /// Runs are recorded and played again.
     rehearsed: bool,
+    /// What a shell does before it becomes the binary.
+    prelude: Option<String>,
 }
 
 /// A run that is over.
@@ -47,13 +49,21 @@ impl Scene {
         let root =
             tempfile::Builder::new().prefix("agent-test-").tempdir().expect("a scratch folder");
         // What the system calls temporary may be a link; paths in events are resolved.
-        let scene = Self { binary: binary.into(), root, env: Vec::new(), rehearsed: true };
+        let scene =
+            Self { binary: binary.into(), root, env: Vec::new(), rehearsed: true, prelude: None };
         for dir in ["home/agent", "workspace/.git/objects", "workspace/.git/refs/heads", "tmp"] {
             fs::create_dir_all(scene.root().join(dir)).expect("a scratch folder");
         }
         scene
             .file(".git/HEAD", "ref: refs/heads/main\n")
             .file(".git/config", "[core]\n\trepositoryformatversion = 0\n\tbare = false\n")
+    }
+
+    /// The binary is started by a shell that does this first, such as `ulimit -f 64`.
+    #[must_use]
+    pub fn after(mut self, prelude: &str) -> Self {
+        self.prelude = Some(prelude.to_owned());
+        self
     }
 
     /// Runs are made once and as they are asked for: where the arguments themselves are what is shown.
@@ -136,7 +146,14 @@ impl Scene {
     /// The binary with an environment of its own: nothing of the machine's but `PATH`.
     pub fn command(&self, args: &[&str]) -> Command {
         #[expect(clippy::disallowed_methods, reason = "a test starts the binary under test")]
-        let mut command = Command::new(&self.binary);
+        let mut command = match &self.prelude {
+            None => Command::new(&self.binary),
+            Some(prelude) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("{prelude}; exec \"$0\" \"$@\"")]).arg(&self.binary);
+                shell
+            }
+        };
         command
             .args(args)
             .current_dir(self.workspace())
