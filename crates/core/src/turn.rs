@@ -159,7 +159,8 @@ async fn steps(
                 true
             }
             Outcome::Broken(error) => {
-                // Before its first item the transport has tried again by itself already.
+                // Before its first item the transport has tried again by itself already. What the server may have finished
+                // all the same cannot be fetched (C6.3): the model is asked anew.
                 if end.items == 0 || !error.is_retryable() {
                     return Err(Stop::Failed(turn_error(&error)));
                 }

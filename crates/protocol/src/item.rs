@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 /// One item of the conversation (protocol.md 3), cheap to clone.
 ///
 /// Equality is equality of bytes: a later full send repeats exactly what was received, so that the provider's
-/// prompt cache hits.
+/// prompt cache hits (C5.2).
 #[derive(Clone)]
 pub struct Item(Arc<Inner>);
 

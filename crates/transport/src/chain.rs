@@ -35,7 +35,7 @@ impl Chain {
         Self { response_id, window: window.clone(), made: items, settings: settings.clone(), style }
     }
 
-    /// Items of the window that the server has.
+    /// Items of the window that the server has: none of them, and so no call it made, is sent to it again (C3.2).
     fn len(&self) -> usize {
         self.window.len() + self.made
     }

@@ -1,5 +1,5 @@
 //! `cargo bench -p agent -- [--steps N] [--rounds N] [--json FILE] [--plot FILE]`: the agent against the least a client
-//! can do, and over the socket against HTTP. docs/performance.md says what is measured, and what it means.
+//! can do, and over the socket against HTTP; `-- --undo FILES` and `-- --threads COUNT`: what is kept on disk. docs/performance.md says what is measured, and what it means.
 
 #![allow(clippy::print_stdout, reason = "its tables are for whoever runs it")]
 
@@ -11,6 +11,7 @@ mod link;
 mod plot;
 mod relay;
 mod stage;
+mod store;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,10 @@ struct Plan {
     rounds: usize,
     json: Option<PathBuf>,
     plot: Option<PathBuf>,
+    /// Only undo, in a workspace of so many files.
+    undo: Option<usize>,
+    /// Only the list of so many threads.
+    threads: Option<usize>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -46,7 +51,12 @@ fn main() -> anyhow::Result<()> {
         println!("nothing measured: this is for cargo bench");
         return Ok(());
     }
-    measure(&Plan::read(&arguments)?)
+    let plan = Plan::read(&arguments)?;
+    if plan.undo.is_none() && plan.threads.is_none() {
+        return measure(&plan);
+    }
+    plan.undo.map_or(Ok(()), store::undo)?;
+    plan.threads.map_or(Ok(()), |count| store::threads(&plan.agent, count))
 }
 
 impl Plan {
@@ -57,17 +67,23 @@ impl Plan {
             rounds: 5,
             json: None,
             plot: None,
+            undo: None,
+            threads: None,
         };
         let mut rest = arguments.iter().filter(|argument| *argument != "--bench");
         while let Some(name) = rest.next() {
             let value = rest.next().with_context(|| format!("{name} needs a value"))?;
             match &**name {
+                "--undo" => plan.undo = Some(value.parse().context("--undo")?),
+                "--threads" => plan.threads = Some(value.parse().context("--threads")?),
                 "--steps" => plan.steps = value.parse().context("--steps")?,
                 "--rounds" => plan.rounds = value.parse().context("--rounds")?,
                 "--json" => plan.json = Some(value.into()),
                 "--plot" => plan.plot = Some(value.into()),
                 "--agent" => plan.agent = value.into(),
-                _ => anyhow::bail!("{name}? There are --steps, --rounds, --json, --plot, --agent"),
+                _ => anyhow::bail!(
+                    "{name}? There are --steps, --rounds, --json, --plot, --agent, --undo, --threads"
+                ),
             }
         }
         anyhow::ensure!(plan.steps >= 2 && plan.rounds >= 1, "at least two steps and a round");
