@@ -560,7 +560,7 @@ impl ExecArgs {
 
 impl ReviewArgs {
     /// The task in words.
-    fn task(&self) -> String {
+    pub(crate) fn task(&self) -> String {
         let what = match (&self.prompt, &self.base, &self.commit) {
             (Some(prompt), _, _) => prompt.clone(),
             (None, Some(base), _) => format!(

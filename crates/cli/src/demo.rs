@@ -143,18 +143,8 @@ async fn on_the_screen(
     process_started: Instant,
 ) -> anyhow::Result<(Outcome, Option<PathBuf>)> {
     let settings = place.settings(&[])?;
-    let mut transport = session::transport(&settings, place.environment, None)?;
-    transport.connect();
     let first = vec![Content::text(TASK)];
-    interactive::show(
-        &settings,
-        Begin::New,
-        Box::new(transport),
-        first,
-        place.environment,
-        process_started,
-    )
-    .await?;
+    interactive::run(&settings, Begin::New, first, place.environment, process_started).await?;
     Ok((Outcome::default(), settings.state_dir))
 }
 

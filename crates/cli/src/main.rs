@@ -82,7 +82,8 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             return Ok(ExitCode::from(WRONG_USAGE));
         }
         let settings = resolve(args, &environment, context)?;
-        let showing = interactive::run(&settings, Begin::New, &environment, process_started);
+        let showing =
+            interactive::run(&settings, Begin::New, vec![], &environment, process_started);
         runtime()?.block_on(showing)?;
         return Ok(ExitCode::SUCCESS);
     };

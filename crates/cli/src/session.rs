@@ -10,7 +10,7 @@ use agent_core::{
     UndoConfig,
 };
 use agent_protocol::{
-    ReasoningOptions, SandboxMode, SettingsFields, TextOptions, ToolChoice, TransportKind,
+    Item, ReasoningOptions, SandboxMode, SettingsFields, TextOptions, ToolChoice, TransportKind,
 };
 use agent_tools::{PlayedBack, Policy, Toolbox, ToolboxConfig};
 use agent_transport::{Resilient, Transport};
@@ -34,6 +34,8 @@ pub(crate) struct SessionOptions {
     pub(crate) interactive: bool,
     /// Nothing is kept.
     pub(crate) ephemeral: bool,
+    /// What the model is told when an earlier thread goes on.
+    pub(crate) remarks: Vec<String>,
     pub(crate) process_started: Instant,
     pub(crate) secrets: Secrets,
     /// As of [`toolbox_config`].
@@ -60,6 +62,7 @@ impl SessionOptions {
             live: false,
             interactive: false,
             ephemeral: false,
+            remarks: vec![],
             process_started,
             secrets: Secrets::new(secrets(settings, environment)),
             toolbox: toolbox_config(settings, environment)?,
@@ -152,6 +155,7 @@ pub(crate) fn open(
         approval_policy: settings.permissions.approval,
         settings: agent_protocol::Settings::new(fields),
         preamble: opening.items,
+        remarks: options.remarks.iter().map(|remark| Item::developer(remark)).collect(),
         resumed_from,
         warnings: notes,
         limits: options.limits,

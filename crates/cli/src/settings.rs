@@ -174,6 +174,26 @@ impl Settings {
         Ok(&self.model.name)
     }
 
+    /// The same with another model, whose price may be another.
+    pub(crate) fn with_model(&self, name: &str) -> Self {
+        let model = model_settings(&self.config, name.to_owned(), &self.provider);
+        let reasoning = self.model.reasoning.clone();
+        Self { model: ModelSettings { reasoning, ..model }, ..self.clone() }
+    }
+
+    /// The models that the configuration names.
+    pub(crate) fn known_models(&self) -> Vec<String> {
+        let named = self.config.text(["model"]).map(str::to_owned);
+        let mut names: Vec<_> = named
+            .into_iter()
+            .chain(self.provider.default_model())
+            .chain(self.config.names(["prices"]))
+            .collect();
+        let mut seen = std::collections::HashSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        names
+    }
+
     /// The way out to the provider. Reads the certificates that are named; connects to nothing.
     ///
     /// # Errors

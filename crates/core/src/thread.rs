@@ -39,6 +39,8 @@ pub struct ThreadConfig {
     pub settings: Settings,
     /// What stands at the beginning of the window: facts about the surroundings, AGENTS.md.
     pub preamble: Vec<Item>,
+    /// What the model must know when an earlier thread goes on under other rules, or in other surroundings.
+    pub remarks: Vec<Item>,
     /// The thread this one goes on from, itself included.
     pub resumed_from: Option<String>,
     /// Warnings to be shown before the first turn.
@@ -191,6 +193,9 @@ impl Thread {
         }
         if !resumed && !config.preamble.is_empty() {
             conversation.publish_with(Event::WireRecorded {}, config.preamble.clone())?;
+        }
+        if resumed && !config.remarks.is_empty() {
+            conversation.publish_with(Event::WireRecorded {}, config.remarks.clone())?;
         }
         let mut thread = Self {
             conversation,

@@ -1,14 +1,18 @@
 //! The screen's state: what it makes of keys and records. No input or output happens here, and no clock is read; what
 //! is wanted of the outside is an [`Effect`], how it all looks is `app/draw.rs`.
 
+mod commands;
 mod draw;
+mod pages;
 
 use agent_protocol::{ItemDetails, Record};
 
-use crate::composer::{Composer, ComposerOutcome, History, Message};
-use crate::effect::{Effect, Input};
-use crate::key::{KeyCode, KeyEvent};
-use crate::overlay::{Approval, Overlay, Reply};
+use crate::completion::Completion;
+use crate::composer::{Composer, ComposerOutcome, History, Message, TokenKind};
+use crate::effect::{Effect, Facts, Input, Page};
+use crate::key::{KeyCode, KeyEvent, Modifiers};
+use crate::overlay::{Approval, Overlay, Pager, Reply};
+use crate::prompts::Prompt;
 use crate::theme::Theme;
 use crate::transcript::{Cell, Notice, Transcript};
 
@@ -23,6 +27,14 @@ pub struct App {
     overlays: Vec<Box<dyn Overlay>>,
     /// The call that was asked about last.
     asked: Option<String>,
+    /// What the word under the cursor may become.
+    completion: Option<Completion>,
+    /// The word for which nothing more is to be offered.
+    dismissed: Option<TokenKind>,
+    /// They were asked for.
+    found_prompts: bool,
+    prompts: Vec<Prompt>,
+    facts: Facts,
     theme: Theme,
     columns: u16,
     rows: u16,
@@ -36,9 +48,6 @@ pub struct App {
     waiting: Vec<String>,
 }
 
-const HELP: &str =
-    "/compact shortens the conversation, /quit leaves; esc stops what runs, ctrl-c twice leaves";
-
 impl App {
     pub fn new(theme: Theme, columns: u16, rows: u16) -> Self {
         let mut app = Self {
@@ -46,6 +55,11 @@ impl App {
             composer: Composer::new(History::new([])),
             overlays: Vec::new(),
             asked: None,
+            completion: None,
+            dismissed: None,
+            found_prompts: false,
+            prompts: Vec::new(),
+            facts: Facts::default(),
             theme,
             columns: 0,
             rows: 0,
@@ -64,6 +78,20 @@ impl App {
         self.transcript.is_running
     }
 
+    /// Something was said in the thread.
+    pub fn has_turns(&self) -> bool {
+        self.transcript.turns > 0
+    }
+
+    /// Another thread comes. What is in the scrollback stays there.
+    pub fn clear(&mut self) {
+        self.transcript = Transcript::default();
+        self.drawn = 0;
+        self.asked = None;
+        self.waiting.clear();
+        self.overlays.clear();
+    }
+
     /// Takes what happened next.
     pub fn update(&mut self, input: Input) -> Vec<Effect> {
         match input {
@@ -72,6 +100,15 @@ impl App {
             Input::Paste(text) => self.paste(&text),
             Input::Record(record) => self.hear(&record),
             Input::NotSent { message, reason } => self.take_back(&message, &reason),
+            Input::Notice(notice) => self.transcript.cells.push(Cell::Notice(notice)),
+            Input::Page { title, page } => {
+                self.overlays.push(Box::new(Pager::page(&title, page)));
+            }
+            Input::Facts(facts) => self.facts = facts,
+            Input::Prompts(prompts) => {
+                (self.prompts, self.found_prompts) = (prompts, true);
+                return self.offer();
+            }
             Input::Key(key) => return self.press(key),
         }
         vec![]
@@ -132,20 +169,100 @@ impl App {
             let reply = overlay.press(key);
             return self.answer(reply);
         }
+        if let Some(effects) = self.complete(key) {
+            return effects;
+        }
         match (key.code, key.modifiers.ctrl) {
-            (KeyCode::Char('c'), true) if may_leave => vec![Effect::Leave],
+            (KeyCode::Char('c'), true) if may_leave => return vec![Effect::Leave],
             (KeyCode::Char('c'), true) => {
                 self.may_leave = true;
                 self.composer.clear();
-                if self.is_running() { vec![Effect::Interrupt] } else { vec![] }
+                self.completion = None;
+                return if self.is_running() { vec![Effect::Interrupt] } else { vec![] };
             }
-            (KeyCode::Char('d'), true) if self.composer.is_empty() => vec![Effect::Leave],
-            (KeyCode::Esc, _) if self.is_running() => vec![Effect::Interrupt],
-            _ => match self.composer.handle(key) {
-                ComposerOutcome::Send => self.send(),
-                ComposerOutcome::Handled | ComposerOutcome::Ignored => vec![],
-            },
+            (KeyCode::Char('d'), true) if self.composer.is_empty() => return vec![Effect::Leave],
+            (KeyCode::Char('t'), true) => self.overlays.push(Box::new(Pager::transcript())),
+            (KeyCode::Char('o'), true) => self.open_output(),
+            (KeyCode::Esc, _) if self.is_running() => return vec![Effect::Interrupt],
+            _ => {
+                if self.composer.handle(key) == ComposerOutcome::Send {
+                    return self.send();
+                }
+                return self.offer();
+            }
         }
+        vec![]
+    }
+
+    /// What a key does to the list above the composer; none when it is not meant for it.
+    fn complete(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        let completion = self.completion.as_mut()?;
+        match (key.code, key.modifiers.ctrl) {
+            (KeyCode::Up, _) | (KeyCode::Char('p'), true) => completion.up(),
+            (KeyCode::Down, _) | (KeyCode::Char('n'), true) => completion.down(),
+            (KeyCode::Esc, _) => {
+                self.dismissed = Some(completion.kind);
+                self.completion = None;
+            }
+            (KeyCode::Tab, _) => self.take_completion(),
+            (KeyCode::Enter, _) if key.modifiers == Modifiers::default() => {
+                let is_command = completion.kind == TokenKind::Command;
+                // A lone slash means none of them yet.
+                if is_command && self.composer.text() == "/" && completion.is_untouched() {
+                    return Some(vec![]);
+                }
+                self.take_completion();
+                return Some(if is_command { self.send() } else { vec![] });
+            }
+            _ => return None,
+        }
+        Some(vec![])
+    }
+
+    fn take_completion(&mut self) {
+        if let Some(completion) = self.completion.take() {
+            self.composer.complete(completion.taken());
+        }
+    }
+
+    /// Offers what the word under the cursor may become.
+    fn offer(&mut self) -> Vec<Effect> {
+        let token = self.composer.token().filter(|_| self.composer.search().is_none());
+        let Some(token) = token else {
+            (self.completion, self.dismissed) = (None, None);
+            return vec![];
+        };
+        if self.dismissed == Some(token.kind) {
+            return vec![];
+        }
+        match token.kind {
+            TokenKind::Command => {
+                self.completion = Completion::commands(&token.query, &self.prompts);
+                if !std::mem::replace(&mut self.found_prompts, true) {
+                    return vec![Effect::FindPrompts];
+                }
+            }
+            TokenKind::File => self.completion = None,
+        }
+        vec![]
+    }
+
+    /// All that the last command printed.
+    fn open_output(&mut self) {
+        let command = self.transcript.cells.iter().rev().find_map(|cell| match cell {
+            Cell::Item(item) => match &item.details {
+                ItemDetails::CommandExecution(command) => Some((command, &item.id)),
+                _ => None,
+            },
+            Cell::Notice(_) => None,
+        });
+        let Some((command, id)) = command else { return };
+        let output = match command.aggregated_output.as_str() {
+            "" => self.transcript.tail_of(id),
+            output => output,
+        };
+        let pager = Pager::page(&command.command, Page::Plain(output.to_owned()));
+        self.overlays.push(Box::new(pager));
     }
 
     /// Does what the top of the stack asks for.
@@ -153,6 +270,10 @@ impl App {
         match reply {
             Reply::Stay => vec![],
             Reply::Ask(effects) => effects,
+            Reply::Run(verb, argument) => {
+                self.overlays.pop();
+                self.run(verb, &argument)
+            }
             Reply::Done(effects) => {
                 self.overlays.pop();
                 effects
@@ -161,20 +282,21 @@ impl App {
     }
 
     fn send(&mut self) -> Vec<Effect> {
+        self.completion = None;
         let message = self.composer.take();
-        match message.text().trim() {
-            "" => vec![],
-            "/quit" | "/exit" => vec![Effect::Leave],
-            "/compact" => vec![Effect::Compact],
-            "/help" => {
-                self.transcript.cells.push(Cell::Notice(Notice::Said(HELP.to_owned())));
-                vec![]
-            }
-            text => {
-                self.waiting.push(text.to_owned());
-                vec![Effect::Send(message)]
-            }
+        if message.text().trim().is_empty() {
+            return vec![];
         }
+        match self.command(&message) {
+            Some(effects) => effects,
+            None => self.say(message),
+        }
+    }
+
+    /// Sends a message, which is shown as waiting until it is heard.
+    fn say(&mut self, message: Message) -> Vec<Effect> {
+        self.waiting.push(message.text().trim().to_owned());
+        vec![Effect::Send(message)]
     }
 }
 

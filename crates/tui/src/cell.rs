@@ -8,23 +8,50 @@ use ratatui_core::text::{Line, Span};
 use crate::filter::plain;
 use crate::theme::Theme;
 use crate::transcript::{Cell, Notice};
+use crate::wrap::Styled;
 use crate::{diff, markdown, wrap};
 
 /// Rows of a command's output, and of a patch, that the transcript shows.
 const OUTPUT_ROWS: usize = 6;
 const DIFF_ROWS: usize = 40;
 
+/// How much of a cell is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Of long outputs and patches a part.
+    Brief,
+    Whole,
+}
+
+impl Detail {
+    fn rows(self, brief: usize) -> usize {
+        if self == Self::Brief { brief } else { usize::MAX }
+    }
+}
+
 /// The lines of `cell`, an empty one first; `tail` is what a running command has printed.
-pub fn lines(cell: &Cell, tail: &str, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+pub fn lines(
+    cell: &Cell,
+    tail: &str,
+    columns: usize,
+    detail: Detail,
+    theme: &Theme,
+) -> Vec<Line<'static>> {
     let body = match cell {
         Cell::Notice(Notice::Said(text)) => block(theme.glyphs.bullet, text, theme.dim, columns),
         Cell::Notice(Notice::Failed(text)) => block("!", text, theme.removed, columns),
-        Cell::Item(item) => of_item(item, tail, columns, theme),
+        Cell::Item(item) => of_item(item, tail, columns, detail, theme),
     };
     std::iter::once(Line::default()).chain(body).collect()
 }
 
-fn of_item(item: &ThreadItem, tail: &str, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+fn of_item(
+    item: &ThreadItem,
+    tail: &str,
+    columns: usize,
+    detail: Detail,
+    theme: &Theme,
+) -> Vec<Line<'static>> {
     match &item.details {
         ItemDetails::UserMessage { text } => {
             block(theme.glyphs.quote, text, Modifier::BOLD.into(), columns)
@@ -32,9 +59,11 @@ fn of_item(item: &ThreadItem, tail: &str, columns: usize, theme: &Theme) -> Vec<
         ItemDetails::AgentMessage { text, .. } => message(text, columns, theme),
         ItemDetails::Reasoning { text } => block(theme.glyphs.bullet, text, theme.dim, columns),
         ItemDetails::CommandExecution(command) => {
-            self::command(command, item.duration_ms, tail, columns, theme)
+            self::command(command, item.duration_ms, tail, columns, detail, theme)
         }
-        ItemDetails::FileChange { changes, status } => patch(changes, *status, columns, theme),
+        ItemDetails::FileChange { changes, status } => {
+            patch(changes, *status, columns, detail, theme)
+        }
         ItemDetails::McpToolCall { server, tool, status, .. } => {
             call(&format!("{server}.{tool}"), *status, columns, theme)
         }
@@ -73,12 +102,13 @@ fn command(
     duration_ms: Option<u64>,
     tail: &str,
     columns: usize,
+    detail: Detail,
     theme: &Theme,
 ) -> Vec<Line<'static>> {
     let mut lines = block("$", &command.command, Style::new(), columns);
     let output =
         if command.status == Status::InProgress { tail } else { &command.aggregated_output };
-    lines.extend(output_tail(output, columns, theme));
+    lines.extend(output_tail(output, columns, detail, theme));
     let took =
         duration_ms.map(|ms| format!(" in {}", crate::view::duration(ms))).unwrap_or_default();
     let outcome = match (command.status, command.exit_code, command.signal) {
@@ -96,10 +126,10 @@ fn command(
 }
 
 /// The last rows of what was printed, and how many lines there are before them.
-fn output_tail(output: &str, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+fn output_tail(output: &str, columns: usize, detail: Detail, theme: &Theme) -> Vec<Line<'static>> {
     let output = plain(output.trim_end());
     let rows: Vec<_> = output.lines().collect();
-    let hidden = rows.len().saturating_sub(OUTPUT_ROWS);
+    let hidden = rows.len().saturating_sub(detail.rows(OUTPUT_ROWS));
     let mut lines = Vec::new();
     if hidden > 0 {
         let text = format!("{} {hidden} lines before; ctrl-t shows them", theme.glyphs.ellipsis);
@@ -107,8 +137,16 @@ fn output_tail(output: &str, columns: usize, theme: &Theme) -> Vec<Line<'static>
     }
     for row in &rows[hidden..] {
         let row = crate::width::expand_tabs(row, 0);
-        let row = crate::width::head(&row, columns.saturating_sub(2)).to_owned();
-        lines.push(Line::from(vec![Span::raw("  "), Span::styled(row, theme.dim)]));
+        let room = columns.saturating_sub(2);
+        let row = Styled::new(&row, theme.dim);
+        // A long row is cut where only a part is shown anyway.
+        let parts =
+            row.cut(room).into_iter().take(if detail == Detail::Brief { 1 } else { usize::MAX });
+        for part in parts {
+            let mut spans = vec![Span::raw("  ")];
+            spans.extend(row.spans(part));
+            lines.push(Line::from(spans));
+        }
     }
     lines
 }
@@ -117,6 +155,7 @@ fn patch(
     changes: &[FileChange],
     status: Status,
     columns: usize,
+    detail: Detail,
     theme: &Theme,
 ) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
@@ -134,7 +173,7 @@ fn patch(
         }
         lines.extend(block(theme.glyphs.bullet, &text, Style::new(), columns));
         if let Some(unified) = &change.diff {
-            lines.extend(diff::render_file(&path, unified, columns, DIFF_ROWS, theme));
+            lines.extend(diff::render_file(&path, unified, columns, detail.rows(DIFF_ROWS), theme));
         }
     }
     lines

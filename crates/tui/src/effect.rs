@@ -1,9 +1,14 @@
 //! What the screen hears, and what it asks for: the only way into the [`App`](crate::app::App), and out of it.
 
-use agent_protocol::{Decision, Record};
+use std::path::PathBuf;
+
+use agent_protocol::{Decision, Record, SandboxMode};
 
 use crate::composer::Message;
 use crate::key::KeyEvent;
+use crate::prompts::Prompt;
+use crate::theme::Theme;
+use crate::transcript::Notice;
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -22,6 +27,14 @@ pub enum Input {
         message: Message,
         reason: String,
     },
+    /// What came of something that was asked for.
+    Notice(Notice),
+    Page {
+        title: String,
+        page: Page,
+    },
+    Facts(Facts),
+    Prompts(Vec<Prompt>),
 }
 
 /// What is to be done about it, by whoever runs the screen; what comes of it is an [`Input`].
@@ -29,7 +42,76 @@ pub enum Input {
 pub enum Effect {
     Send(Message),
     Interrupt,
-    Decide { call_id: String, decision: Decision },
+    Decide {
+        call_id: String,
+        decision: Decision,
+    },
     Compact,
+    /// Has changes reviewed: those described, else what is not committed.
+    Review(String),
+    /// The thread that is shown ends, and this comes next.
+    Open(Next),
+    /// Shows what the thread changed.
+    ShowDiff,
+    /// Puts text into the clipboard.
+    Copy(String),
+    /// Writes text to a file; to one of its own without a name.
+    Write {
+        path: Option<PathBuf>,
+        text: String,
+    },
+    FindPrompts,
     Leave,
+}
+
+/// The thread that is shown next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    New,
+    /// The same one, with something changed.
+    Again(Change),
+    /// The same one, after the files that its last turn changed were put back.
+    Undo,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    Model(String),
+    Effort(String),
+    Sandbox(SandboxMode),
+}
+
+/// A text to be read on the whole terminal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Page {
+    Plain(String),
+    Markdown(String),
+    /// Unified.
+    Diff(String),
+}
+
+/// One of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// What the command is given that opened the list.
+    pub value: String,
+    pub label: String,
+    pub note: String,
+    /// It belongs to this directory, or it belongs nowhere.
+    pub is_here: bool,
+    /// It is in effect.
+    pub is_current: bool,
+}
+
+/// What the records of a thread do not say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    pub effort: Option<String>,
+    /// Tokens.
+    pub context_window: Option<u64>,
+    pub branch: Option<String>,
+    /// Those the person may want.
+    pub models: Vec<String>,
+    /// By name.
+    pub themes: Vec<(String, Theme)>,
 }

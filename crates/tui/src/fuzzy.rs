@@ -1,6 +1,7 @@
 //! Finds files by a few letters of their path. The index is pure state, filled in batches; [`walk`] is what fills it,
 //! for whoever has a thread to run it on.
 
+mod names;
 mod walk;
 
 use std::{cmp::Reverse, ops::Range};
@@ -11,6 +12,7 @@ use nucleo_matcher::{
 };
 use unicode_segmentation::UnicodeSegmentation as _;
 
+pub use names::rank;
 pub use walk::walk;
 
 /// Paths that can be searched.

@@ -60,6 +60,19 @@ pub fn keys(text: &str) -> Option<Vec<KeyEvent>> {
     Some(keys)
 }
 
+/// A key's name as a person says it: `<c-r>` is ctrl-r.
+pub fn spoken(name: &str) -> String {
+    let inner = name.trim_start_matches('<').trim_end_matches('>');
+    let (mut said, mut rest) = (String::new(), inner);
+    for (short, long) in [("c-", "ctrl-"), ("a-", "alt-"), ("s-", "shift-")] {
+        if let Some(after) = rest.strip_prefix(short).filter(|after| !after.is_empty()) {
+            said.push_str(long);
+            rest = after;
+        }
+    }
+    said + rest
+}
+
 /// What stands between the angle brackets.
 fn named(text: &str) -> Option<KeyEvent> {
     let mut modifiers = Modifiers::default();

@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod cell;
+mod completion;
 pub mod composer;
 pub mod diff;
 pub mod effect;
@@ -14,6 +15,7 @@ pub mod markdown;
 mod overlay;
 pub mod prompts;
 pub mod runner;
+mod slash;
 pub mod terminal;
 pub mod theme;
 pub mod transcript;

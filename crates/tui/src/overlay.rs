@@ -2,6 +2,8 @@
 //! the [`App`](crate::app::App)'s.
 
 mod approval;
+mod pager;
+mod picker;
 
 use std::fmt;
 
@@ -10,10 +12,13 @@ use ratatui_core::text::Line;
 use crate::composer::Composer;
 use crate::effect::Effect;
 use crate::key::KeyEvent;
+use crate::slash::Verb;
 use crate::theme::Theme;
 use crate::transcript::Transcript;
 
 pub(crate) use approval::Approval;
+pub(crate) use pager::Pager;
+pub(crate) use picker::Picker;
 
 /// One of the stack.
 pub(crate) trait Overlay: fmt::Debug {
@@ -66,4 +71,6 @@ pub(crate) enum Reply {
     Done(Vec<Effect>),
     /// It stays, and this is to be done.
     Ask(Vec<Effect>),
+    /// It closes, and this command is given.
+    Run(Verb, String),
 }

@@ -2,7 +2,8 @@
 //! back from the rollout; what is only live is kept apart as previews. How a cell looks is `cell.rs`.
 
 use agent_protocol::{
-    Action, Event, ItemDetails, Status, ThreadItem, ThreadStarted, Todo, TurnCompleted, Usage,
+    Action, Event, ItemDetails, Status, ThreadItem, ThreadStarted, Todo, TransportKind,
+    TurnCompleted, Usage,
 };
 
 /// All that a thread has said.
@@ -14,6 +15,8 @@ pub struct Transcript {
     pub plan: Vec<Todo>,
     /// Unanswered, in the order they were asked.
     pub questions: Vec<Question>,
+    /// How many turns have begun.
+    pub turns: u32,
     /// A turn is under way.
     pub is_running: bool,
     /// Of the thread so far.
@@ -21,9 +24,20 @@ pub struct Transcript {
     pub cost_usd: Option<f64>,
     /// What the last request sent and got, which is what the window holds.
     pub window_tokens: u64,
+    /// Bytes that were sent, and that a client without a chain would have sent.
+    pub bytes: Bytes,
+    /// How the last request travelled.
+    pub connection: Option<TransportKind>,
     pub previews: Vec<Preview>,
     /// The last trouble of the connection, until something comes again.
     pub retry: Option<String>,
+}
+
+/// What went up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bytes {
+    pub sent: u64,
+    pub stateless: u64,
 }
 
 /// One thing on the screen.
@@ -67,7 +81,10 @@ impl Transcript {
         }
         match event {
             Event::ThreadStarted(thread) => self.thread = Some(thread.clone()),
-            Event::TurnStarted {} => self.is_running = true,
+            Event::TurnStarted {} => {
+                self.is_running = true;
+                self.turns += 1;
+            }
             Event::ItemStarted { item } | Event::ItemUpdated { item } => self.begin(item),
             Event::ItemCompleted { item } => self.complete(item),
             Event::ItemDelta { item_id, field, delta } => self.preview(item_id, *field, delta),
@@ -84,6 +101,9 @@ impl Transcript {
             }
             Event::StepCompleted(step) => {
                 self.window_tokens = step.usage.input_tokens + step.usage.output_tokens;
+                self.bytes.sent += step.bytes_up;
+                self.bytes.stateless += step.bytes_stateless;
+                self.connection = Some(step.transport);
             }
             Event::TransportRetry { attempt, max, message, .. } => {
                 self.retry = Some(format!("Reconnecting, attempt {attempt} of {max}: {message}"));

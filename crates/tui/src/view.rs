@@ -21,3 +21,12 @@ pub fn grouped(number: u64) -> String {
     }
     text
 }
+
+/// `840 B`, `12 KB`, `3.4 MB`.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        ..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} KB", bytes / 1_000),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+    }
+}

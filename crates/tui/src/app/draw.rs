@@ -6,6 +6,7 @@ use ratatui_core::layout::{Position, Rect};
 use ratatui_core::text::Line;
 
 use super::App;
+use crate::cell::Detail;
 use crate::composer::Composer;
 use crate::overlay::{Around, Place};
 use crate::theme::Theme;
@@ -28,12 +29,16 @@ impl App {
         let rows = usize::from(self.rows.saturating_sub(1));
         let place = self.overlays.last().map_or(Place::Below, |overlay| overlay.place());
         if place == Place::Whole {
-            let all = usize::from(self.rows);
-            let over = self.over(all);
+            let field = self.overlays.last_mut().and_then(|overlay| overlay.field());
+            let written = field.map_or(0, |field| field.height());
+            let over = self.over(usize::from(self.rows).saturating_sub(written));
             return self.frame(Vec::new(), Vec::new(), over, None, Place::Whole);
         }
         let finished = self.finish();
-        let over = self.over(rows);
+        let mut over = self.over(rows);
+        if let (Some(completion), true) = (&self.completion, self.overlays.is_empty()) {
+            over = completion.rows(usize::from(self.columns), &self.theme);
+        }
         let status = Line::styled(self.status(), self.theme.dim);
         let live = self.live();
         self.frame(finished, live, over, Some(status), Place::Below)
@@ -100,7 +105,7 @@ impl App {
             Cell::Item(item) => self.transcript.tail_of(&item.id),
             Cell::Notice(_) => "",
         };
-        cell::lines(cell, tail, usize::from(self.columns), &self.theme)
+        cell::lines(cell, tail, usize::from(self.columns), Detail::Brief, &self.theme)
     }
 
     /// What is under way: calls, what the model says, the plan, what waits.

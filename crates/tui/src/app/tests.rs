@@ -1,11 +1,15 @@
 //! The screen, by keys as people say them and by what a thread says.
 
 use super::*;
+use crate::effect::{Change, Next};
 use crate::key::keys;
-use agent_protocol::{Action, Decision, Event, ItemDetails, ThreadItem};
+use crate::overlay::Place;
+use agent_protocol::{Action, Decision, Event, ItemDetails, SandboxMode, ThreadItem};
 
 fn app() -> App {
-    App::new(Theme::colourless(), 40, 12)
+    let mut app = App::new(Theme::colourless(), 40, 12);
+    app.update(Input::Prompts(vec![]));
+    app
 }
 
 fn type_in(app: &mut App, text: &str) -> Vec<Effect> {
@@ -149,4 +153,107 @@ fn a_question_that_was_answered_elsewhere_is_gone() {
     happened(&mut app, Event::ApprovalResolved { call_id, decision });
     assert!(!shown(&mut app).1.iter().any(|row| row.contains("make")));
     assert!(type_in(&mut app, "y").is_empty());
+}
+
+#[test]
+fn a_slash_offers_commands_and_tab_or_enter_takes_one() {
+    let mut app = App::new(Theme::colourless(), 40, 12);
+    assert_eq!(type_in(&mut app, "/"), [Effect::FindPrompts]);
+    assert!(shown(&mut app).1.iter().any(|row| row.contains("/new")));
+    assert!(type_in(&mut app, "<enter>").is_empty(), "a lone slash means none of them");
+    type_in(&mut app, "comp");
+    assert!(shown(&mut app).1[0].starts_with("› /compact"));
+    type_in(&mut app, "<tab>");
+    assert_eq!(shown(&mut app).1[0], "› /compact");
+    assert_eq!(type_in(&mut app, "<enter>"), [Effect::Compact]);
+    assert_eq!(type_in(&mut app, "/comp<enter>"), [Effect::Compact]);
+    assert_eq!(type_in(&mut app, "/<down><enter>").len(), 0, "the second opens a list");
+}
+
+#[test]
+fn an_unknown_command_names_the_nearest_and_can_be_mended() {
+    let mut app = app();
+    assert!(type_in(&mut app, "/copmact<esc><enter>").is_empty());
+    let (finished, region) = shown(&mut app);
+    let said = finished.join(" ");
+    assert!(said.contains("/copmact") && said.contains("/compact"), "{said}");
+    assert_eq!(region[0], "› /copmact");
+}
+
+#[test]
+fn what_changes_the_thread_waits_for_the_end_of_the_turn() {
+    let mut app = app();
+    happened(&mut app, Event::TurnStarted {});
+    assert!(type_in(&mut app, "/new<enter>").is_empty());
+    assert!(shown(&mut app).0.join(" ").contains("end of the turn"));
+    assert_eq!(type_in(&mut app, "<c-u>/compact<enter>"), [Effect::Compact]);
+}
+
+#[test]
+fn a_list_is_narrowed_by_typing_and_what_is_taken_is_the_argument() {
+    let mut app = app();
+    type_in(&mut app, "/sandbox<enter>");
+    assert!(shown(&mut app).1.iter().any(|row| row.contains("read-only")));
+    let change = Change::Sandbox(SandboxMode::WorkspaceWrite);
+    assert_eq!(type_in(&mut app, "work<enter>"), [Effect::Open(Next::Again(change))]);
+    let change = Change::Effort("high".into());
+    assert_eq!(type_in(&mut app, "/effort high<enter>"), [Effect::Open(Next::Again(change))]);
+    assert!(type_in(&mut app, "/sandbox loose<enter>").is_empty());
+    assert!(shown(&mut app).0.join(" ").contains("loose"));
+}
+
+#[test]
+fn prompts_of_the_person_are_commands_too() {
+    let mut app = app();
+    let prompts = vec![Prompt::markdown("fix.md", "Fix $1 at once.")];
+    type_in(&mut app, "/fi");
+    app.update(Input::Prompts(prompts));
+    assert!(shown(&mut app).1[0].contains("/fix"));
+    let effects = type_in(&mut app, "x a.rs<enter>");
+    assert!(
+        matches!(&effects[..], [Effect::Send(message)] if message.text() == "Fix a.rs at once.")
+    );
+}
+
+#[test]
+fn the_pager_shows_all_and_finds_what_is_searched() {
+    let mut app = app();
+    let text: String = (0..50).map(|row| format!("row {row}\n")).collect();
+    app.update(Input::Page { title: "Rows".into(), page: Page::Plain(text) });
+    let frame = app.draw();
+    assert_eq!((frame.place, frame.region.area.height), (Place::Whole, 12));
+    assert_eq!(shown(&mut app).1[..2], ["Rows", "row 0"]);
+    type_in(&mut app, "G");
+    assert_eq!(shown(&mut app).1[10], "row 49");
+    type_in(&mut app, "g/row 2<enter>");
+    assert_eq!(shown(&mut app).1[1], "row 2");
+    type_in(&mut app, "n");
+    assert_eq!(shown(&mut app).1[1], "row 20");
+    type_in(&mut app, "N<c-c>");
+    assert_eq!(shown(&mut app).1[0], "›");
+}
+
+#[test]
+fn the_whole_conversation_can_be_read_while_more_of_it_comes() {
+    let mut app = app();
+    happened(&mut app, said("The first answer."));
+    type_in(&mut app, "<c-t>");
+    happened(&mut app, said("Another one."));
+    let (finished, region) = shown(&mut app);
+    assert!(finished.is_empty(), "the scrollback waits");
+    assert!(region.contains(&"Another one.".to_owned()), "{region:?}");
+    type_in(&mut app, "q");
+    assert!(shown(&mut app).0.contains(&"Another one.".to_owned()));
+}
+
+#[test]
+fn the_last_answer_is_copied_and_the_conversation_exported() {
+    let mut app = app();
+    assert!(type_in(&mut app, "/copy<enter>").is_empty());
+    happened(&mut app, said("Mended."));
+    assert_eq!(type_in(&mut app, "/copy<enter>"), [Effect::Copy("Mended.".into())]);
+    let effects = type_in(&mut app, "/export a.md<enter>");
+    let [Effect::Write { path, text }] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(path.as_deref(), Some(std::path::Path::new("a.md")));
+    assert!(text.contains("Mended."));
 }

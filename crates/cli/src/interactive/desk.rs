@@ -1,0 +1,146 @@
+//! Does what the screen asks for: sends commands to the thread, looks things up beside it, and says what came of it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use agent_protocol::{Command, Content, ImageDetail};
+use agent_tui::composer::{Image, ImageSource};
+use agent_tui::effect::{Effect, Input, Next, Page};
+use agent_tui::runner::Act;
+use agent_tui::transcript::Notice;
+use base64::Engine as _;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::prompts;
+use crate::args::ReviewArgs;
+use crate::config::Environment;
+use crate::screen::Screen;
+use crate::settings::Settings;
+use crate::threads::ThreadArg;
+use crate::undo::{self, DiffArgs};
+
+/// What is at hand while one thread is shown.
+pub(super) struct Desk<'a> {
+    pub(super) commands: UnboundedSender<Command>,
+    pub(super) say: UnboundedSender<Input>,
+    pub(super) settings: &'a Settings,
+    pub(super) environment: &'a Environment,
+    pub(super) thread_id: String,
+    /// What is to be shown when this thread has ended; none: nothing.
+    pub(super) next: Option<Next>,
+}
+
+impl Desk<'_> {
+    pub(super) fn act(&mut self, effect: Effect) -> Act {
+        match effect {
+            Effect::Leave => return Act::End,
+            Effect::Open(next) => {
+                self.next = Some(next);
+                return Act::End;
+            }
+            Effect::Interrupt => self.command(Command::Interrupt),
+            Effect::Compact => self.command(Command::Compact),
+            Effect::Decide { call_id, decision } => {
+                self.command(Command::Decide { call_id, decision });
+            }
+            Effect::Send(message) => match message.contents(load) {
+                Ok(contents) => self.command(Command::Send(contents)),
+                Err(reason) => self.say(Input::NotSent { message, reason }),
+            },
+            Effect::Review(what) => {
+                let prompt = (!what.is_empty()).then_some(what);
+                let task = ReviewArgs { prompt, ..ReviewArgs::default() }.task();
+                self.command(Command::Send(vec![Content::text(task)]));
+            }
+            Effect::ShowDiff => self.show_diff(),
+            Effect::Copy(text) => copy(&text),
+            Effect::Write { path, text } => {
+                let name = format!("thread-{}.md", self.thread_id.get(..13).unwrap_or("new"));
+                let path = path.unwrap_or_else(|| PathBuf::from(name));
+                let path = self.settings.workspace.cwd.join(path);
+                self.say(Input::Notice(write(&path, &text)));
+            }
+            Effect::FindPrompts => {
+                let (settings, environment) = (self.settings.clone(), self.environment.clone());
+                self.aside(move || Some(Input::Prompts(prompts::find(&settings, &environment))));
+            }
+        }
+        Act::Done
+    }
+
+    fn command(&self, command: Command) {
+        // A thread that is gone says so by itself.
+        let _ = self.commands.send(command);
+    }
+
+    fn say(&self, input: Input) {
+        let _ = self.say.send(input);
+    }
+
+    /// Does what takes time beside the loop.
+    fn aside(&self, work: impl FnOnce() -> Option<Input> + Send + 'static) {
+        let say = self.say.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Some(input) = work() {
+                let _ = say.send(input);
+            }
+        });
+    }
+
+    fn show_diff(&self) {
+        let Some(state) = self.settings.state_dir.clone() else {
+            return self.say(failed("Nothing is kept here, so no changes are known."));
+        };
+        let thread = ThreadArg { id: Some(self.thread_id.clone()), ..ThreadArg::default() };
+        let args = DiffArgs { thread, ..DiffArgs::default() };
+        let cwd = self.settings.workspace.cwd.clone();
+        self.aside(move || {
+            Some(match undo::diff(&args, &state, &cwd, Screen::PLAIN) {
+                Ok(diff) if diff.is_empty() => {
+                    Input::Notice(Notice::Said("This thread has changed no file.".to_owned()))
+                }
+                Ok(diff) => Input::Page {
+                    title: "What this thread changed".to_owned(),
+                    page: Page::Diff(diff),
+                },
+                Err(error) => failed(&format!("{error:#}")),
+            })
+        });
+    }
+}
+
+pub(super) fn failed(text: &str) -> Input {
+    Input::Notice(Notice::Failed(text.to_owned()))
+}
+
+fn load(image: &Image) -> Result<Content, String> {
+    match &image.source {
+        ImageSource::File(path) => {
+            agent_tools::image_content(path).map_err(|error| error.to_string())
+        }
+        ImageSource::Data(url) => {
+            Ok(Content::Image { image_url: url.to_string(), detail: ImageDetail::Auto })
+        }
+    }
+}
+
+/// By the terminal, which knows the clipboard even where it is on another machine.
+fn copy(text: &str) {
+    let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+    let mut out = std::io::stdout();
+    // A terminal that is gone ends the screen by itself.
+    let _ = write!(out, "\x1b]52;c;{encoded}\x07").and_then(|()| out.flush());
+}
+
+/// Writes a new file; one that is there stays as it is.
+fn write(path: &Path, text: &str) -> Notice {
+    let written =
+        std::fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    match written {
+        Ok(()) => Notice::Said(format!("Written to {}.", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Notice::Failed(format!("{} is there already; name another file.", path.display()))
+        }
+        Err(error) => Notice::Failed(format!("Cannot write {}: {error}.", path.display())),
+    }
+}

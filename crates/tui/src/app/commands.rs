@@ -1,0 +1,209 @@
+//! What the commands behind a slash do. Which there are is the table of `slash.rs`.
+
+use std::path::PathBuf;
+
+use agent_protocol::{ItemDetails, SandboxMode};
+
+use super::{App, pages};
+use crate::composer::Message;
+use crate::effect::{Change, Choice, Effect, Next, Page};
+use crate::overlay::{Pager, Picker};
+use crate::slash::{self, Verb, When};
+use crate::transcript::{Cell, Notice};
+
+/// What models take, from the least to the most.
+const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"];
+
+const SANDBOXES: [(SandboxMode, &str); 3] = [
+    (SandboxMode::ReadOnly, "nothing is written but temporary files"),
+    (SandboxMode::WorkspaceWrite, "the workspace may be written"),
+    (SandboxMode::DangerFullAccess, "no sandbox at all"),
+];
+
+const INIT: &str = "\
+Write a file AGENTS.md at the root of this project: what a capable newcomer who is an agent must know to work here. Look \
+around first: how it is built, tested, linted and run (the exact command lines, those of CI above all), how it is laid \
+out, which conventions its code follows that a glance does not show, and what must not be done. No generalities, nothing \
+that the files say anyway; a page at most. If there is such a file already, mend what is wrong or missing in it.";
+
+impl App {
+    /// Does what the written line says, if it is a command; none when it is a message.
+    pub(super) fn command(&mut self, message: &Message) -> Option<Vec<Effect>> {
+        let text = message.text();
+        let text = text.trim();
+        match slash::read(text, &self.prompts) {
+            slash::Line::Message => None,
+            slash::Line::Known(slash, argument) => {
+                if slash.when == When::Idle && self.is_running() {
+                    let name = slash.name;
+                    self.fail(format!("/{name} waits for the end of the turn; esc stops it."));
+                    self.composer.put_back(message);
+                    return Some(vec![]);
+                }
+                Some(self.run(slash.verb, argument))
+            }
+            slash::Line::Prompt(prompt, argument) => match prompt.expand(argument) {
+                Ok(text) => Some(self.say(Message::from(text))),
+                Err(missing) => {
+                    let example = missing.iter().map(|name| format!(" {name}=…"));
+                    let example = example.collect::<String>();
+                    self.fail(format!("/{} needs more: /{}{example}", prompt.name, prompt.name));
+                    self.composer.put_back(message);
+                    Some(vec![])
+                }
+            },
+            slash::Line::Unknown(name, near) => {
+                let near = near.map_or_else(
+                    || "/help shows all.".to_owned(),
+                    |near| format!("Did you mean /{near}?"),
+                );
+                self.fail(format!("There is no command /{name}. {near}"));
+                self.composer.put_back(message);
+                Some(vec![])
+            }
+        }
+    }
+
+    /// Does one command.
+    pub(super) fn run(&mut self, verb: Verb, argument: &str) -> Vec<Effect> {
+        match verb {
+            Verb::New => vec![Effect::Open(Next::New)],
+            Verb::Model | Verb::Effort | Verb::Sandbox => self.change(verb, argument),
+            Verb::Theme => {
+                self.choose_theme(argument);
+                vec![]
+            }
+            Verb::Status => {
+                self.note(pages::status(self));
+                vec![]
+            }
+            Verb::Diff => vec![Effect::ShowDiff],
+            Verb::Undo => vec![Effect::Open(Next::Undo)],
+            Verb::Compact => vec![Effect::Compact],
+            Verb::Review => vec![Effect::Review(argument.to_owned())],
+            Verb::Init => self.say(Message::from(INIT.to_owned())),
+            Verb::Copy => self.copy(),
+            Verb::Export => {
+                let path = (!argument.is_empty()).then(|| PathBuf::from(argument));
+                vec![Effect::Write { path, text: pages::export(&self.transcript) }]
+            }
+            Verb::Vim => {
+                self.composer.toggle_vim();
+                vec![]
+            }
+            Verb::Help => self.open_page("Commands", Page::Plain(pages::help(&self.prompts))),
+            Verb::Keys => self.open_page("Keys", Page::Plain(pages::keys())),
+            Verb::Quit => vec![Effect::Leave],
+        }
+    }
+
+    fn open_page(&mut self, title: &str, page: Page) -> Vec<Effect> {
+        self.overlays.push(Box::new(Pager::page(title, page)));
+        vec![]
+    }
+
+    /// Model, effort or sandbox: without an argument, the list of what there is.
+    fn change(&mut self, verb: Verb, argument: &str) -> Vec<Effect> {
+        let change = match verb {
+            _ if argument.is_empty() => {
+                let (title, choices) = self.choices(verb);
+                self.overlays.push(Box::new(Picker::new(verb, title, choices)));
+                return vec![];
+            }
+            Verb::Model => Change::Model(argument.to_owned()),
+            Verb::Effort => Change::Effort(argument.to_owned()),
+            _ => match argument.parse() {
+                Ok(mode) => Change::Sandbox(mode),
+                Err(error) => {
+                    self.fail(format!("{error}."));
+                    return vec![];
+                }
+            },
+        };
+        vec![Effect::Open(Next::Again(change))]
+    }
+
+    fn choices(&self, verb: Verb) -> (&'static str, Vec<Choice>) {
+        let thread = self.transcript.thread.as_ref();
+        let choice = |value: &str, note: &str, is_current: bool| Choice {
+            value: value.to_owned(),
+            label: value.to_owned(),
+            note: note.to_owned(),
+            is_here: true,
+            is_current,
+        };
+        match verb {
+            Verb::Effort => {
+                let current = self.facts.effort.as_deref();
+                let levels = EFFORTS.iter().map(|level| choice(level, "", current == Some(*level)));
+                ("How long should the model think?", levels.collect())
+            }
+            Verb::Sandbox => {
+                let current = thread.map(|thread| thread.sandbox);
+                let modes = SANDBOXES
+                    .iter()
+                    .map(|(mode, says)| choice(mode.as_str(), says, current == Some(*mode)));
+                ("How far may commands and edits reach?", modes.collect())
+            }
+            _ => {
+                let current = thread.map(|thread| thread.model.as_str());
+                let mut names: Vec<_> = self.facts.models.iter().map(String::as_str).collect();
+                if let Some(current) = current.filter(|current| !names.contains(current)) {
+                    names.insert(0, current);
+                }
+                let models = names.into_iter().map(|name| choice(name, "", current == Some(name)));
+                ("Which model? /model NAME takes any other", models.collect())
+            }
+        }
+    }
+
+    fn choose_theme(&mut self, argument: &str) {
+        let found = self.facts.themes.iter().find(|(name, _)| name == argument);
+        if let Some((_, theme)) = found {
+            self.theme = theme.clone();
+            return;
+        }
+        if !argument.is_empty() {
+            self.fail(format!("There is no theme `{argument}`; /theme shows those there are."));
+            return;
+        }
+        let choice = |(name, theme): &(String, crate::theme::Theme)| Choice {
+            value: name.clone(),
+            label: name.clone(),
+            note: String::new(),
+            is_here: true,
+            is_current: *theme == self.theme,
+        };
+        let choices = self.facts.themes.iter().map(choice).collect();
+        self.overlays.push(Box::new(Picker::new(Verb::Theme, "Which colours?", choices)));
+    }
+
+    fn copy(&mut self) -> Vec<Effect> {
+        let answer = self.transcript.cells.iter().rev().find_map(|cell| match cell {
+            Cell::Item(item) => match &item.details {
+                ItemDetails::AgentMessage { text, .. } => Some(text.clone()),
+                _ => None,
+            },
+            Cell::Notice(_) => None,
+        });
+        match answer {
+            Some(text) => {
+                self.note("Copied the last answer.".to_owned());
+                vec![Effect::Copy(text)]
+            }
+            None => {
+                self.fail("There is no answer to copy yet.".to_owned());
+                vec![]
+            }
+        }
+    }
+
+    /// Says something of ours.
+    pub(super) fn note(&mut self, text: String) {
+        self.transcript.cells.push(Cell::Notice(Notice::Said(text)));
+    }
+
+    pub(super) fn fail(&mut self, text: String) {
+        self.transcript.cells.push(Cell::Notice(Notice::Failed(text)));
+    }
+}

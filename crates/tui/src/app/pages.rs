@@ -1,0 +1,178 @@
+//! Texts that the screen makes of what it knows: help, keys, status, and the conversation for a file.
+
+use std::fmt::Write as _;
+
+use agent_protocol::{ItemDetails, TransportKind};
+
+use super::App;
+use crate::composer;
+use crate::key::spoken;
+use crate::prompts::Prompt;
+use crate::slash::TABLE;
+use crate::transcript::{Cell, Notice, Transcript};
+use crate::view::{grouped, size};
+
+/// Keys of the whole screen, as [`crate::key::keys`] writes them.
+const KEYS: &[(&str, &str)] = &[
+    ("/", "a command; /help shows all"),
+    ("<tab>", "take what the list above the composer offers"),
+    ("<esc>", "stop what runs"),
+    ("<c-c>", "stop and clear; twice leaves"),
+    ("<c-d>", "leave, when nothing is written"),
+    ("<c-t>", "the whole conversation"),
+    ("<c-o>", "the whole output of the last command"),
+];
+
+const PAGER_KEYS: &[(&str, &str)] = &[
+    ("<up>", "a row up; also k"),
+    ("<down>", "a row down; also j"),
+    ("<pageup>", "a page up; also b"),
+    ("<pagedown>", "a page down; also space"),
+    ("g", "to the beginning"),
+    ("G", "to the end"),
+    ("/", "search; n the next, N the one before"),
+    ("q", "close"),
+];
+
+/// `/help`.
+pub(super) fn help(prompts: &[Prompt]) -> String {
+    let known = TABLE
+        .iter()
+        .map(|slash| (format!("/{} {}", slash.name, slash.argument), slash.says.to_owned()));
+    let mut text = columns(known);
+    if !prompts.is_empty() {
+        let own = prompts.iter().map(|prompt| {
+            (format!("/{} {}", prompt.name, prompt.argument_hint), prompt.description.clone())
+        });
+        let _ = write!(text, "\nYour own prompts\n\n{}", columns(own));
+    }
+    text
+}
+
+/// `/keys`.
+pub(super) fn keys() -> String {
+    let spoken = |keys: &[(&str, &str)]| {
+        columns(keys.iter().map(|(key, says)| (spoken(key), (*says).to_owned())))
+    };
+    format!(
+        "{}\nWhere you write\n\n{}\nIn a pager\n\n{}",
+        spoken(KEYS),
+        spoken(composer::KEYS),
+        spoken(PAGER_KEYS)
+    )
+}
+
+fn columns(rows: impl Iterator<Item = (String, String)>) -> String {
+    let rows: Vec<_> = rows.map(|(left, right)| (left.trim_end().to_owned(), right)).collect();
+    let width = rows.iter().map(|(left, _)| left.len()).max().unwrap_or(0);
+    rows.iter().map(|(left, right)| format!("  {left:<width$}  {right}\n")).collect()
+}
+
+/// `/status`.
+pub(super) fn status(app: &App) -> String {
+    let (transcript, facts) = (&app.transcript, &app.facts);
+    let Some(thread) = &transcript.thread else { return "No thread is open.".to_owned() };
+    let mut rows = Vec::new();
+    let effort = facts.effort.as_ref().map(|effort| format!(", effort {effort}"));
+    rows.push((
+        "model",
+        format!("{}{} ({})", thread.model, effort.unwrap_or_default(), thread.provider),
+    ));
+    let branch = facts.branch.as_ref().map(|branch| format!(", branch {branch}"));
+    rows.push(("directory", format!("{}{}", thread.cwd.display(), branch.unwrap_or_default())));
+    rows.push(("sandbox", format!("{}; asks: {}", thread.sandbox, thread.approval_policy)));
+    rows.push(("thread", thread.thread_id.clone()));
+    rows.push(("window", window(app)));
+    let usage = &transcript.usage;
+    let cached = percent(usage.cached_input_tokens, usage.input_tokens);
+    rows.push((
+        "tokens",
+        format!(
+            "{} in, {cached} of them cached; {} out",
+            grouped(usage.input_tokens),
+            grouped(usage.output_tokens)
+        ),
+    ));
+    if let Some(cost) = transcript.cost_usd {
+        rows.push(("cost", format!("${cost:.2} for the last turn")));
+    }
+    let bytes = transcript.bytes;
+    rows.push((
+        "connection",
+        format!(
+            "{}; {} sent instead of {}",
+            connection(transcript.connection.unwrap_or(thread.transport)),
+            size(bytes.sent),
+            size(bytes.stateless)
+        ),
+    ));
+    columns(rows.into_iter().map(|(name, value)| (name.to_owned(), value)))
+}
+
+/// How full the window is.
+pub(super) fn window(app: &App) -> String {
+    let used = app.transcript.window_tokens;
+    match app.facts.context_window {
+        Some(all) => {
+            format!("{} of {} tokens, {}", grouped(used), grouped(all), percent(used, all))
+        }
+        None => format!("{} tokens", grouped(used)),
+    }
+}
+
+pub(super) fn connection(kind: TransportKind) -> &'static str {
+    match kind {
+        TransportKind::Websocket => "WebSocket",
+        TransportKind::HttpSse => "HTTP",
+        TransportKind::Replay => "a recording",
+    }
+}
+
+fn percent(part: u64, of: u64) -> String {
+    format!("{} %", (part * 100).checked_div(of).unwrap_or(0))
+}
+
+/// The conversation as Markdown.
+pub(super) fn export(transcript: &Transcript) -> String {
+    let mut text = String::new();
+    for cell in &transcript.cells {
+        let item = match cell {
+            Cell::Item(item) => item,
+            Cell::Notice(Notice::Said(said) | Notice::Failed(said)) => {
+                let _ = write!(text, "> {}\n\n", said.trim().replace('\n', "\n> "));
+                continue;
+            }
+        };
+        match &item.details {
+            ItemDetails::UserMessage { text: said } => {
+                let _ = write!(text, "## {}\n\n", said.trim().replace('\n', "\n\n"));
+            }
+            ItemDetails::AgentMessage { text: said, .. } => {
+                let _ = write!(text, "{}\n\n", said.trim());
+            }
+            ItemDetails::CommandExecution(command) => {
+                let fence = fence(&command.aggregated_output);
+                let output = command.aggregated_output.trim_end();
+                let _ =
+                    write!(text, "{fence}console\n$ {}\n{output}\n{fence}\n\n", command.command);
+            }
+            ItemDetails::FileChange { changes, .. } => {
+                for change in changes {
+                    let diff = change.diff.as_deref().unwrap_or_default();
+                    let fence = fence(diff);
+                    let path = change.path.display();
+                    let _ =
+                        write!(text, "`{path}`\n\n{fence}diff\n{}\n{fence}\n\n", diff.trim_end());
+                }
+            }
+            _ => {}
+        }
+    }
+    text
+}
+
+/// Longer than every row of backticks within.
+fn fence(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    "`".repeat(longest.max(2) + 1)
+}

@@ -1,0 +1,93 @@
+//! The list above the composer of what the word under the cursor may become: commands behind `/`, files behind `@`.
+
+use ratatui_core::style::Modifier;
+use ratatui_core::text::{Line, Span};
+
+use crate::composer::TokenKind;
+use crate::filter::plain;
+use crate::fuzzy::rank;
+use crate::prompts::Prompt;
+use crate::slash::TABLE;
+use crate::theme::Theme;
+use crate::width;
+
+/// Rows of the list.
+const ROWS: usize = 8;
+
+/// What can be taken.
+#[derive(Debug)]
+pub(crate) struct Completion {
+    pub(crate) kind: TokenKind,
+    entries: Vec<Entry>,
+    at: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// What takes the place of the word.
+    text: String,
+    label: Line<'static>,
+    says: String,
+}
+
+impl Completion {
+    /// The commands that fit, if any do.
+    pub(crate) fn commands(query: &str, prompts: &[Prompt]) -> Option<Self> {
+        let known = TABLE.iter().map(|slash| (slash.name, slash.argument, slash.says));
+        let own = prompts
+            .iter()
+            .map(|p| (p.name.as_str(), p.argument_hint.as_str(), p.description.as_str()));
+        let all: Vec<_> = known.chain(own).collect();
+        let fit = rank(query, all.iter().map(|(name, ..)| *name));
+        let entry = |index: usize| {
+            let (name, argument, says) = all[index];
+            let label = format!("/{name} {argument}");
+            let label = Line::raw(plain(label.trim_end()).into_owned());
+            Entry { text: format!("/{name}"), label, says: plain(says).into_owned() }
+        };
+        Self::of(TokenKind::Command, fit.into_iter().map(entry).collect())
+    }
+
+    fn of(kind: TokenKind, entries: Vec<Entry>) -> Option<Self> {
+        (!entries.is_empty()).then_some(Self { kind, entries, at: 0 })
+    }
+
+    pub(crate) fn up(&mut self) {
+        self.at = self.at.checked_sub(1).unwrap_or(self.entries.len() - 1);
+    }
+
+    pub(crate) fn down(&mut self) {
+        self.at = (self.at + 1) % self.entries.len();
+    }
+
+    /// Nobody has gone through it.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.at == 0
+    }
+
+    /// What takes the place of the word under the cursor.
+    pub(crate) fn taken(&self) -> &str {
+        &self.entries[self.at].text
+    }
+
+    pub(crate) fn rows(&self, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+        let first = (self.at + 1).saturating_sub(ROWS);
+        let shown = &self.entries[first..self.entries.len().min(first + ROWS)];
+        let label = shown.iter().map(|entry| entry.label.width()).max().unwrap_or(0) + 2;
+        let row = |(index, entry): (usize, &Entry)| {
+            let taken = first + index == self.at;
+            let mark = if taken { "› " } else { "  " };
+            let mut spans = vec![Span::styled(mark, theme.accent)];
+            spans.extend(entry.label.spans.clone());
+            if !entry.says.is_empty() {
+                spans.push(Span::raw(" ".repeat(label - entry.label.width())));
+                let room = columns.saturating_sub(label + 2);
+                let says = width::head(&entry.says, room).to_owned();
+                spans.push(Span::styled(says, theme.dim));
+            }
+            let line = Line::from(spans);
+            if taken { line.style(Modifier::BOLD) } else { line }
+        };
+        shown.iter().enumerate().map(row).collect()
+    }
+}

@@ -1,0 +1,271 @@
+//! A text on the whole terminal, gone through with the keys of pagers, and searched.
+
+use ratatui_core::style::Modifier;
+use ratatui_core::text::{Line, Span};
+
+use super::{Around, Overlay, Place, Reply};
+use crate::composer::{Composer, ComposerOutcome, History};
+use crate::effect::Page;
+use crate::filter::plain;
+use crate::key::{KeyCode, KeyEvent};
+use crate::transcript::{Cell, Transcript};
+use crate::{cell, diff, markdown, wrap};
+
+#[derive(Debug)]
+pub(crate) struct Pager {
+    title: String,
+    body: Body,
+    /// As many columns as `lines` are made for.
+    columns: usize,
+    lines: Vec<Line<'static>>,
+    top: usize,
+    /// It goes to its end before it is drawn.
+    at_end: bool,
+    /// Rows of text that were drawn last.
+    page: usize,
+    /// What is searched, while it is being written.
+    asking: Option<Composer>,
+    query: String,
+}
+
+#[derive(Debug)]
+enum Body {
+    Page(Page),
+    /// The conversation; so many of its cells are in the lines.
+    Transcript(usize),
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    Forward,
+    Back,
+}
+
+impl Pager {
+    pub(crate) fn page(title: &str, page: Page) -> Self {
+        Self::new(plain(title).into_owned(), Body::Page(page))
+    }
+
+    /// The whole conversation, at its end.
+    pub(crate) fn transcript() -> Self {
+        Self { at_end: true, ..Self::new("The conversation".to_owned(), Body::Transcript(0)) }
+    }
+
+    fn new(title: String, body: Body) -> Self {
+        Self {
+            title,
+            body,
+            columns: 0,
+            lines: Vec::new(),
+            top: 0,
+            at_end: false,
+            page: 1,
+            asking: None,
+            query: String::new(),
+        }
+    }
+
+    /// Makes the lines anew for another width, and adds what was said since.
+    fn fill(&mut self, around: &Around<'_>) {
+        let anew = self.columns != around.columns;
+        if anew {
+            self.columns = around.columns;
+            self.lines.clear();
+        }
+        match &mut self.body {
+            Body::Page(page) if anew => self.lines = of_page(page, around),
+            Body::Page(_) => {}
+            Body::Transcript(shown) => {
+                if anew {
+                    *shown = 0;
+                }
+                let finished = around.transcript.finished();
+                let cells = around.transcript.cells.get(*shown..finished).unwrap_or_default();
+                self.lines.extend(cells.iter().flat_map(|cell| whole(cell, around)));
+                *shown = finished;
+            }
+        }
+    }
+
+    /// What may still change: it is made for each frame.
+    fn unfinished(&self, around: &Around<'_>) -> Vec<Line<'static>> {
+        let Body::Transcript(shown) = self.body else { return Vec::new() };
+        let cells = around.transcript.cells[shown..].iter().flat_map(|cell| whole(cell, around));
+        let said = around.transcript.previews.iter().flat_map(|preview| {
+            let text = plain(&preview.text).into_owned();
+            cell::message(&text, around.columns, around.theme)
+        });
+        cells.chain(said).collect()
+    }
+
+    /// Goes to the first hit from row `from` on, or before it; beyond the end it begins anew.
+    fn find(&mut self, from: usize, way: Way) {
+        let query = self.query.to_lowercase();
+        if query.is_empty() {
+            return;
+        }
+        let holds = |line: &Line<'_>| line.to_string().to_lowercase().contains(&query);
+        let (before, after) = self.lines.split_at(from.min(self.lines.len()));
+        let found = match way {
+            Way::Forward => {
+                let after = after.iter().position(holds).map(|at| before.len() + at);
+                after.or_else(|| before.iter().position(holds))
+            }
+            Way::Back => before
+                .iter()
+                .rposition(holds)
+                .or_else(|| after.iter().rposition(holds).map(|at| before.len() + at)),
+        };
+        self.top = found.unwrap_or(self.top);
+    }
+
+    fn ask(&mut self, key: KeyEvent) {
+        let Some(field) = &mut self.asking else { return };
+        if key.code == KeyCode::Esc {
+            self.asking = None;
+        } else if field.handle(key) == ComposerOutcome::Send {
+            self.query = field.take().text();
+            self.asking = None;
+            self.find(self.top, Way::Forward);
+        }
+    }
+
+    fn footer(&self, all: usize, around: &Around<'_>) -> Line<'static> {
+        let end = (self.top + self.page).min(all);
+        let found = if self.query.is_empty() {
+            String::new()
+        } else {
+            format!(" · n N: {}", plain(&self.query))
+        };
+        let text = format!("{end} of {all} · / searches · g G ends · q closes{found}");
+        Line::styled(text, around.theme.dim)
+    }
+}
+
+impl Overlay for Pager {
+    fn press(&mut self, key: KeyEvent) -> Reply {
+        if self.asking.is_some() {
+            self.ask(key);
+            return Reply::Stay;
+        }
+        match (key.code, key.modifiers.ctrl) {
+            (KeyCode::Esc, _) if !self.query.is_empty() => self.query.clear(),
+            (KeyCode::Esc | KeyCode::Char('q'), false) | (KeyCode::Char('c' | 't' | 'o'), true) => {
+                return Reply::Done(vec![]);
+            }
+            (KeyCode::Down | KeyCode::Char('j') | KeyCode::Enter, false) => self.top += 1,
+            (KeyCode::Up | KeyCode::Char('k'), false) => self.top = self.top.saturating_sub(1),
+            (KeyCode::PageDown | KeyCode::Char(' ' | 'f'), _) => self.top += self.page,
+            (KeyCode::PageUp | KeyCode::Char('b'), _) => {
+                self.top = self.top.saturating_sub(self.page);
+            }
+            (KeyCode::Char('d'), _) => self.top += self.page / 2,
+            (KeyCode::Char('u'), _) => self.top = self.top.saturating_sub(self.page / 2),
+            (KeyCode::Home | KeyCode::Char('g'), false) => self.top = 0,
+            (KeyCode::End | KeyCode::Char('G'), false) => self.at_end = true,
+            (KeyCode::Char('/'), false) => self.asking = Some(Composer::new(History::default())),
+            (KeyCode::Char('n'), false) => self.find(self.top + 1, Way::Forward),
+            (KeyCode::Char('N'), false) => self.find(self.top, Way::Back),
+            _ => {}
+        }
+        Reply::Stay
+    }
+
+    fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
+        self.fill(around);
+        let unfinished = self.unfinished(around);
+        let all = self.lines.len() + unfinished.len();
+        self.page = around.rows.saturating_sub(2).max(1);
+        let last = all.saturating_sub(self.page);
+        if std::mem::take(&mut self.at_end) {
+            self.top = last;
+        }
+        self.top = self.top.min(last);
+        let style = around.theme.accent.add_modifier(Modifier::BOLD);
+        let mut rows = vec![Line::styled(self.title.clone(), style)];
+        let text = self.lines.iter().chain(&unfinished).skip(self.top).take(self.page);
+        rows.extend(text.map(|line| marked(line, &self.query)));
+        rows.resize(self.page + 1, Line::default());
+        rows.push(self.footer(all, around));
+        rows
+    }
+
+    fn field(&mut self) -> Option<&mut Composer> {
+        self.asking.as_mut()
+    }
+
+    fn place(&self) -> Place {
+        Place::Whole
+    }
+}
+
+fn of_page(page: &Page, around: &Around<'_>) -> Vec<Line<'static>> {
+    match page {
+        Page::Plain(text) => {
+            let rows = plain(text).into_owned();
+            let wrapped = |row: &str| {
+                let row = crate::width::expand_tabs(row, 0).into_owned();
+                wrap::wrap(&Line::raw(row), around.columns)
+            };
+            rows.lines().flat_map(wrapped).collect()
+        }
+        Page::Markdown(text) => markdown::render(text, around.columns, around.theme).lines,
+        Page::Diff(unified) => diff::render(unified, around.columns, usize::MAX, around.theme),
+    }
+}
+
+fn whole(cell: &Cell, around: &Around<'_>) -> Vec<Line<'static>> {
+    let tail = tail(cell, around.transcript);
+    cell::lines(cell, tail, around.columns, cell::Detail::Whole, around.theme)
+}
+
+fn tail<'a>(cell: &Cell, transcript: &'a Transcript) -> &'a str {
+    match cell {
+        Cell::Item(item) => transcript.tail_of(&item.id),
+        Cell::Notice(_) => "",
+    }
+}
+
+/// The line, with what was searched standing out.
+fn marked(line: &Line<'static>, query: &str) -> Line<'static> {
+    let text = line.to_string();
+    // Lower case may be longer than what it stands for: then only its own letters are marked.
+    let lower = text.to_lowercase();
+    let (haystack, needle) = if lower.len() == text.len() {
+        (lower, query.to_lowercase())
+    } else {
+        (text, query.to_owned())
+    };
+    let hits: Vec<_> = if needle.is_empty() {
+        Vec::new()
+    } else {
+        haystack.match_indices(&needle).map(|(at, hit)| at..at + hit.len()).collect()
+    };
+    if hits.is_empty() {
+        return line.clone();
+    }
+    let mut spans = Vec::new();
+    let mut at = 0;
+    for span in &line.spans {
+        for (offset, c) in span.content.char_indices() {
+            let is_hit = hits.iter().any(|hit| hit.contains(&(at + offset)));
+            let style =
+                if is_hit { span.style.add_modifier(Modifier::REVERSED) } else { span.style };
+            spans.push(Span::styled(c.to_string(), style));
+        }
+        at += span.content.len();
+    }
+    joined(spans, line)
+}
+
+/// Neighbours of one style as one span, or a letter would lose the marks that belong to it.
+fn joined(spans: Vec<Span<'static>>, line: &Line<'static>) -> Line<'static> {
+    let mut all: Vec<Span<'static>> = Vec::new();
+    for span in spans {
+        match all.last_mut() {
+            Some(last) if last.style == span.style => last.content.to_mut().push_str(&span.content),
+            _ => all.push(span),
+        }
+    }
+    Line::from(all).style(line.style)
+}

@@ -1,0 +1,139 @@
+//! One of a list, found by typing some of it. What is chosen is the argument of the command that opened the list.
+
+use ratatui_core::style::Modifier;
+use ratatui_core::text::{Line, Span};
+
+use super::{Around, Overlay, Reply};
+use crate::composer::{Composer, History};
+use crate::effect::Choice;
+use crate::filter::plain;
+use crate::fuzzy::rank;
+use crate::key::{KeyCode, KeyEvent};
+use crate::slash::Verb;
+use crate::width;
+
+/// Rows of the list.
+const ROWS: usize = 12;
+
+#[derive(Debug)]
+pub(crate) struct Picker {
+    verb: Verb,
+    title: &'static str,
+    choices: Vec<Choice>,
+    /// Those that fit what is written.
+    fit: Vec<usize>,
+    field: Composer,
+    at: usize,
+    /// Those of elsewhere too.
+    everywhere: bool,
+}
+
+impl Picker {
+    pub(crate) fn new(verb: Verb, title: &'static str, choices: Vec<Choice>) -> Self {
+        let everywhere = choices.iter().all(|choice| !choice.is_here);
+        let mut picker = Self {
+            verb,
+            title,
+            choices,
+            fit: Vec::new(),
+            field: Composer::new(History::default()),
+            at: 0,
+            everywhere,
+        };
+        picker.narrow();
+        picker.at = picker
+            .fit
+            .iter()
+            .position(|&index| picker.choices[index].is_current)
+            .unwrap_or_default();
+        picker
+    }
+
+    fn narrow(&mut self) {
+        let text = |choice: &Choice| format!("{} {} {}", choice.label, choice.note, choice.value);
+        let texts: Vec<_> = self.choices.iter().map(text).collect();
+        self.fit = rank(&self.field.text(), texts.iter().map(String::as_str));
+        if !self.everywhere {
+            self.fit.retain(|&index| self.choices[index].is_here);
+        }
+        self.at = 0;
+    }
+
+    fn hint(&self) -> String {
+        let mut parts = vec!["enter takes it"];
+        if self.choices.iter().any(|choice| !choice.is_here)
+            && self.choices.iter().any(|c| c.is_here)
+        {
+            parts.push(if self.everywhere {
+                "tab: this directory"
+            } else {
+                "tab: all directories"
+            });
+        }
+        parts.push("esc closes");
+        parts.join(" · ")
+    }
+}
+
+impl Overlay for Picker {
+    fn press(&mut self, key: KeyEvent) -> Reply {
+        let last = self.fit.len().saturating_sub(1);
+        match (key.code, key.modifiers.ctrl) {
+            (KeyCode::Esc, _) | (KeyCode::Char('c' | 'd'), true) => {
+                return Reply::Done(vec![]);
+            }
+            (KeyCode::Enter, _) => {
+                let Some(&index) = self.fit.get(self.at) else { return Reply::Stay };
+                return Reply::Run(self.verb, self.choices[index].value.clone());
+            }
+            (KeyCode::Up, _) | (KeyCode::Char('p'), true) => self.at = self.at.saturating_sub(1),
+            (KeyCode::Down, _) | (KeyCode::Char('n'), true) => self.at = (self.at + 1).min(last),
+            (KeyCode::PageUp, _) => self.at = self.at.saturating_sub(ROWS),
+            (KeyCode::PageDown, _) => self.at = (self.at + ROWS).min(last),
+            (KeyCode::Tab, _) => {
+                self.everywhere = !self.everywhere;
+                self.narrow();
+            }
+            _ => {
+                self.field.handle(key);
+                self.narrow();
+            }
+        }
+        Reply::Stay
+    }
+
+    fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
+        let theme = around.theme;
+        self.field.resize(around.columns.saturating_sub(2));
+        let room = around.rows.saturating_sub(4).clamp(1, ROWS);
+        let first = (self.at + 1).saturating_sub(room);
+        let title = Line::styled(self.title, theme.accent.add_modifier(Modifier::BOLD));
+        let mut rows = vec![Line::default(), title];
+        for (number, &index) in self.fit.iter().enumerate().skip(first).take(room) {
+            let choice = &self.choices[index];
+            let taken = number == self.at;
+            let label = plain(&choice.label).into_owned();
+            let label = label.lines().next().unwrap_or_default();
+            let label = width::head(label, around.columns.saturating_sub(2)).to_owned();
+            let room = around.columns.saturating_sub(width::of(&label) + 4);
+            let note = width::head(&plain(&choice.note), room).to_owned();
+            let gap = room.saturating_sub(width::of(&note)) + 2;
+            let line = Line::from(vec![
+                Span::styled(if taken { "› " } else { "  " }, theme.accent),
+                Span::raw(label),
+                Span::raw(" ".repeat(gap.min(around.columns / 2))),
+                Span::styled(note, theme.dim),
+            ]);
+            rows.push(if taken { line.style(Modifier::BOLD) } else { line });
+        }
+        if self.fit.is_empty() {
+            rows.push(Line::styled("  nothing fits", theme.dim));
+        }
+        rows.push(Line::styled(self.hint(), theme.dim));
+        rows
+    }
+
+    fn field(&mut self) -> Option<&mut Composer> {
+        Some(&mut self.field)
+    }
+}

@@ -1,0 +1,144 @@
+//! The commands a person gives behind a slash, as one table: what each is called, what it takes and what it does in
+//! words. What is then done is the [`App`](crate::app::App)'s business.
+
+use crate::prompts::Prompt;
+
+/// A line of the table.
+#[derive(Debug)]
+pub(crate) struct Slash {
+    pub(crate) name: &'static str,
+    /// `NAME` is asked for when it is not given, `[NAME]` need not be given.
+    pub(crate) argument: &'static str,
+    pub(crate) says: &'static str,
+    pub(crate) verb: Verb,
+    pub(crate) when: When,
+}
+
+/// Whether it waits for the end of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    Always,
+    /// Not while a turn runs.
+    Idle,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    New,
+    Model,
+    Effort,
+    Sandbox,
+    Status,
+    Diff,
+    Undo,
+    Compact,
+    Review,
+    Init,
+    Copy,
+    Export,
+    Theme,
+    Vim,
+    Help,
+    Keys,
+    Quit,
+}
+
+use When::{Always, Idle};
+
+const fn slash(
+    name: &'static str,
+    argument: &'static str,
+    verb: Verb,
+    when: When,
+    says: &'static str,
+) -> Slash {
+    Slash { name, argument, says, verb, when }
+}
+
+pub(crate) static TABLE: &[Slash] = &[
+    slash("new", "", Verb::New, Idle, "begin a new thread"),
+    slash("model", "[NAME]", Verb::Model, Idle, "say which model answers, or let another one"),
+    slash("effort", "[LEVEL]", Verb::Effort, Idle, "how long the model thinks"),
+    slash("sandbox", "[MODE]", Verb::Sandbox, Idle, "how far commands and edits reach"),
+    slash("status", "", Verb::Status, Always, "model, directory, permissions, tokens, connection"),
+    slash("diff", "", Verb::Diff, Always, "what this thread changed"),
+    slash("undo", "", Verb::Undo, Idle, "put back the files that the last turn changed"),
+    slash("compact", "", Verb::Compact, Always, "shorten the conversation"),
+    slash("review", "[WHAT]", Verb::Review, Idle, "have changes reviewed"),
+    slash("init", "", Verb::Init, Idle, "have an AGENTS.md written for this project"),
+    slash("copy", "", Verb::Copy, Always, "copy the last answer"),
+    slash("export", "[FILE]", Verb::Export, Always, "write the conversation to a file"),
+    slash("theme", "[NAME]", Verb::Theme, Always, "change the colours"),
+    slash("vim", "", Verb::Vim, Always, "vim's keys, on or off"),
+    slash("help", "", Verb::Help, Always, "all commands"),
+    slash("keys", "", Verb::Keys, Always, "all keys"),
+    slash("quit", "", Verb::Quit, Always, "leave"),
+];
+
+/// A line behind a slash, understood.
+#[derive(Debug)]
+pub(crate) enum Line<'t, 'p> {
+    /// It is a message, as a path is.
+    Message,
+    Known(&'static Slash, &'t str),
+    Prompt(&'p Prompt, &'t str),
+    /// With the nearest name there is.
+    Unknown(&'t str, Option<String>),
+}
+
+/// Reads what was written.
+pub(crate) fn read<'t, 'p>(text: &'t str, prompts: &'p [Prompt]) -> Line<'t, 'p> {
+    let Some(line) = text.strip_prefix('/') else { return Line::Message };
+    let end = line.find(char::is_whitespace).unwrap_or(line.len());
+    let (name, argument) = (&line[..end], line[end..].trim());
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || name.contains('/') {
+        return Line::Message;
+    }
+    let name = if name == "exit" { "quit" } else { name };
+    if let Some(slash) = TABLE.iter().find(|slash| slash.name == name) {
+        return Line::Known(slash, argument);
+    }
+    if let Some(prompt) = prompts.iter().find(|prompt| prompt.name == name) {
+        return Line::Prompt(prompt, argument);
+    }
+    Line::Unknown(name, nearest(name, prompts))
+}
+
+/// The name that is most like `name`.
+fn nearest(name: &str, prompts: &[Prompt]) -> Option<String> {
+    let names = TABLE.iter().map(|slash| slash.name).chain(prompts.iter().map(|p| p.name.as_str()));
+    names
+        .map(|known| (strsim::damerau_levenshtein(known, name), known))
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 3)
+        .min()
+        .map(|(_, known)| known.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_paths_and_slips_are_told_apart() {
+        let prompts = [Prompt::markdown("git/fix.md", "Fix $1")];
+        let seen = |text: &str| match read(text, &prompts) {
+            Line::Message => "message".to_owned(),
+            Line::Known(slash, argument) => format!("{:?} {argument}", slash.verb),
+            Line::Prompt(prompt, argument) => format!("prompt {} {argument}", prompt.name),
+            Line::Unknown(name, near) => format!("{name}? {near:?}"),
+        };
+        for (text, expected) in [
+            ("hello", "message"),
+            ("/usr/bin is full", "message"),
+            ("/", "message"),
+            ("/* no */", "message"),
+            ("/model gpt-6-sol ", "Model gpt-6-sol"),
+            ("/exit", "Quit "),
+            ("/git:fix a.rs", "prompt git:fix a.rs"),
+            ("/modle", "modle? Some(\"model\")"),
+            ("/xyzzyx", "xyzzyx? None"),
+        ] {
+            assert_eq!(seen(text), expected, "{text}");
+        }
+    }
+}
