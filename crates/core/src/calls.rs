@@ -9,7 +9,9 @@ use agent_protocol::{
     Action, Content, Decision, DeltaField, Event, Item, ItemDetails, RejectReason, Status,
     ThreadItem, ToolCall,
 };
-use agent_tools::{Policy, Prepared, Progress, ToolOutput, Toolbox, Verdict};
+use agent_tools::{
+    FOR_THIS_THREAD, Policy, Prepared, Progress, Question, ToolOutput, Toolbox, Verdict,
+};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -35,7 +37,7 @@ pub(crate) struct Bench<'a> {
 pub(crate) struct Calls {
     step: u32,
     /// Need the person's word; asked one at a time, in call order.
-    asked: VecDeque<Call>,
+    asked: VecDeque<(Call, Question)>,
     /// Permitted, but another call writes the same files.
     queued: VecDeque<Call>,
     running: FuturesUnordered<BoxFuture<'static, Finished>>,
@@ -48,7 +50,6 @@ struct Call {
     call: ToolCall,
     item: ThreadItem,
     prepared: Prepared,
-    reason: String,
 }
 
 struct Finished {
@@ -101,22 +102,30 @@ impl Calls {
                 "a call with the id {} was made before; it did not run again",
                 call.call_id
             );
-            return reject(bench, Some(item), call, RejectReason::BadArguments, message);
+            return reject(
+                bench,
+                Some(item),
+                call,
+                Refused::because(RejectReason::BadArguments, message),
+            );
         }
         let prepared = match bench.toolbox.prepare(call) {
             Ok(prepared) => prepared,
             Err(rejection) => {
-                return reject(bench, Some(item), call, rejection.reason, rejection.message);
+                let refused = Refused::because(rejection.reason, rejection.message);
+                return reject(bench, Some(item), call, refused);
             }
         };
         if matches!(prepared.action, Action::Note) {
             return self.note(bench, item, call, prepared);
         }
-        let reason = match bench.policy.judge(&prepared.action) {
-            Verdict::Allow { .. } => None,
-            Verdict::Ask { reason } => Some(reason),
-            Verdict::Deny { reason } => {
-                return reject(bench, Some(item), call, RejectReason::Policy, reason);
+        let (rule, question) = match bench.policy.judge(&prepared.action) {
+            Verdict::Allow { rule } => (Some(rule), None),
+            Verdict::Ask(question) => (None, Some(question)),
+            Verdict::Deny { reason, rule } => {
+                let refused =
+                    Refused { reason: RejectReason::Policy, message: reason, rule: Some(rule) };
+                return reject(bench, Some(item), call, refused);
             }
         };
         let shown = ThreadItem {
@@ -126,20 +135,12 @@ impl Calls {
             step: Some(self.step),
             duration_ms: None,
         };
-        let started = Event::ItemStarted { item: shown.clone() };
+        let started = Event::ItemStarted { item: shown.clone(), rule };
         bench.conversation.publish_with(started, vec![item.clone()])?;
-        let asks = reason.is_some();
-        let call =
-            Call { call: call.clone(), item: shown, prepared, reason: reason.unwrap_or_default() };
-        if asks {
-            self.asked.push_back(call);
-            if self.asked.len() == 1 {
-                self.ask(bench)?;
-            }
-            Ok(())
-        } else {
-            self.start(bench, call)
-        }
+        let call = Call { call: call.clone(), item: shown, prepared };
+        let Some(question) = question else { return self.start(bench, call) };
+        self.asked.push_back((call, question));
+        if self.asked.len() == 1 { self.ask(bench) } else { Ok(()) }
     }
 
     /// A call that came after the person had stopped the response: it does not run.
@@ -151,7 +152,7 @@ impl Calls {
     ) -> Result<(), Stop> {
         self.count += 1;
         let message = "interrupted: this call did not run".to_owned();
-        reject(bench, Some(item), call, RejectReason::Policy, message)
+        reject(bench, Some(item), call, Refused::because(RejectReason::Policy, message))
     }
 
     /// A call that only records something: done in the moment it is made. A plan is one item that lives as long as
@@ -166,7 +167,12 @@ impl Calls {
         let (progress, _) = mpsc::unbounded_channel();
         let Some(output) = prepared.perform(progress).now_or_never() else {
             let message = "this tool has to be waited for".to_owned();
-            return reject(bench, Some(item), call, RejectReason::BadArguments, message);
+            return reject(
+                bench,
+                Some(item),
+                call,
+                Refused::because(RejectReason::BadArguments, message),
+            );
         };
         let wire = vec![item.clone(), Item::output(call, &output.content)];
         bench.conversation.publish_plan(output.details, self.step, wire)?;
@@ -175,11 +181,15 @@ impl Calls {
 
     /// Puts the first question to the person.
     fn ask(&self, bench: &mut Bench<'_>) -> Result<(), Stop> {
-        let Some(call) = self.asked.front() else { return Ok(()) };
+        let Some((call, question)) = self.asked.front() else { return Ok(()) };
+        let Question { reason, rule, lifts, prefix } = question.clone();
         bench.conversation.publish(Event::ApprovalRequested {
             call_id: call.call.call_id.clone(),
             action: call.prepared.action.clone(),
-            reason: call.reason.clone(),
+            reason,
+            rule: Some(rule),
+            lifts,
+            prefix,
         })?;
         Ok(())
     }
@@ -187,18 +197,24 @@ impl Calls {
     /// Acts on the decisions that have come.
     pub(crate) fn decide(&mut self, bench: &mut Bench<'_>, inbox: &mut Inbox) -> Result<(), Stop> {
         while let Some(decision) =
-            self.asked.front().and_then(|call| inbox.take_decision(&call.call.call_id))
+            self.asked.front().and_then(|(call, _)| inbox.take_decision(&call.call.call_id))
         {
-            let Some(call) = self.asked.pop_front() else { return Ok(()) };
-            let call_id = call.call.call_id.clone();
-            let resolved = Event::ApprovalResolved { call_id, decision: decision.clone() };
-            bench.conversation.publish(resolved)?;
-            match decision {
-                Decision::Once => self.start(bench, call)?,
+            let Some((call, _)) = self.asked.pop_front() else { return Ok(()) };
+            let rule = match decision {
+                Decision::Once => "the person, this once",
                 Decision::Thread => {
                     bench.policy.remember(&call.prepared.action);
-                    self.start(bench, call)?;
+                    FOR_THIS_THREAD
                 }
+                Decision::Deny { .. } => "the person",
+            };
+            bench.conversation.publish(Event::ApprovalResolved {
+                call_id: call.call.call_id.clone(),
+                decision: decision.clone(),
+                rule: Some(rule.to_owned()),
+            })?;
+            match decision {
+                Decision::Once | Decision::Thread => self.start(bench, call)?,
                 Decision::Deny { message } => {
                     let told =
                         message.map(|message| format!(" They said: {message}")).unwrap_or_default();
@@ -206,7 +222,27 @@ impl Calls {
                     close(bench.conversation, &call.call, call.item, Status::Declined, &text)?;
                 }
             }
+            self.start_allowed(bench)?;
             self.ask(bench)?;
+        }
+        Ok(())
+    }
+
+    /// What was just allowed is not asked for again, also when the call came before the answer.
+    fn start_allowed(&mut self, bench: &mut Bench<'_>) -> Result<(), Stop> {
+        for (call, question) in std::mem::take(&mut self.asked) {
+            let Verdict::Allow { rule } = bench.policy.judge(&call.prepared.action) else {
+                self.asked.push_back((call, question));
+                continue;
+            };
+            let call_id = call.call.call_id.clone();
+            let decision = Decision::Thread;
+            bench.conversation.publish(Event::ApprovalResolved {
+                call_id,
+                decision,
+                rule: Some(rule),
+            })?;
+            self.start(bench, call)?;
         }
         Ok(())
     }
@@ -267,7 +303,7 @@ impl Calls {
         let wire = vec![Item::output(&call, &output.content)];
         bench.conversation.publish_with(Event::ItemCompleted { item }, wire)?;
         if let Some(reason) = output.rejected {
-            reject(bench, None, &call, reason, text_of(&output.content))?;
+            reject(bench, None, &call, Refused::because(reason, text_of(&output.content)))?;
         }
         for call in std::mem::take(&mut self.queued) {
             self.start(bench, call)?;
@@ -317,14 +353,28 @@ fn text_of(content: &[Content]) -> String {
     text.collect::<Vec<_>>().join("\n")
 }
 
+/// Why a call does not run.
+struct Refused {
+    reason: RejectReason,
+    message: String,
+    /// Of the policy.
+    rule: Option<String>,
+}
+
+impl Refused {
+    fn because(reason: RejectReason, message: String) -> Self {
+        Self { reason, message, rule: None }
+    }
+}
+
 /// Refuses a call aloud. With its `item` the call itself enters the window here, together with the answer.
 fn reject(
     bench: &mut Bench<'_>,
     item: Option<&Item>,
     call: &ToolCall,
-    reason: RejectReason,
-    message: String,
+    refused: Refused,
 ) -> Result<(), Stop> {
+    let Refused { reason, message, rule } = refused;
     let wire = item.map_or_else(Vec::new, |item| {
         vec![item.clone(), Item::output(call, &[Content::text(message.clone())])]
     });
@@ -333,6 +383,7 @@ fn reject(
         tool: call.name.clone(),
         reason,
         message,
+        rule,
     };
     bench.conversation.publish_with(rejected, wire)?;
     Ok(())

@@ -50,7 +50,7 @@ impl Conversation {
             self.history.apply(record);
             self.changes.apply(&record.event);
             self.seq = self.seq.max(record.seq.unwrap_or(0) + 1);
-            if let Event::ItemStarted { item } | Event::ItemCompleted { item } = &record.event {
+            if let Event::ItemStarted { item, .. } | Event::ItemCompleted { item } = &record.event {
                 let number = item.id.trim_start_matches('i').parse::<u64>().unwrap_or(0);
                 self.next_item = self.next_item.max(number + 1);
             }
@@ -140,7 +140,11 @@ impl Conversation {
         let id = begun.map_or_else(|| self.new_item_id(), |plan| plan.id);
         let item = ThreadItem { id, details, call_id: None, step: Some(step), duration_ms: None };
         self.plan = Some(item.clone());
-        let event = if is_new { Event::ItemStarted { item } } else { Event::ItemUpdated { item } };
+        let event = if is_new {
+            Event::ItemStarted { item, rule: None }
+        } else {
+            Event::ItemUpdated { item }
+        };
         self.publish_with(event, wire)
     }
 

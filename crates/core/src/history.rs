@@ -44,7 +44,7 @@ impl History {
             _ => record.wire.iter().for_each(|item| self.enter(item)),
         }
         match &record.event {
-            Event::ItemStarted { item } => self.note_begun(item),
+            Event::ItemStarted { item, .. } => self.note_begun(item),
             Event::StepCompleted(step) => {
                 self.usage += step.usage;
                 if step.usage.input_tokens > 0 {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     fn started(id: &str) -> Record {
-        record(Event::ItemStarted { item: item(id) }, vec![call(id)])
+        record(Event::ItemStarted { item: item(id), rule: None }, vec![call(id)])
     }
 
     fn completed(id: &str) -> Record {

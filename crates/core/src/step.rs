@@ -333,7 +333,7 @@ impl Speech {
                 .map(|open| u64::try_from(open.begun.elapsed().as_millis()).unwrap_or(u64::MAX)),
         };
         if matches!(shown.details, ItemDetails::WebSearch { .. }) {
-            bench.conversation.publish(Event::ItemStarted { item: shown.clone() })?;
+            bench.conversation.publish(Event::ItemStarted { item: shown.clone(), rule: None })?;
         }
         bench
             .conversation

@@ -22,7 +22,12 @@ pub enum Event {
     #[serde(rename = "step.started")]
     StepStarted { step: u32 },
     #[serde(rename = "item.started")]
-    ItemStarted { item: ThreadItem },
+    ItemStarted {
+        item: ThreadItem,
+        /// Of a call: what permits it. None while the person is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
+    },
     #[serde(rename = "item.updated")]
     ItemUpdated { item: ThreadItem },
     #[serde(rename = "item.completed")]
@@ -31,11 +36,38 @@ pub enum Event {
     #[serde(rename = "item.delta")]
     ItemDelta { item_id: String, field: DeltaField, delta: String },
     #[serde(rename = "tool.rejected")]
-    ToolRejected { call_id: String, tool: String, reason: RejectReason, message: String },
+    ToolRejected {
+        call_id: String,
+        tool: String,
+        reason: RejectReason,
+        message: String,
+        /// What forbids it, when the policy does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
+    },
     #[serde(rename = "approval.requested")]
-    ApprovalRequested { call_id: String, action: Action, reason: String },
+    ApprovalRequested {
+        call_id: String,
+        action: Action,
+        reason: String,
+        /// What says that the person is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
+        /// What of the confinement would not hold for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lifts: Option<String>,
+        /// The words a rule for the project, or for always, would begin with; none when no such rule is offered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<Vec<String>>,
+    },
     #[serde(rename = "approval.resolved")]
-    ApprovalResolved { call_id: String, decision: Decision },
+    ApprovalResolved {
+        call_id: String,
+        decision: Decision,
+        /// What permits or forbids it from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
+    },
     #[serde(rename = "step.completed")]
     StepCompleted(StepCompleted),
     /// Live only.

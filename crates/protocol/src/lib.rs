@@ -23,7 +23,7 @@ pub use frame::{
     response_steer, response_warm_up, stated_wait, stateless_len,
 };
 pub use item::{CallForm, Content, ImageDetail, Item, ItemKind, Phase, Role, ToolCall, WebSearch};
-pub use permission::{Action, ApprovalPolicy, Decision, SandboxMode};
+pub use permission::{Action, ApprovalPolicy, Decision, Granular, SandboxMode};
 pub use record::{Header, ROLLOUT_FORMAT, Record};
 pub use request::{
     CustomFormat, ReasoningOptions, Request, Settings, SettingsFields, TextOptions, ToolChoice,

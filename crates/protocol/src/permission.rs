@@ -33,13 +33,29 @@ pub enum ApprovalPolicy {
     OnRequest,
     /// Never: what would need a question is refused.
     Never,
+    /// As on request, for the kinds of questions that are on; the others are refused.
+    Granular(Granular),
+}
+
+/// Which kinds of questions are asked. What a file does not say is off, as in Codex.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Granular {
+    /// For more rights than the sandbox gives.
+    pub sandbox_approval: bool,
+    /// That a rule says to ask.
+    pub rules: bool,
+    pub mcp_elicitations: bool,
+    pub request_permissions: bool,
+    pub skill_approval: bool,
 }
 
 macro_rules! spelled {
-    ($type:ident { $($variant:ident = $text:literal),+ }) => {
+    ($type:ident { $($variant:ident = $text:literal),+ } $($other:ident = $name:literal)?) => {
         impl $type {
             pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
+                match self { $(Self::$variant => $text,)+ $(Self::$other(_) => $name)? }
             }
         }
 
@@ -67,7 +83,7 @@ spelled!(SandboxMode {
     WorkspaceWrite = "workspace-write",
     DangerFullAccess = "danger-full-access"
 });
-spelled!(ApprovalPolicy { Untrusted = "untrusted", OnRequest = "on-request", Never = "never" });
+spelled!(ApprovalPolicy { Untrusted = "untrusted", OnRequest = "on-request", Never = "never" } Granular = "granular");
 
 /// What a call would do: judged by the policy and shown to the person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,15 +99,35 @@ pub enum Action {
         escalated: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         justification: Option<String>,
+        /// It gets a terminal, into which anything can be typed later.
+        #[serde(default, skip_serializing_if = "is_false")]
+        terminal: bool,
     },
     /// Talk to a command that is running already.
-    Attend { session_id: u32 },
+    Attend {
+        session_id: u32,
+        /// What is typed; empty to wait for more output.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        input: String,
+        /// The command runs outside the sandbox.
+        #[serde(default, skip_serializing_if = "is_false")]
+        escalated: bool,
+    },
     /// Change files; absolute paths.
-    Edit { paths: Vec<PathBuf> },
+    Edit {
+        paths: Vec<PathBuf>,
+        /// Those of them that the sandbox would not let be written.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        beyond: Vec<PathBuf>,
+    },
     /// Look at a file or below a directory; an absolute path.
     Read { path: PathBuf },
     /// Touches nothing outside the thread.
     Note,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What the person answers to a question.
@@ -100,7 +136,7 @@ pub enum Action {
 #[serde(tag = "decision", rename_all = "snake_case")]
 pub enum Decision {
     Once,
-    /// For the rest of this thread.
+    /// For the rest of this thread: exactly what was shown.
     Thread,
     Deny {
         /// What the person says to the model instead.

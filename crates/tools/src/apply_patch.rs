@@ -97,7 +97,7 @@ pub(crate) fn prepare_text(toolbox: &Toolbox, text: &str) -> Result<Prepared, Re
     };
     let (config, sandbox) = (config.clone(), toolbox.sandbox().clone());
     Ok(Prepared {
-        action: Action::Edit { paths: paths.clone() },
+        action: Action::Edit { paths: paths.clone(), beyond: vec![] },
         details: ItemDetails::FileChange { changes, status: Status::InProgress },
         writes: paths,
         perform: Box::new(move |_progress| Box::pin(finished(run(sandbox, config, job)))),
@@ -290,7 +290,7 @@ mod tests {
         let prepared = patch::parse(PATCH)
             .map(|_| prepare(&toolbox(dir.path(), true), &call(CallForm::Custom, PATCH)));
         let prepared = prepared.unwrap().ok().unwrap();
-        assert_eq!(prepared.action, Action::Edit { paths: vec![file.clone()] });
+        assert_eq!(prepared.action, Action::Edit { paths: vec![file.clone()], beyond: vec![] });
         assert_eq!(prepared.writes, std::slice::from_ref(&file));
         let change = |diff: &str| FileChange {
             path: file.clone(),

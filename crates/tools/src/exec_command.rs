@@ -111,6 +111,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
             spill: spill_path(config, call),
         },
         line: args.cmd.clone(),
+        escalated,
         patience: patience(args.yield_time_ms),
         limit: limit(config, args.max_output_tokens),
         shown: shown.clone(),
@@ -122,6 +123,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
             cwd,
             escalated,
             justification: args.justification,
+            terminal: args.tty,
         },
         details: ItemDetails::CommandExecution(shown),
         writes: vec![],
@@ -166,6 +168,7 @@ struct Run {
     sessions: Arc<crate::process::Sessions>,
     launch: Launch,
     line: String,
+    escalated: bool,
     patience: Duration,
     limit: usize,
     shown: CommandExecution,
@@ -190,7 +193,11 @@ impl Run {
         finish(&mut shown, &command, &report);
         let mut header = header(&report);
         if report.ended.is_none() {
-            let number = self.sessions.add(Session { command: Arc::new(command), line: self.line });
+            let number = self.sessions.add(Session {
+                command: Arc::new(command),
+                line: self.line,
+                escalated: self.escalated,
+            });
             header += &format!("Process running with session ID {number}\n");
         }
         let text = words(header, &report, self.limit);

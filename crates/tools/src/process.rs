@@ -310,6 +310,8 @@ pub(crate) struct Session {
     pub(crate) command: Arc<Command>,
     /// As the model wrote it.
     pub(crate) line: String,
+    /// It runs outside the sandbox.
+    pub(crate) escalated: bool,
 }
 
 impl Sessions {

@@ -50,16 +50,17 @@ const AFTER_TYPING: u64 = 250;
 pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Rejection> {
     let Args { session_id, chars, yield_time_ms, max_output_tokens } =
         arguments::parse(call, &spec(toolbox.config()))?;
+    let escalated = toolbox.sessions().get(session_id).is_some_and(|session| session.escalated);
     let typed = (!chars.is_empty()).then_some(AFTER_TYPING);
     let attend = Attend {
         sessions: toolbox.sessions().clone(),
         session_id,
-        chars,
+        chars: chars.clone(),
         patience: patience(yield_time_ms.or(typed)),
         limit: limit(toolbox.config(), max_output_tokens),
     };
     Ok(Prepared {
-        action: Action::Attend { session_id },
+        action: Action::Attend { session_id, input: chars, escalated },
         details: details(session_id, String::new(), Status::InProgress),
         writes: vec![],
         perform: Box::new(move |progress| Box::pin(attend.perform(progress))),

@@ -298,7 +298,206 @@ impl App {
         self.waiting.push(message.text().trim().to_owned());
         vec![Effect::Send(message)]
     }
+<<<<<<< HEAD
 }
 
 #[cfg(test)]
 mod tests;
+=======
+
+    fn tail(&self, cell: &Cell) -> &str {
+        match cell {
+            Cell::Item(item) => self.transcript.tail_of(&item.id),
+            Cell::Notice(_) => "",
+        }
+    }
+
+    /// What is under way: what the model says, the plan, what waits, a question.
+    fn live(&self) -> Vec<Line<'static>> {
+        let columns = usize::from(self.columns);
+        let said =
+            self.transcript.previews.iter().filter(|preview| preview.field == DeltaField::Text);
+        let mut lines: Vec<_> =
+            said.flat_map(|preview| cell::message(&preview.text, columns, &self.theme)).collect();
+        lines.extend(cell::plan(&self.transcript.plan, columns, &self.theme));
+        for waiting in &self.waiting {
+            let line =
+                Line::styled(format!("{} {waiting}", self.theme.glyphs.quote), self.theme.dim);
+            lines.extend(wrap::wrap(&line, columns));
+        }
+        if let Some(question) = self.transcript.questions.first() {
+            for text in asked(question) {
+                lines.extend(wrap::wrap(&Line::styled(text, self.theme.accent), columns));
+            }
+        }
+        lines
+    }
+
+    fn status(&self) -> String {
+        if self.may_leave {
+            return "ctrl-c again leaves".to_owned();
+        }
+        let thread = self.transcript.thread.as_ref();
+        let facts = thread.map(|thread| {
+            format!("{} · {} · {}", thread.model, thread.sandbox, thread.cwd.display())
+        });
+        let facts = facts.unwrap_or_default();
+        match (&self.transcript.retry, self.is_running()) {
+            (Some(retry), _) => retry.clone(),
+            (None, true) => {
+                let took = view::duration(self.now_ms.saturating_sub(self.turn_began_ms));
+                format!("working, {took} · esc stops · {facts}")
+            }
+            (None, false) => {
+                format!("{facts} · {} tokens in the window", self.transcript.window_tokens)
+            }
+        }
+    }
+}
+
+/// What a question says, byte for byte, and how it is answered.
+fn asked(question: &Question) -> Vec<String> {
+    let what = match &question.action {
+        Action::Run { command, cwd, escalated, .. } => {
+            let where_to = if *escalated { "outside the sandbox" } else { "in the sandbox" };
+            format!("Run {where_to}, in {}:\n{}", cwd.display(), exact(command))
+        }
+        Action::Edit { paths, .. } => {
+            let paths =
+                paths.iter().map(|path| format!("\n{}", exact(&path.display().to_string())));
+            format!("Change these files:{}", paths.collect::<String>())
+        }
+        Action::Read { path } => format!("Read {}", path.display()),
+        Action::Attend { session_id, input, .. } => {
+            format!("Type into the command {session_id}:\n{}", exact(input))
+        }
+        Action::Note => "Take a note".to_owned(),
+    };
+    let lifts = question.lifts.iter().map(|lifts| format!("\n{}", exact(lifts)));
+    let text = format!(
+        "{what}\n{}{}\ny once · a for this thread · n no",
+        exact(&question.reason),
+        lifts.collect::<String>()
+    );
+    text.lines().map(str::to_owned).collect()
+}
+
+fn answer(question: &Question, key: KeyEvent) -> Vec<Effect> {
+    let decision = match (key.code, key.modifiers.ctrl) {
+        (KeyCode::Char('y'), false) => Decision::Once,
+        (KeyCode::Char('a'), false) => Decision::Thread,
+        (KeyCode::Char('n'), false) | (KeyCode::Esc, _) => Decision::Deny { message: None },
+        (KeyCode::Char('c'), true) => return vec![Effect::Interrupt],
+        _ => return vec![],
+    };
+    vec![Effect::Decide { call_id: question.call_id.clone(), decision }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::keys;
+    use agent_protocol::{Event, ItemDetails, ThreadItem};
+
+    fn app() -> App {
+        App::new(Theme::colourless(), 40, 12)
+    }
+
+    fn type_in(app: &mut App, text: &str) -> Vec<Effect> {
+        keys(text).unwrap().into_iter().flat_map(|key| app.update(Input::Key(key))).collect()
+    }
+
+    fn happened(app: &mut App, event: Event) {
+        let record = Record { seq: None, at: String::new(), event, wire: vec![] };
+        assert!(app.update(Input::Record(Box::new(record))).is_empty());
+    }
+
+    fn shown(app: &mut App) -> (Vec<String>, Vec<String>) {
+        let Frame { finished, region, .. } = app.draw();
+        let rows = (0..region.area.height).map(|y| {
+            let row: String = (0..region.area.width).map(|x| region[(x, y)].symbol()).collect();
+            row.trim_end().to_owned()
+        });
+        (finished.iter().map(ToString::to_string).collect(), rows.collect())
+    }
+
+    fn said(text: &str) -> Event {
+        let details = ItemDetails::AgentMessage { text: text.into(), phase: None, partial: false };
+        let item =
+            ThreadItem { id: "i".into(), details, call_id: None, step: None, duration_ms: None };
+        Event::ItemCompleted { item }
+    }
+
+    #[test]
+    fn a_message_is_sent_waits_in_sight_and_its_answer_is_finished_once() {
+        let mut app = app();
+        let effects = type_in(&mut app, "mend it<enter>");
+        assert!(matches!(&effects[..], [Effect::Send(message)] if message.text() == "mend it"));
+        assert!(shown(&mut app).1[0].ends_with("mend it"));
+        happened(&mut app, Event::TurnStarted {});
+        happened(&mut app, said("Mended."));
+        assert!(shown(&mut app).0.contains(&"Mended.".to_owned()));
+        assert!(shown(&mut app).0.is_empty(), "nothing is handed out twice");
+    }
+
+    #[test]
+    fn esc_stops_what_runs_and_ctrl_c_twice_leaves() {
+        let mut app = app();
+        assert!(type_in(&mut app, "<esc>").is_empty());
+        happened(&mut app, Event::TurnStarted {});
+        assert_eq!(type_in(&mut app, "<esc>"), [Effect::Interrupt]);
+        assert_eq!(type_in(&mut app, "<c-c>"), [Effect::Interrupt]);
+        assert!(shown(&mut app).1.last().unwrap().contains("ctrl-c again leaves"));
+        assert_eq!(type_in(&mut app, "<c-c>"), [Effect::Leave]);
+    }
+
+    #[test]
+    fn a_question_shows_every_byte_and_takes_nothing_but_an_answer() {
+        let mut app = app();
+        let action = Action::Run {
+            command: "make\u{202e} x".into(),
+            cwd: "/w".into(),
+            escalated: true,
+            justification: None,
+            terminal: false,
+        };
+        happened(
+            &mut app,
+            Event::ApprovalRequested {
+                call_id: "c".to_owned(),
+                action,
+                reason: "It needs the network.".to_owned(),
+                rule: None,
+                lifts: Some("It could write everywhere.".to_owned()),
+                prefix: None,
+            },
+        );
+        let region = shown(&mut app).1.join("\n");
+        for shown in ["make<U+202E> x", "outside", "needs the network", "write everywhere"] {
+            assert!(region.contains(shown), "{region}");
+        }
+        assert!(type_in(&mut app, "x<enter>").is_empty());
+        let once = Effect::Decide { call_id: "c".into(), decision: Decision::Once };
+        assert_eq!(type_in(&mut app, "y"), [once]);
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_sent_comes_back_with_the_reason() {
+        let mut app = app();
+        let effects = type_in(&mut app, "look<enter>");
+        let [Effect::Send(message)] = &effects[..] else { panic!("{effects:?}") };
+        app.take_back(message, "no such picture");
+        let (finished, region) = shown(&mut app);
+        assert!(finished.contains(&"! Not sent: no such picture".to_owned()), "{finished:?}");
+        assert_eq!(region[0], "› look");
+    }
+
+    #[test]
+    fn commands_of_the_screen_are_not_sent() {
+        let mut app = app();
+        assert_eq!(type_in(&mut app, "/compact<enter>"), [Effect::Compact]);
+        assert_eq!(type_in(&mut app, "/quit<enter>"), [Effect::Leave]);
+        assert!(type_in(&mut app, "/help<enter>").is_empty());
+    }
+}
+>>>>>>> 01894f1 (Say in the log which rule made each decision, and ask for what is typed outside the sandbox)

@@ -60,6 +60,8 @@ pub struct Question {
     pub call_id: String,
     pub action: Action,
     pub reason: String,
+    /// What of the confinement would not hold.
+    pub lifts: Option<String>,
 }
 
 /// What of an item has come so far.
@@ -81,21 +83,29 @@ impl Transcript {
         }
         match event {
             Event::ThreadStarted(thread) => self.thread = Some(thread.clone()),
+<<<<<<< HEAD
             Event::TurnStarted {} => {
                 self.is_running = true;
                 self.turns += 1;
             }
             Event::ItemStarted { item } | Event::ItemUpdated { item } => self.begin(item),
+=======
+            Event::TurnStarted {} => self.is_running = true,
+            Event::ItemStarted { item, .. } | Event::ItemUpdated { item } => self.begin(item),
+>>>>>>> 01894f1 (Say in the log which rule made each decision, and ask for what is typed outside the sandbox)
             Event::ItemCompleted { item } => self.complete(item),
             Event::ItemDelta { item_id, field, delta } => self.preview(item_id, *field, delta),
             Event::ToolRejected { tool, message, .. } => {
                 self.notice(Notice::Failed(format!("{tool} was refused: {message}")));
             }
-            Event::ApprovalRequested { call_id, action, reason } => self.questions.push(Question {
-                call_id: call_id.clone(),
-                action: action.clone(),
-                reason: reason.clone(),
-            }),
+            Event::ApprovalRequested { call_id, action, reason, lifts, .. } => {
+                self.questions.push(Question {
+                    call_id: call_id.clone(),
+                    action: action.clone(),
+                    reason: reason.clone(),
+                    lifts: lifts.clone(),
+                });
+            }
             Event::ApprovalResolved { call_id, .. } => {
                 self.questions.retain(|question| question.call_id != *call_id);
             }
@@ -252,7 +262,7 @@ mod tests {
         };
         vec![
             Event::TurnStarted {},
-            Event::ItemStarted { item: command(Status::InProgress) },
+            Event::ItemStarted { item: command(Status::InProgress), rule: None },
             delta("i1", DeltaField::Output, "compiling\n"),
             delta("i2", DeltaField::Text, "It "),
             Event::ItemCompleted { item: command(Status::Completed) },

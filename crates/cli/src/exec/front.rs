@@ -105,8 +105,9 @@ pub(crate) async fn follow(
                         let _ = commands.send(Command::Shutdown);
                     }
                 }
-                if let Event::ApprovalRequested { call_id, .. } = &record.event {
-                    let message = Some("Nobody is there to be asked.".to_owned());
+                if let Event::ApprovalRequested { call_id, reason, .. } = &record.event {
+                    let message =
+                        Some(format!("Nobody is there to be asked. It was to be asked for: {reason}."));
                     let (call_id, decision) = (call_id.clone(), Decision::Deny { message });
                     let _ = commands.send(Command::Decide { call_id, decision });
                 }

@@ -73,7 +73,7 @@ impl<W: Write> HumanPrinter<W> {
                 started.sandbox,
                 started.cwd.display(),
             ),
-            Event::ItemStarted { item } => match &item.details {
+            Event::ItemStarted { item, .. } => match &item.details {
                 ItemDetails::TodoList { items } => self.todo(items),
                 _ => String::new(),
             },

@@ -64,7 +64,7 @@ impl<W: Write> JsonPrinter<W> {
             Event::WireRecorded {} => false,
             Event::ItemDelta { .. } => self.options.stream && !self.options.compat,
             // Whoever reads this stream has said it.
-            Event::ItemStarted { item }
+            Event::ItemStarted { item, .. }
             | Event::ItemUpdated { item }
             | Event::ItemCompleted { item } => {
                 !matches!(item.details, ItemDetails::UserMessage { .. })
@@ -118,13 +118,14 @@ impl<W: Write> JsonPrinter<W> {
                 let item = json!({"id": id, "type": "error", "message": reason});
                 vec![value(json!({"type": "item.completed", "item": item}))]
             }
-            Event::ItemStarted { item }
+            Event::ItemStarted { item, .. }
             | Event::ItemUpdated { item }
             | Event::ItemCompleted { item } => {
                 if matches!(item.details, ItemDetails::ToolCall { .. }) {
                     return vec![];
                 }
                 let mut line = self.numbered(event);
+                line.remove("rule");
                 if let Some(Value::Object(item)) = line.get_mut("item") {
                     strip(item);
                 }
@@ -204,7 +205,7 @@ mod tests {
                     duration_ms: None,
                 },
             },
-            Event::ItemStarted { item: command("i7", None) },
+            Event::ItemStarted { item: command("i7", None), rule: None },
             Event::ItemDelta {
                 item_id: "i7".into(),
                 field: agent_protocol::DeltaField::Output,

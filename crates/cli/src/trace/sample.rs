@@ -139,6 +139,7 @@ fn rejected(call_id: &str) -> Event {
         tool: "fly".into(),
         reason: RejectReason::UnknownTool,
         message: "there is no tool `fly`".into(),
+        rule: None,
     }
 }
 

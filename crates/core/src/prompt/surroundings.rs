@@ -92,7 +92,10 @@ impl Surroundings {
             ApprovalPolicy::Never => {
                 "never. Nobody can be asked: what the rules forbid is refused, so find another way or say what is missing."
             }
-            ApprovalPolicy::OnRequest => {
+            ApprovalPolicy::Granular(asked) if !asked.sandbox_approval => {
+                "never for more than the sandbox gives: what needs it is refused, so find another way or say what is missing."
+            }
+            ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) => {
                 "on-request. A command that needs more than the sandbox gives may ask for it, with a one-sentence reason."
             }
             ApprovalPolicy::Untrusted => {

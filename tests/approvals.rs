@@ -1,0 +1,251 @@
+//! Who may do what: what runs without asking, what the person is asked, what their answers cover, what the log says.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use agent_core::{CompactionStyle, Limits, Log, Secrets, Thread, ThreadConfig, ThreadHandle};
+use agent_protocol::{
+    ApprovalPolicy, Command, Content, Decision, Event, ItemDetails, Record, SandboxMode, Settings,
+    SettingsFields, Status, ToolChoice, TransportKind,
+};
+use agent_testkit::{Scene, ScriptedModel};
+use agent_tools::{Policy, Toolbox, ToolboxConfig};
+use serde_json::json;
+
+const AGENT: &str = env!("CARGO_BIN_EXE_agent");
+
+#[tokio::test]
+async fn nobody_is_there_in_exec_so_nothing_waits_and_what_would_be_asked_is_refused_with_the_reason()
+ {
+    let server = ScriptedModel::new()
+        .calls_at_once([
+            ("exec_command", json!({"cmd": "cat a.txt | head -n 1"})),
+            ("exec_command", json!({"cmd": "touch made"})),
+            ("exec_command", json!({"cmd": "make", "sandbox_permissions": "require_escalated"})),
+        ])
+        .says("Well.")
+        .serve();
+    let scene = Scene::new(AGENT).file("a.txt", "one\ntwo\n").facing(&server);
+    let run = scene
+        .run(&["exec", "--json", "-a", "untrusted", "-s", "workspace-write", "look"])
+        .await
+        .succeeded();
+    let commands = run.items("command_execution");
+    let end = |line: &str| {
+        let is_it = |command: &&serde_json::Value| command["command"].to_string().contains(line);
+        let command = commands.iter().find(is_it).unwrap();
+        (command["status"].clone(), command["aggregated_output"].clone())
+    };
+    assert_eq!(end("cat a.txt"), (json!("completed"), json!("one\n")));
+    assert_eq!(end("touch made"), (json!("declined"), json!("")));
+    assert_eq!(end("'make'"), (json!("declined"), json!("")));
+    assert_eq!(scene.read("made"), None);
+    let told = server.frames().last().unwrap().text.clone();
+    assert!(told.contains("Nobody is there to be asked"), "{told}");
+    assert!(told.contains("it is not known to change nothing"), "{told}");
+}
+
+#[tokio::test]
+async fn every_decision_is_in_the_rollout_with_the_rule_that_made_it() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "true"}))
+        .calls("exec_command", json!({"cmd": "true", "sandbox_permissions": "require_escalated"}))
+        .says("Well.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    scene.run(&["exec", "look"]).await.succeeded();
+    let rollout = std::fs::read_to_string(&scene.rollouts()[0]).unwrap();
+    let lines = rollout.lines().skip(1).map(|line| serde_json::from_str::<Record>(line).unwrap());
+    let rules: Vec<_> = lines
+        .filter_map(|record| match record.event {
+            Event::ItemStarted { rule, .. } | Event::ToolRejected { rule, .. } => rule,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(rules, ["sandbox read-only", "approval policy never"]);
+}
+
+/// A thread with somebody before it.
+struct Asking {
+    handle: ThreadHandle,
+    place: tempfile::TempDir,
+    heard: Vec<Record>,
+}
+
+impl Asking {
+    fn start(model: ScriptedModel, approval: ApprovalPolicy) -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let cwd = std::fs::canonicalize(place.path()).unwrap().join("work");
+        std::fs::create_dir(&cwd).unwrap();
+        let sandbox = SandboxMode::WorkspaceWrite;
+        let policy = Policy::new(approval, sandbox, cwd.clone());
+        let toolbox = Toolbox::new(ToolboxConfig {
+            cwd: cwd.clone(),
+            writable_roots: vec![],
+            sandbox,
+            network: false,
+            helper: AGENT.into(),
+            env: std::env::vars_os().filter(|(name, _)| name == "PATH").collect(),
+            outputs_dir: place.path().join("outputs"),
+            journal_dir: None,
+            output_tokens: None,
+            freeform_patch: true,
+        });
+        let config = ThreadConfig {
+            thread_id: agent_core::new_thread_id(),
+            agent_version: "0".to_owned(),
+            provider: "test".to_owned(),
+            transport: TransportKind::Websocket,
+            cwd,
+            sandbox,
+            approval_policy: approval,
+            settings: Settings::new(SettingsFields {
+                model: "m".to_owned(),
+                instructions: String::new(),
+                tools: vec![],
+                tool_choice: ToolChoice::Auto,
+                parallel_tool_calls: true,
+                reasoning: None,
+                text: None,
+                store: false,
+                include: vec![],
+                service_tier: None,
+                prompt_cache_key: String::new(),
+                max_output_tokens: None,
+            }),
+            preamble: vec![],
+            resumed_from: None,
+            warnings: vec![],
+            limits: Limits::default(),
+            price: None,
+            answer_check: None,
+            secrets: Secrets::new(vec![]),
+            live: false,
+            sessions_outlive_turns: true,
+            compaction: CompactionStyle::Trigger,
+            undo: None,
+            compact_at: None,
+            process_started: Instant::now(),
+        };
+        let transport = Box::new(model.transport());
+        let (thread, handle) =
+            Thread::start(config, Log::Ephemeral, transport, toolbox, policy).unwrap();
+        tokio::spawn(thread.run());
+        let asking = Self { handle, place, heard: vec![] };
+        asking.command(Command::Send(vec![Content::text("go")]));
+        asking
+    }
+
+    fn command(&self, command: Command) {
+        self.handle.commands.send(command).unwrap();
+    }
+
+    fn made(&self, name: &str) -> bool {
+        self.place.path().join("work").join(name).exists()
+    }
+
+    /// The next question; none when the turn ends without one.
+    async fn question(&mut self) -> Option<Event> {
+        loop {
+            let record = tokio::time::timeout(Duration::from_secs(60), self.handle.records.recv());
+            let record = record.await.expect("the thread is silent").expect("the thread has ended");
+            self.heard.push(record.clone());
+            match record.event {
+                Event::ApprovalRequested { .. } => return Some(record.event),
+                event if event.is_terminal() => return None,
+                _ => {}
+            }
+        }
+    }
+
+    fn answer(&self, question: &Event, decision: Decision) {
+        let Event::ApprovalRequested { call_id, .. } = question else { panic!("{question:?}") };
+        self.command(Command::Decide { call_id: call_id.clone(), decision });
+    }
+
+    /// How each command that was called for ended, in the order of their ends.
+    fn ends(&self) -> Vec<(String, Status)> {
+        let ended = self.heard.iter().filter_map(|record| match &record.event {
+            Event::ItemCompleted { item } => match &item.details {
+                ItemDetails::CommandExecution(command) => {
+                    Some((command.command.clone(), command.status))
+                }
+                _ => None,
+            },
+            _ => None,
+        });
+        ended.collect()
+    }
+}
+
+fn outside(line: &str) -> serde_json::Value {
+    json!({"cmd": line, "sandbox_permissions": "require_escalated", "justification": "May I?"})
+}
+
+fn touch(path: &Path) -> serde_json::Value {
+    outside(&format!("touch '{}'", path.display()))
+}
+
+#[tokio::test]
+async fn what_was_allowed_for_the_thread_is_never_asked_again() {
+    let again = json!({"cmd": "touch made"});
+    let model = ScriptedModel::new()
+        .calls_at_once([("exec_command", again.clone()), ("exec_command", again.clone())])
+        .calls("exec_command", again)
+        .says("Done.");
+    let mut asking = Asking::start(model, ApprovalPolicy::Untrusted);
+    let question = asking.question().await.unwrap();
+    assert!(!asking.made("made"));
+    asking.answer(&question, Decision::Thread);
+    assert_eq!(asking.question().await, None);
+    assert!(asking.made("made"));
+    let ends = asking.ends();
+    assert!(
+        ends.len() == 3 && ends.iter().all(|(_, status)| *status == Status::Completed),
+        "{ends:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_approval_covers_exactly_what_was_shown_and_nothing_beside_it() {
+    let place = tempfile::tempdir().unwrap();
+    let (one, two) = (place.path().join("one"), place.path().join("two"));
+    let both = outside(&format!("touch '{}'; touch '{}'", one.display(), two.display()));
+    let model = ScriptedModel::new()
+        .calls("exec_command", touch(&one))
+        .calls("exec_command", both)
+        .says("Done.");
+    let mut asking = Asking::start(model, ApprovalPolicy::OnRequest);
+    let first = asking.question().await.unwrap();
+    let Event::ApprovalRequested { reason, rule, lifts, .. } = &first else { panic!() };
+    assert_eq!((reason.as_str(), rule.as_deref()), ("May I?", Some("approval policy on-request")));
+    assert!(lifts.as_ref().unwrap().contains("network"), "{lifts:?}");
+    asking.answer(&first, Decision::Thread);
+    let second = asking.question().await.expect("more was asked for than was allowed");
+    assert!(one.exists());
+    asking.answer(&second, Decision::Deny { message: None });
+    assert_eq!(asking.question().await, None);
+    assert!(!two.exists());
+    let statuses: Vec<_> = asking.ends().into_iter().map(|(_, status)| status).collect();
+    assert_eq!(statuses, [Status::Completed, Status::Declined]);
+}
+
+#[tokio::test]
+async fn what_is_typed_into_a_command_outside_the_sandbox_is_asked_for_too() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("typed");
+    let shell = json!({
+        "cmd": "sh", "tty": true, "yield_time_ms": 50,
+        "sandbox_permissions": "require_escalated",
+    });
+    let typed = json!({"session_id": 1, "chars": format!("touch '{}'\n", path.display())});
+    let model =
+        ScriptedModel::new().calls("exec_command", shell).calls("write_stdin", typed).says("Done.");
+    let mut asking = Asking::start(model, ApprovalPolicy::OnRequest);
+    let question = asking.question().await.unwrap();
+    asking.answer(&question, Decision::Once);
+    let question = asking.question().await.expect("nobody has seen what is typed");
+    asking.answer(&question, Decision::Deny { message: Some("No.".to_owned()) });
+    assert_eq!(asking.question().await, None);
+    assert!(!path.exists());
+}
