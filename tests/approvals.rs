@@ -88,6 +88,7 @@ impl Asking {
             env: std::env::vars_os().filter(|(name, _)| name == "PATH").collect(),
             outputs_dir: place.path().join("outputs"),
             journal_dir: None,
+            keep_background: false,
             output_tokens: None,
             freeform_patch: true,
         });
@@ -114,6 +115,7 @@ impl Asking {
                 max_output_tokens: None,
             }),
             preamble: vec![],
+            remarks: vec![],
             resumed_from: None,
             warnings: vec![],
             limits: Limits::default(),

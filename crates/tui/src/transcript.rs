@@ -83,16 +83,11 @@ impl Transcript {
         }
         match event {
             Event::ThreadStarted(thread) => self.thread = Some(thread.clone()),
-<<<<<<< HEAD
             Event::TurnStarted {} => {
                 self.is_running = true;
                 self.turns += 1;
             }
-            Event::ItemStarted { item } | Event::ItemUpdated { item } => self.begin(item),
-=======
-            Event::TurnStarted {} => self.is_running = true,
             Event::ItemStarted { item, .. } | Event::ItemUpdated { item } => self.begin(item),
->>>>>>> 01894f1 (Say in the log which rule made each decision, and ask for what is typed outside the sandbox)
             Event::ItemCompleted { item } => self.complete(item),
             Event::ItemDelta { item_id, field, delta } => self.preview(item_id, *field, delta),
             Event::ToolRejected { tool, message, .. } => {
@@ -116,7 +111,9 @@ impl Transcript {
                 self.connection = Some(step.transport);
             }
             Event::TransportRetry { attempt, max, message, .. } => {
-                self.retry = Some(format!("Reconnecting, attempt {attempt} of {max}: {message}"));
+                // Without a limit it is tried for as long as the network is away.
+                let of = if *max == 0 { String::new() } else { format!(" of {max}") };
+                self.retry = Some(format!("Reconnecting, attempt {attempt}{of}: {message}"));
             }
             Event::TransportFallback { reason, .. } => {
                 self.notice(Notice::Said(format!("Went on over HTTP: {reason}")));

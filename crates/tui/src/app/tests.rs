@@ -67,9 +67,20 @@ fn a_question_shows_every_byte_and_takes_nothing_but_an_answer() {
         cwd: "/w".into(),
         escalated: true,
         justification: None,
+        terminal: false,
     };
     let (call_id, reason) = ("c".to_owned(), "It needs the network.".to_owned());
-    happened(&mut app, Event::ApprovalRequested { call_id, action, reason });
+    happened(
+        &mut app,
+        Event::ApprovalRequested {
+            call_id,
+            action,
+            reason,
+            rule: None,
+            lifts: Some("It could write everywhere.".to_owned()),
+            prefix: None,
+        },
+    );
     let region = shown(&mut app).1.join("\n");
     assert!(region.contains("make<U+202E> x") && region.contains("outside"), "{region}");
     assert!(type_in(&mut app, "x<enter>").is_empty());
@@ -103,9 +114,20 @@ fn asks(app: &mut App, command: &str) {
         cwd: "/w".into(),
         escalated: false,
         justification: None,
+        terminal: false,
     };
     let (call_id, reason) = ("c".to_owned(), "Because.".to_owned());
-    happened(app, Event::ApprovalRequested { call_id, action, reason });
+    happened(
+        app,
+        Event::ApprovalRequested {
+            call_id,
+            action,
+            reason,
+            rule: None,
+            lifts: Some("It could write everywhere.".to_owned()),
+            prefix: None,
+        },
+    );
 }
 
 #[test]
@@ -150,7 +172,7 @@ fn a_question_that_was_answered_elsewhere_is_gone() {
     let mut app = app();
     asks(&mut app, "make");
     let (call_id, decision) = ("c".to_owned(), Decision::Once);
-    happened(&mut app, Event::ApprovalResolved { call_id, decision });
+    happened(&mut app, Event::ApprovalResolved { call_id, decision, rule: None });
     assert!(!shown(&mut app).1.iter().any(|row| row.contains("make")));
     assert!(type_in(&mut app, "y").is_empty());
 }

@@ -134,7 +134,7 @@ fn asked(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
             rows.text("  in ", &cwd.display().to_string(), theme.dim);
             rows.text("  $ ", command, Style::new());
         }
-        Action::Edit { paths } => {
+        Action::Edit { paths, .. } => {
             rows.title("Change these files?");
             for path in paths {
                 rows.text("  ", &path.display().to_string(), Style::new());
@@ -145,13 +145,17 @@ fn asked(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
             rows.title("Look at this?");
             rows.text("  ", &path.display().to_string(), Style::new());
         }
-        Action::Attend { session_id } => {
-            rows.title("Go on with a running command?");
-            rows.text("  session ", &session_id.to_string(), Style::new());
+        Action::Attend { session_id, input, .. } => {
+            rows.title("Type this into a running command?");
+            rows.text("  session ", &session_id.to_string(), theme.dim);
+            rows.text("  > ", input, Style::new());
         }
         Action::Note => rows.title("Take a note?"),
     }
     rows.text("  ", &question.reason, theme.dim);
+    if let Some(lifts) = &question.lifts {
+        rows.text("  ", lifts, theme.dim);
+    }
     rows.rows
 }
 
