@@ -29,6 +29,10 @@ pub(crate) enum Command {
     /// Give the agent one task, without questions, then exit.
     #[command(visible_alias = "e")]
     Exec(Box<ExecArgs>),
+    /// Go on with an earlier thread, on the screen.
+    Resume(OpenArgs),
+    /// Begin a new thread with all of an earlier one, on the screen.
+    Fork(OpenArgs),
     /// Watch the whole thing work on this machine, with a scripted model; needs no key and no network.
     Demo(DemoArgs),
     /// Play a recording made with `exec --record`, without a network.
@@ -146,6 +150,22 @@ pub(crate) struct ReachFlags {
     /// Let commands and edits write below this directory too.
     #[arg(long = "add-dir", value_name = "DIR")]
     pub(crate) add_dirs: Vec<PathBuf>,
+}
+
+/// `agent resume` and `agent fork`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct OpenArgs {
+    /// Its id, the beginning of its id, or its name; if not given, you choose from a list.
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// The last thread of this directory.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) last: bool,
+    /// Those of all directories.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) flags: Flags,
 }
 
 /// `agent exec`.
@@ -503,7 +523,9 @@ impl Args {
                     Flags { config: config.clone(), model: model.clone(), ..Flags::default() };
                 inner.over(outer)
             }
-            Command::Doctor(DoctorArgs { flags, .. })
+            Command::Resume(OpenArgs { flags, .. })
+            | Command::Fork(OpenArgs { flags, .. })
+            | Command::Doctor(DoctorArgs { flags, .. })
             | Command::Config(ConfigCommand::Explain(ExplainArgs { flags, .. })) => {
                 flags.clone().over(outer)
             }
@@ -519,6 +541,13 @@ impl Args {
             | Command::Undo(_)
             | Command::Completions { .. } => outer,
         }
+    }
+}
+
+impl Command {
+    /// A person sits before it.
+    pub(crate) fn is_interactive(command: Option<&Self>) -> bool {
+        matches!(command, None | Some(Self::Resume(_) | Self::Fork(_)))
     }
 }
 

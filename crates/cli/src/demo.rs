@@ -16,7 +16,7 @@ use clap::Parser as _;
 use crate::args::{Args, DemoArgs, ExecOptions};
 use crate::config::Environment;
 use crate::exec::{self, Outcome};
-use crate::interactive;
+use crate::interactive::{self, Start};
 use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
 use crate::trace::steps_table;
@@ -143,8 +143,8 @@ async fn on_the_screen(
     process_started: Instant,
 ) -> anyhow::Result<(Outcome, Option<PathBuf>)> {
     let settings = place.settings(&[])?;
-    let first = vec![Content::text(TASK)];
-    interactive::run(&settings, Begin::New, first, place.environment, process_started).await?;
+    let start = Start::New(vec![Content::text(TASK)]);
+    interactive::run(&settings, start, place.environment, process_started).await?;
     Ok((Outcome::default(), settings.state_dir))
 }
 

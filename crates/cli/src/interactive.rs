@@ -1,45 +1,53 @@
 //! `agent` without a command: threads on the screen, one after the other, until the person leaves.
 
 mod desk;
+mod others;
 mod prompts;
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use agent_core::{Thread, ThreadHandle, Threads};
-use agent_protocol::{Command, Content, Event, Record, SandboxMode, TransportKind};
+use agent_protocol::{Command, Content, Event, Record, TransportKind};
 use agent_tui::app::App;
-use agent_tui::effect::{Change, Facts, Input, Next};
-use agent_tui::runner::Terminal;
+use agent_tui::effect::{Change, Choice, Effect, Facts, GoOn, Input, Next};
+use agent_tui::runner::{Act, Terminal};
 use agent_tui::theme::Theme;
 use agent_tui::transcript::Notice;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
+use crate::args::OpenArgs;
 use crate::config::Environment;
 use crate::screen::Screen;
 use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
-use crate::threads::ThreadArg;
+use crate::threads::{NoThread, ThreadArg};
 use crate::undo::{self, UndoArgs};
 use crate::workspace::Head;
 use desk::Desk;
 
-/// Opens a thread and shows it, and those the person opens after it. `first` is sent before the person has said
-/// anything, unless it is empty.
+/// Opens a thread and shows it, and those the person opens after it.
 ///
 /// # Errors
 /// When the provider cannot be asked, the log not be written, or the terminal not be used.
 pub(crate) async fn run(
     settings: &Settings,
-    begin: Begin,
-    first: Vec<Content>,
+    start: Start<'_>,
     environment: &Environment,
     process_started: Instant,
 ) -> anyhow::Result<()> {
     settings.require_model()?;
-    let opened = open(settings, begin, vec![], environment, process_started)?;
-    if !first.is_empty() {
-        let _ = opened.handle.commands.send(Command::Send(first));
+    let said = if let Start::New(message) = &start { message.clone() } else { vec![] };
+    let first = First::of(start, settings)?;
+    let opened = match &first {
+        First::Thread(begin) => {
+            Some(open(settings, begin.clone(), vec![], environment, process_started)?)
+        }
+        First::Choice(..) => None,
+    };
+    if let Some(opened) = opened.as_ref().filter(|_| !said.is_empty()) {
+        let _ = opened.handle.commands.send(Command::Send(said));
     }
     let terminal = Terminal::enter(reflows(environment))?;
     let (columns, rows) = terminal.size();
@@ -52,10 +60,55 @@ pub(crate) async fn run(
         say,
         inputs,
     };
-    let played = stage.play(opened).await;
+    let played = stage.begin(first, opened).await;
     let left = stage.terminal.leave();
     played?;
     Ok(left?)
+}
+
+/// What is shown first.
+pub(crate) enum Start<'a> {
+    /// A new thread, in which this is said first, unless it is nothing.
+    New(Vec<Content>),
+    Earlier(GoOn, &'a OpenArgs),
+}
+
+/// There is nobody to show anything to.
+#[derive(Debug, thiserror::Error)]
+#[error("this needs a terminal; without one, use `agent exec resume`")]
+pub(crate) struct NoScreen;
+
+/// The first thread, or those among which the person chooses it.
+enum First {
+    Thread(Begin),
+    Choice(GoOn, Vec<Choice>),
+}
+
+impl First {
+    fn of(start: Start<'_>, settings: &Settings) -> anyhow::Result<Self> {
+        let Start::Earlier(how, args) = start else { return Ok(Self::Thread(Begin::New)) };
+        let state = crate::state_dir(settings)?;
+        if args.id.is_some() || args.last {
+            let thread = ThreadArg { id: args.id.clone(), last: args.last, all: args.all };
+            let found = thread.find(&Threads::under(state), &settings.workspace.cwd)?;
+            return Ok(Self::Thread(going_on(how, found.path)));
+        }
+        let mut threads = others::list(settings, None)?;
+        if args.all {
+            threads.iter_mut().for_each(|thread| thread.is_here = true);
+        }
+        if threads.is_empty() {
+            return Err(NoThread::Anywhere.into());
+        }
+        Ok(Self::Choice(how, threads))
+    }
+}
+
+fn going_on(how: GoOn, path: PathBuf) -> Begin {
+    match how {
+        GoOn::Resume => Begin::Resume(path),
+        GoOn::Fork => Begin::Fork(path),
+    }
 }
 
 /// What stays from thread to thread.
@@ -72,9 +125,42 @@ struct Stage<'a> {
 struct Opened {
     thread: Thread,
     handle: ThreadHandle,
+    /// What it has said before.
+    earlier: Vec<Record>,
 }
 
 impl Stage<'_> {
+    async fn begin(&mut self, first: First, opened: Option<Opened>) -> anyhow::Result<()> {
+        let opened = match (opened, first) {
+            (Some(opened), _) => opened,
+            (None, First::Choice(how, threads)) => {
+                let Some(begin) = self.choose(how, threads).await? else { return Ok(()) };
+                self.open(begin, vec![])?
+            }
+            (None, First::Thread(begin)) => self.open(begin, vec![])?,
+        };
+        self.play(opened).await
+    }
+
+    /// Lets the person choose a thread while there is none yet.
+    async fn choose(&mut self, how: GoOn, threads: Vec<Choice>) -> anyhow::Result<Option<Begin>> {
+        self.app.update(Input::Threads { how, threads });
+        let (_nobody, mut records) = mpsc::unbounded_channel();
+        let mut chosen = None;
+        let acting = |effect| match effect {
+            Effect::Open(Next::Earlier(how, id)) => {
+                chosen = Some((how, id));
+                Act::End
+            }
+            Effect::Leave => Act::End,
+            _ => Act::Done,
+        };
+        self.terminal.show(&mut self.app, &mut records, &mut self.inputs, acting).await?;
+        let Some((how, id)) = chosen else { return Ok(None) };
+        let threads = Threads::under(crate::state_dir(&self.settings)?);
+        Ok(Some(going_on(how, threads.find(&id)?.path)))
+    }
+
     async fn play(&mut self, opened: Opened) -> anyhow::Result<()> {
         let mut opened = Some(opened);
         while let Some(shown) = opened.take() {
@@ -90,7 +176,11 @@ impl Stage<'_> {
 
     /// Shows one thread to its end; returns its id, and what is to come.
     async fn show(&mut self, opened: Opened) -> anyhow::Result<(String, Option<Next>)> {
-        let Opened { thread, handle } = opened;
+        let Opened { thread, handle, earlier } = opened;
+        if !earlier.is_empty() {
+            self.app.clear();
+            self.app.remember(&earlier);
+        }
         let ThreadHandle { commands, mut records } = handle;
         let thread_id = self.take_up(&mut records);
         self.app.update(Input::Facts(facts(&self.settings)));
@@ -139,11 +229,9 @@ impl Stage<'_> {
                 self.app.clear();
                 return self.open(Begin::New, remarks);
             }
+            Next::Earlier(how, which) => return self.earlier(id, *how, which),
             Next::Again(change) => {
                 self.settings = changed(&before, change);
-                if let Change::Sandbox(mode) = change {
-                    remarks.push(sandbox_remark(*mode));
-                }
                 Notice::Said(words(change))
             }
             Next::Undo => match self.undo(id) {
@@ -163,7 +251,30 @@ impl Stage<'_> {
             self.open(self.again(id)?, vec![])
         })?;
         self.app.update(Input::Notice(said));
-        Ok(opened)
+        // It is on the screen already.
+        Ok(Opened { earlier: vec![], ..opened })
+    }
+
+    /// Opens an earlier thread after the one of this id, which goes on when that cannot be done.
+    fn earlier(&mut self, id: &str, how: GoOn, which: &str) -> anyhow::Result<Opened> {
+        let threads = Threads::under(crate::state_dir(&self.settings)?);
+        let found = threads.find(which).map_err(anyhow::Error::from);
+        match found.and_then(|found| self.open(going_on(how, found.path), vec![])) {
+            Ok(opened) if how == GoOn::Fork && which == id => {
+                let said = "A new thread goes on from here; the one before stays as it is.";
+                self.app.update(Input::Notice(Notice::Said(said.to_owned())));
+                Ok(Opened { earlier: vec![], ..opened })
+            }
+            Ok(opened) => {
+                self.forget_if_empty(id);
+                Ok(opened)
+            }
+            Err(error) => {
+                let _ = self.say.send(desk::failed(&format!("{error:#}")));
+                let opened = self.open(self.again(id)?, vec![])?;
+                Ok(Opened { earlier: vec![], ..opened })
+            }
+        }
     }
 
     /// The thread of this id again; a new one where nothing was said in it, so that it begins with what now holds.
@@ -204,12 +315,17 @@ impl Stage<'_> {
 fn open(
     settings: &Settings,
     begin: Begin,
-    remarks: Vec<String>,
+    mut remarks: Vec<String>,
     environment: &Environment,
     process_started: Instant,
 ) -> anyhow::Result<Opened> {
     let mut transport = session::transport(settings, environment, None)?;
     transport.connect();
+    let earlier = match &begin {
+        Begin::New => vec![],
+        Begin::Resume(path) | Begin::Fork(path) => agent_core::read_rollout(path)?.records,
+    };
+    remarks.extend(self::remarks(&earlier, settings));
     let options = SessionOptions {
         transport_kind: TransportKind::Websocket,
         live: true,
@@ -221,7 +337,7 @@ fn open(
     let (mut thread, handle) =
         session::open(settings, begin, opening, Box::new(transport), options)?;
     thread.warm_up();
-    Ok(Opened { thread, handle })
+    Ok(Opened { thread, handle, earlier })
 }
 
 fn changed(settings: &Settings, change: &Change) -> Settings {
@@ -248,8 +364,22 @@ fn words(change: &Change) -> String {
     }
 }
 
-fn sandbox_remark(mode: SandboxMode) -> String {
-    format!("The person has changed the sandbox: it is `{mode}` from here on.")
+/// What is no longer as the model was told.
+fn remarks(earlier: &[Record], settings: &Settings) -> Vec<String> {
+    let started = earlier.iter().rev().find_map(|record| match &record.event {
+        Event::ThreadStarted(started) => Some(started),
+        _ => None,
+    });
+    let Some(started) = started else { return vec![] };
+    let mut remarks = vec![];
+    let (mode, cwd) = (settings.permissions.sandbox, &settings.workspace.cwd);
+    if started.sandbox != mode {
+        remarks.push(format!("The sandbox is `{mode}` from here on."));
+    }
+    if started.cwd != *cwd {
+        remarks.push(format!("The working directory is {} from here on.", cwd.display()));
+    }
+    remarks
 }
 
 fn facts(settings: &Settings) -> Facts {

@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use agent_protocol::ErrorKind;
+use agent_tui::effect::GoOn;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,8 +35,8 @@ use crate::args::{Args, Command, ConfigCommand, ExitCodes};
 use crate::config::{Environment, Homes};
 use crate::error::{Context, Report, TurnFailure};
 use crate::exec::Outcome;
+use crate::interactive::Start;
 use crate::screen::Screen;
-use crate::session::Begin;
 use crate::settings::Settings;
 use crate::workspace::Workspace;
 
@@ -81,13 +82,15 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             let _ = Args::command().print_help();
             return Ok(ExitCode::from(WRONG_USAGE));
         }
-        let settings = resolve(args, &environment, context)?;
-        let showing =
-            interactive::run(&settings, Begin::New, vec![], &environment, process_started);
-        runtime()?.block_on(showing)?;
-        return Ok(ExitCode::SUCCESS);
+        return show(args, Start::New(vec![]), &environment, context, process_started);
     };
     match command {
+        Command::Resume(open) => {
+            show(args, Start::Earlier(GoOn::Resume, open), &environment, context, process_started)
+        }
+        Command::Fork(open) => {
+            show(args, Start::Earlier(GoOn::Fork, open), &environment, context, process_started)
+        }
         Command::Exec(exec) => {
             let run = exec.run();
             let settings = resolve(args, &environment, context)?;
@@ -167,6 +170,22 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             print(&String::from_utf8_lossy(&script))
         }
     }
+}
+
+/// Shows threads on the screen.
+fn show(
+    args: &Args,
+    start: Start<'_>,
+    environment: &Environment,
+    context: &mut Context,
+    process_started: Instant,
+) -> anyhow::Result<ExitCode> {
+    if !interactive::is_possible() {
+        return Err(interactive::NoScreen.into());
+    }
+    let settings = resolve(args, environment, context)?;
+    runtime()?.block_on(interactive::run(&settings, start, environment, process_started))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The directory of `-C`, without the rest of the configuration.

@@ -72,6 +72,7 @@ impl SessionOptions {
 }
 
 /// The log to begin with.
+#[derive(Clone, Debug)]
 pub(crate) enum Begin {
     New,
     Resume(PathBuf),

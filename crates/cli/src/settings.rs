@@ -123,7 +123,7 @@ impl Settings {
         let command = command_layers(args.command.as_ref());
         let loaded = config::load(&flags, command, &cwd, environment, &mut notes)?;
         let config::Loaded { mut config, homes, workspace, trusted } = loaded;
-        if args.command.is_none() && trusted {
+        if Command::is_interactive(args.command.as_ref()) && trusted {
             let key: KeyPath = ["sandbox_mode"].into();
             if config.entry(&key).is_some_and(|entry| entry.origin == Origin::BuiltIn) {
                 let value = SandboxMode::WorkspaceWrite.as_str().into();
@@ -224,8 +224,11 @@ fn command_layers(command: Option<&Command>) -> CommandLayers {
         _ => SandboxMode::ReadOnly,
     };
     // With a person before the screen there is somebody to ask.
-    let approval =
-        if command.is_none() { ApprovalPolicy::OnRequest } else { ApprovalPolicy::Never };
+    let approval = if Command::is_interactive(command) {
+        ApprovalPolicy::OnRequest
+    } else {
+        ApprovalPolicy::Never
+    };
     let defaults = vec![
         entry("sandbox_mode", sandbox.as_str(), Origin::BuiltIn),
         entry("approval_policy", approval.as_str(), Origin::BuiltIn),

@@ -220,7 +220,7 @@ fn unique_prefix(threads: &[ThreadSummary]) -> usize {
 }
 
 /// `now`, `5 min`, `3 h`, `12 d`.
-fn age(seconds: u64) -> String {
+pub(crate) fn age(seconds: u64) -> String {
     match seconds {
         0..60 => "now".to_owned(),
         60..3_600 => format!("{} min", seconds / 60),

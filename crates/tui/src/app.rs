@@ -92,6 +92,13 @@ impl App {
         self.overlays.clear();
     }
 
+    /// What was said and done in the thread before this process began.
+    pub fn remember(&mut self, records: &[Record]) {
+        records.iter().for_each(|record| self.transcript.apply(&record.event));
+        // What was under way has ended with its process.
+        self.transcript.rest();
+    }
+
     /// Takes what happened next.
     pub fn update(&mut self, input: Input) -> Vec<Effect> {
         match input {
@@ -104,6 +111,7 @@ impl App {
             Input::Page { title, page } => {
                 self.overlays.push(Box::new(Pager::page(&title, page)));
             }
+            Input::Threads { how, threads } => self.choose_thread(how, threads),
             Input::Facts(facts) => self.facts = facts,
             Input::Prompts(prompts) => {
                 (self.prompts, self.found_prompts) = (prompts, true);

@@ -35,6 +35,11 @@ pub enum Input {
     },
     Facts(Facts),
     Prompts(Vec<Prompt>),
+    /// Those that can be gone on with.
+    Threads {
+        how: GoOn,
+        threads: Vec<Choice>,
+    },
 }
 
 /// What is to be done about it, by whoever runs the screen; what comes of it is an [`Input`].
@@ -61,6 +66,7 @@ pub enum Effect {
         text: String,
     },
     FindPrompts,
+    FindThreads(GoOn),
     Leave,
 }
 
@@ -68,10 +74,20 @@ pub enum Effect {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
     New,
+    /// An earlier one, by what [`Input::Threads`] called it.
+    Earlier(GoOn, String),
     /// The same one, with something changed.
     Again(Change),
     /// The same one, after the files that its last turn changed were put back.
     Undo,
+}
+
+/// How an earlier thread is gone on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoOn {
+    Resume,
+    /// In a new thread that begins with all of it; the earlier one stays as it is.
+    Fork,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -25,6 +25,8 @@ pub(crate) enum When {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
     New,
+    Resume,
+    Fork,
     Model,
     Effort,
     Sandbox,
@@ -57,6 +59,14 @@ const fn slash(
 
 pub(crate) static TABLE: &[Slash] = &[
     slash("new", "", Verb::New, Idle, "begin a new thread"),
+    slash("resume", "[ID]", Verb::Resume, Idle, "go on with an earlier thread"),
+    slash(
+        "fork",
+        "[ID]",
+        Verb::Fork,
+        Idle,
+        "go on in a new thread with all of this one, or of another",
+    ),
     slash("model", "[NAME]", Verb::Model, Idle, "say which model answers, or let another one"),
     slash("effort", "[LEVEL]", Verb::Effort, Idle, "how long the model thinks"),
     slash("sandbox", "[MODE]", Verb::Sandbox, Idle, "how far commands and edits reach"),

@@ -199,6 +199,12 @@ impl Transcript {
         self.turn_over();
     }
 
+    /// Nothing is under way: the process that did it is gone.
+    pub fn rest(&mut self) {
+        self.turn_over();
+        self.plan.clear();
+    }
+
     fn turn_over(&mut self) {
         self.is_running = false;
         self.previews.clear();

@@ -24,6 +24,8 @@ fn the_definition_of_the_command_line_is_sound() {
 fn help_of_each_command() {
     for line in [
         "",
+        "resume",
+        "fork",
         "exec",
         "exec resume",
         "exec fork",

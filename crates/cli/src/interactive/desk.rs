@@ -11,7 +11,7 @@ use agent_tui::transcript::Notice;
 use base64::Engine as _;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::prompts;
+use super::{others, prompts};
 use crate::args::ReviewArgs;
 use crate::config::Environment;
 use crate::screen::Screen;
@@ -59,6 +59,15 @@ impl Desk<'_> {
                 let path = path.unwrap_or_else(|| PathBuf::from(name));
                 let path = self.settings.workspace.cwd.join(path);
                 self.say(Input::Notice(write(&path, &text)));
+            }
+            Effect::FindThreads(how) => {
+                let (settings, id) = (self.settings.clone(), self.thread_id.clone());
+                self.aside(move || {
+                    Some(match others::list(&settings, Some(&id)) {
+                        Ok(threads) => Input::Threads { how, threads },
+                        Err(error) => failed(&format!("{error:#}")),
+                    })
+                });
             }
             Effect::FindPrompts => {
                 let (settings, environment) = (self.settings.clone(), self.environment.clone());

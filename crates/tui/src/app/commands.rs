@@ -6,7 +6,7 @@ use agent_protocol::{ItemDetails, SandboxMode};
 
 use super::{App, pages};
 use crate::composer::Message;
-use crate::effect::{Change, Choice, Effect, Next, Page};
+use crate::effect::{Change, Choice, Effect, GoOn, Next, Page};
 use crate::overlay::{Pager, Picker};
 use crate::slash::{self, Verb, When};
 use crate::transcript::{Cell, Notice};
@@ -68,6 +68,8 @@ impl App {
     pub(super) fn run(&mut self, verb: Verb, argument: &str) -> Vec<Effect> {
         match verb {
             Verb::New => vec![Effect::Open(Next::New)],
+            Verb::Resume => self.go_on(GoOn::Resume, argument),
+            Verb::Fork => self.go_on(GoOn::Fork, argument),
             Verb::Model | Verb::Effort | Verb::Sandbox => self.change(verb, argument),
             Verb::Theme => {
                 self.choose_theme(argument);
@@ -95,6 +97,31 @@ impl App {
             Verb::Keys => self.open_page("Keys", Page::Plain(pages::keys())),
             Verb::Quit => vec![Effect::Leave],
         }
+    }
+
+    /// Without an argument, the thread that is forked is this one.
+    fn go_on(&self, how: GoOn, argument: &str) -> Vec<Effect> {
+        let which = match (&self.transcript.thread, how) {
+            _ if !argument.is_empty() => argument.to_owned(),
+            (Some(thread), GoOn::Fork) => thread.thread_id.clone(),
+            _ => return vec![Effect::FindThreads(how)],
+        };
+        vec![Effect::Open(Next::Earlier(how, which))]
+    }
+
+    /// Lets the person choose one of the threads there are.
+    pub(super) fn choose_thread(&mut self, how: GoOn, threads: Vec<Choice>) {
+        if threads.is_empty() {
+            return self.note("No other thread was kept yet.".to_owned());
+        }
+        let (verb, title) = match how {
+            GoOn::Resume => (Verb::Resume, "Go on with which thread?"),
+            GoOn::Fork => (Verb::Fork, "Begin with all of which thread?"),
+        };
+        let picker = Picker::new(verb, title, threads);
+        let is_first = self.transcript.thread.is_none();
+        let picker = if is_first { picker.leaving() } else { picker };
+        self.overlays.push(Box::new(picker));
     }
 
     fn open_page(&mut self, title: &str, page: Page) -> Vec<Effect> {

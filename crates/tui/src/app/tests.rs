@@ -1,7 +1,7 @@
 //! The screen, by keys as people say them and by what a thread says.
 
 use super::*;
-use crate::effect::{Change, Next};
+use crate::effect::{Change, Choice, GoOn, Next};
 use crate::key::keys;
 use crate::overlay::Place;
 use agent_protocol::{Action, Decision, Event, ItemDetails, SandboxMode, ThreadItem};
@@ -189,7 +189,8 @@ fn a_slash_offers_commands_and_tab_or_enter_takes_one() {
     assert_eq!(shown(&mut app).1[0], "› /compact");
     assert_eq!(type_in(&mut app, "<enter>"), [Effect::Compact]);
     assert_eq!(type_in(&mut app, "/comp<enter>"), [Effect::Compact]);
-    assert_eq!(type_in(&mut app, "/<down><enter>").len(), 0, "the second opens a list");
+    let second = type_in(&mut app, "/<down><enter>");
+    assert_eq!(second, [Effect::FindThreads(GoOn::Resume)]);
 }
 
 #[test]
@@ -278,4 +279,47 @@ fn the_last_answer_is_copied_and_the_conversation_exported() {
     let [Effect::Write { path, text }] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!(path.as_deref(), Some(std::path::Path::new("a.md")));
     assert!(text.contains("Mended."));
+}
+
+#[test]
+fn an_earlier_thread_is_chosen_from_this_directory_first() {
+    let mut app = app();
+    assert_eq!(type_in(&mut app, "/resume<enter>"), [Effect::FindThreads(GoOn::Resume)]);
+    let thread = |value: &str, label: &str, is_here| Choice {
+        value: value.into(),
+        label: label.into(),
+        is_here,
+        ..Choice::default()
+    };
+    let threads = vec![thread("1", "mend the parser", true), thread("2", "elsewhere", false)];
+    app.update(Input::Threads { how: GoOn::Resume, threads });
+    let (_, region) = shown(&mut app);
+    assert!(region.contains(&"› mend the parser".to_owned()), "{region:?}");
+    assert!(!region.iter().any(|row| row.contains("elsewhere")));
+    let effects = type_in(&mut app, "<tab>else<enter>");
+    assert_eq!(effects, [Effect::Open(Next::Earlier(GoOn::Resume, "2".into()))]);
+}
+
+#[test]
+fn who_chooses_no_thread_to_begin_with_leaves() {
+    let mut app = app();
+    let threads = vec![Choice { label: "one".into(), is_here: true, ..Choice::default() }];
+    app.update(Input::Threads { how: GoOn::Resume, threads });
+    assert_eq!(type_in(&mut app, "<esc>"), [Effect::Leave]);
+}
+
+#[test]
+fn a_thread_that_is_gone_on_with_is_seen_as_it_was() {
+    let record = |event| Record { seq: None, at: String::new(), event, wire: vec![] };
+    let answer = |id: &str, text| match said(text) {
+        Event::ItemCompleted { item } => {
+            record(Event::ItemCompleted { item: ThreadItem { id: id.into(), ..item } })
+        }
+        other => panic!("{other:?}"),
+    };
+    let records = [record(Event::TurnStarted {}), answer("1", "Mended."), answer("2", "Yes.")];
+    let mut app = app();
+    app.remember(&records);
+    assert!(app.has_turns() && !app.is_running());
+    assert_eq!(shown(&mut app).0, ["", "Mended.", "", "Yes."]);
 }

@@ -5,7 +5,7 @@ use ratatui_core::text::{Line, Span};
 
 use super::{Around, Overlay, Reply};
 use crate::composer::{Composer, History};
-use crate::effect::Choice;
+use crate::effect::{Choice, Effect};
 use crate::filter::plain;
 use crate::fuzzy::rank;
 use crate::key::{KeyCode, KeyEvent};
@@ -26,6 +26,8 @@ pub(crate) struct Picker {
     at: usize,
     /// Those of elsewhere too.
     everywhere: bool,
+    /// There is nothing to go back to.
+    is_first: bool,
 }
 
 impl Picker {
@@ -39,6 +41,7 @@ impl Picker {
             field: Composer::new(History::default()),
             at: 0,
             everywhere,
+            is_first: false,
         };
         picker.narrow();
         picker.at = picker
@@ -47,6 +50,11 @@ impl Picker {
             .position(|&index| picker.choices[index].is_current)
             .unwrap_or_default();
         picker
+    }
+
+    /// Who does not choose leaves.
+    pub(crate) fn leaving(self) -> Self {
+        Self { is_first: true, ..self }
     }
 
     fn narrow(&mut self) {
@@ -70,7 +78,7 @@ impl Picker {
                 "tab: all directories"
             });
         }
-        parts.push("esc closes");
+        parts.push(if self.is_first { "esc leaves" } else { "esc closes" });
         parts.join(" · ")
     }
 }
@@ -80,7 +88,7 @@ impl Overlay for Picker {
         let last = self.fit.len().saturating_sub(1);
         match (key.code, key.modifiers.ctrl) {
             (KeyCode::Esc, _) | (KeyCode::Char('c' | 'd'), true) => {
-                return Reply::Done(vec![]);
+                return Reply::Done(if self.is_first { vec![Effect::Leave] } else { vec![] });
             }
             (KeyCode::Enter, _) => {
                 let Some(&index) = self.fit.get(self.at) else { return Reply::Stay };
