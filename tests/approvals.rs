@@ -65,6 +65,54 @@ async fn every_decision_is_in_the_rollout_with_the_rule_that_made_it() {
     assert_eq!(rules, ["sandbox read-only", "approval policy never"]);
 }
 
+fn with_rules(scene: Scene, rules: &str) -> Scene {
+    std::fs::create_dir_all(scene.home().join("rules")).unwrap();
+    std::fs::write(scene.home().join("rules/mine.rules"), rules).unwrap();
+    scene
+}
+
+#[tokio::test]
+async fn a_rule_forbids_a_command_wherever_it_stands_and_the_model_is_told_why() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "true && bash -c 'touch made'"}))
+        .says("Well.")
+        .serve();
+    let rule = "prefix_rule(pattern=[\"touch\"], decision=\"forbidden\", justification=\"Files are made by patches.\")";
+    let scene = with_rules(Scene::new(AGENT).facing(&server), rule);
+    let run = scene.run(&["exec", "--json", "--yolo", "make it"]).await.succeeded();
+    let rejected = run.event("tool.rejected");
+    assert_eq!(rejected["reason"], "policy");
+    assert!(rejected["rule"].as_str().unwrap().ends_with("rules/mine.rules:1"), "{rejected}");
+    let told = server.frames().last().unwrap().text.clone();
+    assert!(told.contains("Files are made by patches."), "{told}");
+    assert_eq!(scene.read("made"), None);
+}
+
+#[tokio::test]
+async fn a_rule_of_the_person_allows_outside_the_sandbox_what_a_rule_of_the_project_cannot() {
+    let outside = |scene: &Scene| scene.home().join("made");
+    let touch = |scene: &Scene| {
+        let line = format!("touch '{}'", outside(scene).display());
+        ScriptedModel::new()
+            .calls("exec_command", json!({"cmd": line, "sandbox_permissions": "require_escalated"}))
+            .says("Well.")
+            .serve()
+    };
+    let rule = "prefix_rule(pattern=[\"touch\"])";
+    let scene =
+        Scene::new(AGENT).file(".codex/rules/x.rules", rule).file(".agent/rules/x.rules", rule);
+    let server = touch(&scene);
+    let scene = scene.facing(&server);
+    let run = scene.run(&["exec", "--trust", "make it"]).await.succeeded();
+    assert!(!outside(&scene).exists());
+    assert!(run.stderr.contains("a project may not allow commands"), "{}", run.stderr);
+    let scene = Scene::new(AGENT);
+    let server = touch(&scene);
+    let scene = with_rules(scene.facing(&server), rule);
+    scene.run(&["exec", "make it"]).await.succeeded();
+    assert!(outside(&scene).exists());
+}
+
 /// A thread with somebody before it.
 struct Asking {
     handle: ThreadHandle,

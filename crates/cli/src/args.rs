@@ -498,6 +498,17 @@ pub(crate) enum ThreadChoice {
 }
 
 impl Args {
+    /// `exec --ignore-rules`.
+    pub(crate) fn ignores_rules(&self) -> bool {
+        let Some(Command::Exec(exec)) = &self.command else { return false };
+        let inner = match &exec.command {
+            Some(ExecCommand::Resume(resume) | ExecCommand::Fork(resume)) => Some(&resume.options),
+            Some(ExecCommand::Review(review)) => Some(&review.options),
+            None => None,
+        };
+        exec.options.ignore_rules || inner.is_some_and(|options| options.ignore_rules)
+    }
+
     /// The flags in effect: those after the command over those before it; lists are joined in that order.
     pub(crate) fn all_flags(&self) -> Flags {
         let outer = self.flags.clone();

@@ -122,7 +122,8 @@ pub(crate) fn open(
         settings.permissions.approval,
         settings.permissions.sandbox,
         settings.workspace.cwd.clone(),
-    );
+    )
+    .with_rules(settings.rules.clone(), settings.rule_files.clone());
     let may_change = !options.ephemeral && settings.permissions.sandbox != SandboxMode::ReadOnly;
     let undo = threads_dir.as_ref().zip(settings.state_dir.as_ref()).filter(|_| may_change);
     let undo = undo.map(|(threads, state)| UndoConfig {

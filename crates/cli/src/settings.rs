@@ -1,6 +1,7 @@
 //! The settings as meant: command line, configuration and surroundings resolved into one value. Everything a run
 //! needs is here; nothing later looks at the environment or the configuration again.
 
+mod rules;
 mod shell_environment;
 mod way_out;
 
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use agent_core::Price;
 use agent_protocol::{ApprovalPolicy, ReasoningOptions, SandboxMode};
+use agent_tools::{RuleFiles, Rules};
 use agent_transport::Network;
 
 use crate::args::{Args, Command, Flags};
@@ -43,6 +45,10 @@ pub(crate) struct Settings {
     pub(crate) provider: Provider,
     pub(crate) workspace: Workspace,
     pub(crate) permissions: Permissions,
+    /// About commands.
+    pub(crate) rules: Rules,
+    /// Where the rules go that the person makes by an answer.
+    pub(crate) rule_files: RuleFiles,
     pub(crate) project_docs: ProjectDocs,
     /// Stands in for our own base instructions.
     pub(crate) instructions: Option<String>,
@@ -140,9 +146,16 @@ impl Settings {
             ));
         }
         let model = model(&mut config, &flags, &provider);
+        let rules = if args.ignores_rules() {
+            Rules::default()
+        } else {
+            rules::read(&homes, &workspace, trusted, environment, &mut notes)?
+        };
         Ok(Self {
             model: model_settings(&config, model, &provider),
             permissions: permissions(&config, &flags, trusted),
+            rules,
+            rule_files: rules::files(&homes, &workspace),
             project_docs: ProjectDocs {
                 max_bytes: config.count(["project_doc_max_bytes"]).unwrap_or(0),
                 fallback_names: config

@@ -21,7 +21,7 @@ mod write_stdin;
 
 pub use apply_patch::apply_patch_to;
 pub use patch::{PatchRefusal, PatchSummary, recover_patches};
-pub use policy::{FOR_THIS_THREAD, Policy, Question, Verdict};
+pub use policy::{FOR_THIS_THREAD, Policy, Question, RuleError, RuleFiles, Rules, Scope, Verdict};
 pub use process::Reaped;
 pub use sandbox::{Exit, SandboxError, Tier, TierReport, confined_main, probe, run_confined};
 pub use toolbox::{PlayedBack, Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};

@@ -1,11 +1,17 @@
 //! The policy: what an action is allowed to do, decided from values alone. Enforcing it is the sandbox's business.
 
 mod known_safe;
+mod offer;
+mod rules;
 mod shell;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use agent_protocol::{Action, ApprovalPolicy, SandboxMode};
+
+use rules::{Effect, Rule};
+pub use rules::{RuleError, Rules};
 
 /// What the person allowed for a thread.
 #[derive(Clone, Debug)]
@@ -14,7 +20,25 @@ pub struct Policy {
     sandbox: SandboxMode,
     /// Where the thread works.
     workspace: PathBuf,
+    rules: Rules,
+    files: RuleFiles,
     remembered: Vec<Action>,
+}
+
+/// Where rules go that the person makes by an answer; where there is no file, no such answer is offered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleFiles {
+    /// Those that hold everywhere.
+    pub always: Option<PathBuf>,
+    /// Those that hold in this project.
+    pub project: Option<PathBuf>,
+}
+
+/// How far a lasting rule reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Project,
+    Always,
 }
 
 /// What becomes of an action. `rule` is what decided, as the log has it.
@@ -49,7 +73,20 @@ const UNTRUSTED: &str = "approval policy untrusted";
 
 impl Policy {
     pub fn new(approval: ApprovalPolicy, sandbox: SandboxMode, workspace: PathBuf) -> Self {
-        Self { approval, sandbox, workspace, remembered: Vec::new() }
+        Self {
+            approval,
+            sandbox,
+            workspace,
+            rules: Rules::default(),
+            files: RuleFiles::default(),
+            remembered: Vec::new(),
+        }
+    }
+
+    /// With the person's rules, and where new ones go.
+    #[must_use]
+    pub fn with_rules(self, rules: Rules, files: RuleFiles) -> Self {
+        Self { rules, files, ..self }
     }
 
     /// What becomes of `action` under what the person said so far.
@@ -61,22 +98,82 @@ impl Policy {
             Action::Note | Action::Read { .. } => allow("changes nothing"),
             Action::Attend { input, escalated, .. } => self.judge_input(input, *escalated),
             Action::Edit { .. } => self.judge_edit(),
-            Action::Run { escalated: true, justification, .. } => {
-                self.judge_escalated(justification.as_deref().unwrap_or(UNEXPLAINED))
+            Action::Run { command, escalated, cwd, terminal, justification } => {
+                if let Some(rule) = self.rules.against(command) {
+                    return self.judge_by(rule, *escalated);
+                }
+                let verdict = if *escalated {
+                    self.judge_line_outside(command, justification.as_deref())
+                } else {
+                    self.judge_confined(command, cwd, *terminal)
+                };
+                self.with_offer(verdict, command)
             }
-            Action::Run { escalated: false, command, cwd, terminal, .. } => {
-                self.judge_confined(command, cwd, *terminal)
-            }
+        }
+    }
+
+    fn judge_by(&self, rule: &Rule, escalated: bool) -> Verdict {
+        let place = format!("rule {}", rule.place);
+        let why = rule.justification.as_deref();
+        let asks = match self.approval {
+            ApprovalPolicy::Never => false,
+            ApprovalPolicy::Granular(asked) => asked.rules,
+            ApprovalPolicy::OnRequest | ApprovalPolicy::Untrusted => true,
+        };
+        if rule.effect == Effect::Prompt && asks {
+            return Verdict::Ask(Question {
+                reason: why.unwrap_or("a rule says to ask").to_owned(),
+                rule: place,
+                lifts: escalated.then(|| NO_SANDBOX.to_owned()),
+                prefix: None,
+            });
+        }
+        let does = match rule.effect {
+            Effect::Prompt => "says to ask the person, and nobody can be asked",
+            Effect::Allow | Effect::Forbidden => "forbids this command",
+        };
+        let why = why.map(|why| format!(" It says: {why}")).unwrap_or_default();
+        let reason =
+            format!("A rule of the person {does}.{why} It did not run; do not try it another way.");
+        Verdict::Deny { reason, rule: place }
+    }
+
+    /// What is known to only read is not allowed outside by that (S19).
+    fn judge_line_outside(&self, line: &str, justification: Option<&str>) -> Verdict {
+        let commands = shell::commands(line).unwrap_or_default();
+        let something = commands.iter().filter(|words| !known_safe::touches_nothing(words));
+        let rules: Option<Vec<_>> = something.map(|words| self.rules.allowing(words)).collect();
+        match rules {
+            Some(rules) if !rules.is_empty() => allow_by(&rules),
+            _ => self.judge_escalated(justification.unwrap_or(UNEXPLAINED)),
         }
     }
 
     /// Into a terminal anything can be typed later, a pager's `!` included.
     fn judge_confined(&self, line: &str, cwd: &Path, terminal: bool) -> Verdict {
-        let untrusted = self.approval == ApprovalPolicy::Untrusted;
-        if untrusted && !terminal && known_safe::only_reads(line, cwd == self.workspace) {
-            return allow("known to change nothing");
+        let asked = self.unless_untrusted("it is not known to change nothing");
+        let Verdict::Ask(_) = asked else { return asked };
+        let Some(commands) = shell::commands(line) else { return asked };
+        let only_read = known_safe::only_read(&commands, cwd == self.workspace);
+        let mut used = Vec::new();
+        for (words, only_reads) in commands.iter().zip(only_read) {
+            match self.rules.allowing(words) {
+                Some(rule) => used.push(rule),
+                None if only_reads && !terminal => {}
+                None => return asked,
+            }
         }
-        self.unless_untrusted("it is not known to change nothing")
+        if used.is_empty() { allow("known to change nothing") } else { allow_by(&used) }
+    }
+
+    fn with_offer(&self, verdict: Verdict, line: &str) -> Verdict {
+        match verdict {
+            Verdict::Ask(question) if self.files.always.is_some() => {
+                let prefix = offer::prefix(line, &self.rules);
+                Verdict::Ask(Question { prefix, ..question })
+            }
+            other => other,
+        }
     }
 
     /// Whoever allowed a command to run did not see what is typed into it afterwards (S20).
@@ -136,6 +233,24 @@ impl Policy {
         }
     }
 
+    /// The person allowed for good what begins with `prefix`. Returns the rule, as the log has it.
+    ///
+    /// # Errors
+    /// When the rule cannot be written down; then it does not hold.
+    pub fn keep(&mut self, scope: Scope, prefix: &[String]) -> io::Result<String> {
+        let (file, heading) = match scope {
+            Scope::Always => (&self.files.always, "What agent may run without asking."),
+            Scope::Project => {
+                (&self.files.project, "What agent may run without asking in one project.")
+            }
+        };
+        let file = file.as_ref().ok_or_else(|| io::Error::other("there is no file for them"))?;
+        let rule = rules::append(file, heading, prefix)?;
+        let name = format!("rule {}", rule.place);
+        self.rules.push(rule);
+        Ok(name)
+    }
+
     /// The person allowed this action for the rest of the thread.
     pub fn remember(&mut self, action: &Action) {
         self.remembered.push(deed(action));
@@ -165,131 +280,16 @@ const READ_ONLY: &str = "The sandbox is read-only: no file may change, so nothin
 const NOBODY: &str = "Nothing runs outside the sandbox here, and nobody can be asked. Find a way inside it, or say \
                       what you could not do and why.";
 
+fn allow_by(rules: &[&Rule]) -> Verdict {
+    let mut places: Vec<_> = rules.iter().map(|rule| rule.place.to_string()).collect();
+    places.sort();
+    places.dedup();
+    allow(&format!("rule {}", places.join(", ")))
+}
+
 fn allow(rule: &str) -> Verdict {
     Verdict::Allow { rule: rule.to_owned() }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ApprovalPolicy::{Granular, Never, OnRequest, Untrusted};
-    use SandboxMode::{DangerFullAccess, ReadOnly, WorkspaceWrite};
-
-    fn run(escalated: bool) -> Action {
-        let justification = escalated.then(|| "Fetch the packages?".to_owned());
-        Action::Run {
-            command: "make".into(),
-            cwd: "/w".into(),
-            escalated,
-            justification,
-            terminal: false,
-        }
-    }
-
-    fn confined(command: &str, cwd: &str) -> Action {
-        Action::Run {
-            command: command.into(),
-            cwd: cwd.into(),
-            escalated: false,
-            justification: None,
-            terminal: false,
-        }
-    }
-
-    fn typed(input: &str, escalated: bool) -> Action {
-        Action::Attend { session_id: 1, input: input.into(), escalated }
-    }
-
-    fn edit() -> Action {
-        Action::Edit { paths: vec!["/w/a".into()], beyond: vec![] }
-    }
-
-    fn verdict(action: &Action, sandbox: SandboxMode, approval: ApprovalPolicy) -> &'static str {
-        match Policy::new(approval, sandbox, "/w".into()).judge(action) {
-            Verdict::Allow { .. } => "allow",
-            Verdict::Ask { .. } => "ask",
-            Verdict::Deny { .. } => "deny",
-        }
-    }
-
-    #[test]
-    fn what_is_allowed_asked_and_denied() {
-        let nothing = agent_protocol::Granular::default();
-        let more = agent_protocol::Granular { sandbox_approval: true, ..nothing };
-        for (action, sandbox, approval, expected) in [
-            (Action::Note, ReadOnly, Untrusted, "allow"),
-            (Action::Read { path: "/etc/hosts".into() }, ReadOnly, Untrusted, "allow"),
-            (run(false), ReadOnly, Never, "allow"),
-            (run(false), WorkspaceWrite, OnRequest, "allow"),
-            (run(false), WorkspaceWrite, Untrusted, "ask"),
-            (confined("git status | head", "/w"), ReadOnly, Untrusted, "allow"),
-            (confined("git status | head", "/w/sub"), ReadOnly, Untrusted, "ask"),
-            (confined("ls -la", "/elsewhere"), WorkspaceWrite, Untrusted, "allow"),
-            (confined("ls; make", "/w"), DangerFullAccess, Untrusted, "ask"),
-            (run(true), WorkspaceWrite, OnRequest, "ask"),
-            (run(true), WorkspaceWrite, Untrusted, "ask"),
-            (run(true), WorkspaceWrite, Never, "deny"),
-            (run(true), DangerFullAccess, Never, "allow"),
-            (run(true), WorkspaceWrite, Granular(nothing), "deny"),
-            (run(true), WorkspaceWrite, Granular(more), "ask"),
-            (run(false), WorkspaceWrite, Granular(nothing), "allow"),
-            (in_a_terminal("git log"), WorkspaceWrite, Untrusted, "ask"),
-            (typed("", true), WorkspaceWrite, Never, "allow"),
-            (typed("\u{3}", true), WorkspaceWrite, Untrusted, "allow"),
-            (typed("!rm a\n", false), WorkspaceWrite, Untrusted, "ask"),
-            (typed("!rm a\n", false), WorkspaceWrite, OnRequest, "allow"),
-            (typed("!rm a\n", true), WorkspaceWrite, OnRequest, "ask"),
-            (typed("!rm a\n", true), WorkspaceWrite, Never, "deny"),
-            (typed("!rm a\n", true), DangerFullAccess, Never, "allow"),
-            (edit(), ReadOnly, OnRequest, "deny"),
-            (edit(), WorkspaceWrite, Never, "allow"),
-            (edit(), WorkspaceWrite, Untrusted, "ask"),
-            (edit(), DangerFullAccess, OnRequest, "allow"),
-        ] {
-            assert_eq!(
-                verdict(&action, sandbox, approval),
-                expected,
-                "{action:?} {sandbox} {approval}"
-            );
-        }
-    }
-
-    fn in_a_terminal(command: &str) -> Action {
-        Action::Run {
-            command: command.into(),
-            cwd: "/w".into(),
-            escalated: false,
-            justification: None,
-            terminal: true,
-        }
-    }
-
-    #[test]
-    fn what_was_allowed_for_the_thread_is_not_asked_again_and_nothing_else_is_allowed_with_it() {
-        let mut policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into());
-        assert!(matches!(policy.judge(&run(true)), Verdict::Ask(_)));
-        policy.remember(&run(true));
-        assert_eq!(policy.judge(&run(true)), allow(FOR_THIS_THREAD));
-        let Action::Run { command, cwd, escalated, terminal, .. } = run(true) else { panic!() };
-        let justification = Some("Other words.".to_owned());
-        let said_otherwise = Action::Run {
-            command: command.clone(),
-            cwd: cwd.clone(),
-            escalated,
-            justification: justification.clone(),
-            terminal,
-        };
-        assert_eq!(policy.judge(&said_otherwise), allow(FOR_THIS_THREAD));
-        for (command, cwd, terminal) in [
-            (format!("{command} x"), cwd.clone(), terminal),
-            (format!("{command} "), cwd.clone(), terminal),
-            (format!("{command}; rm x"), cwd.clone(), terminal),
-            (command.clone(), "/elsewhere".into(), terminal),
-            (command.clone(), cwd.clone(), true),
-        ] {
-            let justification = justification.clone();
-            let other = Action::Run { command, cwd, escalated, justification, terminal };
-            assert!(matches!(policy.judge(&other), Verdict::Ask(_)), "{other:?}");
-        }
-    }
-}
+mod tests;

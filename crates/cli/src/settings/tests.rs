@@ -568,3 +568,41 @@ fn the_way_out_comes_from_the_environment_and_the_provider() {
     let error = network(&cgi, "exec x").unwrap_err();
     assert_snapshot!(error.to_string(), @"cannot read the certificates /gone.pem of SSL_CERT_FILE: No such file or directory (os error 2)");
 }
+
+#[test]
+fn rules_are_the_persons_own_and_a_project_only_makes_them_stricter() {
+    let place = Place::new()
+        .file(
+            "home/.codex/rules/default.rules",
+            "prefix_rule([\"a\"])\nprefix_rule([\"b\"], \"forbidden\")",
+        )
+        .file("home/.config/agent/rules/mine.rules", "prefix_rule([\"c\"])")
+        .file(
+            "work/.agent/rules/x.rules",
+            "prefix_rule([\"d\"])\nprefix_rule([\"e\"], \"prompt\")",
+        );
+    let settings = place.resolve("exec x");
+    let (all, allowing) = settings.rules.clone().that_tighten();
+    assert_eq!((all == settings.rules, allowing), (false, 2));
+    assert_snapshot!(place.notes("exec x"), @"/work/.agent/rules is ignored: this directory is not trusted; `--trust` trusts it for one run");
+    assert_snapshot!(place.notes("exec x --trust"), @"/work/.agent/rules: a project may not allow commands; 1 of its rules ignored");
+    assert_ne!(place.resolve("exec x --trust").rules, settings.rules);
+    assert_eq!(place.resolve("exec --ignore-rules x").rules, Rules::default());
+    let files = &settings.rule_files;
+    assert_eq!(files.always, Some(place.path("home/.config/agent/rules/default.rules")));
+    assert!(
+        files
+            .project
+            .as_ref()
+            .unwrap()
+            .starts_with(place.path("home/.config/agent/rules/projects"))
+    );
+}
+
+#[test]
+fn a_wrong_rule_is_a_note_with_its_place_and_with_strict_config_an_error() {
+    let place =
+        Place::new().file("home/.config/agent/rules/a.rules", "prefix_rule(pattern=\"ls\")");
+    assert_snapshot!(place.notes("exec x"), @"/home/.config/agent/rules/a.rules:1:21: this is a string; it must be a list; the other rules of the file count");
+    assert_snapshot!(place.error("exec x --strict-config"), @"/home/.config/agent/rules/a.rules:1:21: this is a string; it must be a list; the other rules of the file count");
+}

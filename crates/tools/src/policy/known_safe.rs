@@ -4,15 +4,14 @@
 mod git;
 mod options;
 
-use super::shell;
 use options::Options;
 
-/// Whether `line` does nothing but read, whatever the files are that it reads. `git_is_known` says that the
-/// repository at the place where it runs is the person's own; of another one git may run what its configuration names.
-pub(crate) fn only_reads(line: &str, git_is_known: bool) -> bool {
-    let Some(commands) = shell::commands(line) else { return false };
+/// Of each of a line's `commands`, whether it does nothing but read, whatever the files are that it reads.
+/// `git_is_known` says that the repository at the place where they run is the person's own; of another one git may run
+/// what its configuration names.
+pub(crate) fn only_read(commands: &[Vec<String>], git_is_known: bool) -> Vec<bool> {
     let mut git_is_known = git_is_known;
-    commands.iter().all(|words| {
+    let only_reads = |words: &Vec<String>| {
         let Some((name, arguments)) = words.split_first() else { return false };
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         git_is_known &= name != "cd";
@@ -20,7 +19,13 @@ pub(crate) fn only_reads(line: &str, git_is_known: bool) -> bool {
             "git" => git_is_known && git::only_reads(&arguments),
             name => command_only_reads(name, &arguments),
         }
-    })
+    };
+    commands.iter().map(only_reads).collect()
+}
+
+/// Whether the command neither changes nor reads anything, so that it is as good outside the sandbox.
+pub(crate) fn touches_nothing(words: &[String]) -> bool {
+    matches!(words.first().map(String::as_str), Some("cd" | "echo" | "false" | "pwd" | "true"))
 }
 
 /// The first programs are listed whole: none of their options writes, runs or connects.

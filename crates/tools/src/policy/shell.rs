@@ -39,9 +39,10 @@ pub(crate) fn commands(line: &str) -> Option<Vec<Vec<String>>> {
 
 /// What commands may stand anywhere in `line`, understood or not. Too many rather than too few: enough to forbid by,
 /// never to allow by.
-#[cfg_attr(not(test), expect(dead_code, reason = "rules forbid with it next"))]
 pub(crate) fn mentions(line: &str) -> Vec<Vec<String>> {
-    let unquoted = line.replace(['"', '\'', '\\'], "");
+    // A backslash may join two lines, or be one that is escaped itself.
+    let unquoted = format!("{}\n{line}", line.replace("\\\n", " "));
+    let unquoted = unquoted.replace(['"', '\'', '\\'], "");
     let segments = unquoted.split([';', '|', '&', '(', ')', '{', '}', '`', '\n']);
     let words = segments.map(|segment| {
         let words = segment.split_whitespace().map(str::to_owned);

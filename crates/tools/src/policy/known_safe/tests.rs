@@ -1,4 +1,10 @@
-use super::only_reads;
+use super::only_read;
+use crate::policy::shell;
+
+fn only_reads(line: &str, git_is_known: bool) -> bool {
+    let commands = shell::commands(line);
+    commands.is_some_and(|commands| only_read(&commands, git_is_known).iter().all(|known| *known))
+}
 
 #[test]
 fn lines_that_only_read_are_known() {

@@ -1,0 +1,151 @@
+//! Which lasting rule the person is offered: the first words of the one command that is asked about, when a rule with
+//! these words says little enough.
+
+use super::known_safe;
+use super::rules::Rules;
+use super::shell;
+
+/// The words a rule would begin with; none when no rule should be made of `line`.
+pub(crate) fn prefix(line: &str, rules: &Rules) -> Option<Vec<String>> {
+    let commands = shell::commands(line)?;
+    let is_open = |words: &&Vec<String>| {
+        !known_safe::touches_nothing(words) && rules.allowing(words).is_none()
+    };
+    let mut open = commands.iter().filter(is_open);
+    let words = open.next()?;
+    if open.any(|other| other != words) {
+        return None;
+    }
+    beginning(words)
+}
+
+fn beginning(words: &[String]) -> Option<Vec<String>> {
+    let name = words[0].as_str();
+    let is_word = |word: &&String| {
+        word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':'))
+    };
+    if !is_name(name)
+        || RUNS_ANYTHING.split_whitespace().any(|known| known == without_version(name))
+    {
+        return None;
+    }
+    let subcommand = words.get(1).filter(is_word);
+    let length = match (name, subcommand.map(String::as_str)) {
+        ("git", Some(command)) => GIT.contains(&command).then_some(2)?,
+        ("git", None) => return None,
+        (_, Some("exec" | "x" | "dlx" | "shell" | "eval" | "repl")) => return None,
+        (_, Some("run" | "compose")) => words.get(2).filter(is_word).map(|_| 3)?,
+        (_, Some(_)) => 2,
+        (_, None) => words.len(),
+    };
+    Some(words[..length].to_vec())
+}
+
+fn is_name(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'))
+}
+
+/// `python3.12` is python.
+fn without_version(name: &str) -> &str {
+    name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
+}
+
+/// What git does with these is what the words say; with others it runs what else they name.
+const GIT: &[&str] = &[
+    "add",
+    "checkout",
+    "cherry-pick",
+    "commit",
+    "fetch",
+    "merge",
+    "pull",
+    "push",
+    "restore",
+    "stash",
+    "switch",
+    "tag",
+];
+
+/// Programs that run or write what the rest of their words say, so that a rule about the first ones says nothing.
+const RUNS_ANYTHING: &str = "\
+    ash awk bash builtin bun busybox chmod chown command cp csh curl dash dd deno doas docker ed \
+    emacs env eval ex exec expect find fish gawk gdb install ion irb java jshell julia kubectl ksh \
+    less ln lua luajit man mawk more mount mv nawk nc ncat nice node nohup npx nsenter nu \
+    osascript parallel pdksh perl php pipx pnpx podman powershell psql pwsh pypy python rm rsync \
+    ruby scp screen script sed setsid sftp sh socat sqlite ssh stdbuf strace su sudo systemctl \
+    systemd-run tcsh tee time timeout tmux ts-node tsx unshare uvx vi view vim watch wget xargs \
+    yarn zsh";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn offered(line: &str) -> Option<String> {
+        let (rules, errors) = Rules::parse(Path::new("x"), "prefix_rule([\"npm\", \"ci\"])");
+        assert_eq!(errors, []);
+        Some(prefix(line, &rules)?.join("·"))
+    }
+
+    #[test]
+    fn a_rule_is_offered_about_the_first_words_that_say_what_is_done() {
+        for (line, expected) in [
+            ("cargo test --workspace", "cargo·test"),
+            ("git push origin main", "git·push"),
+            ("npm run build -- --watch", "npm·run·build"),
+            ("npm ci && npm run lint", "npm·run·lint"),
+            ("cd sub && cargo test", "cargo·test"),
+            ("cargo test && cargo test", "cargo·test"),
+            ("make -j4", "make·-j4"),
+            ("make", "make"),
+            ("go build ./...", "go·build"),
+        ] {
+            assert_eq!(offered(line).as_deref(), Some(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn no_rule_is_offered_that_would_allow_anything() {
+        for line in [
+            "bash -c ls",
+            "sh x",
+            "sh",
+            "zsh -c ls",
+            "python3 x.py",
+            "python3.12 -c 1",
+            "python -m http",
+            "env A=1 x",
+            "sudo apt install x",
+            "git",
+            "git -C x push",
+            "git -c a.b=c push",
+            "git config core.pager x",
+            "git submodule foreach x",
+            "git bisect run x",
+            "git rebase --exec x",
+            "node x.js",
+            "xargs rm",
+            "find . -delete",
+            "rm -rf target",
+            "curl https://example.com",
+            "npm run",
+            "npm exec x",
+            "pnpm dlx x",
+            "docker run x",
+            "cargo run",
+            "/tmp/cargo test",
+            "./configure",
+            "cargo test; make",
+            "cargo test $X",
+            "cargo test > x",
+            "ls *",
+            "cd x",
+            "npm ci",
+            "",
+        ] {
+            assert_eq!(offered(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Rules about commands by the words they begin with, as people have them in `.rules` files. Of the rules that match
+//! the strictest counts, and a command line is allowed only when each of its commands is.
+
+mod file;
+mod parse;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::shell;
+
+pub use file::RuleError;
+pub(crate) use file::append;
+
+/// What a rule decides; the strictest is the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Effect {
+    Allow,
+    Prompt,
+    Forbidden,
+}
+
+/// One rule, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    /// Word for word, each with its alternatives.
+    pub(crate) pattern: Vec<Vec<String>>,
+    pub(crate) effect: Effect,
+    pub(crate) justification: Option<String>,
+    pub(crate) place: Place,
+}
+
+/// A line of a file, from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) file: Arc<PathBuf>,
+    pub(crate) line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
+/// The rules that hold for a thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    executables: Vec<Executable>,
+}
+
+/// Where a program may lie when it is called by its path and rules allow it by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Executable {
+    name: String,
+    paths: Vec<String>,
+}
+
+impl Rules {
+    /// Adds those of another file.
+    pub fn extend(&mut self, other: Self) {
+        self.rules.extend(other.rules);
+        self.executables.extend(other.executables);
+    }
+
+    /// Without those that allow: what a project may say of itself (S17). Also says how many those were.
+    #[must_use]
+    pub fn that_tighten(mut self) -> (Self, usize) {
+        let all = self.rules.len();
+        self.rules.retain(|rule| rule.effect != Effect::Allow);
+        self.executables.clear();
+        let dropped = all - self.rules.len();
+        (self, dropped)
+    }
+
+    pub(crate) fn push(&mut self, rule: Rule) {
+        self.rules.push(rule);
+    }
+
+    /// The strictest rule that asks about or forbids any command of `line`, understood or not.
+    pub(crate) fn against(&self, line: &str) -> Option<&Rule> {
+        let strict = |rule: &&Rule| rule.effect != Effect::Allow;
+        let mut found = None;
+        for words in all_commands(line) {
+            let against = self.rules.iter().filter(strict).filter(|rule| {
+                rule.matches(&words) || by_name(&words).is_some_and(|words| rule.matches(&words))
+            });
+            found = strictest(found, against.max_by_key(|rule| rule.effect));
+        }
+        found
+    }
+
+    /// The rule that allows the command of these words.
+    pub(crate) fn allowing(&self, words: &[String]) -> Option<&Rule> {
+        let known = self.executables.iter().any(|executable| {
+            words.first().is_some_and(|program| executable.paths.contains(program))
+        });
+        let named = by_name(words).filter(|_| known);
+        self.rules.iter().find(|rule| {
+            rule.effect == Effect::Allow
+                && (rule.matches(words) || named.as_ref().is_some_and(|words| rule.matches(words)))
+        })
+    }
+}
+
+impl Rule {
+    pub(crate) fn matches(&self, words: &[String]) -> bool {
+        words.len() >= self.pattern.len()
+            && self.pattern.iter().zip(words).all(|(any_of, word)| any_of.contains(word))
+    }
+}
+
+fn strictest<'a>(one: Option<&'a Rule>, other: Option<&'a Rule>) -> Option<&'a Rule> {
+    one.into_iter().chain(other).max_by_key(|rule| rule.effect)
+}
+
+/// `/usr/bin/git push` as `git push`.
+fn by_name(words: &[String]) -> Option<Vec<String>> {
+    let (_, name) = words.first()?.rsplit_once('/')?;
+    Some(std::iter::once(name.to_owned()).chain(words[1..].iter().cloned()).collect())
+}
+
+/// Programs that run what their arguments say.
+const CARRIERS: &[&str] = &[
+    "bash", "builtin", "command", "dash", "doas", "env", "eval", "exec", "find", "ksh", "nice",
+    "nohup", "setsid", "sh", "stdbuf", "sudo", "time", "timeout", "xargs", "zsh",
+];
+
+/// The commands of `line`, those that one of its programs would run included: enough to forbid by, never to allow by.
+fn all_commands(line: &str) -> Vec<Vec<String>> {
+    let mut commands = shell::commands(line).unwrap_or_else(|| shell::mentions(line));
+    let carried: Vec<_> = commands.iter().flat_map(|words| carried(words)).collect();
+    commands.extend(carried);
+    commands
+}
+
+fn carried(words: &[String]) -> Vec<Vec<String>> {
+    let name = words.first().map_or("", |name| name.rsplit('/').next().unwrap_or(name));
+    if !CARRIERS.contains(&name) {
+        return vec![];
+    }
+    let begun = (1..words.len()).map(|at| words[at..].to_vec());
+    begun.chain(words.iter().flat_map(|script| shell::mentions(script))).collect()
+}
+
+#[cfg(test)]
+mod tests;

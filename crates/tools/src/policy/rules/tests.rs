@@ -1,0 +1,250 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn rules(text: &str) -> Rules {
+    let (rules, errors) = Rules::parse(Path::new("my.rules"), text);
+    assert_eq!(errors, [], "{text}");
+    rules
+}
+
+fn error(text: &str) -> String {
+    let (_, errors) = Rules::parse(Path::new("my.rules"), text);
+    errors.first().map(ToString::to_string).unwrap_or_default()
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(str::to_owned).collect()
+}
+
+const WHOLE: &str = r#"
+# What is mine.
+prefix_rule(
+    pattern = ["git", ["push", 'fetch']],   # alternatives
+    decision = "prompt",
+    justification = "It " + "talks to others.",
+    match = [["git", "push", "x"], "git fetch 'a b'"],
+    not_match = ["git status", [r"git\push"]],
+)
+prefix_rule(["cargo", "test"])
+prefix_rule(pattern=["rm"], decision="forbidden", justification=None); host_executable(name="git", paths=["/opt/git"],)
+network_rule(host="example.com", protocol="https", decision="allow")
+"#;
+
+#[test]
+fn a_file_of_codex_is_read() {
+    let rules = rules(WHOLE);
+    let found: Vec<_> = rules.rules.iter().map(|rule| (rule.effect, rule.place.line)).collect();
+    assert_eq!(found, [(Effect::Prompt, 3), (Effect::Allow, 10), (Effect::Forbidden, 11)]);
+    assert_eq!(rules.rules[0].justification.as_deref(), Some("It talks to others."));
+    assert_eq!(rules.rules[0].place.to_string(), "my.rules:3");
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    for (text, expected) in [
+        (
+            "\n  allow(x)",
+            "my.rules:2:3: `allow` is not understood here; only calls of `prefix_rule` are",
+        ),
+        (
+            "x = [\"a\"]",
+            "my.rules:1:1: `x` is not understood here; only calls of `prefix_rule` are",
+        ),
+        ("prefix_rule", "my.rules:1:12: `prefix_rule` must be followed by `(`"),
+        ("prefix_rule()", "my.rules:1:1: `prefix_rule` lacks `pattern`"),
+        (
+            "prefix_rule(pattern=[])",
+            "my.rules:1:1: `pattern` is empty: it would match every command",
+        ),
+        ("prefix_rule(pattern=\"ls\")", "my.rules:1:21: this is a string; it must be a list"),
+        (
+            "prefix_rule(pattern=[[]])",
+            "my.rules:1:22: this is a list; it must be a word or a list of words",
+        ),
+        ("prefix_rule(pattern=[[[\"a\"]]])", "my.rules:1:23: this is a list; it must be a string"),
+        ("prefix_rule(pattern=[3])", "my.rules:1:22: a string or a list must stand here"),
+        ("prefix_rule(pattern=[\"é\" \"b\"])", "my.rules:1:26: `,` or `]` is missing here"),
+        (
+            "prefix_rule(pattern=[\"a\"] decision=\"allow\")",
+            "my.rules:1:27: `,` or `)` is missing here",
+        ),
+        ("prefix_rule(pattern=[\"a\n\"])", "my.rules:1:22: this string is not closed"),
+        ("prefix_rule(pattern=[\"a\"", "my.rules:1:25: `,` or `]` is missing here"),
+        (
+            "prefix_rule(pattern=[\"\\q\"])",
+            "my.rules:1:23: this escape is unknown; a backslash is written `\\\\`",
+        ),
+        (
+            "prefix_rule(pattern=[\"a\"], decision=\"yes\")",
+            "my.rules:1:37: `yes` is not one of: allow, prompt, forbidden",
+        ),
+        (
+            "prefix_rule(patern=[\"a\"])",
+            "my.rules:1:13: the argument `patern` is unknown; there are: pattern, decision, match, not_match, justification",
+        ),
+        (
+            "prefix_rule([\"a\"], pattern=[\"a\"])",
+            "my.rules:1:20: the argument `pattern` is given twice; there are: pattern, decision, match, not_match, justification",
+        ),
+        (
+            "prefix_rule([\"a\"], match=[\"b c\"])",
+            "my.rules:1:27: the rule does not match its example `b c`",
+        ),
+        (
+            "prefix_rule([\"a\"], not_match=[\"x\", \"a c\"])",
+            "my.rules:1:36: the rule matches its example `a c`",
+        ),
+        (
+            "prefix_rule([\"a\"], match=[\"'a\"])",
+            "my.rules:1:27: a quote in the example is not closed",
+        ),
+        ("prefix_rule([\"a\"], match=[\"\"])", "my.rules:1:27: the example is empty"),
+        (
+            "prefix_rule([[[[[[[[[[]]]]]]]]]])",
+            "my.rules:1:21: lists lie too deep in each other here",
+        ),
+    ] {
+        assert_eq!(error(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn one_slip_lifts_no_ban() {
+    let text = "prefix_rule(pattern=[\"a\", decision=\"allow\")\nprefix_rule([\"rm\"], \"forbidden\")\n\
+                prefix_rule([\"x\"], match=[\"y\"])\nprefix_rule([\"z\"], \"forbidden\", match=[\"y\"])\n";
+    let (rules, errors) = Rules::parse(Path::new("my.rules"), text);
+    assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [1, 3, 4]);
+    assert!(rules.against("rm a").is_some() && rules.against("z").is_some());
+    assert!(
+        rules.allowing(&words("x")).is_none(),
+        "its examples say that it is not as it was meant"
+    );
+}
+
+#[test]
+fn the_strictest_rule_that_matches_counts() {
+    let rules = rules(
+        "prefix_rule([\"git\"])\nprefix_rule([\"git\", \"push\"], \"prompt\")\n\
+         prefix_rule([\"git\", \"push\", [\"-f\", \"--force\"]], \"forbidden\")\n",
+    );
+    let line = |line| rules.against(line).map(|rule| rule.place.line);
+    assert_eq!(line("git status"), None);
+    assert_eq!(line("git push"), Some(2));
+    assert_eq!(line("git push --force x"), Some(3));
+    assert_eq!(line("git push && git push -f"), Some(3));
+    assert!(rules.allowing(&words("git status")).is_some());
+    assert!(rules.allowing(&words("gitk")).is_none());
+}
+
+#[test]
+fn what_is_forbidden_is_found_wherever_it_stands() {
+    let rules = rules("prefix_rule([\"git\", \"push\"], \"forbidden\")");
+    for line in [
+        "git push",
+        "ls && git push x",
+        "/usr/bin/git push",
+        "(git push)",
+        "echo $(git push)",
+        "A=1 git push $x",
+        "if true; then git push; fi",
+        "env A=1 git push",
+        "sudo -u x git push",
+        "timeout 5 git push",
+        "bash -c 'cd x; git push'",
+        "/bin/sh -c \"git push $x\"",
+        "sudo bash -c 'git push'",
+        "echo x | xargs git push",
+        "find . -exec git push ';'",
+        "git \\\n push",
+    ] {
+        assert!(rules.against(line).is_some(), "{line}");
+    }
+    for line in ["git pull", "echo 'a; git push'", "git log --grep push", "grep -r 'git push' ."] {
+        assert!(rules.against(line).is_none(), "{line}");
+    }
+}
+
+#[test]
+fn a_program_elsewhere_of_the_same_name_is_not_allowed() {
+    let rules =
+        rules("prefix_rule([\"git\"])\nhost_executable(name=\"git\", paths=[\"/opt/git\"])");
+    assert!(rules.allowing(&words("/opt/git push")).is_some());
+    assert!(rules.allowing(&words("/tmp/git push")).is_none());
+    assert!(rules.allowing(&words("./git push")).is_none());
+}
+
+#[test]
+fn a_project_may_only_tighten() {
+    let (rules, dropped) = rules(WHOLE).that_tighten();
+    assert_eq!(dropped, 1);
+    assert!(rules.allowing(&words("cargo test")).is_none());
+    assert!(rules.against("rm x").is_some() && rules.against("git push").is_some());
+}
+
+#[test]
+fn an_appended_rule_is_read_back_and_the_rest_of_the_file_is_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("deep/rules/default.rules");
+    let odd = ["a \"b\"\\".to_owned(), "é\n\u{1b}".to_owned()];
+    let first = append(&path, "Made by a test.", &words("cargo test")).unwrap();
+    assert_eq!(first.place.to_string(), format!("{}:2", path.display()));
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.trim_end()).unwrap();
+    let second = append(&path, "Made by a test.", &odd).unwrap();
+    let (rules, errors) = Rules::read(&path);
+    assert_eq!(errors, []);
+    assert_eq!(rules.rules, [first, second]);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        text.starts_with(
+            "# Made by a test.\nprefix_rule(pattern=[\"cargo\", \"test\"], decision=\"allow\")\n"
+        ),
+        "{text}"
+    );
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let left: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
+    assert_eq!(left.len(), 2, "the file and its lock: {left:?}");
+}
+
+#[test]
+fn a_file_that_is_none_is_said_and_not_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("default.rules");
+    std::fs::write(&path, b"\xff").unwrap();
+    assert!(append(&path, "", &words("a b")).is_err());
+    assert_eq!(std::fs::read(&path).unwrap(), b"\xff");
+    let (_, errors) = Rules::read_dir(dir.path());
+    assert!(
+        errors[0].to_string().ends_with("default.rules:1:1: it cannot be read: it is not UTF-8")
+    );
+    assert_eq!(Rules::read_dir(&dir.path().join("gone")), (Rules::default(), vec![]));
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_answered(text in "\\PC{0,80}") {
+        let _ = Rules::parse(Path::new("x"), &text);
+    }
+
+    #[test]
+    fn anything_like_rules_is_answered(
+        text in "(prefix_rule|\\(|\\)|\\[|\\]|,|=|pattern|match|decision|\"|'|r\"|\\\\|\\+|#|\n|é| |None|allow){0,40}"
+    ) {
+        let (rules, errors) = Rules::parse(Path::new("x"), &text);
+        prop_assert!(rules.rules.iter().all(|rule| !rule.pattern.is_empty()));
+        prop_assert!(errors.iter().all(|error| error.line >= 1 && error.column >= 1));
+    }
+
+    #[test]
+    fn any_words_survive_the_file(prefix in proptest::collection::vec("\\PC{1,8}|[\"'\\\\\n\t a]{1,8}", 1..4)) {
+        let dir = tempfile::tempdir().unwrap();
+        let rule = append(&dir.path().join("a.rules"), "x", &prefix).unwrap();
+        let (rules, errors) = Rules::read_dir(dir.path());
+        prop_assert_eq!(errors, vec![]);
+        prop_assert_eq!(rules.rules, vec![rule]);
+    }
+}

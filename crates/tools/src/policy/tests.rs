@@ -1,0 +1,223 @@
+use super::*;
+use ApprovalPolicy::{Granular, Never, OnRequest, Untrusted};
+use SandboxMode::{DangerFullAccess, ReadOnly, WorkspaceWrite};
+
+fn run(escalated: bool) -> Action {
+    let justification = escalated.then(|| "Fetch the packages?".to_owned());
+    Action::Run {
+        command: "make".into(),
+        cwd: "/w".into(),
+        escalated,
+        justification,
+        terminal: false,
+    }
+}
+
+fn confined(command: &str, cwd: &str) -> Action {
+    Action::Run {
+        command: command.into(),
+        cwd: cwd.into(),
+        escalated: false,
+        justification: None,
+        terminal: false,
+    }
+}
+
+fn typed(input: &str, escalated: bool) -> Action {
+    Action::Attend { session_id: 1, input: input.into(), escalated }
+}
+
+fn edit() -> Action {
+    Action::Edit { paths: vec!["/w/a".into()], beyond: vec![] }
+}
+
+fn verdict(action: &Action, sandbox: SandboxMode, approval: ApprovalPolicy) -> &'static str {
+    match Policy::new(approval, sandbox, "/w".into()).judge(action) {
+        Verdict::Allow { .. } => "allow",
+        Verdict::Ask { .. } => "ask",
+        Verdict::Deny { .. } => "deny",
+    }
+}
+
+#[test]
+fn what_is_allowed_asked_and_denied() {
+    let nothing = agent_protocol::Granular::default();
+    let more = agent_protocol::Granular { sandbox_approval: true, ..nothing };
+    for (action, sandbox, approval, expected) in [
+        (Action::Note, ReadOnly, Untrusted, "allow"),
+        (Action::Read { path: "/etc/hosts".into() }, ReadOnly, Untrusted, "allow"),
+        (run(false), ReadOnly, Never, "allow"),
+        (run(false), WorkspaceWrite, OnRequest, "allow"),
+        (run(false), WorkspaceWrite, Untrusted, "ask"),
+        (confined("git status | head", "/w"), ReadOnly, Untrusted, "allow"),
+        (confined("git status | head", "/w/sub"), ReadOnly, Untrusted, "ask"),
+        (confined("ls -la", "/elsewhere"), WorkspaceWrite, Untrusted, "allow"),
+        (confined("ls; make", "/w"), DangerFullAccess, Untrusted, "ask"),
+        (run(true), WorkspaceWrite, OnRequest, "ask"),
+        (run(true), WorkspaceWrite, Untrusted, "ask"),
+        (run(true), WorkspaceWrite, Never, "deny"),
+        (run(true), DangerFullAccess, Never, "allow"),
+        (run(true), WorkspaceWrite, Granular(nothing), "deny"),
+        (run(true), WorkspaceWrite, Granular(more), "ask"),
+        (run(false), WorkspaceWrite, Granular(nothing), "allow"),
+        (in_a_terminal("git log"), WorkspaceWrite, Untrusted, "ask"),
+        (typed("", true), WorkspaceWrite, Never, "allow"),
+        (typed("\u{3}", true), WorkspaceWrite, Untrusted, "allow"),
+        (typed("!rm a\n", false), WorkspaceWrite, Untrusted, "ask"),
+        (typed("!rm a\n", false), WorkspaceWrite, OnRequest, "allow"),
+        (typed("!rm a\n", true), WorkspaceWrite, OnRequest, "ask"),
+        (typed("!rm a\n", true), WorkspaceWrite, Never, "deny"),
+        (typed("!rm a\n", true), DangerFullAccess, Never, "allow"),
+        (edit(), ReadOnly, OnRequest, "deny"),
+        (edit(), WorkspaceWrite, Never, "allow"),
+        (edit(), WorkspaceWrite, Untrusted, "ask"),
+        (edit(), DangerFullAccess, OnRequest, "allow"),
+    ] {
+        assert_eq!(
+            verdict(&action, sandbox, approval),
+            expected,
+            "{action:?} {sandbox} {approval}"
+        );
+    }
+}
+
+fn in_a_terminal(command: &str) -> Action {
+    Action::Run {
+        command: command.into(),
+        cwd: "/w".into(),
+        escalated: false,
+        justification: None,
+        terminal: true,
+    }
+}
+
+#[test]
+fn what_was_allowed_for_the_thread_is_not_asked_again_and_nothing_else_is_allowed_with_it() {
+    let mut policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into());
+    assert!(matches!(policy.judge(&run(true)), Verdict::Ask(_)));
+    policy.remember(&run(true));
+    assert_eq!(policy.judge(&run(true)), allow(FOR_THIS_THREAD));
+    let Action::Run { command, cwd, escalated, terminal, .. } = run(true) else { panic!() };
+    let justification = Some("Other words.".to_owned());
+    let said_otherwise = Action::Run {
+        command: command.clone(),
+        cwd: cwd.clone(),
+        escalated,
+        justification: justification.clone(),
+        terminal,
+    };
+    assert_eq!(policy.judge(&said_otherwise), allow(FOR_THIS_THREAD));
+    for (command, cwd, terminal) in [
+        (format!("{command} x"), cwd.clone(), terminal),
+        (format!("{command} "), cwd.clone(), terminal),
+        (format!("{command}; rm x"), cwd.clone(), terminal),
+        (command.clone(), "/elsewhere".into(), terminal),
+        (command.clone(), cwd.clone(), true),
+    ] {
+        let justification = justification.clone();
+        let other = Action::Run { command, cwd, escalated, justification, terminal };
+        assert!(matches!(policy.judge(&other), Verdict::Ask(_)), "{other:?}");
+    }
+}
+
+const RULES: &str = "\
+prefix_rule([\"cargo\", \"test\"])
+prefix_rule([\"git\", \"push\"], \"prompt\", justification=\"Others see it.\")
+prefix_rule([\"rm\"], \"forbidden\", justification=\"Use trash.\")
+";
+
+fn with_rules(approval: ApprovalPolicy) -> Policy {
+    let (rules, errors) = Rules::parse(Path::new("/r"), RULES);
+    assert_eq!(errors, []);
+    let files = RuleFiles { always: Some("/a".into()), project: Some("/p".into()) };
+    Policy::new(approval, WorkspaceWrite, "/w".into()).with_rules(rules, files)
+}
+
+fn outside(command: &str) -> Action {
+    let Action::Run { cwd, justification, terminal, .. } = confined(command, "/w") else {
+        panic!()
+    };
+    Action::Run { command: command.into(), cwd, escalated: true, justification, terminal }
+}
+
+/// What is decided, and by what.
+fn decided(policy: &Policy, action: &Action) -> String {
+    match policy.judge(action) {
+        Verdict::Allow { rule } => format!("allow: {rule}"),
+        Verdict::Ask(question) => format!("ask: {}", question.rule),
+        Verdict::Deny { rule, .. } => format!("deny: {rule}"),
+    }
+}
+
+#[test]
+fn rules_decide_before_anything_else_and_only_about_whole_lines() {
+    for (action, approval, expected) in [
+        (outside("cargo test -p x"), OnRequest, "allow: rule /r:1"),
+        (outside("cargo test -p x"), Never, "allow: rule /r:1"),
+        (outside("cd x && cargo test"), OnRequest, "allow: rule /r:1"),
+        (outside("cargo test; make"), OnRequest, "ask: approval policy on-request"),
+        (outside("cargo test; cat /etc/shadow"), OnRequest, "ask: approval policy on-request"),
+        (outside("cargo test > x"), OnRequest, "ask: approval policy on-request"),
+        (outside("cargo test $(make)"), OnRequest, "ask: approval policy on-request"),
+        (outside("cargo testing"), Never, "deny: approval policy never"),
+        (outside("cat x"), OnRequest, "ask: approval policy on-request"),
+        (outside("echo x; cd y"), OnRequest, "ask: approval policy on-request"),
+        (confined("cargo test | tail -5", "/w"), Untrusted, "allow: rule /r:1"),
+        (confined("cargo test; make", "/w"), Untrusted, "ask: approval policy untrusted"),
+        (confined("ls; cat x", "/w"), Untrusted, "allow: known to change nothing"),
+        (confined("git push", "/w"), OnRequest, "ask: rule /r:2"),
+        (confined("git push", "/w"), Never, "deny: rule /r:2"),
+        (
+            confined("git push", "/w"),
+            Granular(agent_protocol::Granular::default()),
+            "deny: rule /r:2",
+        ),
+        (confined("ls && rm x", "/w"), OnRequest, "deny: rule /r:3"),
+        (confined("git push && rm x", "/w"), OnRequest, "deny: rule /r:3"),
+        (confined("bash -c 'rm x'", "/w"), Never, "deny: rule /r:3"),
+    ] {
+        assert_eq!(decided(&with_rules(approval), &action), expected, "{action:?} {approval}");
+    }
+    let Verdict::Deny { reason, .. } = with_rules(Never).judge(&confined("rm x", "/w")) else {
+        panic!()
+    };
+    assert!(reason.contains("forbids this command. It says: Use trash."), "{reason}");
+    let Verdict::Ask(question) = with_rules(OnRequest).judge(&outside("git push")) else {
+        panic!()
+    };
+    assert_eq!(question.reason, "Others see it.");
+    assert!(question.lifts.is_some() && question.prefix.is_none(), "{question:?}");
+}
+
+#[test]
+fn a_rule_that_is_offered_and_taken_is_written_down_and_holds_from_then_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = RuleFiles {
+        always: Some(dir.path().join("rules/default.rules")),
+        project: Some(dir.path().join("rules/projects/+w.rules")),
+    };
+    let mut policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into())
+        .with_rules(Rules::default(), files.clone());
+    for (scope, line, file) in [
+        (Scope::Always, "cargo build -q", files.always.as_ref().unwrap()),
+        (Scope::Project, "npm run lint", files.project.as_ref().unwrap()),
+    ] {
+        let Verdict::Ask(question) = policy.judge(&outside(line)) else { panic!("{line}") };
+        let prefix = question.prefix.unwrap();
+        let rule = policy.keep(scope, &prefix).unwrap();
+        assert_eq!(rule, format!("rule {}:2", file.display()));
+        assert_eq!(decided(&policy, &outside(line)), format!("allow: {rule}"));
+        let (read, errors) = Rules::read_dir(file.parent().unwrap());
+        assert_eq!(errors, []);
+        let later = Policy::new(OnRequest, WorkspaceWrite, "/w".into())
+            .with_rules(read, RuleFiles::default());
+        assert_eq!(decided(&later, &outside(line)), format!("allow: {rule}"));
+    }
+}
+
+#[test]
+fn where_no_rule_could_be_kept_none_is_offered() {
+    let policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into());
+    let Verdict::Ask(question) = policy.judge(&outside("cargo test")) else { panic!() };
+    assert_eq!(question.prefix, None);
+}
