@@ -13,6 +13,7 @@ mod exec;
 mod files;
 mod interrupts;
 mod resume;
+mod screen;
 mod scripts;
 mod stdin;
 mod wire;

@@ -144,8 +144,8 @@ async fn on_the_screen(
 ) -> anyhow::Result<(Outcome, Option<PathBuf>)> {
     let settings = place.settings(&[])?;
     let start = Start::New(vec![Content::text(TASK)]);
-    interactive::run(&settings, start, place.environment, process_started).await?;
-    Ok((Outcome::default(), settings.state_dir))
+    let signal = interactive::run(&settings, start, place.environment, process_started).await?;
+    Ok((Outcome { signal, ..Outcome::default() }, settings.state_dir))
 }
 
 fn write_workspace(workspace: &Path) -> io::Result<()> {

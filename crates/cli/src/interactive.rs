@@ -4,6 +4,7 @@ mod desk;
 mod others;
 mod prompts;
 
+use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -11,10 +12,12 @@ use std::time::Instant;
 use agent_core::{Thread, ThreadHandle, Threads};
 use agent_protocol::{Command, Content, Event, Record, TransportKind};
 use agent_tui::app::App;
+use agent_tui::attention::Notify;
 use agent_tui::effect::{Change, Choice, Effect, Facts, GoOn, Input, Next};
-use agent_tui::runner::{Act, Terminal};
+use agent_tui::runner::{Act, Manners, Terminal};
 use agent_tui::theme::Theme;
 use agent_tui::transcript::Notice;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::args::OpenArgs;
@@ -27,7 +30,8 @@ use crate::undo::{self, UndoArgs};
 use crate::workspace::Head;
 use desk::Desk;
 
-/// Opens a thread and shows it, and those the person opens after it.
+/// Opens a thread and shows it, and those the person opens after it. Returns the
+/// signal that ended it, if one did.
 ///
 /// # Errors
 /// When the provider cannot be asked, the log not be written, or the terminal not be used.
@@ -36,7 +40,7 @@ pub(crate) async fn run(
     start: Start<'_>,
     environment: &Environment,
     process_started: Instant,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<i32>> {
     settings.require_model()?;
     let said = if let Start::New(message) = &start { message.clone() } else { vec![] };
     let first = First::of(start, settings)?;
@@ -49,7 +53,7 @@ pub(crate) async fn run(
     if let Some(opened) = opened.as_ref().filter(|_| !said.is_empty()) {
         let _ = opened.handle.commands.send(Command::Send(said));
     }
-    let terminal = Terminal::enter(reflows(environment))?;
+    let terminal = Terminal::enter(manners(environment))?;
     let (columns, rows) = terminal.size();
     let (say, inputs) = mpsc::unbounded_channel();
     let mut stage = Stage {
@@ -60,10 +64,18 @@ pub(crate) async fn run(
         say,
         inputs,
     };
-    let played = stage.begin(first, opened).await;
+    let played = tokio::select! {
+        played = stage.begin(first, opened) => played,
+        never = panic_when_told() => match never {},
+    };
+    let ended_by = stage.terminal.ended_by();
     let left = stage.terminal.leave();
     played?;
-    Ok(left?)
+    // After a signal the terminal may be gone, and there is nothing to be done about it.
+    if ended_by.is_none() {
+        left?;
+    }
+    Ok(ended_by)
 }
 
 /// What is shown first.
@@ -399,8 +411,24 @@ fn facts(settings: &Settings) -> Facts {
     }
 }
 
+/// So that a test can see that a panic gives the terminal back; only in builds with debug assertions.
+async fn panic_when_told() -> Infallible {
+    if cfg!(debug_assertions)
+        && let Ok(mut told) = signal(SignalKind::user_defined1())
+    {
+        told.recv().await;
+        panic!("asked to");
+    }
+    std::future::pending().await
+}
+
 fn theme(environment: &Environment) -> Theme {
     if environment.var("NO_COLOR").is_some() { Theme::colourless() } else { Theme::default() }
+}
+
+fn manners(environment: &Environment) -> Manners {
+    let is_dumb = environment.var("TERM").is_none_or(|term| term == "dumb");
+    Manners { reflows: reflows(environment), answers: !is_dumb, notify: Notify::default() }
 }
 
 /// Whether the terminal breaks its lines anew when it becomes narrower; xterm, GNU screen and the console cut them.

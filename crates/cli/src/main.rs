@@ -184,8 +184,9 @@ fn show(
         return Err(interactive::NoScreen.into());
     }
     let settings = resolve(args, environment, context)?;
-    runtime()?.block_on(interactive::run(&settings, start, environment, process_started))?;
-    Ok(ExitCode::SUCCESS)
+    let showing = interactive::run(&settings, start, environment, process_started);
+    let ended_by = runtime()?.block_on(showing)?;
+    Ok(ended_by.map_or(ExitCode::SUCCESS, by_signal))
 }
 
 /// The directory of `-C`, without the rest of the configuration.
@@ -266,5 +267,10 @@ fn signalled(signal: i32, options: &args::ExecOptions) -> ExitCode {
     if signal == SIGINT && !fine {
         return ExitCode::FAILURE;
     }
+    by_signal(signal)
+}
+
+/// What a shell makes of a process that a signal ended.
+fn by_signal(signal: i32) -> ExitCode {
     ExitCode::from(128 + u8::try_from(signal).unwrap_or(0))
 }

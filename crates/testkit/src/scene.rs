@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::ScriptedServer;
 use crate::rehearsal::Rehearsal;
+use crate::{Answers, PtyScreen, ScriptedServer};
 
 /// How long a run may take before the test fails; far more than any needs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -204,6 +204,27 @@ impl Scene {
         let mut child = self.command(args).spawn().expect("the binary starts");
         let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         Running { child, lines, seen: Vec::new() }
+    }
+
+    /// Starts it on a terminal of this size that answers everything.
+    pub fn screen(&self, args: &[&str], columns: u16, rows: u16) -> PtyScreen {
+        self.screen_answering(args, columns, rows, Answers::all())
+    }
+
+    /// Starts it on a terminal that answers so.
+    pub fn screen_answering(
+        &self,
+        args: &[&str],
+        columns: u16,
+        rows: u16,
+        answers: Answers,
+    ) -> PtyScreen {
+        let mut command = self.command(args).into_std();
+        command.env("TERM", "xterm-256color");
+        // Like xterm, the terminal of tests cuts what is wider than itself.
+        command.env("XTERM_VERSION", "XTerm(390)");
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        PtyScreen::start(command, columns, rows, answers)
     }
 
     /// `text` without what differs from run to run: paths, ids, times, sizes that depend on them.

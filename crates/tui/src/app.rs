@@ -7,6 +7,7 @@ mod pages;
 
 use agent_protocol::{ItemDetails, Record};
 
+use crate::attention::State;
 use crate::completion::Completion;
 use crate::composer::{Composer, ComposerOutcome, History, Message, TokenKind};
 use crate::effect::{Effect, Facts, Input, Page};
@@ -97,6 +98,15 @@ impl App {
         records.iter().for_each(|record| self.transcript.apply(&record.event));
         // What was under way has ended with its process.
         self.transcript.rest();
+    }
+
+    /// What goes on, in short.
+    pub fn state(&self) -> State<'_> {
+        State {
+            cwd: self.transcript.thread.as_ref().map(|thread| thread.cwd.as_path()),
+            is_running: self.transcript.is_running,
+            asks: !self.transcript.questions.is_empty(),
+        }
     }
 
     /// Takes what happened next.

@@ -2,18 +2,22 @@
 //! machine it asks for as an effect and gets back as an input.
 
 pub mod app;
+pub mod attention;
 pub mod cell;
 mod completion;
 pub mod composer;
+pub mod decoder;
 pub mod diff;
 pub mod effect;
 mod filter;
 pub mod fuzzy;
 pub mod highlight;
 pub mod key;
+mod keyboard;
 pub mod markdown;
 mod overlay;
 pub mod prompts;
+mod raw;
 pub mod runner;
 mod slash;
 pub mod terminal;

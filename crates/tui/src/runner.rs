@@ -1,66 +1,42 @@
 //! The screen on a real terminal: keys, records and whatever else comes go to the [`App`], its frames to the terminal.
 //! What it asks for is done by whoever runs it. The terminal is given back however this ends.
 
-use std::io::{self, Stdout, Write as _};
+use std::io::{self, Write as _};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use agent_protocol::Record;
-use crossterm::event::{self as terminal_event, Event, EventStream};
-use crossterm::terminal::{disable_raw_mode, enable_raw_mode, size};
-use futures_util::StreamExt as _;
+use rustix::process::Signal as Number;
+use rustix::stdio::stdout;
+use rustix::termios::tcgetwinsize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::{App, Frame};
+use crate::attention::{Attention, Notify};
+use crate::decoder::Report;
 use crate::effect::{Effect, Input};
-use crate::key::{KeyCode, KeyEvent, Modifiers};
+use crate::key::{KeyCode, KeyEvent};
+use crate::keyboard::Keyboard;
 use crate::overlay::Place;
+use crate::raw::{Output, Raw};
 use crate::terminal::Inline;
 
 /// Between two frames while much happens.
 const FRAME: Duration = Duration::from_millis(16);
 
-/// Raw mode and pasting in one piece, until it is dropped.
-struct Raw;
+/// The signal that we go on comes within this time after we do.
+const ECHO: Duration = Duration::from_secs(1);
 
-impl Raw {
-    fn enter() -> io::Result<Self> {
-        enable_raw_mode()?;
-        let raw = Self;
-        io::stdout().write_all(b"\x1b[?2004h")?;
-        io::stdout().flush()?;
-        Ok(raw)
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        // A frame that broke off would hold back everything that comes after it.
-        let _ = io::stdout().write_all(b"\x1b[?2026l\x1b[?2004l\x1b[0m");
-        let _ = io::stdout().flush();
-        let _ = disable_raw_mode();
-    }
-}
-
-/// The alternate screen, until it is dropped.
-struct Whole {
-    inline: Inline<Stdout>,
-}
-
-impl Whole {
-    fn enter(columns: u16) -> io::Result<Self> {
-        io::stdout().write_all(b"\x1b[?1049h\x1b[H")?;
-        Ok(Self { inline: Inline::new(io::stdout(), columns, false) })
-    }
-}
-
-impl Drop for Whole {
-    fn drop(&mut self) {
-        let _ = io::stdout().write_all(b"\x1b[?2026l\x1b[0m\x1b[?1049l");
-        let _ = io::stdout().flush();
-    }
+/// What is known of the terminal, and wanted of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Manners {
+    /// As [`Inline::new`] has it.
+    pub reflows: bool,
+    /// It can be asked for what it knows, and what it does not understand stays invisible.
+    pub answers: bool,
+    pub notify: Notify,
 }
 
 /// What came of an effect.
@@ -75,41 +51,78 @@ pub enum Act {
 
 /// The terminal in raw mode, for as many threads as are shown on it one after the other.
 pub struct Terminal {
-    // Dropped in this order: the alternate screen is left before raw mode.
-    whole: Option<Whole>,
-    inline: Inline<Stdout>,
+    /// What an overlay draws that takes all of it; it is on the alternate screen then.
+    whole: Option<Inline<Output>>,
+    inline: Inline<Output>,
     /// None while the terminal is lent.
-    raw: Option<(EventStream, Raw)>,
+    raw: Option<(Keyboard, Raw)>,
+    manners: Manners,
+    attention: Attention,
     columns: u16,
     rows: u16,
     began: Instant,
-    terminate: Signal,
-    hang_up: Signal,
+    signals: Signals,
+    /// When we came back from a stop of our own; the system tells of it once more, later.
+    came_back: Option<Instant>,
+    ended_by: Option<i32>,
+}
+
+/// The signals that mean something here.
+struct Signals {
+    ends: [(Signal, Number); 4],
+    resized: Signal,
+    goes_on: Signal,
+}
+
+/// What woke the screen up.
+enum Woken {
+    Reports(Vec<Report>),
+    Input(Input),
+    /// The time for the next frame.
+    Due,
+    Resized,
+    /// After a stop that was not our doing.
+    GoesOn,
+    Over,
+    Ended(Number),
 }
 
 impl Terminal {
-    /// Takes the terminal; `reflows` is as [`Inline::new`] has it.
+    /// Takes the terminal.
     ///
     /// # Errors
     /// When it cannot be used.
-    pub fn enter(reflows: bool) -> io::Result<Self> {
-        let raw = Raw::enter()?;
-        let (columns, rows) = size()?;
+    pub fn enter(manners: Manners) -> io::Result<Self> {
+        let signals = Signals::new()?;
+        let mut raw = Raw::enter()?;
+        if manners.answers {
+            raw.ask()?;
+        }
+        let keyboard = Keyboard::new(raw.typed_before())?;
+        let (columns, rows) = size();
         Ok(Self {
             whole: None,
-            inline: Inline::new(io::stdout(), columns, reflows),
-            raw: Some((EventStream::new(), raw)),
+            inline: Inline::new(Output, columns, rows, manners.reflows),
+            raw: Some((keyboard, raw)),
+            manners,
+            attention: Attention::new(manners.notify),
             columns,
             rows,
             began: Instant::now(),
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
+            signals,
+            came_back: None,
+            ended_by: None,
         })
     }
 
     /// Columns and rows.
     pub fn size(&self) -> (u16, u16) {
         (self.columns, self.rows)
+    }
+
+    /// The signal that ended it, if one did.
+    pub fn ended_by(&self) -> Option<i32> {
+        self.ended_by
     }
 
     /// Shows a thread until `act` ends it, the thread ends, or the terminal goes.
@@ -126,36 +139,51 @@ impl Terminal {
         let mut seconds = tokio::time::interval(Duration::from_secs(1));
         // Nobody asks for it while nothing runs, and what was not asked for is not made up for.
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut drawn: Option<tokio::time::Instant> = None;
+        let mut is_due = true;
         loop {
-            self.draw(app.draw())?;
-            let drawn = tokio::time::Instant::now();
-            let events = self.raw.as_mut().map(|(events, _)| events);
-            let input = tokio::select! {
-                event = next(events) => match event {
-                    Some(event) => read(event?),
-                    None => return Ok(()),
-                },
-                record = records.recv() => match record {
-                    Some(record) => Some(Input::Record(Box::new(record))),
-                    None => return Ok(()),
-                },
-                Some(input) = inputs.recv() => Some(input),
-                _ = self.terminate.recv() => return Ok(()),
-                _ = self.hang_up.recv() => return Ok(()),
-                _ = seconds.tick(), if app.is_running() => Some(self.now()),
-            };
-            let Some(input) = input else { continue };
-            if let Input::Resize { columns, rows } = input {
-                self.resize(columns, rows)?;
+            self.mend_after_panic()?;
+            if is_due {
+                self.draw(app)?;
+                drawn = Some(tokio::time::Instant::now());
             }
-            let is_record = matches!(input, Input::Record(_));
-            let mut effects = app.update(input);
-            // What comes in the meantime belongs to the same frame.
-            while is_record && drawn.elapsed() < FRAME {
-                match tokio::time::timeout_at(drawn + FRAME, records.recv()).await {
-                    Ok(Some(record)) => effects.extend(app.update(Input::Record(Box::new(record)))),
-                    Ok(None) | Err(_) => break,
+            let is_stale = !is_due;
+            let next = drawn.unwrap_or_else(tokio::time::Instant::now) + FRAME;
+            let is_running = app.is_running();
+            let woken = tokio::select! {
+                reports = listen(self.raw.as_mut()) => reports?.map_or(Woken::Over, Woken::Reports),
+                signal = self.signals.next() => signal,
+                Some(input) = inputs.recv() => Woken::Input(input),
+                record = records.recv() => {
+                    record.map_or(Woken::Over, |record| Woken::Input(Input::Record(Box::new(record))))
                 }
+                () = tokio::time::sleep_until(next), if is_stale => Woken::Due,
+                _ = seconds.tick(), if is_running => Woken::Input(self.now()),
+            };
+            // What the thread says quickly belongs to one frame; what the person does is seen at once.
+            is_due = !matches!(woken, Woken::Input(Input::Record(_)))
+                || next <= tokio::time::Instant::now();
+            let effects = match woken {
+                Woken::Due => vec![],
+                Woken::Reports(reports) => self.hear(app, reports)?,
+                Woken::Input(input) => {
+                    let mut effects = app.update(input);
+                    while let Ok(record) = records.try_recv() {
+                        effects.extend(app.update(Input::Record(Box::new(record))));
+                    }
+                    effects
+                }
+                Woken::Resized => self.resize(app)?,
+                Woken::GoesOn => self.go_on(app)?,
+                Woken::Over => return Ok(()),
+                Woken::Ended(signal) => {
+                    self.ended_by = Some(signal.as_raw());
+                    return Ok(());
+                }
+            };
+            let said = self.attention.look(app.state());
+            if self.manners.answers && !said.is_empty() {
+                Output.write_all(said.as_bytes())?;
             }
             for effect in effects {
                 match act(effect) {
@@ -175,35 +203,111 @@ impl Terminal {
         Input::Tick(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    fn draw(&mut self, frame: Frame) -> io::Result<()> {
-        let Frame { finished, region, cursor, place } = frame;
-        if place == Place::Below {
-            self.whole = None;
-            return self.inline.draw(&finished, region, cursor);
+    /// What came from the terminal.
+    fn hear(&mut self, app: &mut App, reports: Vec<Report>) -> io::Result<Vec<Effect>> {
+        let mut effects = Vec::new();
+        for report in reports {
+            match report {
+                Report::Key(key) if stops(key) => effects.extend(self.stop(app)?),
+                Report::Key(key) => effects.extend(app.update(Input::Key(key))),
+                Report::Paste(text) => effects.extend(app.update(Input::Paste(text))),
+                Report::Focus(focused) => self.attention.focus(focused),
+                Report::Background(_) => {}
+                Report::Keyboard => {
+                    if let Some((_, raw)) = &self.raw {
+                        raw.use_keyboard_protocol()?;
+                    }
+                }
+                Report::Attributes => {
+                    if let Some((_, raw)) = &mut self.raw {
+                        raw.is_answered();
+                    }
+                }
+            }
         }
-        let whole = match &mut self.whole {
-            Some(whole) => whole,
-            none => none.insert(Whole::enter(self.columns)?),
-        };
-        whole.inline.draw(&finished, region, cursor)
+        Ok(effects)
     }
 
-    fn resize(&mut self, columns: u16, rows: u16) -> io::Result<()> {
+    fn draw(&mut self, app: &mut App) -> io::Result<()> {
+        let Frame { finished, region, cursor, place } = app.draw();
+        if place == Place::Below {
+            self.leave_whole()?;
+            return self.inline.draw(&finished, region, cursor);
+        }
+        if self.whole.is_none()
+            && let Some((_, raw)) = &self.raw
+        {
+            raw.enter_alternate()?;
+        }
+        let (columns, rows) = (self.columns, self.rows);
+        let whole = self.whole.get_or_insert_with(|| Inline::new(Output, columns, rows, false));
+        whole.draw(&finished, region, cursor)
+    }
+
+    fn leave_whole(&mut self) -> io::Result<()> {
+        match (&self.raw, self.whole.take()) {
+            (Some((_, raw)), Some(_)) => raw.leave_alternate(),
+            _ => Ok(()),
+        }
+    }
+
+    fn resize(&mut self, app: &mut App) -> io::Result<Vec<Effect>> {
         // Where the terminal put what it showed is known of its main screen only.
+        self.leave_whole()?;
+        (self.columns, self.rows) = size();
+        self.inline.resize(self.columns, self.rows)?;
+        Ok(app.update(Input::Resize { columns: self.columns, rows: self.rows }))
+    }
+
+    /// Ctrl-Z.
+    fn stop(&mut self, app: &mut App) -> io::Result<Vec<Effect>> {
+        self.leave_whole()?;
+        self.inline.clear()?;
+        if let Some((_, raw)) = &self.raw {
+            raw.stop()?;
+            self.came_back = Some(Instant::now());
+        }
+        self.resize(app)
+    }
+
+    /// The terminal may be anything by now, and whoever had it has left the cursor somewhere.
+    fn go_on(&mut self, app: &mut App) -> io::Result<Vec<Effect>> {
+        if self.came_back.take().is_some_and(|when| when.elapsed() < ECHO) {
+            return Ok(vec![]);
+        }
         self.whole = None;
-        (self.columns, self.rows) = (columns, rows);
-        self.inline.resize(columns)
+        if let Some((_, raw)) = &self.raw {
+            raw.take_again()?;
+            self.inline.forget();
+        }
+        self.resize(app)
+    }
+
+    fn mend_after_panic(&mut self) -> io::Result<()> {
+        if !Raw::was_taken_away() {
+            return Ok(());
+        }
+        self.whole = None;
+        if let Some((_, raw)) = &self.raw {
+            raw.take_again()?;
+        }
+        self.inline.forget();
+        Ok(())
     }
 
     /// Gives the terminal back until `until` is over.
     async fn lend(&mut self, until: Pin<Box<dyn Future<Output = Input>>>) -> io::Result<Input> {
-        self.whole = None;
+        self.leave_whole()?;
         self.inline.clear()?;
         self.raw = None;
         let input = until.await;
-        self.raw = Some((EventStream::new(), Raw::enter()?));
-        (self.columns, self.rows) = size()?;
-        self.inline.resize(self.columns)?;
+        let mut raw = Raw::enter()?;
+        if self.manners.answers {
+            raw.ask()?;
+        }
+        self.raw = Some((Keyboard::new(raw.typed_before())?, raw));
+        (self.columns, self.rows) = size();
+        self.inline.resize(self.columns, self.rows)?;
         Ok(input)
     }
 
@@ -212,55 +316,55 @@ impl Terminal {
     /// # Errors
     /// When the terminal is gone.
     pub fn leave(mut self) -> io::Result<()> {
-        self.whole = None;
+        self.leave_whole()?;
         self.inline.clear()
     }
 }
 
-async fn next(events: Option<&mut EventStream>) -> Option<io::Result<Event>> {
-    events?.next().await
-}
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let ends = |number: Number| {
+            signal(SignalKind::from_raw(number.as_raw())).map(|signal| (signal, number))
+        };
+        Ok(Self {
+            ends: [
+                ends(Number::TERM)?,
+                ends(Number::HUP)?,
+                ends(Number::INT)?,
+                ends(Number::QUIT)?,
+            ],
+            resized: signal(SignalKind::window_change())?,
+            goes_on: signal(SignalKind::from_raw(Number::CONT.as_raw()))?,
+        })
+    }
 
-/// What the terminal says, in our words.
-fn read(event: Event) -> Option<Input> {
-    match event {
-        Event::Paste(text) => Some(Input::Paste(text)),
-        Event::Resize(columns, rows) => Some(Input::Resize { columns, rows }),
-        Event::Key(key) if key.kind != terminal_event::KeyEventKind::Release => {
-            use terminal_event::KeyModifiers as Held;
-            let held = Modifiers {
-                ctrl: key.modifiers.contains(Held::CONTROL),
-                alt: key.modifiers.contains(Held::ALT),
-                // A character has it applied, save where it is part of a chord.
-                shift: key.modifiers.contains(Held::SHIFT)
-                    && (key.modifiers.contains(Held::CONTROL)
-                        || !matches!(key.code, terminal_event::KeyCode::Char(_))),
-            };
-            Some(Input::Key(KeyEvent { code: code(key.code)?, modifiers: held }))
+    async fn next(&mut self) -> Woken {
+        let [terminate, hang_up, interrupt, quit] = &mut self.ends;
+        tokio::select! {
+            _ = self.resized.recv() => Woken::Resized,
+            _ = self.goes_on.recv() => Woken::GoesOn,
+            _ = terminate.0.recv() => Woken::Ended(terminate.1),
+            _ = hang_up.0.recv() => Woken::Ended(hang_up.1),
+            _ = interrupt.0.recv() => Woken::Ended(interrupt.1),
+            _ = quit.0.recv() => Woken::Ended(quit.1),
         }
-        _ => None,
     }
 }
 
-fn code(code: terminal_event::KeyCode) -> Option<KeyCode> {
-    use terminal_event::KeyCode as Theirs;
-    Some(match code {
-        Theirs::Char(c) => KeyCode::Char(c),
-        Theirs::Enter => KeyCode::Enter,
-        Theirs::Tab | Theirs::BackTab => KeyCode::Tab,
-        Theirs::Backspace => KeyCode::Backspace,
-        Theirs::Delete => KeyCode::Delete,
-        Theirs::Insert => KeyCode::Insert,
-        Theirs::Esc => KeyCode::Esc,
-        Theirs::Left => KeyCode::Left,
-        Theirs::Right => KeyCode::Right,
-        Theirs::Up => KeyCode::Up,
-        Theirs::Down => KeyCode::Down,
-        Theirs::Home => KeyCode::Home,
-        Theirs::End => KeyCode::End,
-        Theirs::PageUp => KeyCode::PageUp,
-        Theirs::PageDown => KeyCode::PageDown,
-        Theirs::F(number) => KeyCode::F(number),
-        _ => return None,
-    })
+async fn listen(terminal: Option<&mut (Keyboard, Raw)>) -> io::Result<Option<Vec<Report>>> {
+    match terminal {
+        Some((keyboard, _)) => keyboard.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Raw mode leaves it to us to do what Ctrl-Z does everywhere.
+fn stops(key: KeyEvent) -> bool {
+    key.code == KeyCode::Char('z') && key.modifiers.ctrl && !key.modifiers.shift
+}
+
+/// Columns and rows; a terminal that does not know is taken for the usual one.
+fn size() -> (u16, u16) {
+    let size = tcgetwinsize(stdout()).map_or((0, 0), |size| (size.ws_col, size.ws_row));
+    if size.0 == 0 || size.1 == 0 { (80, 24) } else { size }
 }

@@ -9,8 +9,9 @@ use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::{Color, Modifier, Style};
 use ratatui_core::text::Line;
 
-const BEGIN_UPDATE: &str = "\x1b[?2026h";
-const END_UPDATE: &str = "\x1b[?2026l";
+/// Terminals that know no synchronized updates at least do not show the cursor run about.
+const BEGIN_UPDATE: &str = "\x1b[?2026h\x1b[?25l";
+const END_UPDATE: &str = "\x1b[?25h\x1b[?2026l";
 const ERASE_BELOW: &str = "\x1b[J";
 
 /// The bottom of the terminal, drawn on `W`.
@@ -18,6 +19,7 @@ const ERASE_BELOW: &str = "\x1b[J";
 pub struct Inline<W> {
     out: W,
     columns: u16,
+    rows: u16,
     /// What is on the screen.
     shown: Buffer,
     /// Of the region, where the terminal's cursor stands.
@@ -28,22 +30,24 @@ pub struct Inline<W> {
 
 impl<W: Write> Inline<W> {
     /// A region of no rows where the cursor stands, at the beginning of a line.
-    pub fn new(out: W, columns: u16, reflows: bool) -> Self {
+    pub fn new(out: W, columns: u16, rows: u16, reflows: bool) -> Self {
         Self {
             out,
             columns,
+            rows,
             shown: Buffer::empty(Rect::default()),
             cursor: Position::ORIGIN,
             reflows,
         }
     }
 
-    /// The terminal has another width: what is drawn next begins where the region does now.
+    /// The terminal has another size: what is drawn next begins where the region does now. A terminal that became
+    /// lower has moved rows of the region out of reach, if there are more of them than rows.
     ///
     /// # Errors
     /// When the terminal is gone.
-    pub fn resize(&mut self, columns: u16) -> io::Result<()> {
-        if columns == self.columns {
+    pub fn resize(&mut self, columns: u16, rows: u16) -> io::Result<()> {
+        if (columns, rows) == (self.columns, self.rows) {
             return Ok(());
         }
         let up = if self.reflows { self.rows_above_cursor(columns) } else { self.cursor.y };
@@ -52,10 +56,15 @@ impl<W: Write> Inline<W> {
         up_by(&mut bytes, up);
         bytes.push_str(ERASE_BELOW);
         bytes.push_str(END_UPDATE);
-        self.columns = columns;
+        (self.columns, self.rows) = (columns, rows);
+        self.forget();
+        self.write(&bytes)
+    }
+
+    /// Something else was written since: the region begins anew where the cursor stands.
+    pub fn forget(&mut self) {
         self.shown = Buffer::empty(Rect::default());
         self.cursor = Position::ORIGIN;
-        self.write(&bytes)
     }
 
     /// How many rows of the screen are above the cursor when the region's rows are broken at `columns`.
@@ -277,7 +286,7 @@ mod tests {
     #[test]
     fn each_finished_line_is_in_the_scrollback_once_and_the_region_below_it() {
         let mut bytes = Vec::new();
-        let mut inline = Inline::new(&mut bytes, COLUMNS, true);
+        let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
         for number in 0..12 {
             let finished = [Line::from(format!("line {number}"))];
             let typed = format!("> typed {number}");
@@ -292,7 +301,7 @@ mod tests {
     #[test]
     fn what_did_not_change_is_not_written_again() {
         let mut bytes = Vec::new();
-        let mut inline = Inline::new(&mut bytes, COLUMNS, true);
+        let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
         let here = Position { x: 0, y: 0 };
         inline.draw(&[], region(&["aaaa", "bbbb"]), here).unwrap();
         inline.draw(&[], region(&["aaaa", "bbbb"]), here).unwrap();
@@ -308,7 +317,7 @@ mod tests {
     #[test]
     fn colours_and_wide_characters_come_out_as_they_were_drawn() {
         let mut bytes = Vec::new();
-        let mut inline = Inline::new(&mut bytes, COLUMNS, true);
+        let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
         let line =
             Line::styled("한글 ok", Style::new().fg(Color::Red).add_modifier(Modifier::BOLD));
         inline.draw(&[line], region(&["> "]), Position { x: 2, y: 0 }).unwrap();

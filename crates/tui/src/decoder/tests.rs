@@ -1,0 +1,97 @@
+//! What terminals send, and what it means.
+
+use super::*;
+use crate::key::keys;
+
+fn reports(bytes: &str) -> Vec<Report> {
+    let whole = Decoder::default().feed(bytes.as_bytes());
+    let mut decoder = Decoder::default();
+    let cut: Vec<_> = bytes.as_bytes().iter().flat_map(|byte| decoder.feed(&[*byte])).collect();
+    assert_eq!(whole, cut, "however it is cut");
+    whole
+}
+
+#[test]
+fn a_key_is_the_same_however_the_terminal_writes_it() {
+    let table = [
+        ("a", "a"),
+        ("é한🙂", "é한🙂"),
+        ("\r", "<enter>"),
+        ("\n", "<c-j>"),
+        ("\x03\x1a", "<c-c><c-z>"),
+        ("\x1f", "<c-7>"),
+        ("\x1b[A\x1bOA", "<up><up>"),
+        ("\x1b[1;5C\x1b[1;3D", "<c-right><a-left>"),
+        ("\x1b[3~\x1b[3;5~", "<del><c-del>"),
+        ("\x1b[Z", "<s-tab>"),
+        ("\x1b[15~\x1b[24~\x1bOP\x1b[[A", "<f5><f12><f1><f1>"),
+        ("\x1bb\x1b\x7f", "<a-b><a-bs>"),
+        ("\x1b\x1b[A", "<esc><up>"),
+        ("\x1b[13;2u\x1b[27;2;13~", "<s-enter><s-enter>"),
+        ("\x1b[27u\x1b[99;5u\x1b[122;6u", "<esc><c-c><c-s-z>"),
+        ("\x1b[44:60;4u\x1b[97;3u", "<a-lt><a-a>"),
+        ("\x1b[97;1:3u\x1b[97;5:2u", "<c-a>"),
+        ("\x1b[57400u\x1b[57414u", "1<enter>"),
+    ];
+    for (bytes, expected) in table {
+        let expected: Vec<_> = keys(expected).unwrap().into_iter().map(Report::Key).collect();
+        assert_eq!(reports(bytes), expected, "{bytes:?}");
+    }
+}
+
+#[test]
+fn an_escape_is_a_key_when_nothing_follows() {
+    let mut decoder = Decoder::default();
+    assert_eq!(decoder.feed(b"x\x1b").len(), 1);
+    assert_eq!(decoder.patience(), Some(AFTER_ESCAPE));
+    assert_eq!(decoder.give_up(), key(KeyCode::Esc));
+    assert_eq!((decoder.patience(), decoder.give_up()), (None, None));
+    assert!(decoder.feed(b"\x1b[").is_empty());
+    let alt = keys("<a-[>").unwrap().into_iter().map(Report::Key).next();
+    assert_eq!(decoder.give_up(), alt);
+}
+
+#[test]
+fn a_paste_is_one_whatever_is_in_it() {
+    let text = "one\r\n\x1b[A\x1b[200~ two\x03";
+    assert_eq!(reports(&format!("a\x1b[200~{text}\x1b[201~b"))[1], Report::Paste(text.to_owned()));
+}
+
+#[test]
+fn answers_are_told_from_keys() {
+    assert_eq!(
+        reports("\x1b]11;rgb:ffff/8080/0000\x1b\\a\x1b]11;rgb:f/8/0\x07"),
+        [
+            Report::Background([255, 128, 0]),
+            Report::Key(KeyEvent::plain(KeyCode::Char('a'))),
+            Report::Background([255, 136, 0])
+        ]
+    );
+    assert_eq!(
+        reports("\x1b[?1u\x1b[?62;22c\x1b[I\x1b[O"),
+        [Report::Keyboard, Report::Attributes, Report::Focus(true), Report::Focus(false)]
+    );
+}
+
+#[test]
+fn what_means_nothing_to_us_types_nothing() {
+    for bytes in [
+        "\x1b[?2026;2$y",
+        "\x1b]52;c;aGk=\x07",
+        "\x1bP>|kitty\x1b\\",
+        "\x1b[57358u",
+        "\x1b[8;24;80t",
+        "\u{1b}[1;1",
+    ] {
+        assert_eq!(reports(bytes), [], "{bytes:?}");
+    }
+    // Neither does what is no UTF-8.
+    assert_eq!(Decoder::default().feed(b"\xff\xc0a").len(), 1);
+}
+
+#[test]
+fn a_string_without_an_end_is_not_kept() {
+    let mut decoder = Decoder::default();
+    decoder.feed(&[b"\x1b]".as_slice(), &vec![b'x'; 2 * MAX_SEQUENCE]].concat());
+    assert!(decoder.held.len() <= MAX_SEQUENCE);
+}

@@ -1,0 +1,292 @@
+//! The screen on a real terminal, byte by byte: keys in, cells out, and the terminal given back however it ends.
+
+use agent_testkit::{Answers, PtyScreen, Scene, ScriptedModel, ScriptedServer, Step};
+use rustix::process::Signal;
+use serde_json::json;
+
+const AGENT: &str = env!("CARGO_BIN_EXE_agent");
+
+const COLUMNS: u16 = 80;
+const ROWS: u16 = 24;
+
+/// What the status line says while something runs, and while nothing does.
+const RUNNING: &str = "esc stops";
+const FACTS: &str = "scripted · read-only";
+
+fn start(model: ScriptedModel) -> (Scene, ScriptedServer, PtyScreen) {
+    let server = model.serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+    (scene, server, screen)
+}
+
+/// So many lines, each of which says its number.
+fn lines(count: usize) -> String {
+    (1..=count).map(|number| format!("line {number} of many.\n\n")).collect()
+}
+
+/// Each of the numbered lines is there once, in order.
+fn assert_each_once(rows: &[String], count: usize) {
+    let said: Vec<_> = rows.iter().filter(|row| row.ends_with("of many.")).collect();
+    let expected: Vec<_> = (1..=count).map(|number| format!("line {number} of many.")).collect();
+    assert_eq!(said, expected.iter().collect::<Vec<_>>(), "{rows:#?}");
+}
+
+/// Nothing runs, and the person can write.
+fn wait_until_ready(screen: &PtyScreen) {
+    screen.wait_until("it is ready", |screen| {
+        let shown = screen.screen();
+        shown.contains(FACTS) && !shown.contains(RUNNING)
+    });
+}
+
+fn leave(mut screen: PtyScreen) -> agent_testkit::Left {
+    screen.press("<c-c>");
+    screen.wait_for("ctrl-c again leaves");
+    screen.press("<c-c>");
+    let left = screen.finish();
+    left.gave_the_terminal_back();
+    left
+}
+
+#[test]
+fn a_message_is_sent_and_its_answer_streams_in_and_stays() {
+    let model = ScriptedModel::new()
+        .step(Step::new().says("The answer is 42.").at_tokens_per_second(200.0))
+        .says("So it is.");
+    let (_scene, server, mut screen) = start(model);
+    wait_until_ready(&screen);
+    assert!(!screen.is_restored(), "the check can fail");
+    screen.press("what is it?<enter>");
+    screen.wait_for("The answer is 42.");
+    wait_until_ready(&screen);
+    screen.press("sure?<enter>");
+    screen.wait_for("So it is.");
+    wait_until_ready(&screen);
+    let left = leave(screen);
+    assert_eq!(left.code, Some(0));
+    let said = |text: &str| left.rows.iter().filter(|row| row.contains(text)).count();
+    for once in ["what is it?", "The answer is 42.", "sure?", "So it is."] {
+        assert_eq!(said(once), 1, "{once}: {:#?}", left.rows);
+    }
+    assert_eq!(said(FACTS), 0, "the region is gone: {:#?}", left.rows);
+    assert_eq!(server.posts().len(), 0);
+}
+
+#[test]
+fn keys_typed_before_the_first_frame_are_not_lost() {
+    let server = ScriptedModel::new().says("I heard you.").serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+    screen.press("early<enter>");
+    screen.wait_for("I heard you.");
+    leave(screen);
+}
+
+#[test]
+fn a_terminal_that_answers_nothing_is_not_waited_for() {
+    let server = ScriptedModel::new().says("Hello.").serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut screen = scene.screen_answering(&["-m", "scripted"], COLUMNS, ROWS, Answers::none());
+    wait_until_ready(&screen);
+    assert_eq!(screen.modes().keyboard, [0_u16; 0]);
+    screen.press("hi<enter>");
+    screen.wait_for("Hello.");
+    leave(screen);
+}
+
+#[test]
+fn shift_and_enter_begin_a_line_where_the_terminal_can_say_so() {
+    let (_scene, server, mut screen) = start(ScriptedModel::new().says("Two lines."));
+    screen.wait_until("the keyboard protocol is on", |screen| screen.modes().keyboard == [5]);
+    screen.press("one<s-enter>two<enter>");
+    screen.wait_for("Two lines.");
+    assert!(server.frames().iter().any(|frame| frame.json.to_string().contains("one\\ntwo")));
+    leave(screen);
+}
+
+#[test]
+fn a_question_waits_and_yes_lets_the_command_run() {
+    let command = json!({
+        "cmd": "echo asked > asked; cat asked",
+        "sandbox_permissions": "require_escalated",
+        "justification": "May I?"
+    });
+    let (scene, _server, mut screen) =
+        start(ScriptedModel::new().calls("exec_command", command).says("Thank you."));
+    wait_until_ready(&screen);
+    screen.press("go<enter>");
+    screen.wait_for("May I?");
+    assert_eq!(scene.read("asked"), None);
+    screen.press("y");
+    screen.wait_for("Thank you.");
+    assert_eq!(scene.read("asked").unwrap(), "asked\n");
+    leave(screen);
+}
+
+#[test]
+fn esc_interrupts_at_once_and_the_thread_goes_on() {
+    let model = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "echo begun; sleep 1000"}))
+        .says("I stopped.");
+    let (_scene, _server, mut screen) = start(model);
+    wait_until_ready(&screen);
+    screen.press("go<enter>");
+    screen.wait_for("begun");
+    screen.press("<esc>");
+    wait_until_ready(&screen);
+    screen.press("and now?<enter>");
+    screen.wait_for("I stopped.");
+    leave(screen);
+}
+
+#[test]
+fn a_lone_escape_byte_is_the_key_too() {
+    let model =
+        ScriptedModel::new().calls("exec_command", json!({"cmd": "echo begun; sleep 1000"}));
+    let server = model.serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut screen = scene.screen_answering(&["-m", "scripted"], COLUMNS, ROWS, Answers::none());
+    wait_until_ready(&screen);
+    screen.press("go<enter>");
+    screen.wait_for("begun");
+    screen.send(b"\x1b");
+    wait_until_ready(&screen);
+    leave(screen);
+}
+
+#[test]
+fn the_scrollback_holds_each_finished_line_once_whatever_size_the_window_takes() {
+    const COUNT: usize = 60;
+    let model = ScriptedModel::new().says(&lines(COUNT)).step(
+        Step::new().says("It goes on and on, and comes to its end.").at_tokens_per_second(20.0),
+    );
+    let (_scene, _server, mut screen) = start(model);
+    wait_until_ready(&screen);
+    screen.press("many<enter>");
+    screen.wait_for(&format!("line {COUNT} of many."));
+    wait_until_ready(&screen);
+    screen.press("on<enter>");
+    for (columns, rows) in [(80, 10), (60, 10), (60, 40), (100, 12), (80, 24)] {
+        screen.resize(columns, rows);
+        screen.wait_for(RUNNING);
+    }
+    screen.wait_for("comes to its end.");
+    wait_until_ready(&screen);
+    let left = leave(screen);
+    assert_each_once(&left.rows, COUNT);
+    let said = left.rows.iter().filter(|row| row.contains("It goes on and on")).count();
+    assert_eq!(said, 1, "{:#?}", left.rows);
+}
+
+#[test]
+fn a_paste_of_a_megabyte_is_one_chip_and_sent_whole() {
+    let (_scene, server, mut screen) = start(ScriptedModel::new().says("That was long."));
+    wait_until_ready(&screen);
+    screen.wait_until("pastes come in one piece", |screen| screen.modes().paste);
+    let text = "0123456789abcdef\n".repeat(64 * 1024);
+    screen.paste(&text);
+    screen.press(" end<enter>");
+    screen.wait_for("That was long.");
+    let sent = server.frames().last().unwrap().json.to_string();
+    assert!(sent.len() > text.len() && sent.contains("cdef\\n end"), "{} bytes", sent.len());
+    leave(screen);
+}
+
+/// A shell that starts the agent, says when it is stopped, and goes on with it on enter.
+fn in_a_shell(scene: &Scene) -> PtyScreen {
+    let agent = scene.command(&["-m", "scripted"]);
+    let agent = agent.as_std();
+    #[expect(clippy::disallowed_methods, reason = "only a shell with job control stops its jobs")]
+    let mut shell = std::process::Command::new("bash");
+    let script = format!(
+        "{} -m scripted; echo the job stopped; read _; fg >/dev/null; echo the job ended",
+        agent.get_program().to_string_lossy()
+    );
+    shell.args(["--norc", "-m", "-c", &script]).current_dir(scene.workspace()).env_clear();
+    shell.envs(agent.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.env("TERM", "xterm-256color").env("XTERM_VERSION", "XTerm(390)");
+    PtyScreen::start(shell, COLUMNS, ROWS, Answers::all())
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_screen_back() {
+    let server = ScriptedModel::new().says("I am back.").serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut screen = in_a_shell(&scene);
+    wait_until_ready(&screen);
+    screen.wait_until("the keyboard protocol is on", |screen| screen.modes().keyboard == [5]);
+    screen.press("half a<c-z>");
+    screen.wait_for("the job stopped");
+    assert!(screen.is_restored());
+    assert_eq!(screen.modes(), agent_testkit::Modes::default());
+    assert!(!screen.screen().contains(FACTS), "{}", screen.screen());
+    screen.press("<enter>");
+    screen.wait_for("half a");
+    wait_until_ready(&screen);
+    screen.press(" message<enter>");
+    screen.wait_for("I am back.");
+    wait_until_ready(&screen);
+    screen.press("<c-d>");
+    screen.wait_for("the job ended");
+    screen.finish().gave_the_terminal_back();
+}
+
+#[test]
+fn a_signal_ends_it_in_order_and_the_exit_code_says_which() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
+        let model =
+            ScriptedModel::new().calls("exec_command", json!({"cmd": "echo begun; sleep 1000"}));
+        let (_scene, _server, mut screen) = start(model);
+        wait_until_ready(&screen);
+        screen.press("go<enter>");
+        screen.wait_for("begun");
+        screen.signal(signal);
+        let left = screen.finish();
+        left.gave_the_terminal_back();
+        assert_eq!(left.code, Some(code), "{:#?}", left.rows);
+    }
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_says_what_happened_below_the_screen() {
+    let (_scene, _server, screen) = start(ScriptedModel::new());
+    wait_until_ready(&screen);
+    screen.wait_until("the keyboard protocol is on", |screen| screen.modes().keyboard == [5]);
+    // Builds with debug assertions panic when they are told to.
+    screen.signal(Signal::USR1);
+    let left = screen.finish();
+    left.gave_the_terminal_back();
+    assert_eq!(left.code, Some(101));
+    let at = left.rows.iter().position(|row| row.contains("panicked at")).unwrap();
+    assert!(left.rows[at..].iter().any(|row| row == "asked to"), "{:#?}", left.rows);
+}
+
+#[test]
+fn who_looks_elsewhere_is_told_and_the_title_says_what_goes_on() {
+    let (_scene, _server, mut screen) = start(ScriptedModel::new().says("Done."));
+    wait_until_ready(&screen);
+    screen.focus(false);
+    screen.press("go<enter>");
+    screen.wait_for("Done.");
+    screen.wait_until("a notification", |screen| screen.notifications().1 == 1);
+    assert_eq!(screen.notifications().0, ["agent: the turn is over, workspace"]);
+    let titles = screen.titles();
+    assert!(titles.contains(&"* workspace - agent".to_owned()), "{titles:?}");
+    assert_eq!(titles.last().unwrap(), "workspace - agent");
+    leave(screen);
+}
+
+#[test]
+fn nothing_is_written_while_nothing_happens() {
+    let (_scene, _server, mut screen) = start(ScriptedModel::new());
+    wait_until_ready(&screen);
+    screen.press("x");
+    screen.wait_for("› x");
+    let before = screen.log().len();
+    // What is written for a key begins right after what was there: no frame came in between.
+    screen.press("y");
+    screen.wait_for("› xy");
+    let written = screen.log().split_off(before);
+    assert!(written.len() < 60, "{}", String::from_utf8_lossy(&written));
+}
