@@ -290,3 +290,50 @@ fn nothing_is_written_while_nothing_happens() {
     let written = screen.log().split_off(before);
     assert!(written.len() < 60, "{}", String::from_utf8_lossy(&written));
 }
+
+/// The colour of the first cell of `text` on the screen.
+fn colour_of(screen: &PtyScreen, text: &str) -> vt100::Color {
+    let cells = screen.cells();
+    let (row, line) =
+        (0..).zip(cells.rows(0, COLUMNS)).find(|(_, line)| line.contains(text)).unwrap();
+    let column = u16::try_from(line.find(text).unwrap()).unwrap();
+    cells.cell(row, column).unwrap().fgcolor()
+}
+
+#[test]
+fn it_looks_as_the_background_needs_it_which_the_terminal_is_asked_for() {
+    const BLUE: vt100::Color = vt100::Color::Idx(4);
+    const CYAN: vt100::Color = vt100::Color::Idx(6);
+    let white = Some("rgb:ffff/ffff/ffff".to_owned());
+    for (background, config, expected) in [
+        (None, "", CYAN),
+        (Some("rgb:0000/0000/0000".to_owned()), "", CYAN),
+        (white.clone(), "", BLUE),
+        (white.clone(), "tui.theme = \"dark\"", CYAN),
+        (white, "tui.theme = \"none\"", vt100::Color::Default),
+    ] {
+        let server = ScriptedModel::new().says("Now `mark` it.").serve();
+        let scene = Scene::new(AGENT).facing(&server).config(config);
+        let answers = Answers { background, ..Answers::all() };
+        let mut screen = scene.screen_answering(&["-m", "scripted"], COLUMNS, ROWS, answers);
+        // Its answers are given in order, and this is the last one.
+        screen.wait_until("it was answered", |screen| screen.modes().keyboard == [5]);
+        wait_until_ready(&screen);
+        screen.press("go<enter>");
+        screen.wait_for("Now mark it.");
+        assert_eq!(colour_of(&screen, "mark"), expected, "{config}");
+        leave(screen);
+    }
+}
+
+#[test]
+fn without_unicode_our_signs_are_ascii() {
+    let server = ScriptedModel::new().says("- one\n- two").serve();
+    let scene = Scene::new(AGENT).facing(&server).env("LANG", "C");
+    let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+    screen.wait_for("scripted - read-only");
+    screen.press("go<enter>");
+    screen.wait_for("* two");
+    assert!(screen.screen().is_ascii(), "{}", screen.screen());
+    leave(screen);
+}

@@ -1,6 +1,7 @@
 //! `agent` without a command: threads on the screen, one after the other, until the person leaves.
 
 mod desk;
+mod manners;
 mod others;
 mod prompts;
 
@@ -12,10 +13,8 @@ use std::time::Instant;
 use agent_core::{Thread, ThreadHandle, Threads};
 use agent_protocol::{Command, Content, Event, Record, TransportKind};
 use agent_tui::app::App;
-use agent_tui::attention::Notify;
 use agent_tui::effect::{Change, Choice, Effect, Facts, GoOn, Input, Next};
-use agent_tui::runner::{Act, Manners, Terminal};
-use agent_tui::theme::Theme;
+use agent_tui::runner::{Act, Terminal};
 use agent_tui::transcript::Notice;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -29,6 +28,7 @@ use crate::threads::{NoThread, ThreadArg};
 use crate::undo::{self, UndoArgs};
 use crate::workspace::Head;
 use desk::Desk;
+use manners::{manners, themes};
 
 /// Opens a thread and shows it, and those the person opens after it. Returns the
 /// signal that ended it, if one did.
@@ -53,13 +53,13 @@ pub(crate) async fn run(
     if let Some(opened) = opened.as_ref().filter(|_| !said.is_empty()) {
         let _ = opened.handle.commands.send(Command::Send(said));
     }
-    let terminal = Terminal::enter(manners(environment))?;
+    let terminal = Terminal::enter(manners(environment, settings))?;
     let (columns, rows) = terminal.size();
     let (say, inputs) = mpsc::unbounded_channel();
     let mut stage = Stage {
         settings: settings.clone(),
         environment,
-        app: App::new(theme(environment), columns, rows),
+        app: App::new(terminal.theme(), columns, rows),
         terminal,
         say,
         inputs,
@@ -195,7 +195,7 @@ impl Stage<'_> {
         }
         let ThreadHandle { commands, mut records } = handle;
         let thread_id = self.take_up(&mut records);
-        self.app.update(Input::Facts(facts(&self.settings)));
+        self.app.update(Input::Facts(facts(&self.settings, self.environment)));
         let mut desk = Desk {
             commands,
             say: self.say.clone(),
@@ -394,7 +394,7 @@ fn remarks(earlier: &[Record], settings: &Settings) -> Vec<String> {
     remarks
 }
 
-fn facts(settings: &Settings) -> Facts {
+fn facts(settings: &Settings, environment: &Environment) -> Facts {
     let repository = settings.workspace.repository.as_ref();
     Facts {
         effort: settings.model.reasoning.effort.clone(),
@@ -404,10 +404,7 @@ fn facts(settings: &Settings) -> Facts {
             Head::Detached(commit) => commit[..7].to_owned(),
         }),
         models: settings.known_models(),
-        themes: vec![
-            ("default".to_owned(), Theme::default()),
-            ("colourless".to_owned(), Theme::colourless()),
-        ],
+        themes: themes(environment, settings),
     }
 }
 
@@ -420,22 +417,6 @@ async fn panic_when_told() -> Infallible {
         panic!("asked to");
     }
     std::future::pending().await
-}
-
-fn theme(environment: &Environment) -> Theme {
-    if environment.var("NO_COLOR").is_some() { Theme::colourless() } else { Theme::default() }
-}
-
-fn manners(environment: &Environment) -> Manners {
-    let is_dumb = environment.var("TERM").is_none_or(|term| term == "dumb");
-    Manners { reflows: reflows(environment), answers: !is_dumb, notify: Notify::default() }
-}
-
-/// Whether the terminal breaks its lines anew when it becomes narrower; xterm, GNU screen and the console cut them.
-fn reflows(environment: &Environment) -> bool {
-    let is_screen = environment.var("STY").is_some() && environment.var("TMUX").is_none();
-    let is_console = environment.var("TERM") == Some("linux");
-    environment.var("XTERM_VERSION").is_none() && !is_screen && !is_console
 }
 
 /// Whether there is a person and a screen.

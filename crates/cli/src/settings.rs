@@ -215,6 +215,11 @@ impl Settings {
         Ok(Network::new(way_out::resolve(&self.provider, environment)?))
     }
 
+    /// What the configuration says of the screen under this name.
+    pub(crate) fn screen(&self, name: &str) -> Option<&toml::Value> {
+        self.config.value(["tui", name])
+    }
+
     /// What `agent config explain` prints.
     ///
     /// # Errors

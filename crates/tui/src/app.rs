@@ -100,6 +100,11 @@ impl App {
         self.transcript.rest();
     }
 
+    /// Looks like this from here on; what is finished stays as it is.
+    pub fn restyle(&mut self, theme: Theme) {
+        self.theme = theme;
+    }
+
     /// What goes on, in short.
     pub fn state(&self) -> State<'_> {
         State {

@@ -123,11 +123,11 @@ impl Page<'_> {
                 }
                 Row::Removed { number, text } => {
                     let text = sides.old.line(&plain(text), self.theme);
-                    self.row(digits, *number, '-', &text, self.theme.removed);
+                    self.row(digits, *number, '-', &text, self.theme.removed_line);
                 }
                 Row::Added { number, text } => {
                     let text = sides.new.line(&plain(text), self.theme);
-                    self.row(digits, *number, '+', &text, self.theme.added);
+                    self.row(digits, *number, '+', &text, self.theme.added_line);
                 }
             }
         }
@@ -253,9 +253,9 @@ Binary files /dev/null and b/p.png differ
             render_file("a.rs", "@@ -1 +1,2 @@\n let x = 1;\n+fn f() {}\n", 40, 100, &theme);
         assert_eq!(shown(&lines), "1   let x = 1;\n2 + fn f() {}\n");
         assert_eq!(lines[0].spans[2].style, theme.syntax.keyword);
-        assert_eq!(lines[1].spans[2].style, theme.added);
+        assert_eq!(lines[1].spans[2].style, theme.added_line);
         let mut tinted = theme;
-        tinted.added = Style::new().bg(Color::Green);
+        tinted.added_line = Style::new().bg(Color::Green);
         let lines =
             render_file("a.rs", "@@ -1 +1,2 @@\n let x = 1;\n+fn f() {}\n", 40, 100, &tinted);
         assert_eq!(lines[1].style.bg, Some(Color::Green));

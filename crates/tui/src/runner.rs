@@ -22,6 +22,7 @@ use crate::keyboard::Keyboard;
 use crate::overlay::Place;
 use crate::raw::{Output, Raw};
 use crate::terminal::Inline;
+use crate::theme::{Look, Theme};
 
 /// Between two frames while much happens.
 const FRAME: Duration = Duration::from_millis(16);
@@ -36,6 +37,7 @@ pub struct Manners {
     pub reflows: bool,
     /// It can be asked for what it knows, and what it does not understand stays invisible.
     pub answers: bool,
+    pub look: Look,
     pub notify: Notify,
 }
 
@@ -118,6 +120,11 @@ impl Terminal {
     /// Columns and rows.
     pub fn size(&self) -> (u16, u16) {
         (self.columns, self.rows)
+    }
+
+    /// How it looks by what is known now.
+    pub fn theme(&self) -> Theme {
+        self.manners.look.theme()
     }
 
     /// The signal that ended it, if one did.
@@ -212,7 +219,10 @@ impl Terminal {
                 Report::Key(key) => effects.extend(app.update(Input::Key(key))),
                 Report::Paste(text) => effects.extend(app.update(Input::Paste(text))),
                 Report::Focus(focused) => self.attention.focus(focused),
-                Report::Background(_) => {}
+                Report::Background(colour) => {
+                    self.manners.look = self.manners.look.on(colour);
+                    app.restyle(self.theme());
+                }
                 Report::Keyboard => {
                     if let Some((_, raw)) = &self.raw {
                         raw.use_keyboard_protocol()?;

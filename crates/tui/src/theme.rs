@@ -1,4 +1,5 @@
-//! The styles and signs of the screen, in the terminal's own 16 colours, without colour, and without Unicode.
+//! The styles and signs of the screen: for dark and light backgrounds, in as many colours as the terminal has, without
+//! colour, and without Unicode.
 
 use ratatui_core::style::{Color, Modifier, Style};
 
@@ -13,9 +14,11 @@ pub struct Theme {
     pub code: Style,
     /// Code in lines of its own, where it is nothing in particular.
     pub code_block: Style,
-    /// Lines of a diff: with a background, the language's colours stay on it.
     pub added: Style,
     pub removed: Style,
+    /// Lines of a diff: with a background, the language's colours stay on it.
+    pub added_line: Style,
+    pub removed_line: Style,
     /// What is of ours within the person's text.
     pub accent: Style,
     pub syntax: Syntax,
@@ -67,6 +70,76 @@ impl Glyphs {
     };
 }
 
+/// How many colours the terminal has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colours {
+    None,
+    /// Those whose looks the person chose for the terminal.
+    Sixteen,
+    Many,
+    /// 24 bits.
+    All,
+}
+
+/// What is behind the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Background {
+    Dark,
+    Light,
+}
+
+impl Background {
+    /// Of red, green and blue, as the eye weighs them.
+    pub fn of([red, green, blue]: [u8; 3]) -> Self {
+        let light = 299 * u32::from(red) + 587 * u32::from(green) + 114 * u32::from(blue);
+        if light > 127 * 1000 { Self::Light } else { Self::Dark }
+    }
+}
+
+/// What is known of a terminal before it has said anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    pub colours: Colours,
+    pub background: Background,
+    /// The terminal knows better, if it says so.
+    pub is_guess: bool,
+    pub unicode: bool,
+}
+
+impl Look {
+    /// The same on the background that the terminal told.
+    #[must_use]
+    pub fn on(self, colour: [u8; 3]) -> Self {
+        let told = Background::of(colour);
+        Self { background: if self.is_guess { told } else { self.background }, ..self }
+    }
+
+    pub fn theme(self) -> Theme {
+        let theme = match (self.colours, self.background) {
+            (Colours::None, _) => Theme::colourless(),
+            (_, Background::Dark) => Theme::default(),
+            (_, Background::Light) => Theme::light(),
+        };
+        let lines = match (self.colours, self.background) {
+            (Colours::None | Colours::Sixteen, _) => None,
+            (Colours::Many, Background::Dark) => Some((Color::Indexed(22), Color::Indexed(52))),
+            (Colours::Many, Background::Light) => Some((Color::Indexed(194), Color::Indexed(224))),
+            (Colours::All, Background::Dark) => {
+                Some((Color::Rgb(20, 48, 30), Color::Rgb(66, 26, 30)))
+            }
+            (Colours::All, Background::Light) => {
+                Some((Color::Rgb(218, 245, 222), Color::Rgb(255, 226, 224)))
+            }
+        };
+        let (added_line, removed_line) = lines
+            .map_or((theme.added_line, theme.removed_line), |(added, removed)| {
+                (Style::new().bg(added), Style::new().bg(removed))
+            });
+        let glyphs = if self.unicode { Glyphs::UNICODE } else { Glyphs::ASCII };
+        Theme { added_line, removed_line, glyphs, ..theme }
+    }
+}
+
 impl Default for Theme {
     fn default() -> Self {
         let foreground = |color: Color| Style::new().fg(color);
@@ -78,6 +151,8 @@ impl Default for Theme {
             code_block: Style::new(),
             added: foreground(Color::Green),
             removed: foreground(Color::Red),
+            added_line: foreground(Color::Green),
+            removed_line: foreground(Color::Red),
             accent: foreground(Color::Cyan),
             syntax: Syntax {
                 comment: Modifier::DIM.into(),
@@ -93,6 +168,25 @@ impl Default for Theme {
 }
 
 impl Theme {
+    /// On white, cyan and yellow are hard to read.
+    fn light() -> Self {
+        let foreground = |color: Color| Style::new().fg(color);
+        Self {
+            link: foreground(Color::Blue).add_modifier(Modifier::UNDERLINED),
+            code: foreground(Color::Blue),
+            accent: foreground(Color::Blue),
+            syntax: Syntax {
+                comment: Modifier::DIM.into(),
+                string: foreground(Color::Green),
+                constant: foreground(Color::Magenta),
+                keyword: foreground(Color::Blue),
+                r#type: foreground(Color::Magenta),
+                function: foreground(Color::Blue),
+            },
+            ..Self::default()
+        }
+    }
+
     /// Bold, dim and underlined, but no colour.
     pub fn colourless() -> Self {
         Self {
@@ -103,9 +197,44 @@ impl Theme {
             code_block: Style::new(),
             added: Style::new(),
             removed: Style::new(),
+            added_line: Style::new(),
+            removed_line: Style::new(),
             accent: Modifier::BOLD.into(),
             syntax: Syntax { comment: Modifier::DIM.into(), ..Syntax::default() },
             glyphs: Glyphs::UNICODE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GUESS: Look =
+        Look { colours: Colours::All, background: Background::Dark, is_guess: true, unicode: true };
+
+    #[test]
+    fn the_terminal_knows_its_background_better_than_a_guess_and_the_person_better_than_it() {
+        const PAPER: [u8; 3] = [253, 246, 227];
+        assert_eq!(GUESS.on(PAPER).background, Background::Light);
+        assert_eq!(GUESS.on([40, 40, 60]).background, Background::Dark);
+        let chosen = Look { is_guess: false, ..GUESS };
+        assert_eq!(chosen.on(PAPER), chosen);
+    }
+
+    #[test]
+    fn a_diff_has_backgrounds_only_where_there_are_colours_to_spare() {
+        for (colours, tinted) in [
+            (Colours::None, false),
+            (Colours::Sixteen, false),
+            (Colours::Many, true),
+            (Colours::All, true),
+        ] {
+            for background in [Background::Dark, Background::Light] {
+                let theme = Look { colours, background, ..GUESS }.theme();
+                assert_eq!(theme.added_line.bg.is_some(), tinted, "{colours:?}");
+                assert!(theme.removed.bg.is_none(), "an error is no line of a diff");
+            }
         }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     /// Any number that is not negative.
     Amount,
     Texts,
+    /// On, off, or on for these only.
+    FlagOrTexts,
     /// A path; a relative one starts at the directory of the file it stands in.
     File,
     Files,
@@ -48,7 +50,7 @@ pub(crate) enum Known {
     Unknown,
 }
 
-use Kind::{Amount, Count, File, Files, Flag, OneOf, Text, Texts, Unused};
+use Kind::{Amount, Count, File, Files, Flag, FlagOrTexts, OneOf, Text, Texts, Unused};
 use Project::{May, Never, Tighten};
 
 const fn key(pattern: &'static str, kind: Kind, project: Project) -> Key {
@@ -112,6 +114,12 @@ static KEYS: &[Key] = &[
     key("prices.*.cache_write", Amount, Never),
     key("prices.*.output", Amount, Never),
     key("profile", Text, Never),
+    // Codex has names of its own here: what we do not know is `auto`.
+    key("tui.theme", Text, May),
+    key("tui.notifications", FlagOrTexts, Never),
+    key("tui.notification_method", OneOf(&["auto", "osc9", "bel"]), Never),
+    key("tui.notification_condition", OneOf(&["unfocused", "always"]), Never),
+    key("tui.*", Unused, May),
 ];
 
 /// Keys of Codex that this version knows of and does nothing with.
@@ -164,7 +172,6 @@ static UNUSED: &[&str] = &[
     "sqlite_home",
     "suppress_unstable_features_warning",
     "tools",
-    "tui",
     "web_search",
     "windows",
     "windows_wsl_setup_acknowledged",
@@ -254,6 +261,7 @@ impl Kind {
             Count => "a whole number, not negative".to_owned(),
             Amount => "a number, not negative".to_owned(),
             Texts => "a list of strings".to_owned(),
+            FlagOrTexts => "true, false or a list of strings".to_owned(),
             File => "a path".to_owned(),
             Files => "a list of paths".to_owned(),
             Unused => "anything".to_owned(),
@@ -269,6 +277,7 @@ impl Kind {
             Count => value.as_integer().is_some_and(|number| number >= 0),
             Amount => amount(value).is_some_and(|number| number >= 0.0),
             Texts | Files => texts(),
+            FlagOrTexts => value.is_bool() || texts(),
             Unused => true,
         }
     }
@@ -303,6 +312,7 @@ mod tests {
             ("profiles.fast", "section"),
             ("profiles.fast.modell", "unknown"),
             ("tui.keymap.global.x", "Unused"),
+            ("tui.theme", "Text"),
             ("moddel", "unknown"),
         ] {
             assert_eq!(found(path), expected, "{path}");

@@ -297,7 +297,7 @@ fn the_retired_and_the_dangerous_flag_mean_what_they_meant() {
 #[test]
 fn explain_says_value_place_and_what_was_overridden() {
     let place = Place::new()
-        .config("model = 'user'\n[model_providers.openai]\nhttp_headers = { X-Key = 'secret' }\n[tui]\nx = 1")
+        .config("model = 'user'\n[model_providers.openai]\nhttp_headers = { X-Key = 'secret' }\n[otel]\nx = 1")
         .var("OPENAI_BASE_URL", "http://127.0.0.1:1/v1");
     let settings = place.resolve("exec x -c model=mine -s workspace-write");
     let explain = |key: &str| place.plain(&settings.explain(Some(key)).unwrap());
@@ -319,7 +319,7 @@ fn explain_says_value_place_and_what_was_overridden() {
     model_providers.openai.name = "OpenAI"  # built in
     model_providers.openai.requires_openai_auth = true  # built in
     "#);
-    assert_snapshot!(explain("tui"), @"tui = { x = 1 }  # /home/.config/agent/config.toml:4  (without effect in this version)");
+    assert_snapshot!(explain("otel"), @"otel = { x = 1 }  # /home/.config/agent/config.toml:4  (without effect in this version)");
     assert_snapshot!(explain("service_tier"), @"service_tier is not set");
     assert_snapshot!(explain("servce_tier"), @"servce_tier is no key of the configuration; `service_tier` is near");
     let all = settings.explain(None).unwrap();

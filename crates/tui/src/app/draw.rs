@@ -9,7 +9,7 @@ use super::App;
 use crate::cell::Detail;
 use crate::composer::Composer;
 use crate::overlay::{Around, Place};
-use crate::theme::Theme;
+use crate::theme::{Glyphs, Theme};
 use crate::transcript::Cell;
 use crate::{cell, view, wrap};
 
@@ -97,6 +97,9 @@ impl App {
         if let Some(status) = status {
             region.set_line(0, top + written, &status, self.columns);
         }
+        if self.theme.glyphs == Glyphs::ASCII {
+            in_ascii(&mut region);
+        }
         Frame { finished, region, cursor, place }
     }
 
@@ -158,4 +161,15 @@ fn draw_field(
     region.set_string(0, top, "›", theme.accent);
     let area = Rect::new(2, top, region.area.width.saturating_sub(2), height);
     field.render(area, region, theme)
+}
+
+/// Of the signs that are no glyphs of the theme, those that stand in our own rows.
+fn in_ascii(region: &mut Buffer) {
+    for cell in &mut region.content {
+        match cell.symbol() {
+            "›" => cell.set_symbol(">"),
+            "·" => cell.set_symbol("-"),
+            _ => continue,
+        };
+    }
 }
