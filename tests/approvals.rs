@@ -9,7 +9,7 @@ use agent_protocol::{
     SettingsFields, Status, ToolChoice, TransportKind,
 };
 use agent_testkit::{Scene, ScriptedModel};
-use agent_tools::{Policy, Toolbox, ToolboxConfig};
+use agent_tools::{Policy, RuleFiles, Rules, Toolbox, ToolboxConfig};
 use serde_json::json;
 
 const AGENT: &str = env!("CARGO_BIN_EXE_agent");
@@ -126,7 +126,13 @@ impl Asking {
         let cwd = std::fs::canonicalize(place.path()).unwrap().join("work");
         std::fs::create_dir(&cwd).unwrap();
         let sandbox = SandboxMode::WorkspaceWrite;
-        let policy = Policy::new(approval, sandbox, cwd.clone());
+        let rules = place.path().join("rules");
+        let files = RuleFiles {
+            always: Some(rules.join("default.rules")),
+            project: Some(rules.join("projects/here.rules")),
+        };
+        let policy =
+            Policy::new(approval, sandbox, cwd.clone()).with_rules(Rules::default(), files);
         let toolbox = Toolbox::new(ToolboxConfig {
             cwd: cwd.clone(),
             writable_roots: vec![],
@@ -278,6 +284,44 @@ async fn an_approval_covers_exactly_what_was_shown_and_nothing_beside_it() {
     assert!(!two.exists());
     let statuses: Vec<_> = asking.ends().into_iter().map(|(_, status)| status).collect();
     assert_eq!(statuses, [Status::Completed, Status::Declined]);
+}
+
+#[tokio::test]
+async fn a_lasting_answer_is_a_rule_in_the_persons_own_file_and_never_asked_again() {
+    let test = |number: u32| json!({"cmd": format!("mkdir d{number}")});
+    let model = ScriptedModel::new()
+        .calls_at_once([("exec_command", json!({"cmd": "mkdir -p d0"})), ("exec_command", test(1))])
+        .calls("exec_command", json!({"cmd": "mkdir -p d2"}))
+        .says("Done.");
+    let mut asking = Asking::start(model, ApprovalPolicy::Untrusted);
+    let first = asking.question().await.unwrap();
+    let Event::ApprovalRequested { prefix, .. } = &first else { panic!() };
+    let prefix = prefix.clone().expect("a rule is offered");
+    assert_eq!(prefix, ["mkdir", "-p", "d0"]);
+    asking.answer(&first, Decision::Always { prefix });
+    let second = asking.question().await.unwrap();
+    let Event::ApprovalRequested { prefix, .. } = &second else { panic!() };
+    let prefix = prefix.clone().unwrap();
+    assert_eq!(prefix, ["mkdir", "d1"]);
+    asking.answer(&second, Decision::Project { prefix });
+    let third = asking.question().await.expect("no rule begins like that");
+    let stolen = Decision::Always { prefix: vec!["mkdir".to_owned()] };
+    asking.answer(&third, stolen);
+    assert_eq!(asking.question().await, None);
+    assert!(asking.made("d0") && asking.made("d1") && asking.made("d2"));
+    let rules = |name: &str| std::fs::read_to_string(asking.place.path().join(name)).unwrap();
+    let always = rules("rules/default.rules");
+    assert!(
+        always.contains("prefix_rule(pattern=[\"mkdir\", \"-p\", \"d0\"], decision=\"allow\")"),
+        "{always}"
+    );
+    assert!(!always.contains("[\"mkdir\"]"), "that rule was not offered: {always}");
+    assert!(rules("rules/projects/here.rules").contains("\"d1\""));
+    let said = asking.heard.iter().any(|record| {
+        matches!(&record.event, Event::ItemCompleted { item } if matches!(&item.details,
+            ItemDetails::Error { message } if message.contains("not the rule that was offered")))
+    });
+    assert!(said, "the person is told");
 }
 
 #[tokio::test]

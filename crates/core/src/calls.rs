@@ -10,7 +10,7 @@ use agent_protocol::{
     ThreadItem, ToolCall,
 };
 use agent_tools::{
-    FOR_THIS_THREAD, Policy, Prepared, Progress, Question, ToolOutput, Toolbox, Verdict,
+    FOR_THIS_THREAD, Policy, Prepared, Progress, Question, Scope, ToolOutput, Toolbox, Verdict,
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -199,22 +199,27 @@ impl Calls {
         while let Some(decision) =
             self.asked.front().and_then(|(call, _)| inbox.take_decision(&call.call.call_id))
         {
-            let Some((call, _)) = self.asked.pop_front() else { return Ok(()) };
-            let rule = match decision {
-                Decision::Once => "the person, this once",
+            let Some((call, question)) = self.asked.pop_front() else { return Ok(()) };
+            let rule = match &decision {
+                Decision::Once => ONCE.to_owned(),
                 Decision::Thread => {
                     bench.policy.remember(&call.prepared.action);
-                    FOR_THIS_THREAD
+                    FOR_THIS_THREAD.to_owned()
                 }
-                Decision::Deny { .. } => "the person",
+                Decision::Project { prefix } => keep(bench, Scope::Project, &question, prefix)?,
+                Decision::Always { prefix } => keep(bench, Scope::Always, &question, prefix)?,
+                Decision::Deny { .. } => "the person".to_owned(),
             };
             bench.conversation.publish(Event::ApprovalResolved {
                 call_id: call.call.call_id.clone(),
                 decision: decision.clone(),
-                rule: Some(rule.to_owned()),
+                rule: Some(rule),
             })?;
             match decision {
-                Decision::Once | Decision::Thread => self.start(bench, call)?,
+                Decision::Once
+                | Decision::Thread
+                | Decision::Project { .. }
+                | Decision::Always { .. } => self.start(bench, call)?,
                 Decision::Deny { message } => {
                     let told =
                         message.map(|message| format!(" They said: {message}")).unwrap_or_default();
@@ -309,6 +314,31 @@ impl Calls {
             self.start(bench, call)?;
         }
         Ok(Some(took))
+    }
+}
+
+const ONCE: &str = "the person, this once";
+
+/// Makes a lasting rule of an answer; where it cannot be kept the call alone is allowed, and the person is told.
+fn keep(
+    bench: &mut Bench<'_>,
+    scope: Scope,
+    question: &Question,
+    prefix: &[String],
+) -> Result<String, Stop> {
+    let kept = if question.prefix.as_deref() == Some(prefix) {
+        bench.policy.keep(scope, prefix)
+    } else {
+        Err(std::io::Error::other("it is not the rule that was offered"))
+    };
+    match kept {
+        Ok(rule) => Ok(rule),
+        Err(error) => {
+            let message =
+                format!("The rule could not be kept, so this call alone is allowed: {error}");
+            bench.conversation.publish_item(ItemDetails::Error { message }, vec![])?;
+            Ok(ONCE.to_owned())
+        }
     }
 }
 

@@ -138,6 +138,14 @@ pub enum Decision {
     Once,
     /// For the rest of this thread: exactly what was shown.
     Thread,
+    /// In this project: every command that begins with these words, which are those that were offered.
+    Project {
+        prefix: Vec<String>,
+    },
+    /// Everywhere: every command that begins with these words, which are those that were offered.
+    Always {
+        prefix: Vec<String>,
+    },
     Deny {
         /// What the person says to the model instead.
         #[serde(default, skip_serializing_if = "Option::is_none")]

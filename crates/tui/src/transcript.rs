@@ -62,6 +62,8 @@ pub struct Question {
     pub reason: String,
     /// What of the confinement would not hold.
     pub lifts: Option<String>,
+    /// The words that a lasting rule would begin with, if one is offered.
+    pub prefix: Option<Vec<String>>,
 }
 
 /// What of an item has come so far.
@@ -93,12 +95,13 @@ impl Transcript {
             Event::ToolRejected { tool, message, .. } => {
                 self.notice(Notice::Failed(format!("{tool} was refused: {message}")));
             }
-            Event::ApprovalRequested { call_id, action, reason, lifts, .. } => {
+            Event::ApprovalRequested { call_id, action, reason, lifts, prefix, .. } => {
                 self.questions.push(Question {
                     call_id: call_id.clone(),
                     action: action.clone(),
                     reason: reason.clone(),
                     lifts: lifts.clone(),
+                    prefix: prefix.clone(),
                 });
             }
             Event::ApprovalResolved { call_id, .. } => {

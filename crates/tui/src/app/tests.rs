@@ -323,3 +323,32 @@ fn a_thread_that_is_gone_on_with_is_seen_as_it_was() {
     assert!(app.has_turns() && !app.is_running());
     assert_eq!(shown(&mut app).0, ["", "Mended.", "", "Yes."]);
 }
+
+#[test]
+fn an_answer_that_lasts_is_given_only_where_its_words_are_offered() {
+    let mut app = app();
+    asks(&mut app, "make test");
+    shown(&mut app);
+    assert!(type_in(&mut app, "ep").is_empty(), "nothing was offered");
+    let mut app = App::new(Theme::colourless(), 80, 24);
+    let action = Action::Run {
+        command: "make test".into(),
+        cwd: "/w".into(),
+        escalated: true,
+        justification: None,
+        terminal: false,
+    };
+    let prefix = vec!["make".to_owned(), "test".to_owned()];
+    let asked = Event::ApprovalRequested {
+        call_id: "c".into(),
+        action,
+        reason: "Because.".into(),
+        rule: None,
+        lifts: None,
+        prefix: Some(prefix.clone()),
+    };
+    happened(&mut app, asked);
+    assert!(shown(&mut app).1.join("\n").contains("begins with make test"));
+    let decision = Decision::Always { prefix };
+    assert_eq!(type_in(&mut app, "e"), [Effect::Decide { call_id: "c".into(), decision }]);
+}

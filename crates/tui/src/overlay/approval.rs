@@ -72,6 +72,11 @@ impl Overlay for Approval {
         match (key.code, key.modifiers.ctrl) {
             (KeyCode::Char('y'), false) => self.allow(Decision::Once),
             (KeyCode::Char('a'), false) => self.allow(Decision::Thread),
+            (KeyCode::Char(key @ ('p' | 'e')), false) => match self.question.prefix.clone() {
+                Some(prefix) if key == 'p' => self.allow(Decision::Project { prefix }),
+                Some(prefix) => self.allow(Decision::Always { prefix }),
+                None => Reply::Stay,
+            },
             (KeyCode::Char('n'), false) => self.decide(Decision::Deny { message: None }),
             (KeyCode::Char('t'), false) => {
                 self.telling = Some(Composer::new(History::default()));
@@ -100,7 +105,7 @@ impl Overlay for Approval {
 
     fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
         let all = asked(&self.question, around);
-        let answers = answers(self.telling.is_some(), around);
+        let answers = answers(self.telling.is_some(), self.question.prefix.is_some(), around);
         let room = around.rows.saturating_sub(answers.len() + 2).max(1);
         self.page = room.saturating_sub(1).max(1);
         self.top = self.top.min(all.len().saturating_sub(room));
@@ -156,6 +161,9 @@ fn asked(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
     if let Some(lifts) = &question.lifts {
         rows.text("  ", lifts, theme.dim);
     }
+    if let Some(prefix) = &question.prefix {
+        rows.text("  p and e allow whatever begins with ", &prefix.join(" "), theme.dim);
+    }
     rows.rows
 }
 
@@ -209,9 +217,11 @@ fn patch(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
     changes.iter().filter_map(of_file).flatten().collect()
 }
 
-fn answers(telling: bool, around: &Around<'_>) -> Vec<Line<'static>> {
+fn answers(telling: bool, lasts: bool, around: &Around<'_>) -> Vec<Line<'static>> {
     let text = if telling {
         "What should it do instead? enter sends, esc goes back"
+    } else if lasts {
+        "y yes, once · a yes, in this thread · p yes, in this project · e yes, everywhere · n no · t no, and say why · esc stop"
     } else {
         "y yes, once · a yes, in this thread · n no · t no, and say why · esc stop"
     };
