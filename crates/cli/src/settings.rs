@@ -307,8 +307,9 @@ fn permissions(config: &Config, flags: &Flags, trusted: bool) -> Permissions {
     let parsed = |key| config.text([key]);
     Permissions {
         sandbox: parsed("sandbox_mode").and_then(|mode| mode.parse().ok()).unwrap_or_default(),
-        approval: parsed("approval_policy")
-            .and_then(|policy| policy.parse().ok())
+        approval: config
+            .value(["approval_policy"])
+            .and_then(|policy| policy.clone().try_into().ok())
             .unwrap_or_default(),
         writable_roots: config
             .paths(["sandbox_workspace_write", "writable_roots"])

@@ -30,11 +30,6 @@ pub(crate) fn translate(key: &KeyPath, value: &Value) -> Translation {
             "on-request".into(),
             Some("`on-failure` is retired and read as `on-request`".to_owned()),
         ),
-        (["approval_policy"], Value::Table(_)) => now(
-            &["approval_policy"],
-            "on-request".into(),
-            Some("a granular `approval_policy` is read as `on-request` by this version".to_owned()),
-        ),
         (["service_tier"], Value::String(tier)) if tier == "fast" => {
             now(&["service_tier"], "priority".into(), None)
         }
@@ -87,11 +82,7 @@ mod tests {
     fn what_old_files_say_in_todays_words() {
         for (key, value, expected) in [
             ("approval_policy", "'on-failure'", "approval_policy = \"on-request\" (said)"),
-            (
-                "approval_policy",
-                "{ granular = { rules = true } }",
-                "approval_policy = \"on-request\" (said)",
-            ),
+            ("approval_policy", "{ granular = { rules = true } }", "same"),
             ("approval_policy", "'untrusted'", "same"),
             ("service_tier", "'fast'", "service_tier = \"priority\""),
             ("openai_base_url", "'http://x'", "model_providers.openai.base_url = \"http://x\""),

@@ -16,6 +16,8 @@ pub(crate) struct Key {
 pub(crate) enum Kind {
     Text,
     OneOf(&'static [&'static str]),
+    /// A word, or a table `granular` of what is asked.
+    Approval,
     Flag,
     /// A whole number, not negative.
     Count,
@@ -50,7 +52,7 @@ pub(crate) enum Known {
     Unknown,
 }
 
-use Kind::{Amount, Count, File, Files, Flag, FlagOrTexts, OneOf, Text, Texts, Unused};
+use Kind::{Amount, Approval, Count, File, Files, Flag, FlagOrTexts, OneOf, Text, Texts, Unused};
 use Project::{May, Never, Tighten};
 
 const fn key(pattern: &'static str, kind: Kind, project: Project) -> Key {
@@ -91,7 +93,7 @@ static KEYS: &[Key] = &[
     key("model_providers.*.proxy", Text, Never),
     key("model_providers.*.auth", Unused, Never),
     key("model_providers.*.aws", Unused, Never),
-    key("approval_policy", OneOf(&["untrusted", "on-request", "never"]), Tighten),
+    key("approval_policy", Approval, Tighten),
     key("sandbox_mode", OneOf(&["read-only", "workspace-write", "danger-full-access"]), Tighten),
     key("sandbox_workspace_write.writable_roots", Files, Never),
     key("sandbox_workspace_write.network_access", Flag, Tighten),
@@ -257,6 +259,7 @@ impl Kind {
         match self {
             Text => "a string".to_owned(),
             OneOf(words) => format!("one of {}", words.join(", ")),
+            Approval => format!("one of {}, or {{ granular = {{ … }} }}", APPROVAL.join(", ")),
             Flag => "true or false".to_owned(),
             Count => "a whole number, not negative".to_owned(),
             Amount => "a number, not negative".to_owned(),
@@ -273,6 +276,9 @@ impl Kind {
         match self {
             Text | File => value.is_str(),
             OneOf(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+            Approval => {
+                value.as_str().is_some_and(|word| APPROVAL.contains(&word)) || is_granular(value)
+            }
             Flag => value.is_bool(),
             Count => value.as_integer().is_some_and(|number| number >= 0),
             Amount => amount(value).is_some_and(|number| number >= 0.0),
@@ -281,6 +287,15 @@ impl Kind {
             Unused => true,
         }
     }
+}
+
+const APPROVAL: &[&str] = &["untrusted", "on-request", "never"];
+
+/// What of it this version does not know is no reason to refuse it.
+fn is_granular(value: &toml::Value) -> bool {
+    let table = value.as_table().filter(|table| table.len() == 1);
+    let granular = table.and_then(|table| table.get("granular")?.as_table());
+    granular.is_some_and(|asked| asked.values().all(toml::Value::is_bool))
 }
 
 /// A number, whether it is written with a point or without.

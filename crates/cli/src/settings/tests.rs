@@ -606,3 +606,15 @@ fn a_wrong_rule_is_a_note_with_its_place_and_with_strict_config_an_error() {
     assert_snapshot!(place.notes("exec x"), @"/home/.config/agent/rules/a.rules:1:21: this is a string; it must be a list; the other rules of the file count");
     assert_snapshot!(place.error("exec x --strict-config"), @"/home/.config/agent/rules/a.rules:1:21: this is a string; it must be a list; the other rules of the file count");
 }
+
+#[test]
+fn a_granular_policy_says_which_questions_are_asked() {
+    let place =
+        Place::new().config("approval_policy = { granular = { rules = true, later = true } }");
+    let asked = agent_protocol::Granular { rules: true, ..Default::default() };
+    assert_eq!(place.resolve("").permissions.approval, ApprovalPolicy::Granular(asked));
+    assert_eq!(place.resolve("exec x").permissions.approval, ApprovalPolicy::Never);
+    assert_eq!(place.notes(""), "");
+    let wrong = Place::new().config("approval_policy = { granular = { rules = 1 } }");
+    assert_snapshot!(wrong.error(""), @"/home/.config/agent/config.toml:1: `approval_policy` is { granular = { rules = 1 } }; it must be one of untrusted, on-request, never, or { granular = { … } }");
+}
