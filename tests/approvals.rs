@@ -113,6 +113,20 @@ async fn a_rule_of_the_person_allows_outside_the_sandbox_what_a_rule_of_the_proj
     assert!(outside(&scene).exists());
 }
 
+const HOOK: &str =
+    "*** Begin Patch\n*** Add File: .git/hooks/pre-commit\n+#!/bin/sh\n*** End Patch";
+
+#[tokio::test]
+async fn an_edit_of_what_the_sandbox_protects_is_refused_where_nobody_can_be_asked() {
+    let server = ScriptedModel::new().calls_freely("apply_patch", HOOK).says("Well.").serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let run = scene.run(&["exec", "--json", "-s", "workspace-write", "hook it"]).await.succeeded();
+    let rejected = run.event("tool.rejected");
+    assert_eq!(rejected["reason"], "sandbox");
+    assert!(rejected["message"].as_str().unwrap().contains("pre-commit"), "{rejected}");
+    assert_eq!(scene.read(".git/hooks/pre-commit"), None);
+}
+
 /// A thread with somebody before it.
 struct Asking {
     handle: ThreadHandle,
@@ -126,7 +140,7 @@ impl Asking {
         let cwd = std::fs::canonicalize(place.path()).unwrap().join("work");
         std::fs::create_dir(&cwd).unwrap();
         let sandbox = SandboxMode::WorkspaceWrite;
-        let rules = place.path().join("rules");
+        let rules = place.path().join("home/rules");
         let files = RuleFiles {
             always: Some(rules.join("default.rules")),
             project: Some(rules.join("projects/here.rules")),
@@ -310,18 +324,33 @@ async fn a_lasting_answer_is_a_rule_in_the_persons_own_file_and_never_asked_agai
     assert_eq!(asking.question().await, None);
     assert!(asking.made("d0") && asking.made("d1") && asking.made("d2"));
     let rules = |name: &str| std::fs::read_to_string(asking.place.path().join(name)).unwrap();
-    let always = rules("rules/default.rules");
+    let always = rules("home/rules/default.rules");
     assert!(
         always.contains("prefix_rule(pattern=[\"mkdir\", \"-p\", \"d0\"], decision=\"allow\")"),
         "{always}"
     );
     assert!(!always.contains("[\"mkdir\"]"), "that rule was not offered: {always}");
-    assert!(rules("rules/projects/here.rules").contains("\"d1\""));
+    assert!(rules("home/rules/projects/here.rules").contains("\"d1\""));
     let said = asking.heard.iter().any(|record| {
         matches!(&record.event, Event::ItemCompleted { item } if matches!(&item.details,
             ItemDetails::Error { message } if message.contains("not the rule that was offered")))
     });
     assert!(said, "the person is told");
+}
+
+#[tokio::test]
+async fn an_edit_of_what_the_sandbox_protects_is_asked_for_with_what_would_be_lifted() {
+    for (decision, written) in [(Decision::Once, true), (Decision::Deny { message: None }, false)] {
+        let model = ScriptedModel::new().calls_freely("apply_patch", HOOK).says("Done.");
+        let mut asking = Asking::start(model, ApprovalPolicy::OnRequest);
+        let question = asking.question().await.unwrap();
+        let Event::ApprovalRequested { lifts, .. } = &question else { panic!() };
+        assert!(lifts.as_ref().unwrap().contains(".git/hooks/pre-commit"), "{lifts:?}");
+        assert!(!asking.made(".git/hooks/pre-commit"));
+        asking.answer(&question, decision);
+        assert_eq!(asking.question().await, None);
+        assert_eq!(asking.made(".git/hooks/pre-commit"), written);
+    }
 }
 
 #[tokio::test]

@@ -122,9 +122,8 @@ impl Calls {
         let (rule, question) = match bench.policy.judge(&prepared.action) {
             Verdict::Allow { rule } => (Some(rule), None),
             Verdict::Ask(question) => (None, Some(question)),
-            Verdict::Deny { reason, rule } => {
-                let refused =
-                    Refused { reason: RejectReason::Policy, message: reason, rule: Some(rule) };
+            Verdict::Deny { reason, rule, because } => {
+                let refused = Refused { reason: because, message: reason, rule: Some(rule) };
                 return reject(bench, Some(item), call, refused);
             }
         };

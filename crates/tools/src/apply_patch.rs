@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::job::{self, Job};
 use crate::patch::{self, Journal, Patch, PatchJournal, PatchRefusal, PatchSummary, Places, Roots};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, is_obeyed};
 use crate::{Prepared, Rejection, ToolOutput, Toolbox, ToolboxConfig, arguments, files};
 
 pub(crate) const NAME: &str = "apply_patch";
@@ -88,16 +88,17 @@ pub(crate) fn prepare_text(toolbox: &Toolbox, text: &str) -> Result<Prepared, Re
     paths.sort();
     paths.dedup();
     let changes = patch::announced(&patch, &places);
-    let job = ApplyPatch {
-        patch,
-        places,
-        roots: roots(config),
-        announced: changes.clone(),
-        journal: false,
+    let beyond = beyond(config, &paths);
+    // Nothing of it is done unless the policy lets these be written too.
+    let (sandbox, roots) = if beyond.is_empty() {
+        (toolbox.sandbox(), roots(config))
+    } else {
+        (toolbox.unconfined(), Roots::new([Path::new("/")]))
     };
-    let (config, sandbox) = (config.clone(), toolbox.sandbox().clone());
+    let job = ApplyPatch { patch, places, roots, announced: changes.clone(), journal: false };
+    let (config, sandbox) = (config.clone(), sandbox.clone());
     Ok(Prepared {
-        action: Action::Edit { paths: paths.clone(), beyond: vec![] },
+        action: Action::Edit { paths: paths.clone(), beyond },
         details: ItemDetails::FileChange { changes, status: Status::InProgress },
         writes: paths,
         perform: Box::new(move |_progress| Box::pin(finished(run(sandbox, config, job)))),
@@ -137,6 +138,20 @@ async fn run(sandbox: Arc<Sandbox>, config: Arc<ToolboxConfig>, mut job: ApplyPa
         output.content.push(Content::text(said.join("\n")));
     }
     output
+}
+
+/// Those of `paths` that the sandbox would not let be written, or would put back.
+fn beyond(config: &ToolboxConfig, paths: &[PathBuf]) -> Vec<PathBuf> {
+    let roots = roots(config);
+    let is_beyond = |path: &&PathBuf| match config.sandbox {
+        SandboxMode::DangerFullAccess => false,
+        SandboxMode::ReadOnly => true,
+        SandboxMode::WorkspaceWrite => match roots.below(path) {
+            Some(inside) => is_obeyed(inside),
+            None => true,
+        },
+    };
+    paths.iter().filter(is_beyond).cloned().collect()
 }
 
 /// Where patches may write when the sandbox lets them.
@@ -312,6 +327,30 @@ mod tests {
         assert_eq!(output.content, [Content::text("Done.\nM a")]);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "0\n2\n");
         assert_eq!(std::fs::read_dir(dir.path().join(".journal")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_the_sandbox_would_not_let_be_written_is_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let toolbox = toolbox(dir.path(), true);
+        let root = &toolbox.config().cwd;
+        let paths = |names: &[&str]| names.iter().map(|name| root.join(name)).collect::<Vec<_>>();
+        let all = paths(&[
+            "a",
+            "src/.gitignore",
+            ".git/hooks/x",
+            "sub/.GIT/config",
+            ".agent/x",
+            "/etc/x",
+        ]);
+        let far = paths(&[".git/hooks/x", "sub/.GIT/config", ".agent/x", "/etc/x"]);
+        assert_eq!(beyond(toolbox.config(), &all), far);
+        for (sandbox, expected) in
+            [(SandboxMode::ReadOnly, all.clone()), (SandboxMode::DangerFullAccess, vec![])]
+        {
+            let config = ToolboxConfig { sandbox, ..ToolboxConfig::clone(toolbox.config()) };
+            assert_eq!(beyond(&config, &all), expected);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod shell;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use agent_protocol::{Action, ApprovalPolicy, SandboxMode};
+use agent_protocol::{Action, ApprovalPolicy, RejectReason, SandboxMode};
 
 use rules::{Effect, Rule};
 pub use rules::{RuleError, Rules};
@@ -52,6 +52,7 @@ pub enum Verdict {
     Deny {
         reason: String,
         rule: String,
+        because: RejectReason,
     },
 }
 
@@ -97,7 +98,7 @@ impl Policy {
         match action {
             Action::Note | Action::Read { .. } => allow("changes nothing"),
             Action::Attend { input, escalated, .. } => self.judge_input(input, *escalated),
-            Action::Edit { .. } => self.judge_edit(),
+            Action::Edit { beyond, .. } => self.judge_edit(beyond),
             Action::Run { command, escalated, cwd, terminal, justification } => {
                 if let Some(rule) = self.rules.against(command) {
                     return self.judge_by(rule, *escalated);
@@ -135,7 +136,7 @@ impl Policy {
         let why = why.map(|why| format!(" It says: {why}")).unwrap_or_default();
         let reason =
             format!("A rule of the person {does}.{why} It did not run; do not try it another way.");
-        Verdict::Deny { reason, rule: place }
+        deny(&reason, place)
     }
 
     /// What is known to only read is not allowed outside by that (S19).
@@ -188,15 +189,40 @@ impl Policy {
         }
     }
 
-    fn judge_edit(&self) -> Verdict {
-        match self.sandbox {
-            SandboxMode::ReadOnly => {
-                Verdict::Deny { reason: READ_ONLY.to_owned(), rule: "sandbox read-only".to_owned() }
-            }
-            SandboxMode::WorkspaceWrite | SandboxMode::DangerFullAccess => {
-                self.unless_untrusted("it changes files")
-            }
+    fn judge_edit(&self, beyond: &[PathBuf]) -> Verdict {
+        let rule = format!("sandbox {}", self.sandbox);
+        let paths: Vec<_> = beyond.iter().map(|path| path.display().to_string()).collect();
+        let paths = paths.join(", ");
+        if beyond.is_empty() {
+            return self.unless_untrusted("it changes files");
         }
+        if beyond.iter().any(|path| self.is_own(path)) {
+            return deny(
+                &format!("{OWN} Not written: {paths}."),
+                "the agent's own files".to_owned(),
+            );
+        }
+        if self.asks_for_more() {
+            return Verdict::Ask(Question {
+                reason: "it changes files that the sandbox protects".to_owned(),
+                rule,
+                lifts: Some(format!("The sandbox would let these be written: {paths}")),
+                prefix: None,
+            });
+        }
+        if self.sandbox == SandboxMode::ReadOnly {
+            return deny(READ_ONLY, rule);
+        }
+        let reason = format!(
+            "These files may not be written here: {paths}. Nothing of the patch was applied, and nobody can be asked."
+        );
+        Verdict::Deny { reason, rule, because: RejectReason::Sandbox }
+    }
+
+    /// Whether it says what we may do; then only the person changes it (S20).
+    fn is_own(&self, path: &Path) -> bool {
+        let home = self.files.always.as_deref().and_then(Path::parent).and_then(Path::parent);
+        home.is_some_and(|home| path.starts_with(home))
     }
 
     fn judge_escalated(&self, reason: &str) -> Verdict {
@@ -205,7 +231,7 @@ impl Policy {
         }
         let rule = format!("approval policy {}", self.approval);
         if !self.asks_for_more() {
-            return Verdict::Deny { reason: NOBODY.to_owned(), rule };
+            return deny(NOBODY, rule);
         }
         Verdict::Ask(Question {
             reason: reason.to_owned(),
@@ -277,6 +303,8 @@ const READ_ONLY: &str = "The sandbox is read-only: no file may change, so nothin
                          answer with what you would change. The person can allow edits by starting the agent with \
                          `-s workspace-write`.";
 
+const OWN: &str = "These files say what the agent may do: only the person changes them.";
+
 const NOBODY: &str = "Nothing runs outside the sandbox here, and nobody can be asked. Find a way inside it, or say \
                       what you could not do and why.";
 
@@ -285,6 +313,10 @@ fn allow_by(rules: &[&Rule]) -> Verdict {
     places.sort();
     places.dedup();
     allow(&format!("rule {}", places.join(", ")))
+}
+
+fn deny(reason: &str, rule: String) -> Verdict {
+    Verdict::Deny { reason: reason.to_owned(), rule, because: RejectReason::Policy }
 }
 
 fn allow(rule: &str) -> Verdict {

@@ -12,7 +12,7 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use agent_protocol::SandboxMode;
@@ -24,6 +24,19 @@ pub use confined::{probe, run_confined};
 pub use message::Exit;
 pub(crate) use message::{Errand, Input, Order, Reach, WindowSize};
 pub(crate) use world::{Launched, Sandbox};
+
+/// What we obey of a project, beside its repository (S10).
+pub(crate) const OF_PROJECT: &[&str] = &[".agent", ".agents", ".codex"];
+
+/// Whether git or we may later run or obey what is at `path` (S9, S10), wherever it lies. Some file systems know no
+/// case.
+pub(crate) fn is_obeyed(path: &Path) -> bool {
+    path.components().any(|part| {
+        let name = part.as_os_str();
+        name.eq_ignore_ascii_case(".git")
+            || OF_PROJECT.iter().any(|own| name.eq_ignore_ascii_case(own))
+    })
+}
 
 /// The hidden first argument that makes our executable the holder of a world.
 const HELPER_ARGUMENT: &str = "__confined";

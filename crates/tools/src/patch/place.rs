@@ -142,7 +142,13 @@ impl Roots {
     }
 
     pub(crate) fn contain(&self, path: &Path) -> bool {
-        self.0.iter().any(|root| path.starts_with(root))
+        self.below(path).is_some()
+    }
+
+    /// `path` seen from the outermost root that contains it.
+    pub(crate) fn below<'a>(&self, path: &'a Path) -> Option<&'a Path> {
+        let inside = self.0.iter().filter_map(|root| path.strip_prefix(root).ok());
+        inside.max_by_key(|inside| inside.components().count())
     }
 
     /// Why a path that they do not contain is refused.

@@ -31,6 +31,10 @@ fn edit() -> Action {
     Action::Edit { paths: vec!["/w/a".into()], beyond: vec![] }
 }
 
+fn edit_beyond(path: &str) -> Action {
+    Action::Edit { paths: vec!["/w/a".into(), path.into()], beyond: vec![path.into()] }
+}
+
 fn verdict(action: &Action, sandbox: SandboxMode, approval: ApprovalPolicy) -> &'static str {
     match Policy::new(approval, sandbox, "/w".into()).judge(action) {
         Verdict::Allow { .. } => "allow",
@@ -68,7 +72,12 @@ fn what_is_allowed_asked_and_denied() {
         (typed("!rm a\n", true), WorkspaceWrite, OnRequest, "ask"),
         (typed("!rm a\n", true), WorkspaceWrite, Never, "deny"),
         (typed("!rm a\n", true), DangerFullAccess, Never, "allow"),
-        (edit(), ReadOnly, OnRequest, "deny"),
+        (edit_beyond("/w/a"), ReadOnly, OnRequest, "ask"),
+        (edit_beyond("/w/a"), ReadOnly, Never, "deny"),
+        (edit_beyond("/w/.git/hooks/x"), WorkspaceWrite, OnRequest, "ask"),
+        (edit_beyond("/w/.git/hooks/x"), WorkspaceWrite, Untrusted, "ask"),
+        (edit_beyond("/w/.git/hooks/x"), WorkspaceWrite, Granular(nothing), "deny"),
+        (edit_beyond("/etc/x"), WorkspaceWrite, Never, "deny"),
         (edit(), WorkspaceWrite, Never, "allow"),
         (edit(), WorkspaceWrite, Untrusted, "ask"),
         (edit(), DangerFullAccess, OnRequest, "allow"),
@@ -213,6 +222,17 @@ fn a_rule_that_is_offered_and_taken_is_written_down_and_holds_from_then_on() {
             .with_rules(read, RuleFiles::default());
         assert_eq!(decided(&later, &outside(line)), format!("allow: {rule}"));
     }
+}
+
+#[test]
+fn what_says_what_we_may_do_is_never_written() {
+    let files = RuleFiles { always: Some("/home/rules/default.rules".into()), project: None };
+    let policy =
+        Policy::new(OnRequest, WorkspaceWrite, "/w".into()).with_rules(Rules::default(), files);
+    for path in ["/home/rules/default.rules", "/home/config.toml"] {
+        assert_eq!(decided(&policy, &edit_beyond(path)), "deny: the agent's own files");
+    }
+    assert_eq!(decided(&policy, &edit_beyond("/home2/x")), "ask: sandbox workspace-write");
 }
 
 #[test]

@@ -11,10 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::git_config;
 use super::mounts::Tree;
-use crate::sandbox::Tier;
+use crate::sandbox::{OF_PROJECT, Tier};
 
-/// Of a project, beside its repository.
-const OF_PROJECT: &[&str] = &[".agent", ".agents", ".codex"];
 /// Of a git directory, beside its `config`.
 const OF_GIT: &[&str] = &["hooks", "info/attributes", "config.worktree", "commondir", "gitdir"];
 /// Bytes and entries that are remembered of one path; what is bigger is none of these things.
