@@ -5,6 +5,9 @@ mod apply_patch;
 mod arguments;
 mod exec_command;
 mod files;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grep_files;
 mod job;
 mod list_dir;

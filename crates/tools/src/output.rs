@@ -25,7 +25,7 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
-    fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
         let into_head = bytes.len().min(HALF - self.head.len());
         self.head.extend_from_slice(&bytes[..into_head]);

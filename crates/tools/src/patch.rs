@@ -18,9 +18,15 @@ mod wrapper;
 mod write;
 
 pub(crate) use apply::apply;
+#[cfg(feature = "fuzzing")]
+pub(crate) use hunks::apply as apply_hunks;
 pub use journal::recover_patches;
 pub(crate) use journal::{Journal, PatchJournal};
 pub(crate) use parse::{GRAMMAR, Patch, parse};
+#[cfg(feature = "fuzzing")]
+pub(crate) use parse::{HunkLine, Section};
 pub(crate) use place::{Places, Roots, changed, resolve_all};
 pub(crate) use report::announced;
 pub use report::{PatchRefusal, PatchSummary};
+#[cfg(feature = "fuzzing")]
+pub(crate) use text::TextFile;

@@ -3,7 +3,7 @@
 mod known_safe;
 mod offer;
 mod rules;
-mod shell;
+pub(crate) mod shell;
 
 use std::io;
 use std::path::{Path, PathBuf};

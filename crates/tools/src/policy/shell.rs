@@ -42,13 +42,40 @@ pub(crate) fn commands(line: &str) -> Option<Vec<Vec<String>>> {
 pub(crate) fn mentions(line: &str) -> Vec<Vec<String>> {
     // A backslash may join two lines, or be one that is escaped itself.
     let unquoted = format!("{}\n{line}", line.replace("\\\n", " "));
-    let unquoted = unquoted.replace(['"', '\'', '\\'], "");
+    let unquoted = without_redirects(&unquoted.replace(['"', '\'', '\\'], ""));
     let segments = unquoted.split([';', '|', '&', '(', ')', '{', '}', '`', '\n']);
     let words = segments.map(|segment| {
         let words = segment.split_whitespace().map(str::to_owned);
-        words.skip_while(|word| RESERVED.contains(&word.as_str()) || word.contains(['=', '<', '>']))
+        words.skip_while(|word| RESERVED.contains(&word.as_str()) || word.contains('='))
     });
     words.map(Iterator::collect).filter(|words: &Vec<String>| !words.is_empty()).collect()
+}
+
+/// `git>x push` is `git push`: operators, the descriptor before and the file behind them are left out.
+fn without_redirects(line: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = line.chars().peekable();
+    while let Some(c) = rest.next() {
+        if !matches!(c, '<' | '>') {
+            kept.push(c);
+            continue;
+        }
+        let before = kept.trim_end_matches(|c: char| c.is_ascii_digit());
+        if before.is_empty()
+            || before.ends_with(|c: char| c.is_whitespace() || ";|&(){}".contains(c))
+        {
+            kept.truncate(before.len());
+        }
+        if kept.ends_with('&') {
+            kept.pop();
+        }
+        while rest.next_if(|c| matches!(c, '<' | '>' | '&' | '|')).is_some() {}
+        kept.push(' ');
+        // What stands in brackets is a command.
+        while rest.next_if(|c| matches!(c, ' ' | '\t')).is_some() {}
+        while rest.next_if(|c| !c.is_whitespace() && !";|&()<>`".contains(*c)).is_some() {}
+    }
+    kept
 }
 
 /// What ends a command.
@@ -419,6 +446,11 @@ mod tests {
             ("f() { git push; }; f", "git push"),
             ("\"git\" 'push' > x", "git push"),
             ("echo \"`git push`\"", "git push"),
+            ("git>/dev/null push", "git push"),
+            ("> x git push", "git push"),
+            ("2>&1 git push", "git push"),
+            ("ls &>x; git 2> x push", "git push"),
+            ("cat <(git push)", "git push"),
         ] {
             let found = mentions(line).iter().map(|words| words.join(" ")).collect::<Vec<_>>();
             assert!(found.iter().any(|words| words.starts_with(expected)), "{line}: {found:?}");
