@@ -337,3 +337,17 @@ fn without_unicode_our_signs_are_ascii() {
     assert!(screen.screen().is_ascii(), "{}", screen.screen());
     leave(screen);
 }
+
+#[test]
+fn links_of_an_answer_can_be_opened_and_each_is_written_once() {
+    let said = "Read [the book](https://doc.rust-lang.org/book/), not [this](javascript:alert).";
+    let (_scene, _server, mut screen) = start(ScriptedModel::new().says(said));
+    wait_until_ready(&screen);
+    screen.press("go<enter>");
+    screen.wait_until("it is finished", |screen| !screen.links().is_empty());
+    wait_until_ready(&screen);
+    let links = screen.links();
+    // Its text, and its target beside it.
+    assert!(links.iter().all(|link| link == "https://doc.rust-lang.org/book/"), "{links:?}");
+    leave(screen);
+}

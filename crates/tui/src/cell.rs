@@ -84,6 +84,15 @@ pub fn message(text: &str, columns: usize, theme: &Theme) -> Vec<Line<'static>> 
     markdown::render(text, columns, theme).lines
 }
 
+/// Where parts of the lines of `cell` lead.
+pub fn links(cell: &Cell, columns: usize, theme: &Theme) -> Vec<markdown::Link> {
+    let Cell::Item(item) = cell else { return vec![] };
+    let ItemDetails::AgentMessage { text, .. } = &item.details else { return vec![] };
+    let links = markdown::render(text, columns, theme).links.into_iter();
+    // The first line is empty.
+    links.map(|link| markdown::Link { line: link.line + 1, ..link }).collect()
+}
+
 /// The plan as a checklist.
 pub fn plan(items: &[Todo], columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let rows = items.iter().flat_map(|todo| {

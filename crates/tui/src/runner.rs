@@ -239,10 +239,13 @@ impl Terminal {
     }
 
     fn draw(&mut self, app: &mut App) -> io::Result<()> {
-        let Frame { finished, region, cursor, place } = app.draw();
+        let Frame { finished, mut links, region, cursor, place } = app.draw();
+        if !self.manners.answers {
+            links.clear();
+        }
         if place == Place::Below {
             self.leave_whole()?;
-            return self.inline.draw(&finished, region, cursor);
+            return self.inline.draw(&finished, &links, region, cursor);
         }
         if self.whole.is_none()
             && let Some((_, raw)) = &self.raw
@@ -251,7 +254,7 @@ impl Terminal {
         }
         let (columns, rows) = (self.columns, self.rows);
         let whole = self.whole.get_or_insert_with(|| Inline::new(Output, columns, rows, false));
-        whole.draw(&finished, region, cursor)
+        whole.draw(&finished, &links, region, cursor)
     }
 
     fn leave_whole(&mut self) -> io::Result<()> {

@@ -9,6 +9,8 @@ use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::{Color, Modifier, Style};
 use ratatui_core::text::Line;
 
+use crate::markdown::Link;
+
 /// Terminals that know no synchronized updates at least do not show the cursor run about.
 const BEGIN_UPDATE: &str = "\x1b[?2026h\x1b[?25l";
 const END_UPDATE: &str = "\x1b[?25h\x1b[?2026l";
@@ -74,13 +76,14 @@ impl<W: Write> Inline<W> {
         above.sum::<u16>() + self.cursor.x / columns
     }
 
-    /// Writes `finished` above the region, and makes the region look like `next`, with the cursor at `cursor`.
+    /// Writes `finished` with its `links` above the region, and makes the region look like `next`, with the cursor at `cursor`.
     ///
     /// # Errors
     /// When the terminal is gone.
     pub fn draw(
         &mut self,
         finished: &[Line<'_>],
+        links: &[Link],
         next: Buffer,
         cursor: Position,
     ) -> io::Result<()> {
@@ -89,7 +92,7 @@ impl<W: Write> Inline<W> {
         if same_shape {
             self.damage(&mut bytes, &next);
         } else {
-            self.afresh(&mut bytes, finished, &next);
+            self.afresh(&mut bytes, finished, links, &next);
         }
         if bytes.is_empty() && cursor == self.cursor {
             return Ok(());
@@ -122,21 +125,24 @@ impl<W: Write> Inline<W> {
     }
 
     /// From the region's first row on: what is finished, then the region.
-    fn afresh(&mut self, bytes: &mut String, finished: &[Line<'_>], next: &Buffer) {
+    fn afresh(&mut self, bytes: &mut String, finished: &[Line<'_>], links: &[Link], next: &Buffer) {
         bytes.push('\r');
         up_by(bytes, self.cursor.y);
         bytes.push_str(ERASE_BELOW);
-        for line in finished {
+        let mut links = links;
+        for (index, line) in finished.iter().enumerate() {
             let mut row = Buffer::empty(Rect::new(0, 0, self.columns, 1));
             row.set_line(0, 0, line, self.columns);
-            put_row(bytes, &row, 0);
+            let of_line = links.iter().take_while(|link| link.line <= index).count();
+            put_row(bytes, &row, 0, &links[..of_line]);
+            links = &links[of_line..];
             bytes.push_str("\r\n");
         }
         for y in 0..next.area.height {
             if y > 0 {
                 bytes.push_str("\r\n");
             }
-            put_row(bytes, next, y);
+            put_row(bytes, next, y, &[]);
         }
         bytes.push('\r');
         self.cursor = Position { x: 0, y: next.area.height.saturating_sub(1) };
@@ -159,7 +165,7 @@ impl<W: Write> Inline<W> {
     /// # Errors
     /// When the terminal is gone.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.draw(&[], Buffer::empty(Rect::new(0, 0, self.columns, 0)), Position::ORIGIN)
+        self.draw(&[], &[], Buffer::empty(Rect::new(0, 0, self.columns, 0)), Position::ORIGIN)
     }
 
     fn write(&mut self, bytes: &str) -> io::Result<()> {
@@ -181,14 +187,40 @@ fn used(buffer: &Buffer, y: u16) -> u16 {
     last.map_or(0, |x| x + u16::try_from(crate::width::of(buffer[(x, y)].symbol())).unwrap_or(1))
 }
 
-fn put_row(bytes: &mut String, buffer: &Buffer, y: u16) {
+fn put_row(bytes: &mut String, buffer: &Buffer, y: u16, links: &[Link]) {
     let (end, mut pen, mut x) = (used(buffer, y), Style::reset(), 0);
+    let mut open: Option<&str> = None;
     while x < end.min(buffer.area.width) {
+        let leads = links.iter().find(|link| link.columns.contains(&usize::from(x)));
+        let target = leads.map(|link| &*link.target).filter(|target| may_be_opened(target));
+        if target != open {
+            bytes.push_str(&link(target.unwrap_or_default()));
+            open = target;
+        }
         let cell = &buffer[(x, y)];
         put(bytes, cell, &mut pen);
         x += u16::try_from(crate::width::of(cell.symbol())).unwrap_or(1).max(1);
     }
+    if open.is_some() {
+        bytes.push_str(&link(""));
+    }
     end_style(bytes, pen);
+}
+
+/// A longer one is no use to a person, and terminals have limits.
+const MAX_TARGET: usize = 2000;
+
+/// What a click may do: look at a page, or at a file of this machine. A target names nothing that is not plain to see.
+fn may_be_opened(target: &str) -> bool {
+    let schemes = ["https://", "http://", "file:///"];
+    target.len() <= MAX_TARGET
+        && target.bytes().all(|byte| byte.is_ascii_graphic())
+        && schemes.iter().any(|scheme| target.len() > scheme.len() && target.starts_with(scheme))
+}
+
+/// What follows leads to `target`; to nothing if it is empty.
+fn link(target: &str) -> String {
+    format!("\x1b]8;;{target}\x1b\\")
 }
 
 fn put(bytes: &mut String, cell: &Cell, pen: &mut Style) {
@@ -290,9 +322,11 @@ mod tests {
         for number in 0..12 {
             let finished = [Line::from(format!("line {number}"))];
             let typed = format!("> typed {number}");
-            inline.draw(&finished, region(&["working", &typed]), Position { x: 3, y: 1 }).unwrap();
+            inline
+                .draw(&finished, &[], region(&["working", &typed]), Position { x: 3, y: 1 })
+                .unwrap();
             // A change within the region touches nothing else.
-            inline.draw(&[], region(&["thinking", &typed]), Position { x: 3, y: 1 }).unwrap();
+            inline.draw(&[], &[], region(&["thinking", &typed]), Position { x: 3, y: 1 }).unwrap();
         }
         let expected: Vec<_> = (0..12).map(|number| format!("line {number}")).collect();
         assert_eq!(screen(&bytes), format!("{}\nthinking\n> typed 11", expected.join("\n")));
@@ -303,9 +337,9 @@ mod tests {
         let mut bytes = Vec::new();
         let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
         let here = Position { x: 0, y: 0 };
-        inline.draw(&[], region(&["aaaa", "bbbb"]), here).unwrap();
-        inline.draw(&[], region(&["aaaa", "bbbb"]), here).unwrap();
-        inline.draw(&[], region(&["aaaa", "bbxb"]), here).unwrap();
+        inline.draw(&[], &[], region(&["aaaa", "bbbb"]), here).unwrap();
+        inline.draw(&[], &[], region(&["aaaa", "bbbb"]), here).unwrap();
+        inline.draw(&[], &[], region(&["aaaa", "bbxb"]), here).unwrap();
         inline.clear().unwrap();
         let text = String::from_utf8(bytes).unwrap();
         let updates: Vec<_> = text.split(BEGIN_UPDATE).skip(1).collect();
@@ -320,7 +354,7 @@ mod tests {
         let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
         let line =
             Line::styled("한글 ok", Style::new().fg(Color::Red).add_modifier(Modifier::BOLD));
-        inline.draw(&[line], region(&["> "]), Position { x: 2, y: 0 }).unwrap();
+        inline.draw(&[line], &[], region(&["> "]), Position { x: 2, y: 0 }).unwrap();
         let mut parser = vt100::Parser::new(size(6), size(COLUMNS), 0);
         parser.process(&bytes);
         let screen = parser.screen();
@@ -328,5 +362,29 @@ mod tests {
         let cell = screen.cell(0, 0).unwrap();
         assert!(cell.bold() && cell.fgcolor() == vt100::Color::Idx(1));
         assert_eq!(screen.cursor_position(), (1, 2));
+    }
+
+    #[test]
+    fn a_finished_line_leads_where_its_link_does_if_that_is_a_page_or_a_file() {
+        let target = |target: &str| {
+            let mut bytes = Vec::new();
+            let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
+            let link = Link { line: 0, columns: 4..7, target: target.into() };
+            let line = [Line::from("see the page")];
+            inline.draw(&line, &[link], region(&["> "]), Position { x: 2, y: 0 }).unwrap();
+            assert!(screen(&bytes).starts_with("see the page\n"));
+            String::from_utf8(bytes).unwrap()
+        };
+        for fine in ["https://a.b/c?d=e#f", "http://a.b", "file:///tmp/x"] {
+            let expected = format!("see \x1b]8;;{fine}\x1b\\the\x1b]8;;\x1b\\ page");
+            assert!(target(fine).contains(&expected), "{fine}");
+        }
+        let long = format!("https://{}", "a".repeat(MAX_TARGET));
+        let deceits =
+            ["https://a.b/\x07x", "https://a.b/\u{202e}x", "https://аррӏе.com", "https://a b"];
+        let others = ["javascript:x", "src/a.rs", "file://host/x", "ssh://a", "https://", &long];
+        for refused in deceits.iter().chain(&others) {
+            assert!(!target(refused).contains("\x1b]8"), "{refused}");
+        }
     }
 }

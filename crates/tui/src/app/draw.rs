@@ -8,6 +8,7 @@ use ratatui_core::text::Line;
 use super::App;
 use crate::cell::Detail;
 use crate::composer::Composer;
+use crate::markdown::{Link, Rendered};
 use crate::overlay::{Around, Place};
 use crate::theme::{Glyphs, Theme};
 use crate::transcript::Cell;
@@ -18,6 +19,8 @@ use crate::{cell, view, wrap};
 pub struct Frame {
     /// Handed out once; none while an overlay takes all of the terminal.
     pub finished: Vec<Line<'static>>,
+    /// Of what is finished.
+    pub links: Vec<Link>,
     pub region: Buffer,
     pub cursor: Position,
     pub place: Place,
@@ -34,23 +37,26 @@ impl App {
             let over = self.over(usize::from(self.rows).saturating_sub(written));
             return self.frame(Vec::new(), Vec::new(), over, None, Place::Whole);
         }
-        let finished = self.finish();
+        let Rendered { lines: finished, links } = self.finish();
         let mut over = self.over(rows);
         if let (Some(completion), true) = (&self.completion, self.overlays.is_empty()) {
             over = completion.rows(usize::from(self.columns), &self.theme);
         }
         let status = Line::styled(self.status(), self.theme.dim);
         let live = self.live();
-        self.frame(finished, live, over, Some(status), Place::Below)
+        Frame { links, ..self.frame(finished, live, over, Some(status), Place::Below) }
     }
 
     /// What became finished since the last time.
-    fn finish(&mut self) -> Vec<Line<'static>> {
+    fn finish(&mut self) -> Rendered {
         let finished = self.transcript.finished().max(self.drawn);
-        let cells = &self.transcript.cells[self.drawn..finished];
-        let lines = cells.iter().flat_map(|cell| self.lines(cell)).collect();
+        let mut rendered = Rendered::default();
+        for cell in &self.transcript.cells[self.drawn..finished] {
+            let links = cell::links(cell, usize::from(self.columns), &self.theme);
+            rendered.append(Rendered { lines: self.lines(cell), links });
+        }
         self.drawn = finished;
-        lines
+        rendered
     }
 
     /// The rows of the overlay that is on top.
@@ -100,7 +106,7 @@ impl App {
         if self.theme.glyphs == Glyphs::ASCII {
             in_ascii(&mut region);
         }
-        Frame { finished, region, cursor, place }
+        Frame { finished, links: Vec::new(), region, cursor, place }
     }
 
     fn lines(&self, cell: &Cell) -> Vec<Line<'static>> {
