@@ -351,3 +351,31 @@ fn links_of_an_answer_can_be_opened_and_each_is_written_once() {
     assert!(links.iter().all(|link| link == "https://doc.rust-lang.org/book/"), "{links:?}");
     leave(screen);
 }
+
+#[test]
+fn on_the_alternate_screen_pages_scroll_and_nothing_is_left_behind() {
+    const COUNT: usize = 60;
+    let server = ScriptedModel::new().says(&lines(COUNT)).serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut screen = scene.screen(&["--alt-screen", "-m", "scripted"], COLUMNS, ROWS);
+    wait_until_ready(&screen);
+    assert!(screen.modes().alternate && !screen.modes().mouse);
+    screen.press("many<enter>");
+    screen.wait_for(&format!("line {COUNT} of many."));
+    wait_until_ready(&screen);
+    screen.press("<pageup>");
+    screen.wait_for("lines below, pagedown");
+    assert!(!screen.screen().contains(&format!("line {COUNT} of many.")));
+    // What was drawn for another width is drawn anew, and from the end.
+    screen.resize(50, 12);
+    screen.wait_for(&format!("line {COUNT} of many."));
+    screen.press(&"<pageup>".repeat(COUNT));
+    screen.wait_for("line 1 of many.");
+    screen.press("half a message");
+    screen.wait_for("half a message");
+    assert!(screen.screen().contains("line 1 of many."), "typing leaves it where it is");
+    screen.press("<c-c><c-c>");
+    let left = screen.finish();
+    left.gave_the_terminal_back();
+    assert_eq!(left.rows, [""; 0]);
+}

@@ -19,6 +19,9 @@ use crate::undo::{DiffArgs, UndoArgs};
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) flags: Flags,
+    /// Take the whole terminal, with scrolling of its own, instead of the rows below what was there.
+    #[arg(long)]
+    pub(crate) alt_screen: bool,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -323,6 +326,9 @@ pub(crate) struct DemoArgs {
     /// Show it on the screen, where you are asked once and can interrupt.
     #[arg(long, conflicts_with_all = ["json", "color"])]
     pub(crate) tui: bool,
+    /// With --tui: take the whole terminal.
+    #[arg(long, requires = "tui")]
+    pub(crate) alt_screen: bool,
     /// Print what happens as JSON, one event per line.
     #[arg(long)]
     pub(crate) json: bool,

@@ -87,7 +87,7 @@ async fn play(
         "The model of this demo is scripted; everything else is real: the socket, the tools, the sandbox.\n",
     );
     let (outcome, state) = if args.tui {
-        on_the_screen(&place, process_started).await?
+        on_the_screen(args, &place, process_started).await?
     } else {
         in_lines(args, &place, process_started).await?
     };
@@ -139,10 +139,11 @@ async fn in_lines(
 }
 
 async fn on_the_screen(
+    args: &DemoArgs,
     place: &Place<'_>,
     process_started: Instant,
 ) -> anyhow::Result<(Outcome, Option<PathBuf>)> {
-    let settings = place.settings(&[])?;
+    let settings = place.settings(if args.alt_screen { &["--alt-screen"] } else { &[] })?;
     let start = Start::New(vec![Content::text(TASK)]);
     let signal = interactive::run(&settings, start, place.environment, process_started).await?;
     Ok((Outcome { signal, ..Outcome::default() }, settings.state_dir))

@@ -137,6 +137,10 @@ impl Settings {
             }
         }
 
+        if args.alt_screen {
+            let (key, origin) = (["tui", "alternate_screen"].into(), Origin::Flag("--alt-screen"));
+            config.add([Entry { key, value: "always".into(), origin }]);
+        }
         let provider = config.text(["model_provider"]).unwrap_or("openai").to_owned();
         let provider = Provider::read(&provider, &config, &homes, environment, &mut notes)?;
         if provider.sends_key_in_the_clear() {

@@ -105,6 +105,16 @@ impl App {
         self.theme = theme;
     }
 
+    /// All that is finished is handed out again.
+    pub fn draw_again(&mut self) {
+        self.drawn = 0;
+    }
+
+    /// An overlay sees the keys first.
+    pub fn is_covered(&self) -> bool {
+        !self.overlays.is_empty()
+    }
+
     /// What goes on, in short.
     pub fn state(&self) -> State<'_> {
         State {

@@ -10,6 +10,7 @@ pub mod decoder;
 pub mod diff;
 pub mod effect;
 mod filter;
+pub mod full;
 pub mod fuzzy;
 pub mod highlight;
 pub mod key;

@@ -22,6 +22,10 @@ const POP_KEYBOARD: &str = "\x1b[<u";
 const ENTER_ALTERNATE: &str = "\x1b[?1049h\x1b[H";
 const LEAVE_ALTERNATE: &str = "\x1b[?1049l";
 
+/// On the alternate screen many terminals make arrow keys of the wheel.
+const WHEEL_OFF: &str = "\x1b[?1007s\x1b[?1007l";
+const WHEEL_BACK: &str = "\x1b[?1007h\x1b[?1007r";
+
 /// A frame that broke off would hold back all that comes after it.
 const GIVE_BACK: &str = "\x1b[?2026l\x1b[?2004l\x1b[?1004l\x1b[0m\x1b[?25h\x1b[23;2t";
 
@@ -33,6 +37,7 @@ const KNOWS_KEYBOARD: u8 = 2;
 const KEYBOARD: u8 = 4;
 const ALTERNATE: u8 = 8;
 const ALTERNATE_KEYBOARD: u8 = 16;
+const NO_WHEEL: u8 = 64;
 /// A panic gave the terminal back, perhaps of a task that the screen outlives.
 const PANICKED: u8 = 32;
 
@@ -145,6 +150,16 @@ impl Raw {
         push_keyboard()
     }
 
+    /// The alternate screen, empty, for as long as we stay.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub(crate) fn stay_on_alternate(&self) -> io::Result<()> {
+        self.enter_alternate()?;
+        let wheel = if set(NO_WHEEL) { WHEEL_OFF } else { "" };
+        write(&format!("{wheel}\x1b[H\x1b[2J"))
+    }
+
     /// # Errors
     /// When the terminal is gone.
     pub(crate) fn leave_alternate(&self) -> io::Result<()> {
@@ -187,6 +202,9 @@ fn away_from_alternate() -> String {
     let mut text = String::new();
     if clear(ALTERNATE_KEYBOARD) {
         text.push_str(POP_KEYBOARD);
+    }
+    if clear(NO_WHEEL) {
+        text.push_str(WHEEL_BACK);
     }
     if clear(ALTERNATE) {
         text.push_str(LEAVE_ALTERNATE);

@@ -17,6 +17,7 @@ use crate::app::{App, Frame};
 use crate::attention::{Attention, Notify};
 use crate::decoder::Report;
 use crate::effect::{Effect, Input};
+use crate::full::Full;
 use crate::key::{KeyCode, KeyEvent};
 use crate::keyboard::Keyboard;
 use crate::overlay::Place;
@@ -37,6 +38,8 @@ pub struct Manners {
     pub reflows: bool,
     /// It can be asked for what it knows, and what it does not understand stays invisible.
     pub answers: bool,
+    /// The whole terminal, on its alternate screen, instead of the rows below what was there.
+    pub full: bool,
     pub look: Look,
     pub notify: Notify,
 }
@@ -56,6 +59,8 @@ pub struct Terminal {
     /// What an overlay draws that takes all of it; it is on the alternate screen then.
     whole: Option<Inline<Output>>,
     inline: Inline<Output>,
+    /// Instead of `inline`, where the whole terminal is wanted.
+    full: Option<Full<Output>>,
     /// None while the terminal is lent.
     raw: Option<(Keyboard, Raw)>,
     manners: Manners,
@@ -102,7 +107,12 @@ impl Terminal {
         }
         let keyboard = Keyboard::new(raw.typed_before())?;
         let (columns, rows) = size();
+        let full = manners.full.then(|| Full::new(Output, columns, rows));
+        if manners.full {
+            raw.stay_on_alternate()?;
+        }
         Ok(Self {
+            full,
             whole: None,
             inline: Inline::new(Output, columns, rows, manners.reflows),
             raw: Some((keyboard, raw)),
@@ -149,7 +159,7 @@ impl Terminal {
         let mut drawn: Option<tokio::time::Instant> = None;
         let mut is_due = true;
         loop {
-            self.mend_after_panic()?;
+            self.mend_after_panic(app)?;
             if is_due {
                 self.draw(app)?;
                 drawn = Some(tokio::time::Instant::now());
@@ -197,7 +207,7 @@ impl Terminal {
                     Act::Done => {}
                     Act::Lend(until) => {
                         let input = self.lend(until).await?;
-                        app.update(Input::Resize { columns: self.columns, rows: self.rows });
+                        self.resize(app)?;
                         app.update(input);
                     }
                     Act::End => return Ok(()),
@@ -216,12 +226,16 @@ impl Terminal {
         for report in reports {
             match report {
                 Report::Key(key) if stops(key) => effects.extend(self.stop(app)?),
+                Report::Key(key) if !app.is_covered() && self.scrolls(key) => {}
                 Report::Key(key) => effects.extend(app.update(Input::Key(key))),
                 Report::Paste(text) => effects.extend(app.update(Input::Paste(text))),
                 Report::Focus(focused) => self.attention.focus(focused),
                 Report::Background(colour) => {
                     self.manners.look = self.manners.look.on(colour);
                     app.restyle(self.theme());
+                    if self.full.is_some() {
+                        self.restart(app)?;
+                    }
                 }
                 Report::Keyboard => {
                     if let Some((_, raw)) = &self.raw {
@@ -238,7 +252,35 @@ impl Terminal {
         Ok(effects)
     }
 
+    /// Whether the key is ours: the terminal's own scrolling knows nothing of the alternate screen.
+    fn scrolls(&mut self, key: KeyEvent) -> bool {
+        let Some(full) = &mut self.full else { return false };
+        match key.code {
+            KeyCode::PageUp => full.page_up(),
+            KeyCode::PageDown => full.page_down(),
+            KeyCode::Enter => {
+                full.to_end();
+                return false;
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The alternate screen is empty, and all is drawn again.
+    fn restart(&mut self, app: &mut App) -> io::Result<()> {
+        if let (Some(full), Some((_, raw))) = (&mut self.full, &self.raw) {
+            raw.stay_on_alternate()?;
+            full.restart(self.columns, self.rows);
+            app.draw_again();
+        }
+        Ok(())
+    }
+
     fn draw(&mut self, app: &mut App) -> io::Result<()> {
+        if let Some(full) = &mut self.full {
+            return full.draw(app.draw(), self.manners.look.theme().dim);
+        }
         let Frame { finished, mut links, region, cursor, place } = app.draw();
         if !self.manners.answers {
             links.clear();
@@ -268,19 +310,28 @@ impl Terminal {
         // Where the terminal put what it showed is known of its main screen only.
         self.leave_whole()?;
         (self.columns, self.rows) = size();
-        self.inline.resize(self.columns, self.rows)?;
+        if self.full.is_some() {
+            self.restart(app)?;
+        } else {
+            self.inline.resize(self.columns, self.rows)?;
+        }
         Ok(app.update(Input::Resize { columns: self.columns, rows: self.rows }))
     }
 
     /// Ctrl-Z.
     fn stop(&mut self, app: &mut App) -> io::Result<Vec<Effect>> {
         self.leave_whole()?;
-        self.inline.clear()?;
+        self.clear()?;
         if let Some((_, raw)) = &self.raw {
             raw.stop()?;
             self.came_back = Some(Instant::now());
         }
         self.resize(app)
+    }
+
+    /// On the alternate screen there is nothing that would stay.
+    fn clear(&mut self) -> io::Result<()> {
+        if self.full.is_some() { Ok(()) } else { self.inline.clear() }
     }
 
     /// The terminal may be anything by now, and whoever had it has left the cursor somewhere.
@@ -296,7 +347,7 @@ impl Terminal {
         self.resize(app)
     }
 
-    fn mend_after_panic(&mut self) -> io::Result<()> {
+    fn mend_after_panic(&mut self, app: &mut App) -> io::Result<()> {
         if !Raw::was_taken_away() {
             return Ok(());
         }
@@ -305,13 +356,13 @@ impl Terminal {
             raw.take_again()?;
         }
         self.inline.forget();
-        Ok(())
+        self.restart(app)
     }
 
     /// Gives the terminal back until `until` is over.
     async fn lend(&mut self, until: Pin<Box<dyn Future<Output = Input>>>) -> io::Result<Input> {
         self.leave_whole()?;
-        self.inline.clear()?;
+        self.clear()?;
         self.raw = None;
         let input = until.await;
         let mut raw = Raw::enter()?;
@@ -319,8 +370,6 @@ impl Terminal {
             raw.ask()?;
         }
         self.raw = Some((Keyboard::new(raw.typed_before())?, raw));
-        (self.columns, self.rows) = size();
-        self.inline.resize(self.columns, self.rows)?;
         Ok(input)
     }
 
@@ -330,7 +379,7 @@ impl Terminal {
     /// When the terminal is gone.
     pub fn leave(mut self) -> io::Result<()> {
         self.leave_whole()?;
-        self.inline.clear()
+        self.clear()
     }
 }
 

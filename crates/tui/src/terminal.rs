@@ -63,6 +63,12 @@ impl<W: Write> Inline<W> {
         self.write(&bytes)
     }
 
+    /// The terminal has this size, nothing on it, and the cursor at its beginning.
+    pub fn restart(&mut self, columns: u16, rows: u16) {
+        (self.columns, self.rows) = (columns, rows);
+        self.forget();
+    }
+
     /// Something else was written since: the region begins anew where the cursor stands.
     pub fn forget(&mut self) {
         self.shown = Buffer::empty(Rect::default());

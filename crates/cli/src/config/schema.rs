@@ -121,6 +121,7 @@ static KEYS: &[Key] = &[
     key("tui.notifications", FlagOrTexts, Never),
     key("tui.notification_method", OneOf(&["auto", "osc9", "bel"]), Never),
     key("tui.notification_condition", OneOf(&["unfocused", "always"]), Never),
+    key("tui.alternate_screen", OneOf(&["auto", "always", "never"]), Never),
     key("tui.*", Unused, May),
 ];
 

@@ -12,6 +12,7 @@ pub(super) fn manners(environment: &Environment, settings: &Settings) -> Manners
     Manners {
         reflows: reflows(environment),
         answers: colours(environment) != Colours::None || environment.var("NO_COLOR").is_some(),
+        full: text("alternate_screen") == Some("always"),
         look: look(environment, text("theme").unwrap_or_default()),
         notify: notify(settings.screen("notifications"), text),
     }

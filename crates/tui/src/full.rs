@@ -1,0 +1,164 @@
+//! The whole terminal instead of the rows below what was there: the same frames, with scrolling of our own. The terminal
+//! forgets it all when we leave.
+
+use std::io::{self, Write};
+
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::{Position, Rect};
+use ratatui_core::style::Style;
+use ratatui_core::text::Line;
+
+use crate::app::Frame;
+use crate::overlay::Place;
+use crate::terminal::Inline;
+
+/// All cells of the terminal, drawn on `W`.
+#[derive(Debug)]
+pub struct Full<W> {
+    inline: Inline<W>,
+    columns: u16,
+    rows: u16,
+    /// All that is finished.
+    lines: Vec<Line<'static>>,
+    /// Lines below what is shown of them.
+    below: usize,
+    /// How many lines were shown.
+    page: usize,
+}
+
+impl<W: Write> Full<W> {
+    /// On an empty screen, with the cursor at its beginning.
+    pub fn new(out: W, columns: u16, rows: u16) -> Self {
+        let inline = Inline::new(out, columns, rows, false);
+        Self { inline, columns, rows, lines: Vec::new(), below: 0, page: 1 }
+    }
+
+    /// The terminal has this size, and nothing on it; finished lines come again.
+    pub fn restart(&mut self, columns: u16, rows: u16) {
+        (self.columns, self.rows) = (columns, rows);
+        self.inline.restart(columns, rows);
+        self.lines.clear();
+        self.below = 0;
+    }
+
+    /// Shows earlier lines.
+    pub fn page_up(&mut self) {
+        self.below += self.page.saturating_sub(1).max(1);
+        self.below = self.below.min(self.lines.len().saturating_sub(self.page));
+    }
+
+    /// Shows later lines.
+    pub fn page_down(&mut self) {
+        self.below = self.below.saturating_sub(self.page.saturating_sub(1).max(1));
+    }
+
+    /// Shows the last lines.
+    pub fn to_end(&mut self) {
+        self.below = 0;
+    }
+
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn draw(&mut self, frame: Frame, note: Style) -> io::Result<()> {
+        let Frame { finished, region, cursor, place, .. } = frame;
+        if self.below > 0 {
+            // Who reads what was said earlier goes on reading it.
+            self.below += finished.len();
+        }
+        self.lines.extend(finished);
+        if place == Place::Whole {
+            return self.inline.draw(&[], &[], region, cursor);
+        }
+        let height = region.area.height.min(self.rows);
+        self.page = usize::from(self.rows - height);
+        self.below = self.below.min(self.lines.len().saturating_sub(self.page));
+        let end = self.lines.len() - self.below;
+        let shown = &self.lines[end.saturating_sub(self.page)..end];
+        let mut cells = Buffer::empty(Rect::new(0, 0, self.columns, self.rows));
+        let mut top = 0;
+        for line in shown {
+            cells.set_line(0, top, line, self.columns);
+            top += 1;
+        }
+        if self.below > 0 && top > 0 {
+            let text = format!(" {} lines below, pagedown ", self.below);
+            let width = u16::try_from(text.len()).unwrap_or(u16::MAX);
+            cells.set_string(self.columns.saturating_sub(width), top - 1, text, note);
+        }
+        for y in 0..height {
+            for x in 0..region.area.width.min(self.columns) {
+                cells[(x, top + y)] = region[(x, y)].clone();
+            }
+        }
+        self.inline.draw(&[], &[], cells, Position { x: cursor.x, y: top + cursor.y })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui_core::style::Modifier;
+
+    const COLUMNS: u16 = 30;
+    const ROWS: u16 = 6;
+
+    fn frame(finished: &[&str], region: &str) -> Frame {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, COLUMNS, 1));
+        buffer.set_string(0, 0, region, Style::new());
+        Frame {
+            finished: finished.iter().map(|line| Line::from((*line).to_owned())).collect(),
+            links: vec![],
+            region: buffer,
+            cursor: Position { x: 2, y: 0 },
+            place: Place::Below,
+        }
+    }
+
+    /// What is to be seen after all these steps.
+    fn seen(steps: impl FnOnce(&mut Full<&mut Vec<u8>>)) -> String {
+        let mut bytes = Vec::new();
+        steps(&mut Full::new(&mut bytes, COLUMNS, ROWS));
+        let cells = |count| std::num::NonZero::new(count).unwrap();
+        let mut parser = vt100::Parser::new(cells(ROWS), cells(COLUMNS), 100);
+        parser.process(&bytes);
+        assert_eq!(parser.screen().scrollback_len(), 0, "nothing leaves the screen");
+        let rows: Vec<_> =
+            parser.screen().rows(0, COLUMNS).map(|row| row.trim_end().to_owned()).collect();
+        rows.join("\n").trim_end().to_owned()
+    }
+
+    fn draw(full: &mut Full<&mut Vec<u8>>, finished: &[&str], region: &str) {
+        full.draw(frame(finished, region), Modifier::DIM.into()).unwrap();
+    }
+
+    #[test]
+    fn what_is_finished_stands_above_the_region_and_moves_up_when_there_is_no_room() {
+        let few = seen(|full| draw(full, &["one", "two"], "> "));
+        assert_eq!(few, "one\ntwo\n>");
+        let many = seen(|full| {
+            draw(full, &["one", "two", "three"], "> a");
+            draw(full, &["four", "five", "six"], "> b");
+        });
+        assert_eq!(many, "two\nthree\nfour\nfive\nsix\n> b");
+    }
+
+    #[test]
+    fn pages_go_back_to_the_first_line_and_stay_while_more_comes() {
+        let lines: Vec<_> = (1..=12).map(|number| number.to_string()).collect();
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        let top = seen(|full| {
+            draw(full, &lines, "> ");
+            (0..9).for_each(|_| full.page_up());
+            draw(full, &["13"], "> ");
+        });
+        assert_eq!(top, "1\n2\n3\n4\n5     8 lines below, pagedown\n>");
+        let end = seen(|full| {
+            draw(full, &lines, "> ");
+            full.page_up();
+            draw(full, &[], "> ");
+            full.page_down();
+            draw(full, &["13"], "> ");
+        });
+        assert_eq!(end, "9\n10\n11\n12\n13\n>");
+    }
+}
