@@ -1,6 +1,9 @@
 //! `agent` without a command: threads on the screen, one after the other, until the person leaves.
 
 mod desk;
+mod editor;
+mod files;
+mod history;
 mod manners;
 mod others;
 mod prompts;
@@ -28,6 +31,8 @@ use crate::threads::{NoThread, ThreadArg};
 use crate::undo::{self, UndoArgs};
 use crate::workspace::Head;
 use desk::Desk;
+use files::Files;
+use history::History;
 use manners::{manners, themes};
 
 /// Opens a thread and shows it, and those the person opens after it. Returns the
@@ -61,9 +66,12 @@ pub(crate) async fn run(
         environment,
         app: App::new(terminal.theme(), columns, rows),
         terminal,
+        files: Files::below(&settings.workspace.cwd, say.clone()),
+        history: History::of(settings),
         say,
         inputs,
     };
+    stage.app.update(Input::History(stage.history.read()));
     let played = tokio::select! {
         played = stage.begin(first, opened) => played,
         never = panic_when_told() => match never {},
@@ -129,6 +137,8 @@ struct Stage<'a> {
     environment: &'a Environment,
     app: App,
     terminal: Terminal,
+    files: Files,
+    history: History,
     say: UnboundedSender<Input>,
     inputs: UnboundedReceiver<Input>,
 }
@@ -202,6 +212,8 @@ impl Stage<'_> {
             settings: &self.settings,
             environment: self.environment,
             thread_id,
+            files: &mut self.files,
+            history: &self.history,
             next: None,
         };
         let screen = async {

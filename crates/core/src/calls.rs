@@ -195,6 +195,9 @@ impl Calls {
 
     /// Acts on the decisions that have come.
     pub(crate) fn decide(&mut self, bench: &mut Bench<'_>, inbox: &mut Inbox) -> Result<(), Stop> {
+        for pid in inbox.take_stops() {
+            stop(bench.conversation, bench.toolbox, pid)?;
+        }
         while let Some(decision) =
             self.asked.front().and_then(|(call, _)| inbox.take_decision(&call.call.call_id))
         {
@@ -416,6 +419,18 @@ fn reject(
     };
     bench.conversation.publish_with(rejected, wire)?;
     Ok(())
+}
+
+/// Ends the command of this process id that was left running, for the person.
+pub(crate) fn stop(
+    conversation: &mut Conversation,
+    toolbox: &Toolbox,
+    pid: u32,
+) -> Result<(), RolloutError> {
+    let command = toolbox.end(pid).unwrap_or_default();
+    let reason = if command.is_empty() { "it had ended already" } else { "you stopped it" };
+    let reason = reason.to_owned();
+    conversation.publish(Event::ProcessReaped { pid, command, reason })
 }
 
 /// Ends a call that has not run to its end, with `text` as what the model reads of it.

@@ -16,6 +16,10 @@ pub(crate) struct Inbox {
     /// Messages on their way into the running response, as they were sent.
     steered: Vec<(Item, Vec<Content>)>,
     decisions: HashMap<String, Decision>,
+    /// Command lines of the person's own that came while a turn ran.
+    lines: Vec<String>,
+    /// Processes that are to end.
+    stops: Vec<u32>,
     /// The conversation is to be shortened.
     compacts: bool,
     closing: bool,
@@ -25,6 +29,9 @@ pub(crate) struct Inbox {
 pub(crate) enum Task {
     Turn(Vec<Content>),
     Compact,
+    Run(String),
+    /// [`Inbox::take_stops`] says what.
+    Stop,
 }
 
 impl Inbox {
@@ -34,6 +41,8 @@ impl Inbox {
             messages: Vec::new(),
             steered: Vec::new(),
             decisions: HashMap::new(),
+            lines: Vec::new(),
+            stops: Vec::new(),
             compacts: false,
             closing: false,
         }
@@ -45,6 +54,9 @@ impl Inbox {
             if self.closing {
                 return None;
             }
+            if !self.lines.is_empty() {
+                return Some(Task::Run(self.lines.remove(0)));
+            }
             if !self.messages.is_empty() {
                 return Some(Task::Turn(self.messages.remove(0)));
             }
@@ -54,6 +66,11 @@ impl Inbox {
             match self.commands.recv().await {
                 Some(Command::Send(content)) => return Some(Task::Turn(content)),
                 Some(Command::Compact) => return Some(Task::Compact),
+                Some(Command::Run(line)) => return Some(Task::Run(line)),
+                Some(Command::Stop { pid }) => {
+                    self.stops.push(pid);
+                    return Some(Task::Stop);
+                }
                 Some(Command::Interrupt | Command::Decide { .. }) => {}
                 Some(Command::Shutdown) | None => self.closing = true,
             }
@@ -68,6 +85,8 @@ impl Inbox {
                 self.decisions.insert(call_id, decision);
             }
             Some(Command::Compact) => self.compacts = true,
+            Some(Command::Run(line)) => self.lines.push(line),
+            Some(Command::Stop { pid }) => self.stops.push(pid),
             Some(Command::Interrupt) => return Err(Stop::Interrupted),
             // Without a front end nobody can answer or stop it any more.
             Some(Command::Shutdown) | None => {
@@ -81,6 +100,10 @@ impl Inbox {
     /// Whether the person wants the conversation shortened.
     pub(crate) fn take_compacts(&mut self) -> bool {
         std::mem::take(&mut self.compacts)
+    }
+
+    pub(crate) fn take_stops(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.stops)
     }
 
     pub(crate) fn take_messages(&mut self) -> Vec<Vec<Content>> {

@@ -10,6 +10,7 @@ mod import;
 mod inbox;
 mod lookout;
 mod meter;
+mod own_line;
 mod price;
 mod private;
 mod prompt;

@@ -17,6 +17,7 @@ use crate::compact::{self, CompactionStyle};
 use crate::conversation::Conversation;
 use crate::inbox::{Inbox, Task};
 use crate::lookout::Lookout;
+use crate::own_line;
 use crate::price::Price;
 use crate::redact::Secrets;
 use crate::rollout::{Loaded, Rollout, RolloutError};
@@ -232,6 +233,8 @@ impl Thread {
         while let Some(task) = self.inbox.next_task().await {
             match task {
                 Task::Turn(message) => turn::run(&mut self, message).await?,
+                Task::Run(line) => own_line::run(&mut self, line).await?,
+                Task::Stop => self.stop_processes()?,
                 Task::Compact => match compact::run(&mut self, compact::ASKED_FOR).await {
                     Err(Stop::Log(error)) => return Err(error),
                     // Stopped, or not possible, which was said.
@@ -252,6 +255,22 @@ impl Thread {
             })?;
         }
         Ok(())
+    }
+
+    /// Ends the commands that the person wants to end.
+    fn stop_processes(&mut self) -> Result<(), RolloutError> {
+        for pid in self.inbox.take_stops() {
+            calls::stop(&mut self.conversation, &self.toolbox, pid)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn toolbox(&self) -> &Toolbox {
+        &self.toolbox
+    }
+
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Prepares connection and server state while the person types.

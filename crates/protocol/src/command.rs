@@ -12,6 +12,11 @@ pub enum Command {
     Compact,
     /// Answers `approval.requested` for this call.
     Decide { call_id: String, decision: Decision },
+    /// Runs a command line of the person's own in the sandbox, after the turn under way. The model reads what came of it
+    /// with the next message.
+    Run(String),
+    /// Ends the command of this process id that was left running.
+    Stop { pid: u32 },
     /// Ends the thread; a turn under way is interrupted.
     Shutdown,
 }

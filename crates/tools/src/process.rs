@@ -334,6 +334,14 @@ impl Sessions {
         self.lock().remove(&number);
     }
 
+    /// Ends the one of this process id. It is ended by the last that lets go of it.
+    pub(crate) fn end(&self, pid: u32) -> Option<String> {
+        let mut open = self.lock();
+        let number = open.iter().find(|(_, session)| session.command.pid == pid)?.0;
+        let number = *number;
+        open.remove(&number).map(|session| session.line)
+    }
+
     /// The numbers of those that are open.
     pub(crate) fn numbers(&self) -> Vec<u32> {
         self.lock().keys().copied().collect()

@@ -217,6 +217,11 @@ impl Toolbox {
         }
     }
 
+    /// Ends the command of this process id that outlived its call; its command line, if there was one.
+    pub fn end(&self, pid: u32) -> Option<String> {
+        self.sessions.end(pid)
+    }
+
     /// Ends every command that is still running, unless it is to be kept, says what became of each, and returns when
     /// all that are ended are gone.
     pub async fn shutdown(&self) -> Vec<crate::Reaped> {

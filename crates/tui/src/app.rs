@@ -5,12 +5,13 @@ mod commands;
 mod draw;
 mod pages;
 
-use agent_protocol::{ItemDetails, Record};
+use agent_protocol::{Event, ItemDetails, Record};
 
 use crate::attention::State;
 use crate::completion::Completion;
 use crate::composer::{Composer, ComposerOutcome, History, Message, TokenKind};
 use crate::effect::{Effect, Facts, Input, Page};
+use crate::fuzzy::FileMatch;
 use crate::key::{KeyCode, KeyEvent, Modifiers};
 use crate::overlay::{Approval, Overlay, Pager, Reply};
 use crate::prompts::Prompt;
@@ -74,9 +75,9 @@ impl App {
         app
     }
 
-    /// Time passes on the screen.
+    /// Time passes on the screen: a turn is under way, or a command of the person's own.
     pub fn is_running(&self) -> bool {
-        self.transcript.is_running
+        self.transcript.is_busy()
     }
 
     /// Something was said in the thread.
@@ -136,6 +137,9 @@ impl App {
             Input::Page { title, page } => {
                 self.overlays.push(Box::new(Pager::page(&title, page)));
             }
+            Input::Files { query, found } => self.found(&query, found),
+            Input::History(earlier) => self.composer.remember(earlier),
+            Input::Edited(text) => self.composer.edited(&text),
             Input::Threads { how, threads } => self.choose_thread(how, threads),
             Input::Facts(facts) => self.facts = facts,
             Input::Prompts(prompts) => {
@@ -172,15 +176,23 @@ impl App {
     }
 
     fn hear(&mut self, record: &Record) {
-        let was_running = self.transcript.is_running;
+        let was_running = self.is_running();
         self.transcript.apply(&record.event);
-        if !was_running && self.transcript.is_running {
+        if !was_running && self.is_running() {
             self.turn_began_ms = self.now_ms;
         }
         if let Some(Cell::Item(item)) = self.transcript.cells.last()
             && let ItemDetails::UserMessage { text } = &item.details
         {
             self.waiting.retain(|waiting| waiting != text);
+        }
+        if let Event::ItemStarted { item, .. } = &record.event
+            && let (ItemDetails::CommandExecution(_), None) = (&item.details, &item.call_id)
+        {
+            // One of the person's own: they run in the order they were given.
+            if let Some(first) = self.waiting.iter().position(|waiting| waiting.starts_with("! ")) {
+                self.waiting.remove(first);
+            }
         }
         self.overlays.retain(|overlay| !overlay.is_over(&self.transcript));
         self.ask();
@@ -216,6 +228,9 @@ impl App {
             (KeyCode::Char('d'), true) if self.composer.is_empty() => return vec![Effect::Leave],
             (KeyCode::Char('t'), true) => self.overlays.push(Box::new(Pager::transcript())),
             (KeyCode::Char('o'), true) => self.open_output(),
+            (KeyCode::Char('g'), true) if self.composer.search().is_none() => {
+                return vec![Effect::Edit(self.composer.text())];
+            }
             (KeyCode::Esc, _) if self.is_running() => return vec![Effect::Interrupt],
             _ => {
                 if self.composer.handle(key) == ComposerOutcome::Send {
@@ -275,9 +290,24 @@ impl App {
                     return vec![Effect::FindPrompts];
                 }
             }
-            TokenKind::File => self.completion = None,
+            TokenKind::File => {
+                // What was found for fewer letters stays until there is something better.
+                self.completion = self.completion.take().filter(|shown| shown.kind == token.kind);
+                return vec![Effect::FindFiles(token.query)];
+            }
         }
         vec![]
+    }
+
+    /// Shows the files that were found, if they are still what is asked for.
+    fn found(&mut self, query: &str, found: Vec<FileMatch>) {
+        let token = self.composer.token().filter(|token| token.kind == TokenKind::File);
+        let is_wanted = token.is_some_and(|token| token.query == query)
+            && self.dismissed != Some(TokenKind::File)
+            && self.composer.search().is_none();
+        if is_wanted {
+            self.completion = Completion::files(found, &self.theme);
+        }
     }
 
     /// All that the last command printed.
@@ -319,6 +349,14 @@ impl App {
         let message = self.composer.take();
         if message.text().trim().is_empty() {
             return vec![];
+        }
+        let text = message.text();
+        if let Some(line) = text.trim().strip_prefix('!').filter(|line| !line.trim().is_empty()) {
+            let line = line.trim().to_owned();
+            if self.is_running() {
+                self.waiting.push(format!("! {line}"));
+            }
+            return vec![Effect::Run(line)];
         }
         match self.command(&message) {
             Some(effects) => effects,

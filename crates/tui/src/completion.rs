@@ -5,7 +5,7 @@ use ratatui_core::text::{Line, Span};
 
 use crate::composer::TokenKind;
 use crate::filter::plain;
-use crate::fuzzy::rank;
+use crate::fuzzy::{FileMatch, rank};
 use crate::prompts::Prompt;
 use crate::slash::TABLE;
 use crate::theme::Theme;
@@ -46,6 +46,19 @@ impl Completion {
             Entry { text: format!("/{name}"), label, says: plain(says).into_owned() }
         };
         Self::of(TokenKind::Command, fit.into_iter().map(entry).collect())
+    }
+
+    /// The files that were found, if any were.
+    pub(crate) fn files(found: Vec<FileMatch>, theme: &Theme) -> Option<Self> {
+        let entry = |found: FileMatch| {
+            let text = if found.path.contains(' ') {
+                format!("'{}'", found.path)
+            } else {
+                found.path.clone()
+            };
+            Entry { text, label: marked(&found, theme), says: String::new() }
+        };
+        Self::of(TokenKind::File, found.into_iter().map(entry).collect())
     }
 
     fn of(kind: TokenKind, entries: Vec<Entry>) -> Option<Self> {
@@ -90,4 +103,17 @@ impl Completion {
         };
         shown.iter().enumerate().map(row).collect()
     }
+}
+
+/// The path with the letters that were asked for standing out.
+fn marked(found: &FileMatch, theme: &Theme) -> Line<'static> {
+    let mut spans = Vec::new();
+    let mut at = 0;
+    for range in &found.positions {
+        spans.push(Span::raw(plain(&found.path[at..range.start]).into_owned()));
+        spans.push(Span::styled(plain(&found.path[range.clone()]).into_owned(), theme.accent));
+        at = range.end;
+    }
+    spans.push(Span::raw(plain(&found.path[at..]).into_owned()));
+    Line::from(spans)
 }

@@ -308,6 +308,11 @@ impl Composer {
         self.buffer.insert(&cleaned(text));
     }
 
+    /// Messages of earlier threads, the latest last, stand before those of this one.
+    pub fn remember(&mut self, earlier: impl IntoIterator<Item = String>) {
+        self.history.precede(earlier);
+    }
+
     /// Puts what an editor made of [`Composer::text`] in its place.
     pub fn edited(&mut self, text: &str) {
         self.buffer.replace(0..self.buffer.text().len(), "");

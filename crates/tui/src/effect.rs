@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use agent_protocol::{Decision, Record, SandboxMode};
 
 use crate::composer::Message;
+use crate::fuzzy::FileMatch;
 use crate::key::KeyEvent;
 use crate::prompts::Prompt;
 use crate::theme::Theme;
@@ -35,6 +36,15 @@ pub enum Input {
     },
     Facts(Facts),
     Prompts(Vec<Prompt>),
+    /// The files that fit what was asked for.
+    Files {
+        query: String,
+        found: Vec<FileMatch>,
+    },
+    /// Messages of earlier threads, the latest last.
+    History(Vec<String>),
+    /// What an editor made of the text that is being written.
+    Edited(String),
     /// Those that can be gone on with.
     Threads {
         how: GoOn,
@@ -46,6 +56,12 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     Send(Message),
+    /// Runs a command line of the person's own.
+    Run(String),
+    /// Ends a process that was left running.
+    Stop {
+        pid: u32,
+    },
     Interrupt,
     Decide {
         call_id: String,
@@ -66,6 +82,9 @@ pub enum Effect {
         text: String,
     },
     FindPrompts,
+    FindFiles(String),
+    /// Lets the person write in an editor.
+    Edit(String),
     FindThreads(GoOn),
     Leave,
 }

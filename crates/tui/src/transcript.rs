@@ -148,6 +148,11 @@ impl Transcript {
         self.cells.iter().take_while(|cell| cell.is_finished()).count()
     }
 
+    /// Something is under way.
+    pub fn is_busy(&self) -> bool {
+        self.is_running || self.finished() < self.cells.len()
+    }
+
     /// What of a command's output has come.
     pub fn tail_of(&self, item_id: &str) -> &str {
         let preview = self.previews.iter().find(|preview| preview.item_id == item_id);

@@ -11,7 +11,9 @@ use agent_tui::transcript::Notice;
 use base64::Engine as _;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{others, prompts};
+use super::files::Files;
+use super::history::History;
+use super::{editor, others, prompts};
 use crate::args::ReviewArgs;
 use crate::config::Environment;
 use crate::screen::Screen;
@@ -26,6 +28,8 @@ pub(super) struct Desk<'a> {
     pub(super) settings: &'a Settings,
     pub(super) environment: &'a Environment,
     pub(super) thread_id: String,
+    pub(super) files: &'a mut Files,
+    pub(super) history: &'a History,
     /// What is to be shown when this thread has ended; none: nothing.
     pub(super) next: Option<Next>,
 }
@@ -43,8 +47,16 @@ impl Desk<'_> {
             Effect::Decide { call_id, decision } => {
                 self.command(Command::Decide { call_id, decision });
             }
+            Effect::Run(line) => {
+                self.history.add(&format!("!{line}"));
+                self.command(Command::Run(line));
+            }
+            Effect::Stop { pid } => self.command(Command::Stop { pid }),
             Effect::Send(message) => match message.contents(load) {
-                Ok(contents) => self.command(Command::Send(contents)),
+                Ok(contents) => {
+                    self.history.add(&message.text());
+                    self.command(Command::Send(contents));
+                }
                 Err(reason) => self.say(Input::NotSent { message, reason }),
             },
             Effect::Review(what) => {
@@ -69,6 +81,8 @@ impl Desk<'_> {
                     })
                 });
             }
+            Effect::FindFiles(query) => self.files.find(query),
+            Effect::Edit(text) => return Act::Lend(Box::pin(editor::edit(self.environment, text))),
             Effect::FindPrompts => {
                 let (settings, environment) = (self.settings.clone(), self.environment.clone());
                 self.aside(move || Some(Input::Prompts(prompts::find(&settings, &environment))));

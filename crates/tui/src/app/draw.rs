@@ -138,6 +138,12 @@ impl App {
         if self.may_leave {
             return "ctrl-c again leaves".to_owned();
         }
+        if let Some((query, is_found)) = self.composer.search() {
+            let outcome = if is_found { "" } else { "in no message: " };
+            return format!(
+                "search: {outcome}{query} · ctrl-r older · enter takes it · esc goes back"
+            );
+        }
         let thread = self.transcript.thread.as_ref();
         let facts = thread.map(|thread| {
             format!("{} · {} · {}", thread.model, thread.sandbox, thread.cwd.display())

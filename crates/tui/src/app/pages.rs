@@ -15,11 +15,14 @@ use crate::view::{grouped, size};
 /// Keys of the whole screen, as [`crate::key::keys`] writes them.
 const KEYS: &[(&str, &str)] = &[
     ("/", "a command; /help shows all"),
+    ("@", "a file, by a few letters of its path"),
+    ("!", "a command line of your own; the model reads what came of it"),
     ("<tab>", "take what the list above the composer offers"),
     ("<esc>", "stop what runs"),
     ("<c-c>", "stop and clear; twice leaves"),
     ("<c-d>", "leave, when nothing is written"),
     ("<c-t>", "the whole conversation"),
+    ("<c-g>", "write in your editor"),
     ("<c-o>", "the whole output of the last command"),
 ];
 

@@ -352,3 +352,63 @@ fn an_answer_that_lasts_is_given_only_where_its_words_are_offered() {
     let decision = Decision::Always { prefix };
     assert_eq!(type_in(&mut app, "e"), [Effect::Decide { call_id: "c".into(), decision }]);
 }
+
+fn files(query: &str, paths: &[&str]) -> Input {
+    let found = paths
+        .iter()
+        .map(|path| FileMatch { path: (*path).to_owned(), positions: vec![] })
+        .collect();
+    Input::Files { query: query.into(), found }
+}
+
+#[test]
+fn an_at_sign_finds_a_file_and_what_comes_late_for_another_word_is_not_shown() {
+    let mut app = app();
+    assert_eq!(type_in(&mut app, "see @"), [Effect::FindFiles(String::new())]);
+    assert_eq!(
+        type_in(&mut app, "ma"),
+        [Effect::FindFiles("m".into()), Effect::FindFiles("ma".into())]
+    );
+    app.update(files("m", &["mod.rs"]));
+    assert_eq!(shown(&mut app).1[0], "› see @ma");
+    app.update(files("ma", &["src/main.rs", "a map.md"]));
+    assert_eq!(shown(&mut app).1[..2], ["› src/main.rs", "  a map.md"]);
+    assert!(type_in(&mut app, "<tab>").is_empty());
+    assert_eq!(shown(&mut app).1[0], "› see src/main.rs");
+    type_in(&mut app, "@a");
+    app.update(files("a", &["a map.md"]));
+    type_in(&mut app, "<enter>");
+    assert_eq!(shown(&mut app).1[0], "› see src/main.rs 'a map.md'");
+}
+
+#[test]
+fn a_command_line_of_ones_own_is_run_and_waits_while_a_turn_runs() {
+    let mut app = app();
+    assert_eq!(type_in(&mut app, "! ls -l<enter>"), [Effect::Run("ls -l".into())]);
+    happened(&mut app, Event::TurnStarted {});
+    type_in(&mut app, "!make<enter>");
+    assert!(shown(&mut app).1[0].ends_with("! make"));
+    let details = ItemDetails::CommandExecution(agent_protocol::CommandExecution::begun("make"));
+    let item =
+        ThreadItem { id: "i7".into(), details, call_id: None, step: None, duration_ms: None };
+    happened(&mut app, Event::ItemStarted { item, rule: None });
+    assert!(!shown(&mut app).1.iter().any(|row| row.ends_with("! make")));
+}
+
+#[test]
+fn messages_of_earlier_threads_are_a_key_away() {
+    let mut app = app();
+    app.update(Input::History(vec!["mend the parser".into(), "go on".into()]));
+    type_in(&mut app, "<up><up>");
+    assert_eq!(shown(&mut app).1[0], "› mend the parser");
+    type_in(&mut app, "<c-u><c-r>on<enter>");
+    assert_eq!(shown(&mut app).1[0], "› go on");
+}
+
+#[test]
+fn an_editor_goes_on_with_what_is_written() {
+    let mut app = app();
+    assert_eq!(type_in(&mut app, "so<c-g>").last(), Some(&Effect::Edit("so".into())));
+    app.update(Input::Edited("so much more\n".into()));
+    assert_eq!(shown(&mut app).1[0], "› so much more");
+}

@@ -32,6 +32,13 @@ impl History {
         Self { entries: entries.into_iter().map(Message::from).collect(), ..Self::default() }
     }
 
+    /// Messages that were sent before all there are.
+    pub(super) fn precede(&mut self, earlier: impl IntoIterator<Item = String>) {
+        let earlier: Vec<_> = earlier.into_iter().map(Message::from).collect();
+        self.at = self.at.map(|at| at + earlier.len());
+        self.entries.splice(..0, earlier);
+    }
+
     /// Adds what was sent, unless it is what was sent last.
     pub(super) fn add(&mut self, message: Message) {
         self.at = None;

@@ -1,0 +1,64 @@
+//! The person's editor, for a message that is easier written there.
+
+use std::io::{Read as _, Write as _};
+
+use agent_tui::effect::Input;
+use anyhow::Context as _;
+
+use super::desk::failed;
+use crate::config::Environment;
+
+/// Lets the person write `text` on; what came of it.
+pub(super) fn edit(
+    environment: &Environment,
+    text: String,
+) -> impl Future<Output = Input> + 'static {
+    let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|name| environment.var(name));
+    let editor = editor.unwrap_or("vi").to_owned();
+    async move {
+        // What ctrl-c means there is the editor's business.
+        let _ours = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
+        let edited = tokio::task::spawn_blocking(move || write_in(&editor, &text)).await;
+        match edited {
+            Ok(Ok(text)) => Input::Edited(text),
+            Ok(Err(error)) => failed(&format!("{error:#}")),
+            Err(error) => failed(&format!("the editor broke off: {error}")),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the person's own program, not the model's")]
+fn write_in(editor: &str, text: &str) -> anyhow::Result<String> {
+    let mut file = tempfile::Builder::new()
+        .prefix("message-")
+        .suffix(".md")
+        .tempfile()
+        .context("cannot make a file for the editor")?;
+    file.write_all(text.as_bytes()).context("cannot write the editor's file")?;
+    // EDITOR may hold arguments, as a shell reads them.
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", &format!("{editor} \"$1\""), "sh"]).arg(file.path());
+    let status = command.status().with_context(|| format!("cannot start the editor `{editor}`"))?;
+    anyhow::ensure!(
+        status.success(),
+        "the editor `{editor}` ended with {status}; name another with VISUAL or EDITOR"
+    );
+    let mut edited = String::new();
+    // By its name: editors replace files.
+    std::fs::File::open(file.path())
+        .and_then(|mut file| file.read_to_string(&mut edited))
+        .context("cannot read what was written")?;
+    Ok(edited)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_editor_writes_is_read_and_one_that_fails_is_named() {
+        assert_eq!(write_in("printf more >>", "some, ").unwrap(), "some, more");
+        let error = write_in("false", "text").unwrap_err().to_string();
+        assert!(error.contains("`false`") && error.contains("EDITOR"), "{error}");
+    }
+}

@@ -1,0 +1,101 @@
+//! A command line of the person's own: run like the model's, in the sandbox, without a question; the model reads what
+//! came of it with the next message.
+
+use std::time::Instant;
+
+use agent_protocol::{
+    CallForm, Content, DeltaField, Event, Item, ItemDetails, Status, ThreadItem, ToolCall,
+};
+use agent_tools::{Progress, ToolOutput};
+use tokio::sync::mpsc;
+
+use crate::rollout::RolloutError;
+use crate::thread::Thread;
+
+/// How long it may run before it goes on in the background.
+const PATIENCE_MS: u64 = 120_000;
+
+/// Runs it, until it ends or the person stops it.
+///
+/// # Errors
+/// Only when the log cannot be written.
+pub(crate) async fn run(thread: &mut Thread, line: String) -> Result<(), RolloutError> {
+    let id = thread.conversation.new_item_id();
+    let input = serde_json::json!({"cmd": line, "yield_time_ms": PATIENCE_MS}).to_string();
+    let call = ToolCall {
+        call_id: format!("own-{id}"),
+        name: "exec_command".to_owned(),
+        namespace: None,
+        form: CallForm::Function,
+        input,
+    };
+    let prepared = match thread.toolbox().prepare(&call) {
+        Ok(prepared) => prepared,
+        Err(rejection) => {
+            let details = ItemDetails::Error { message: rejection.message };
+            return thread.conversation.publish_item(details, vec![]);
+        }
+    };
+    let mut item = ThreadItem {
+        id,
+        details: prepared.details.clone(),
+        call_id: None,
+        step: None,
+        duration_ms: None,
+    };
+    thread.conversation.publish(Event::ItemStarted { item: item.clone(), rule: None })?;
+    thread.conversation.sync()?;
+    let begun = Instant::now();
+    let (says, mut said) = mpsc::unbounded_channel();
+    let mut work = prepared.perform(says);
+    let output = loop {
+        tokio::select! {
+            biased;
+            asked = thread.inbox.attend() => if asked.is_err() {
+                break stopped(item.details.clone());
+            },
+            Some(Progress::Output(mut delta)) = said.recv() => {
+                thread.secrets().remove(&mut delta);
+                let item_id = item.id.clone();
+                let delta = Event::ItemDelta { item_id, field: DeltaField::Output, delta };
+                thread.conversation.publish(delta)?;
+            }
+            output = &mut work => break output,
+        }
+    };
+    drop(work);
+    record(thread, &mut item, output, &line, begun)
+}
+
+fn record(
+    thread: &mut Thread,
+    item: &mut ThreadItem,
+    mut output: ToolOutput,
+    line: &str,
+    begun: Instant,
+) -> Result<(), RolloutError> {
+    thread.secrets().remove_from(&mut output);
+    let text = output.content.iter().filter_map(|part| match part {
+        Content::Text { text } => Some(text.as_str()),
+        Content::Image { .. } => None,
+    });
+    let text = text.collect::<Vec<_>>().join("\n");
+    let text = format!("I ran this command line myself:\n$ {line}\n{text}");
+    item.details = output.details;
+    item.duration_ms = Some(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let completed = Event::ItemCompleted { item: item.clone() };
+    thread.conversation.publish_with(completed, vec![Item::user(&[Content::text(text)])])?;
+    thread.conversation.sync()
+}
+
+fn stopped(mut details: ItemDetails) -> ToolOutput {
+    if let ItemDetails::CommandExecution(command) = &mut details {
+        command.status = Status::Failed;
+    }
+    ToolOutput {
+        content: vec![Content::text("I stopped it before it was done.")],
+        details,
+        success: false,
+        rejected: None,
+    }
+}
