@@ -99,7 +99,7 @@ const LS_FILES: Options = Options {
     attached: "",
     long_flags: "\
         abbrev cached debug deduplicate deleted directory eol error-unmatch exclude-standard \
-        full-name ignored killed modified no-empty-directory others recurse-submodules sparse \
+        full-name ignored killed modified no-empty-directory others sparse \
         stage unmerged",
     long_valued: "exclude exclude-from exclude-per-directory format with-tree",
 };

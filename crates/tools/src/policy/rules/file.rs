@@ -2,7 +2,9 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,10 +45,19 @@ impl Rules {
         (rules, errors)
     }
 
-    /// Reads one file; it need not be there.
+    /// Reads one file; it need not be there. What others may have written allows nothing (S22).
     pub fn read(path: &Path) -> (Self, Vec<RuleError>) {
         match text_of(path) {
-            Ok(text) => Self::parse(path, &text),
+            Ok(text) if is_ours(path) => Self::parse(path, &text),
+            Ok(text) => {
+                let (rules, mut errors) = Self::parse(path, &text);
+                let problem =
+                    "others can write this file or its directory, so nothing is allowed by it; \
+                               make them yours: chown, chmod o-w"
+                        .to_owned();
+                errors.push(RuleError { file: path.to_owned(), line: 1, column: 1, problem });
+                (rules.that_tighten().0, errors)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => (Self::default(), vec![]),
             Err(error) => {
                 let problem = format!("it cannot be read: {error}");
@@ -55,6 +66,17 @@ impl Rules {
             }
         }
     }
+}
+
+/// Whether the file and its directory belong to the person or to root, and nobody else may write there.
+fn is_ours(path: &Path) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    let is_ours = |path: &Path| {
+        let metadata = fs::metadata(path);
+        metadata.is_ok_and(|found| [0, own].contains(&found.uid()) && found.mode() & 0o002 == 0)
+    };
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    is_ours(&path) && path.parent().is_none_or(is_ours)
 }
 
 fn text_of(path: &Path) -> io::Result<String> {

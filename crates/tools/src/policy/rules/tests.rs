@@ -211,6 +211,23 @@ fn an_appended_rule_is_read_back_and_the_rest_of_the_file_is_as_it_was() {
 }
 
 #[test]
+fn what_others_may_have_written_forbids_but_allows_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.rules");
+    std::fs::write(&path, WHOLE).unwrap();
+    assert!(Rules::read(&path).0.allowing(&words("cargo test")).is_some());
+    for (open, mode, closed) in [(path.as_path(), 0o666, 0o600), (dir.path(), 0o777, 0o700)] {
+        std::fs::set_permissions(open, std::fs::Permissions::from_mode(mode)).unwrap();
+        let (rules, errors) = Rules::read(&path);
+        assert!(errors[0].to_string().contains("others can write this file"), "{errors:?}");
+        assert!(rules.allowing(&words("cargo test")).is_none());
+        assert!(rules.against("rm x").is_some());
+        std::fs::set_permissions(open, std::fs::Permissions::from_mode(closed)).unwrap();
+    }
+}
+
+#[test]
 fn a_file_that_is_none_is_said_and_not_touched() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("default.rules");
