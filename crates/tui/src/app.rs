@@ -1,11 +1,14 @@
 //! The screen's state: what it makes of keys and records. No input or output happens here, and no clock is read; what
 //! is wanted of the outside is an [`Effect`], how it all looks is `app/draw.rs`.
 
+mod activity;
 mod commands;
 mod draw;
 mod pages;
 
 use agent_protocol::{Event, ItemDetails, Record};
+
+use activity::Activity;
 
 use crate::attention::State;
 use crate::completion::Completion;
@@ -15,6 +18,7 @@ use crate::fuzzy::FileMatch;
 use crate::key::{KeyCode, KeyEvent, Modifiers};
 use crate::overlay::{Approval, Overlay, Pager, Reply};
 use crate::prompts::Prompt;
+use crate::slash::Verb;
 use crate::theme::Theme;
 use crate::transcript::{Cell, Notice, Transcript};
 
@@ -45,7 +49,10 @@ pub struct App {
     /// Ctrl-C was pressed, and nothing since.
     may_leave: bool,
     now_ms: u64,
-    turn_began_ms: u64,
+    activity: Activity,
+    has_greeted: bool,
+    /// Written while a turn runs, to be sent after it.
+    queued: Vec<Message>,
     /// Sent while a turn runs, and not heard yet.
     waiting: Vec<String>,
 }
@@ -68,7 +75,9 @@ impl App {
             drawn: 0,
             may_leave: false,
             now_ms: 0,
-            turn_began_ms: 0,
+            activity: Activity::default(),
+            has_greeted: false,
+            queued: Vec::new(),
             waiting: Vec::new(),
         };
         app.resize(columns, rows);
@@ -131,7 +140,7 @@ impl App {
             Input::Tick(ms) => self.now_ms = ms,
             Input::Resize { columns, rows } => self.resize(columns, rows),
             Input::Paste(text) => self.paste(&text),
-            Input::Record(record) => self.hear(&record),
+            Input::Record(record) => return self.hear(&record),
             Input::NotSent { message, reason } => self.take_back(&message, &reason),
             Input::Notice(notice) => self.transcript.cells.push(Cell::Notice(notice)),
             Input::Page { title, page } => {
@@ -175,12 +184,13 @@ impl App {
         self.transcript.cells.push(Cell::Notice(Notice::Failed(format!("Not sent: {reason}"))));
     }
 
-    fn hear(&mut self, record: &Record) {
+    fn hear(&mut self, record: &Record) -> Vec<Effect> {
         let was_running = self.is_running();
         self.transcript.apply(&record.event);
         if !was_running && self.is_running() {
-            self.turn_began_ms = self.now_ms;
+            self.activity.begin(self.now_ms);
         }
+        self.activity.hear(&record.event, self.now_ms);
         if let Some(Cell::Item(item)) = self.transcript.cells.last()
             && let ItemDetails::UserMessage { text } = &item.details
         {
@@ -196,6 +206,24 @@ impl App {
         }
         self.overlays.retain(|overlay| !overlay.is_over(&self.transcript));
         self.ask();
+        self.go_on_with_queue(&record.event)
+    }
+
+    /// After a turn comes what was written for then. A turn that did not end well gives it back instead.
+    fn go_on_with_queue(&mut self, event: &Event) -> Vec<Effect> {
+        match event {
+            Event::TurnCompleted(_) if !self.queued.is_empty() => {
+                let message = self.queued.remove(0);
+                self.say(message)
+            }
+            Event::TurnFailed(_) => {
+                for message in self.queued.drain(..).rev() {
+                    self.composer.put_back(&message);
+                }
+                vec![]
+            }
+            _ => vec![],
+        }
     }
 
     /// Puts the first question that was not put yet.
@@ -232,6 +260,18 @@ impl App {
                 return vec![Effect::Edit(self.composer.text())];
             }
             (KeyCode::Esc, _) if self.is_running() => return vec![Effect::Interrupt],
+            (KeyCode::Char('?'), false) if self.composer.is_empty() => {
+                return self.run(Verb::Keys, "");
+            }
+            (KeyCode::Tab, _) if self.is_running() && !self.composer.is_empty() => {
+                let message = self.composer.take();
+                self.queued.push(message);
+            }
+            (KeyCode::Up, _) if self.composer.is_empty() && !self.queued.is_empty() => {
+                if let Some(message) = self.queued.pop() {
+                    self.composer.put_back(&message);
+                }
+            }
             _ => {
                 if self.composer.handle(key) == ComposerOutcome::Send {
                     return self.send();

@@ -1,6 +1,8 @@
 //! How each kind of cell looks, as lines of the width it is given. What a model or a command printed goes through the
 //! terminal filter here, so that no caller can forget it.
 
+use std::path::Path;
+
 use agent_protocol::{CommandExecution, FileChange, ItemDetails, Status, ThreadItem, Todo};
 use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
@@ -14,6 +16,7 @@ use crate::{diff, markdown, wrap};
 /// Rows of a command's output, and of a patch, that the transcript shows.
 const OUTPUT_ROWS: usize = 6;
 const DIFF_ROWS: usize = 40;
+const REASONING_ROWS: usize = 3;
 
 /// How much of a cell is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,41 +32,60 @@ impl Detail {
     }
 }
 
+/// How cells are to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    pub columns: usize,
+    pub detail: Detail,
+    pub theme: &'a Theme,
+    /// Paths below it are shown as it sees them.
+    pub cwd: &'a Path,
+}
+
 /// The lines of `cell`, an empty one first; `tail` is what a running command has printed.
-pub fn lines(
-    cell: &Cell,
-    tail: &str,
-    columns: usize,
-    detail: Detail,
-    theme: &Theme,
-) -> Vec<Line<'static>> {
+pub fn lines(cell: &Cell, tail: &str, look: &Look<'_>) -> Vec<Line<'static>> {
+    let Look { columns, theme, .. } = *look;
     let body = match cell {
         Cell::Notice(Notice::Said(text)) => block(theme.glyphs.bullet, text, theme.dim, columns),
         Cell::Notice(Notice::Failed(text)) => block("!", text, theme.removed, columns),
-        Cell::Item(item) => of_item(item, tail, columns, detail, theme),
+        Cell::Item(item) => of_item(item, tail, look),
     };
     std::iter::once(Line::default()).chain(body).collect()
 }
 
-fn of_item(
-    item: &ThreadItem,
-    tail: &str,
-    columns: usize,
-    detail: Detail,
-    theme: &Theme,
+/// The lines of `cells`, where calls that only look at something stand close together.
+pub fn all<'a>(
+    cells: &'a [Cell],
+    before: Option<&Cell>,
+    tail: impl Fn(&'a Cell) -> &'a str,
+    look: &Look<'_>,
 ) -> Vec<Line<'static>> {
+    let mut before = before;
+    let mut lines = Vec::new();
+    for cell in cells {
+        let close = before.is_some_and(only_looks) && only_looks(cell);
+        lines.extend(self::lines(cell, tail(cell), look).into_iter().skip(usize::from(close)));
+        before = Some(cell);
+    }
+    lines
+}
+
+fn only_looks(cell: &Cell) -> bool {
+    matches!(cell, Cell::Item(item) if matches!(item.details, ItemDetails::ToolCall { .. }))
+}
+
+fn of_item(item: &ThreadItem, tail: &str, look: &Look<'_>) -> Vec<Line<'static>> {
+    let Look { columns, theme, .. } = *look;
     match &item.details {
         ItemDetails::UserMessage { text } => {
             block(theme.glyphs.quote, text, Modifier::BOLD.into(), columns)
         }
         ItemDetails::AgentMessage { text, .. } => message(text, columns, theme),
-        ItemDetails::Reasoning { text } => block(theme.glyphs.bullet, text, theme.dim, columns),
+        ItemDetails::Reasoning { text } => reasoning(text, look),
         ItemDetails::CommandExecution(command) => {
-            self::command(command, item.duration_ms, tail, columns, detail, theme)
+            self::command(command, item.duration_ms, tail, look)
         }
-        ItemDetails::FileChange { changes, status } => {
-            patch(changes, *status, columns, detail, theme)
-        }
+        ItemDetails::FileChange { changes, status } => patch(changes, *status, look),
         ItemDetails::McpToolCall { server, tool, status, .. } => {
             call(&format!("{server}.{tool}"), *status, columns, theme)
         }
@@ -72,11 +94,60 @@ fn of_item(
         }
         ItemDetails::TodoList { items } => plan(items, columns, theme),
         ItemDetails::ToolCall { tool, subject, summary, status } => {
-            let text = [tool.as_str(), subject, summary].join(" ");
-            call(text.trim_end(), *status, columns, theme)
+            let text = tool_call(tool, subject, summary, *status);
+            call(&text, *status, columns, theme)
         }
         ItemDetails::Error { message } => block("!", message, theme.accent, columns),
     }
+}
+
+/// What a tool does in words, when it is done and while it does it.
+pub(crate) fn verb(tool: &str) -> (&str, &str) {
+    match tool {
+        "read_file" => ("Read", "reading"),
+        "list_dir" => ("Listed", "listing"),
+        "grep_files" => ("Searched", "searching"),
+        "view_image" => ("Looked at", "looking at"),
+        "write_stdin" => ("Went on with", "going on with"),
+        other => (other, other),
+    }
+}
+
+fn tool_call(tool: &str, subject: &str, summary: &str, status: Status) -> String {
+    let (done, doing) = verb(tool);
+    let word = if status == Status::InProgress { doing } else { done };
+    let mut text = format!("{word} {subject}");
+    if !summary.is_empty() {
+        text = format!("{}: {summary}", text.trim_end());
+    }
+    text
+}
+
+/// What the model thinks, as far as it says so. Its beginning tells what it is about.
+fn reasoning(text: &str, look: &Look<'_>) -> Vec<Line<'static>> {
+    let Look { columns, theme, .. } = *look;
+    let style = theme.dim.add_modifier(Modifier::ITALIC);
+    let mut lines = block(theme.glyphs.bullet, &text.replace("**", ""), style, columns);
+    let rows = look.detail.rows(REASONING_ROWS);
+    if lines.len() > rows {
+        lines.truncate(rows);
+        let text = format!("  {} ctrl-t shows all of it", theme.glyphs.ellipsis);
+        lines.push(Line::styled(text, theme.dim));
+    }
+    lines
+}
+
+/// The command line without the shell that runs it, if it is one of ours.
+pub(crate) fn bare(command: &str) -> String {
+    let inner = ["/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin/sh"]
+        .iter()
+        .find_map(|shell| command.strip_prefix(shell)?.strip_prefix(" -c '")?.strip_suffix('\''));
+    inner.map_or_else(|| command.to_owned(), |inner| inner.replace(r"'\''", "'"))
+}
+
+/// As seen from the working directory.
+fn shown_path<'a>(path: &'a Path, look: &Look<'_>) -> std::path::Display<'a> {
+    path.strip_prefix(look.cwd).ok().filter(|path| *path != Path::new("")).unwrap_or(path).display()
 }
 
 /// What the model says, as Markdown.
@@ -110,14 +181,13 @@ fn command(
     command: &CommandExecution,
     duration_ms: Option<u64>,
     tail: &str,
-    columns: usize,
-    detail: Detail,
-    theme: &Theme,
+    look: &Look<'_>,
 ) -> Vec<Line<'static>> {
-    let mut lines = block("$", &command.command, Style::new(), columns);
+    let Look { columns, theme, .. } = *look;
+    let mut lines = block("$", &bare(&command.command), Style::new(), columns);
     let output =
         if command.status == Status::InProgress { tail } else { &command.aggregated_output };
-    lines.extend(output_tail(output, columns, detail, theme));
+    lines.extend(output_tail(output, look));
     let took =
         duration_ms.map(|ms| format!(" in {}", crate::view::duration(ms))).unwrap_or_default();
     let outcome = match (command.status, command.exit_code, command.signal) {
@@ -128,6 +198,7 @@ fn command(
         }
         (_, Some(0), _) => Span::styled(format!("done{took}"), theme.dim),
         (_, Some(code), _) => Span::styled(format!("exit code {code}{took}"), theme.removed),
+        (Status::Completed, None, _) => Span::styled("goes on in the background", theme.dim),
         (_, None, _) => Span::styled(format!("failed{took}"), theme.removed),
     };
     lines.extend(wrap::wrap(&Line::from(vec![Span::raw("  "), outcome]), columns));
@@ -135,7 +206,8 @@ fn command(
 }
 
 /// The last rows of what was printed, and how many lines there are before them.
-fn output_tail(output: &str, columns: usize, detail: Detail, theme: &Theme) -> Vec<Line<'static>> {
+fn output_tail(output: &str, look: &Look<'_>) -> Vec<Line<'static>> {
+    let Look { columns, detail, theme, .. } = *look;
     let output = plain(output.trim_end());
     let rows: Vec<_> = output.lines().collect();
     let hidden = rows.len().saturating_sub(detail.rows(OUTPUT_ROWS));
@@ -160,21 +232,16 @@ fn output_tail(output: &str, columns: usize, detail: Detail, theme: &Theme) -> V
     lines
 }
 
-fn patch(
-    changes: &[FileChange],
-    status: Status,
-    columns: usize,
-    detail: Detail,
-    theme: &Theme,
-) -> Vec<Line<'static>> {
+fn patch(changes: &[FileChange], status: Status, look: &Look<'_>) -> Vec<Line<'static>> {
+    let Look { columns, detail, theme, .. } = *look;
     let mut lines = Vec::new();
     for change in changes {
-        let path = change.path.display().to_string();
+        let path = shown_path(&change.path, look).to_string();
         let verb = match status {
-            Status::InProgress => "changing",
-            Status::Completed => "changed",
-            Status::Failed => "could not change",
-            Status::Declined => "did not change",
+            Status::InProgress => "Changing",
+            Status::Completed => "Changed",
+            Status::Failed => "Could not change",
+            Status::Declined => "Did not change",
         };
         let mut text = format!("{verb} {path}");
         if let (Some(added), Some(removed)) = (change.additions, change.deletions) {

@@ -1,9 +1,11 @@
 //! The fold of a thread's events into what the screen shows. The same events give the same transcript, live or read
 //! back from the rollout; what is only live is kept apart as previews. How a cell looks is `cell.rs`.
 
+use std::path::Path;
+
 use agent_protocol::{
-    Action, Event, ItemDetails, Status, ThreadItem, ThreadStarted, Todo, TransportKind,
-    TurnCompleted, Usage,
+    Action, BudgetKind, ErrorKind, Event, ItemDetails, Status, ThreadItem, ThreadStarted, Todo,
+    TransportKind, TurnCompleted, Usage,
 };
 
 /// All that a thread has said.
@@ -28,6 +30,8 @@ pub struct Transcript {
     pub bytes: Bytes,
     /// How the last request travelled.
     pub connection: Option<TransportKind>,
+    /// Commands that go on in the background, as far as is known.
+    pub processes: Vec<Process>,
     pub previews: Vec<Preview>,
     /// The last trouble of the connection, until something comes again.
     pub retry: Option<String>,
@@ -52,6 +56,13 @@ pub enum Cell {
 pub enum Notice {
     Said(String),
     Failed(String),
+}
+
+/// A command in the background.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    pub pid: u32,
+    pub command: String,
 }
 
 /// A call that waits for the person.
@@ -84,7 +95,10 @@ impl Transcript {
             self.retry = None;
         }
         match event {
-            Event::ThreadStarted(thread) => self.thread = Some(thread.clone()),
+            Event::ThreadStarted(thread) => {
+                self.thread = Some(thread.clone());
+                self.processes.clear();
+            }
             Event::TurnStarted {} => {
                 self.is_running = true;
                 self.turns += 1;
@@ -126,17 +140,18 @@ impl Transcript {
                     "The conversation was shortened from {before_tokens} to {after_tokens} tokens."
                 )));
             }
-            Event::Budget { used, limit, .. } => {
-                self.notice(Notice::Said(format!("Used {used} of {limit} that were allowed.")));
+            Event::Budget { kind, used, limit } => {
+                self.notice(Notice::Said(budget(*kind, *used, *limit)));
             }
-            Event::ProcessReaped { command, reason, .. } => {
-                self.notice(Notice::Said(format!("`{command}`: {reason}")));
-            }
+            Event::ProcessReaped { pid, command, reason } => self.reap(*pid, command, reason),
             Event::Error { message } => self.notice(Notice::Failed(message.clone())),
             Event::TurnCompleted(turn) => self.turn_completed(turn),
             Event::TurnFailed(turn) => {
                 self.usage = turn.usage;
-                self.notice(Notice::Failed(turn.error.message.clone()));
+                self.notice(match turn.error.kind {
+                    ErrorKind::Interrupted => Notice::Said("Stopped.".to_owned()),
+                    _ => Notice::Failed(turn.error.message.clone()),
+                });
                 self.turn_over();
             }
             Event::StepStarted { .. } | Event::WireRecorded {} => {}
@@ -151,6 +166,27 @@ impl Transcript {
     /// Something is under way.
     pub fn is_busy(&self) -> bool {
         self.is_running || self.finished() < self.cells.len()
+    }
+
+    /// What is shown of the item of this id.
+    pub fn item(&self, id: &str) -> Option<&ThreadItem> {
+        self.cells.iter().rev().find_map(|cell| match cell {
+            Cell::Item(item) if item.id == id => Some(&**item),
+            _ => None,
+        })
+    }
+
+    /// The working directory; empty before there is a thread.
+    pub fn cwd(&self) -> &Path {
+        self.thread.as_ref().map_or(Path::new(""), |thread| &thread.cwd)
+    }
+
+    /// What of a cell's output has come, while it is not complete.
+    pub fn tail(&self, cell: &Cell) -> &str {
+        match cell {
+            Cell::Item(item) => self.tail_of(&item.id),
+            Cell::Notice(_) => "",
+        }
     }
 
     /// What of a command's output has come.
@@ -169,10 +205,43 @@ impl Transcript {
 
     fn complete(&mut self, item: &ThreadItem) {
         self.previews.retain(|preview| preview.item_id != item.id);
+        self.note_process(item);
         if matches!(item.details, ItemDetails::TodoList { .. }) {
             self.plan.clear();
         }
         self.put(item);
+    }
+
+    /// A command whose call is over while itself is not goes on in the background.
+    fn note_process(&mut self, item: &ThreadItem) {
+        match &item.details {
+            ItemDetails::CommandExecution(command) => {
+                let goes_on = command.status == Status::Completed
+                    && command.exit_code.is_none()
+                    && command.signal.is_none();
+                if let Some(pid) = command.pid.filter(|_| goes_on) {
+                    let command = crate::cell::bare(&command.command);
+                    self.processes.push(Process { pid, command });
+                }
+            }
+            // Which of several has ended it does not say.
+            ItemDetails::ToolCall { tool, summary, .. }
+                if tool == "write_stdin"
+                    && self.processes.len() == 1
+                    && (summary.starts_with("Exit code") || summary.starts_with("Ended")) =>
+            {
+                self.processes.clear();
+            }
+            _ => {}
+        }
+    }
+
+    fn reap(&mut self, pid: u32, command: &str, reason: &str) {
+        let known = self.processes.iter().position(|process| process.pid == pid);
+        let known = known.map(|at| self.processes.remove(at).command);
+        let command = Some(command.to_owned()).filter(|command| !command.is_empty()).or(known);
+        let command = command.unwrap_or_else(|| format!("process {pid}"));
+        self.notice(Notice::Said(format!("`{command}` in the background: {reason}.")));
     }
 
     fn put(&mut self, item: &ThreadItem) {
@@ -226,6 +295,15 @@ impl Cell {
             Self::Notice(_) => true,
             Self::Item(item) => status(&item.details) != Some(Status::InProgress),
         }
+    }
+}
+
+fn budget(kind: BudgetKind, used: f64, limit: f64) -> String {
+    match kind {
+        BudgetKind::Tokens => format!("{used} of {limit} tokens are used."),
+        BudgetKind::Usd => format!("${used:.2} of ${limit:.2} are spent."),
+        BudgetKind::Steps => format!("{used} of {limit} requests are made."),
+        BudgetKind::Seconds => format!("{used:.0} of {limit:.0} seconds are over."),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::composer::Message;
 use crate::effect::{Change, Choice, Effect, GoOn, Next, Page};
 use crate::overlay::{Pager, Picker};
 use crate::slash::{self, Verb, When};
-use crate::transcript::{Cell, Notice};
+use crate::transcript::{Cell, Notice, Process};
 
 /// What models take, from the least to the most.
 const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"];
@@ -79,6 +79,7 @@ impl App {
                 self.note(pages::status(self));
                 vec![]
             }
+            Verb::Processes => self.processes(argument),
             Verb::Diff => vec![Effect::ShowDiff],
             Verb::Undo => vec![Effect::Open(Next::Undo)],
             Verb::Compact => vec![Effect::Compact],
@@ -126,6 +127,28 @@ impl App {
 
     fn open_page(&mut self, title: &str, page: Page) -> Vec<Effect> {
         self.overlays.push(Box::new(Pager::page(title, page)));
+        vec![]
+    }
+
+    /// Ends one of the commands in the background: the one of this process id, or one that is chosen.
+    fn processes(&mut self, argument: &str) -> Vec<Effect> {
+        if let Ok(pid) = argument.parse() {
+            return vec![Effect::Stop { pid }];
+        }
+        let choice = |process: &Process| Choice {
+            value: process.pid.to_string(),
+            label: process.command.clone(),
+            note: format!("process {}", process.pid),
+            is_here: true,
+            is_current: false,
+        };
+        let choices: Vec<_> = self.transcript.processes.iter().map(choice).collect();
+        if choices.is_empty() {
+            self.note("Nothing runs in the background.".to_owned());
+        } else {
+            let picker = Picker::new(Verb::Processes, "Stop which of these?", choices);
+            self.overlays.push(Box::new(picker));
+        }
         vec![]
     }
 

@@ -1,18 +1,24 @@
 //! The [`App`] drawn: what is finished, what is under way, an overlay or the composer, and a line of facts.
 
+use std::fmt::Write as _;
+
 use agent_protocol::DeltaField;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
-use ratatui_core::text::Line;
+use ratatui_core::style::Modifier;
+use ratatui_core::text::{Line, Span};
 
 use super::App;
-use crate::cell::Detail;
-use crate::composer::Composer;
+use crate::cell::{Detail, Look};
+use crate::composer::{Composer, Mode};
+use crate::filter::plain;
 use crate::markdown::{Link, Rendered};
 use crate::overlay::{Around, Place};
 use crate::theme::{Glyphs, Theme};
-use crate::transcript::Cell;
-use crate::{cell, view, wrap};
+use crate::{cell, width, wrap};
+
+/// Rows of what the model is thinking.
+const THINKING_ROWS: usize = 3;
 
 /// What is to be drawn: lines that never change again, and the region below them.
 #[derive(Debug)]
@@ -29,7 +35,6 @@ pub struct Frame {
 impl App {
     /// What is to be drawn now. Finished lines are handed out once.
     pub fn draw(&mut self) -> Frame {
-        let rows = usize::from(self.rows.saturating_sub(1));
         let place = self.overlays.last().map_or(Place::Below, |overlay| overlay.place());
         if place == Place::Whole {
             let field = self.overlays.last_mut().and_then(|overlay| overlay.field());
@@ -38,25 +43,49 @@ impl App {
             return self.frame(Vec::new(), Vec::new(), over, None, Place::Whole);
         }
         let Rendered { lines: finished, links } = self.finish();
-        let mut over = self.over(rows);
-        if let (Some(completion), true) = (&self.completion, self.overlays.is_empty()) {
-            over = completion.rows(usize::from(self.columns), &self.theme);
+        let mut over = self.over(usize::from(self.rows.saturating_sub(1)));
+        if self.overlays.is_empty() {
+            over = match &self.completion {
+                Some(completion) => completion.rows(usize::from(self.columns), &self.theme),
+                None => self.activity(),
+            };
+            over.insert(0, Line::default());
         }
-        let status = Line::styled(self.status(), self.theme.dim);
+        let status = self.status();
         let live = self.live();
         Frame { links, ..self.frame(finished, live, over, Some(status), Place::Below) }
     }
 
     /// What became finished since the last time.
     fn finish(&mut self) -> Rendered {
+        let mut rendered = Rendered { lines: self.greet(), links: Vec::new() };
         let finished = self.transcript.finished().max(self.drawn);
-        let mut rendered = Rendered::default();
+        let mut before = self.drawn.checked_sub(1).map(|last| &self.transcript.cells[last]);
+        let look = self.look();
         for cell in &self.transcript.cells[self.drawn..finished] {
-            let links = cell::links(cell, usize::from(self.columns), &self.theme);
-            rendered.append(Rendered { lines: self.lines(cell), links });
+            let tail = |cell| self.transcript.tail(cell);
+            let lines = cell::all(std::slice::from_ref(cell), before, tail, &look);
+            let links = cell::links(cell, look.columns, look.theme);
+            rendered.append(Rendered { lines, links });
+            before = Some(cell);
         }
         self.drawn = finished;
         rendered
+    }
+
+    /// Says once where one is.
+    fn greet(&mut self) -> Vec<Line<'static>> {
+        let Some(thread) = self.transcript.thread.as_ref().filter(|_| !self.has_greeted) else {
+            return Vec::new();
+        };
+        self.has_greeted = true;
+        let name = Span::styled("agent", self.theme.accent.add_modifier(Modifier::BOLD));
+        let facts = format!(" {} · {}", thread.agent_version, plain(&thread.model));
+        let place = plain(&thread.cwd.display().to_string()).into_owned();
+        let line = Line::from(vec![name, Span::raw(facts)]);
+        let help = "/ for commands, @ for files, ! for a command line of your own, ? for keys";
+        let rows = [line, Line::raw(place), Line::raw(help).style(self.theme.dim)];
+        rows.iter().flat_map(|row| wrap::wrap(row, usize::from(self.columns))).collect()
     }
 
     /// The rows of the overlay that is on top.
@@ -109,56 +138,138 @@ impl App {
         Frame { finished, links: Vec::new(), region, cursor, place }
     }
 
-    fn lines(&self, cell: &Cell) -> Vec<Line<'static>> {
-        let tail = match cell {
-            Cell::Item(item) => self.transcript.tail_of(&item.id),
-            Cell::Notice(_) => "",
-        };
-        cell::lines(cell, tail, usize::from(self.columns), Detail::Brief, &self.theme)
+    fn look(&self) -> Look<'_> {
+        Look {
+            columns: usize::from(self.columns),
+            detail: Detail::Brief,
+            theme: &self.theme,
+            cwd: self.transcript.cwd(),
+        }
     }
 
-    /// What is under way: calls, what the model says, the plan, what waits.
+    /// What is under way: calls, what the model thinks and says, the plan, what waits.
     fn live(&self) -> Vec<Line<'static>> {
-        let columns = usize::from(self.columns);
+        let look = self.look();
+        let before = self.drawn.checked_sub(1).map(|last| &self.transcript.cells[last]);
         let cells = &self.transcript.cells[self.drawn..];
-        let mut lines: Vec<_> = cells.iter().flat_map(|cell| self.lines(cell)).collect();
-        let said =
-            self.transcript.previews.iter().filter(|preview| preview.field == DeltaField::Text);
-        lines.extend(said.flat_map(|said| cell::message(&said.text, columns, &self.theme)));
-        lines.extend(cell::plan(&self.transcript.plan, columns, &self.theme));
-        for waiting in &self.waiting {
-            let line =
-                Line::styled(format!("{} {waiting}", self.theme.glyphs.quote), self.theme.dim);
-            lines.extend(wrap::wrap(&line, columns));
+        let mut lines = cell::all(cells, before, |cell| self.transcript.tail(cell), &look);
+        for preview in &self.transcript.previews {
+            match preview.field {
+                DeltaField::Text => {
+                    lines.push(Line::default());
+                    lines.extend(cell::message(&preview.text, look.columns, &self.theme));
+                }
+                DeltaField::Reasoning => lines.extend(self.thinking(&preview.text)),
+                DeltaField::Output => {}
+            }
         }
+        let plan = cell::plan(&self.transcript.plan, look.columns, &self.theme);
+        if !plan.is_empty() {
+            lines.push(Line::default());
+            lines.extend(plan);
+        }
+        lines.extend(self.waiting());
         lines
     }
 
-    fn status(&self) -> String {
+    /// The end of what the model thinks.
+    fn thinking(&self, text: &str) -> Vec<Line<'static>> {
+        let style = self.theme.dim.add_modifier(Modifier::ITALIC);
+        let text = plain(text).replace("**", "");
+        let columns = usize::from(self.columns.saturating_sub(2)).max(1);
+        let rows: Vec<_> = text
+            .lines()
+            .flat_map(|row| wrap::wrap(&Line::styled(row.to_owned(), style), columns))
+            .collect();
+        let skipped = rows.len().saturating_sub(THINKING_ROWS);
+        let row = |line: Line<'static>| {
+            let mut spans = vec![Span::raw("  ")];
+            spans.extend(line.spans);
+            Line::from(spans).style(style)
+        };
+        std::iter::once(Line::default()).chain(rows.into_iter().skip(skipped).map(row)).collect()
+    }
+
+    /// Messages that were not heard yet, and those for after the turn.
+    fn waiting(&self) -> Vec<Line<'static>> {
+        let mark = self.theme.glyphs.quote;
+        let queued = self.queued.iter().map(|message| {
+            format!("{mark} {} (after this turn; up takes it back)", plain(&message.shown()))
+        });
+        let waiting = self.waiting.iter().map(|text| format!("{mark} {}", plain(text)));
+        let rows: Vec<_> = waiting.chain(queued).collect();
+        let lines = rows.iter().flat_map(|row| row.lines());
+        let columns = usize::from(self.columns);
+        let lines: Vec<_> = lines
+            .flat_map(|row| wrap::wrap(&Line::styled(row.to_owned(), self.theme.dim), columns))
+            .collect();
+        if lines.is_empty() {
+            return lines;
+        }
+        std::iter::once(Line::default()).chain(lines).collect()
+    }
+
+    /// What is being done, while something is.
+    fn activity(&self) -> Vec<Line<'static>> {
+        if !self.is_running() {
+            return Vec::new();
+        }
+        let words = self.activity.words(&self.transcript, self.now_ms);
+        let words = plain(&words).replace('\n', " ");
+        let room = usize::from(self.columns).saturating_sub(2);
+        vec![Line::from(vec![
+            Span::styled(format!("{} ", self.theme.glyphs.bullet), self.theme.accent),
+            Span::styled(width::head(&words, room).to_owned(), self.theme.accent),
+            Span::styled(" · esc stops", self.theme.dim),
+        ])]
+    }
+
+    fn status(&self) -> Line<'static> {
         if self.may_leave {
-            return "ctrl-c again leaves".to_owned();
+            return Line::styled("ctrl-c again leaves", self.theme.accent);
         }
         if let Some((query, is_found)) = self.composer.search() {
             let outcome = if is_found { "" } else { "in no message: " };
-            return format!(
-                "search: {outcome}{query} · ctrl-r older · enter takes it · esc goes back"
-            );
+            let text =
+                format!("search: {outcome}{query} · ctrl-r older · enter takes it · esc goes back");
+            return Line::styled(text, self.theme.accent);
         }
-        let thread = self.transcript.thread.as_ref();
-        let facts = thread.map(|thread| {
-            format!("{} · {} · {}", thread.model, thread.sandbox, thread.cwd.display())
-        });
-        let facts = facts.unwrap_or_default();
-        match (&self.transcript.retry, self.is_running()) {
-            (Some(retry), _) => retry.clone(),
-            (None, true) => {
-                let took = view::duration(self.now_ms.saturating_sub(self.turn_began_ms));
-                format!("working, {took} · esc stops · {facts}")
-            }
-            (None, false) => {
-                format!("{facts} · {} tokens in the window", self.transcript.window_tokens)
+        let mut text = String::new();
+        let mode = match self.composer.mode() {
+            Some(Mode::Normal) => "NORMAL · ",
+            Some(Mode::Insert) => "INSERT · ",
+            None => "",
+        };
+        text.push_str(mode);
+        text.push_str(&self.facts_line());
+        match self.transcript.processes.len() {
+            0 => {}
+            count => {
+                let _ = write!(text, " · {count} in the background (/ps)");
             }
         }
+        Line::styled(plain(&text).into_owned(), self.theme.dim)
+    }
+
+    fn facts_line(&self) -> String {
+        let Some(thread) = &self.transcript.thread else { return String::new() };
+        let effort = self.facts.effort.as_ref().map(|effort| format!(" {effort}"));
+        format!(
+            "{}{} · {} · {} · {}",
+            thread.model,
+            effort.unwrap_or_default(),
+            thread.sandbox,
+            self.place(),
+            super::pages::window(self),
+        )
+    }
+
+    /// The directory and its branch.
+    fn place(&self) -> String {
+        let cwd = self.transcript.cwd();
+        let name = cwd.file_name().map_or(cwd.as_os_str(), |name| name).to_string_lossy();
+        let branch = self.facts.branch.as_ref().map(|branch| format!(" ({branch})"));
+        format!("{name}{}", branch.unwrap_or_default())
     }
 }
 

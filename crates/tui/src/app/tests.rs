@@ -4,7 +4,10 @@ use super::*;
 use crate::effect::{Change, Choice, GoOn, Next};
 use crate::key::keys;
 use crate::overlay::Place;
-use agent_protocol::{Action, Decision, Event, ItemDetails, SandboxMode, ThreadItem};
+use agent_protocol::{
+    Action, CommandExecution, Decision, DeltaField, ErrorKind, Event, ItemDetails, Network,
+    SandboxMode, ThreadItem, Timing, TransportKind, TurnError, TurnFailed, Usage,
+};
 
 fn app() -> App {
     let mut app = App::new(Theme::colourless(), 40, 12);
@@ -27,7 +30,9 @@ fn shown(app: &mut App) -> (Vec<String>, Vec<String>) {
         let row: String = (0..region.area.width).map(|x| region[(x, y)].symbol()).collect();
         row.trim_end().to_owned()
     });
-    (finished.iter().map(ToString::to_string).collect(), rows.collect())
+    // The row that keeps the region apart is of no interest.
+    let rows = rows.skip_while(String::is_empty).collect();
+    (finished.iter().map(ToString::to_string).collect(), rows)
 }
 
 fn said(text: &str) -> Event {
@@ -411,4 +416,97 @@ fn an_editor_goes_on_with_what_is_written() {
     assert_eq!(type_in(&mut app, "so<c-g>").last(), Some(&Effect::Edit("so".into())));
     app.update(Input::Edited("so much more\n".into()));
     assert_eq!(shown(&mut app).1[0], "› so much more");
+}
+
+fn step_started(app: &mut App) {
+    happened(app, Event::TurnStarted {});
+    happened(app, Event::StepStarted { step: 1 });
+}
+
+fn delta(field: DeltaField, text: &str) -> Event {
+    Event::ItemDelta { item_id: "i".into(), field, delta: text.into() }
+}
+
+#[test]
+fn while_a_turn_runs_it_says_what_it_is_doing() {
+    let mut app = app();
+    let doing = |app: &mut App| {
+        let rows = shown(app).1;
+        rows.into_iter().find(|row| row.ends_with("esc stops")).unwrap()
+    };
+    app.update(Input::Tick(1_000));
+    step_started(&mut app);
+    assert_eq!(doing(&mut app), "• connecting, 0 s · esc stops");
+    happened(&mut app, delta(DeltaField::Reasoning, "Hm."));
+    app.update(Input::Tick(3_500));
+    assert_eq!(doing(&mut app), "• thinking, 2 s · esc stops");
+    happened(&mut app, said("I see."));
+    let command = CommandExecution::begun("/bin/bash -c 'cargo test'");
+    let item = ThreadItem {
+        id: "i2".into(),
+        details: ItemDetails::CommandExecution(command),
+        call_id: Some("c".into()),
+        step: None,
+        duration_ms: None,
+    };
+    happened(&mut app, Event::ItemStarted { item, rule: None });
+    app.update(Input::Tick(15_900));
+    assert_eq!(doing(&mut app), "• running `cargo test`, 12 s · esc stops");
+}
+
+#[test]
+fn a_message_for_after_the_turn_can_be_taken_back_and_is_sent_when_it_is_over() {
+    let mut app = app();
+    step_started(&mut app);
+    assert!(type_in(&mut app, "then this<tab>").is_empty());
+    assert!(shown(&mut app).1.iter().any(|row| row.contains("then this (after")));
+    type_in(&mut app, "<up> too<tab>");
+    let failed = |kind| Event::TurnFailed(turn_failed(kind));
+    happened(&mut app, failed(ErrorKind::Interrupted));
+    assert_eq!(shown(&mut app).1[0], "› then this too");
+}
+
+fn turn_failed(kind: ErrorKind) -> TurnFailed {
+    TurnFailed {
+        error: TurnError {
+            message: "interrupted".into(),
+            kind,
+            retryable: true,
+            http_status: None,
+            provider_code: None,
+            request_id: None,
+        },
+        usage: Usage::default(),
+        turn_usage: Usage::default(),
+        duration_ms: 0,
+        steps: 1,
+        timing: Timing::default(),
+        network: Network {
+            transport: TransportKind::Websocket,
+            connects: 1,
+            reconnects: 0,
+            bytes_up: 0,
+            bytes_down: 0,
+        },
+    }
+}
+
+#[test]
+fn what_runs_in_the_background_is_counted_and_can_be_stopped() {
+    let mut app = app();
+    let command = CommandExecution {
+        pid: Some(77),
+        status: agent_protocol::Status::Completed,
+        ..CommandExecution::begun("/bin/bash -c 'npm run dev'")
+    };
+    let details = ItemDetails::CommandExecution(command);
+    let item =
+        ThreadItem { id: "i3".into(), details, call_id: None, step: None, duration_ms: None };
+    happened(&mut app, Event::ItemCompleted { item });
+    assert!(shown(&mut app).1.last().unwrap().contains("1 in the background"));
+    type_in(&mut app, "/ps<enter>");
+    assert_eq!(type_in(&mut app, "npm<enter>"), [Effect::Stop { pid: 77 }]);
+    let (command, reason) = ("npm run dev".to_owned(), "you stopped it".to_owned());
+    happened(&mut app, Event::ProcessReaped { pid: 77, command, reason });
+    assert!(!shown(&mut app).1.last().unwrap().contains("background"));
 }

@@ -8,7 +8,7 @@ use crate::composer::{Composer, ComposerOutcome, History};
 use crate::effect::Page;
 use crate::filter::plain;
 use crate::key::{KeyCode, KeyEvent};
-use crate::transcript::{Cell, Transcript};
+use crate::transcript::Cell;
 use crate::{cell, diff, markdown, wrap};
 
 #[derive(Debug)]
@@ -81,7 +81,9 @@ impl Pager {
                 }
                 let finished = around.transcript.finished();
                 let cells = around.transcript.cells.get(*shown..finished).unwrap_or_default();
-                self.lines.extend(cells.iter().flat_map(|cell| whole(cell, around)));
+                let before =
+                    shown.checked_sub(1).and_then(|last| around.transcript.cells.get(last));
+                self.lines.extend(whole(cells, before, around));
                 *shown = finished;
             }
         }
@@ -90,12 +92,12 @@ impl Pager {
     /// What may still change: it is made for each frame.
     fn unfinished(&self, around: &Around<'_>) -> Vec<Line<'static>> {
         let Body::Transcript(shown) = self.body else { return Vec::new() };
-        let cells = around.transcript.cells[shown..].iter().flat_map(|cell| whole(cell, around));
+        let cells = whole(&around.transcript.cells[shown..], None, around);
         let said = around.transcript.previews.iter().flat_map(|preview| {
             let text = plain(&preview.text).into_owned();
             cell::message(&text, around.columns, around.theme)
         });
-        cells.chain(said).collect()
+        cells.into_iter().chain(said).collect()
     }
 
     /// Goes to the first hit from row `from` on, or before it; beyond the end it begins anew.
@@ -214,16 +216,14 @@ fn of_page(page: &Page, around: &Around<'_>) -> Vec<Line<'static>> {
     }
 }
 
-fn whole(cell: &Cell, around: &Around<'_>) -> Vec<Line<'static>> {
-    let tail = tail(cell, around.transcript);
-    cell::lines(cell, tail, around.columns, cell::Detail::Whole, around.theme)
-}
-
-fn tail<'a>(cell: &Cell, transcript: &'a Transcript) -> &'a str {
-    match cell {
-        Cell::Item(item) => transcript.tail_of(&item.id),
-        Cell::Notice(_) => "",
-    }
+fn whole(cells: &[Cell], before: Option<&Cell>, around: &Around<'_>) -> Vec<Line<'static>> {
+    let look = cell::Look {
+        columns: around.columns,
+        detail: cell::Detail::Whole,
+        theme: around.theme,
+        cwd: around.transcript.cwd(),
+    };
+    cell::all(cells, before, |cell| around.transcript.tail(cell), &look)
 }
 
 /// The line, with what was searched standing out.

@@ -1,0 +1,127 @@
+//! What is under way, in words: known only while one watches, so that no fold depends on it.
+
+use agent_protocol::{DeltaField, Event, ItemDetails, Status, ThreadItem};
+
+use crate::cell;
+use crate::transcript::Transcript;
+use crate::view::duration;
+use crate::width;
+
+/// How much of a command line is said.
+const COMMAND_COLUMNS: usize = 40;
+
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    phase: Phase,
+    /// When the turn, or what is done without one, began.
+    began_ms: u64,
+    /// Calls under way, and when they began.
+    calls: Vec<(String, u64)>,
+    /// Something came from the model in this process.
+    is_connected: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Working,
+    /// A request was sent.
+    Waiting,
+    Thinking,
+    Writing,
+}
+
+impl Activity {
+    pub(super) fn begin(&mut self, now_ms: u64) {
+        self.began_ms = now_ms;
+    }
+
+    pub(super) fn hear(&mut self, event: &Event, now_ms: u64) {
+        match event {
+            Event::StepStarted { .. } => self.phase = Phase::Waiting,
+            Event::ItemDelta { field, .. } => {
+                self.is_connected = true;
+                self.phase = match field {
+                    DeltaField::Reasoning => Phase::Thinking,
+                    DeltaField::Text => Phase::Writing,
+                    DeltaField::Output => self.phase,
+                };
+            }
+            Event::ItemStarted { item, .. } if is_call(item) => {
+                self.calls.push((item.id.clone(), now_ms));
+                self.phase = Phase::Working;
+            }
+            Event::ItemCompleted { item } => {
+                self.calls.retain(|(id, _)| *id != item.id);
+                self.phase = Phase::Working;
+            }
+            Event::StepCompleted(_) => self.is_connected = true,
+            Event::TurnCompleted(_) | Event::TurnFailed(_) => self.calls.clear(),
+            _ => {}
+        }
+    }
+
+    /// Running `cargo test` and 2 more, 12 s.
+    pub(super) fn words(&self, transcript: &Transcript, now_ms: u64) -> String {
+        if let Some(retry) = &transcript.retry {
+            return retry.clone();
+        }
+        if !transcript.questions.is_empty() {
+            return "waits for your answer".to_owned();
+        }
+        let since = |ms: u64| match now_ms.saturating_sub(ms) {
+            ms @ ..60_000 => format!("{} s", ms / 1_000),
+            ms => duration(ms),
+        };
+        let running = self.calls.first().and_then(|(id, began)| {
+            let item = transcript.item(id)?;
+            Some((doing(&item.details), since(*began)))
+        });
+        if let Some((what, took)) = running {
+            let more = match self.calls.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            return format!("{what}{more}, {took}");
+        }
+        let what = match self.phase {
+            Phase::Waiting if !self.is_connected => "connecting",
+            Phase::Waiting => "waiting for the model",
+            Phase::Thinking => "thinking",
+            Phase::Writing => "writing",
+            Phase::Working => "working",
+        };
+        format!("{what}, {}", since(self.began_ms))
+    }
+}
+
+fn is_call(item: &ThreadItem) -> bool {
+    use ItemDetails::{CommandExecution, FileChange, McpToolCall, ToolCall};
+    let in_progress = |status: &Status| *status == Status::InProgress;
+    match &item.details {
+        CommandExecution(command) => in_progress(&command.status),
+        FileChange { status, .. } | McpToolCall { status, .. } | ToolCall { status, .. } => {
+            in_progress(status)
+        }
+        _ => false,
+    }
+}
+
+fn doing(details: &ItemDetails) -> String {
+    match details {
+        ItemDetails::CommandExecution(command) => {
+            let line = cell::bare(&command.command);
+            let first = line.lines().next().unwrap_or_default();
+            let short = width::head(first, COMMAND_COLUMNS);
+            let rest = if short.len() < line.len() { "…" } else { "" };
+            format!("running `{}{rest}`", crate::filter::plain(short))
+        }
+        ItemDetails::FileChange { .. } => "changing files".to_owned(),
+        ItemDetails::McpToolCall { tool, .. } => format!("calling {}", crate::filter::plain(tool)),
+        ItemDetails::ToolCall { tool, subject, .. } => {
+            let (_, present) = cell::verb(tool);
+            format!("{present} {}", crate::filter::plain(width::head(subject, COMMAND_COLUMNS)))
+        }
+        _ => "working".to_owned(),
+    }
+}
