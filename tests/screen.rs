@@ -11,7 +11,7 @@ const ROWS: u16 = 24;
 
 /// What the status line says while something runs, and while nothing does.
 const RUNNING: &str = "esc stops";
-const FACTS: &str = "scripted · read-only";
+const FACTS: &str = "· read-only ·";
 
 fn start(model: ScriptedModel) -> (Scene, ScriptedServer, PtyScreen) {
     let server = model.serve();
@@ -331,7 +331,7 @@ fn without_unicode_our_signs_are_ascii() {
     let server = ScriptedModel::new().says("- one\n- two").serve();
     let scene = Scene::new(AGENT).facing(&server).env("LANG", "C");
     let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
-    screen.wait_for("scripted - read-only");
+    screen.wait_for("- read-only -");
     screen.press("go<enter>");
     screen.wait_for("* two");
     assert!(screen.screen().is_ascii(), "{}", screen.screen());

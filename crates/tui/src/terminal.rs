@@ -4,17 +4,15 @@
 
 use std::io::{self, Write};
 
+use crossterm::Command;
+use crossterm::cursor::{Hide, MoveDown, MoveToColumn, MoveUp, Show};
+use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use ratatui_core::buffer::{Buffer, Cell};
 use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::{Color, Modifier, Style};
 use ratatui_core::text::Line;
 
 use crate::markdown::Link;
-
-/// Terminals that know no synchronized updates at least do not show the cursor run about.
-const BEGIN_UPDATE: &str = "\x1b[?2026h\x1b[?25l";
-const END_UPDATE: &str = "\x1b[?25h\x1b[?2026l";
-const ERASE_BELOW: &str = "\x1b[J";
 
 /// The bottom of the terminal, drawn on `W`.
 #[derive(Debug)]
@@ -53,11 +51,9 @@ impl<W: Write> Inline<W> {
             return Ok(());
         }
         let up = if self.reflows { self.rows_above_cursor(columns) } else { self.cursor.y };
-        let mut bytes = String::from(BEGIN_UPDATE);
-        bytes.push('\r');
+        let mut bytes = String::from('\r');
         up_by(&mut bytes, up);
-        bytes.push_str(ERASE_BELOW);
-        bytes.push_str(END_UPDATE);
+        tell(&mut bytes, Clear(ClearType::FromCursorDown));
         (self.columns, self.rows) = (columns, rows);
         self.forget();
         self.write(&bytes)
@@ -105,7 +101,7 @@ impl<W: Write> Inline<W> {
         }
         self.go(&mut bytes, cursor);
         self.shown = next;
-        self.write(&format!("{BEGIN_UPDATE}{bytes}{END_UPDATE}"))
+        self.write(&bytes)
     }
 
     /// Only the cells that differ.
@@ -134,7 +130,7 @@ impl<W: Write> Inline<W> {
     fn afresh(&mut self, bytes: &mut String, finished: &[Line<'_>], links: &[Link], next: &Buffer) {
         bytes.push('\r');
         up_by(bytes, self.cursor.y);
-        bytes.push_str(ERASE_BELOW);
+        tell(bytes, Clear(ClearType::FromCursorDown));
         let mut links = links;
         for (index, line) in finished.iter().enumerate() {
             let mut row = Buffer::empty(Rect::new(0, 0, self.columns, 1));
@@ -158,10 +154,10 @@ impl<W: Write> Inline<W> {
         up_by(bytes, self.cursor.y.saturating_sub(to.y));
         let down = to.y.saturating_sub(self.cursor.y);
         if down > 0 {
-            bytes.push_str(&format!("\x1b[{down}B"));
+            tell(bytes, MoveDown(down));
         }
         if to.x != self.cursor.x {
-            bytes.push_str(&format!("\x1b[{}G", to.x + 1));
+            tell(bytes, MoveToColumn(to.x));
         }
         self.cursor = to;
     }
@@ -174,15 +170,27 @@ impl<W: Write> Inline<W> {
         self.draw(&[], &[], Buffer::empty(Rect::new(0, 0, self.columns, 0)), Position::ORIGIN)
     }
 
+    /// All at once. Terminals that know no synchronized updates at least do not show the cursor run about.
     fn write(&mut self, bytes: &str) -> io::Result<()> {
-        self.out.write_all(bytes.as_bytes())?;
+        let mut update = String::with_capacity(bytes.len() + 32);
+        tell(&mut update, BeginSynchronizedUpdate);
+        tell(&mut update, Hide);
+        update.push_str(bytes);
+        tell(&mut update, Show);
+        tell(&mut update, EndSynchronizedUpdate);
+        self.out.write_all(update.as_bytes())?;
         self.out.flush()
     }
 }
 
+fn tell(bytes: &mut String, command: impl Command) {
+    // Writing to a string does not fail.
+    let _ = command.write_ansi(bytes);
+}
+
 fn up_by(bytes: &mut String, rows: u16) {
     if rows > 0 {
-        bytes.push_str(&format!("\x1b[{rows}A"));
+        tell(bytes, MoveUp(rows));
     }
 }
 
@@ -348,7 +356,7 @@ mod tests {
         inline.draw(&[], &[], region(&["aaaa", "bbxb"]), here).unwrap();
         inline.clear().unwrap();
         let text = String::from_utf8(bytes).unwrap();
-        let updates: Vec<_> = text.split(BEGIN_UPDATE).skip(1).collect();
+        let updates: Vec<_> = text.split("\x1b[?2026h").skip(1).collect();
         assert_eq!(updates.len(), 3, "{text:?}");
         assert!(updates[1].contains('x') && !updates[1].contains('a'), "{:?}", updates[1]);
         assert_eq!(screen(text.as_bytes()), "");

@@ -80,7 +80,8 @@ impl App {
         };
         self.has_greeted = true;
         let name = Span::styled("agent", self.theme.accent.add_modifier(Modifier::BOLD));
-        let facts = format!(" {} · {}", thread.agent_version, plain(&thread.model));
+        let dot = if self.theme.glyphs == Glyphs::ASCII { '-' } else { '·' };
+        let facts = format!(" {} {dot} {}", thread.agent_version, plain(&thread.model));
         let place = plain(&thread.cwd.display().to_string()).into_owned();
         let line = Line::from(vec![name, Span::raw(facts)]);
         let help = "/ for commands, @ for files, ! for a command line of your own, ? for keys";
