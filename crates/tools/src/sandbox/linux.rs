@@ -7,6 +7,7 @@ mod git_config;
 mod metadata;
 mod mounts;
 mod namespaces;
+mod repositories;
 mod room;
 mod seccomp;
 mod secrets;
@@ -29,6 +30,7 @@ pub(super) struct World {
     tier: Tier,
     /// Private to the world.
     temporary: std::path::PathBuf,
+    began: std::time::SystemTime,
 }
 
 /// The main function of the holder: lives until the agent closes the channel.
@@ -106,14 +108,14 @@ impl World {
         match tier {
             Tier::Full => Self::apart(policy, tier),
             Tier::Reduced => walls::available().and_then(|()| Self::with_temporary(policy, tier)),
-            Tier::None => Ok(Self { policy, tier, temporary: std::env::temp_dir() }),
+            Tier::None => Ok(Self::new(policy, tier, std::env::temp_dir())),
         }
     }
 
     fn apart(policy: SandboxPolicy, tier: Tier) -> Result<Self, String> {
         namespaces::enter(policy.network)?;
         view::build(&policy)?;
-        let world = Self { policy, tier, temporary: "/tmp".into() };
+        let world = Self::new(policy, tier, "/tmp".into());
         world.try_room()?;
         Ok(world)
     }
@@ -148,7 +150,11 @@ impl World {
             .tempdir()
             .map_err(|error| format!("no private temporary directory: {error}"))?
             .keep();
-        Ok(Self { policy, tier, temporary })
+        Ok(Self::new(policy, tier, temporary))
+    }
+
+    fn new(policy: SandboxPolicy, tier: Tier, temporary: std::path::PathBuf) -> Self {
+        Self { policy, tier, temporary, began: std::time::SystemTime::now() }
     }
 }
 

@@ -9,8 +9,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::git_config;
 use super::mounts::Tree;
+use super::{git_config, repositories};
 use crate::sandbox::{OF_PROJECT, Tier};
 
 /// Of a git directory, beside its `config`.
@@ -18,9 +18,6 @@ const OF_GIT: &[&str] = &["hooks", "info/attributes", "config.worktree", "common
 /// Bytes and entries that are remembered of one path; what is bigger is none of these things.
 const MAX_FILE: u64 = 1 << 20;
 const MAX_ENTRIES: usize = 512;
-/// How far repositories that appear are looked for.
-const MAX_DEPTH: usize = 4;
-const MAX_DIRECTORIES: usize = 2_000;
 
 /// What was there before a command.
 pub(super) struct Metadata {
@@ -29,6 +26,8 @@ pub(super) struct Metadata {
     configs: Vec<(PathBuf, Option<Vec<u8>>)>,
     /// In seconds, by the clock of files.
     began: i64,
+    /// When the first command of the thread may have begun.
+    world_began: SystemTime,
 }
 
 #[derive(PartialEq, Eq)]
@@ -45,7 +44,7 @@ enum State {
 }
 
 impl Metadata {
-    pub(super) fn remember(roots: &[PathBuf]) -> Self {
+    pub(super) fn remember(roots: &[PathBuf], world_began: SystemTime) -> Self {
         let roots: Vec<_> = roots.iter().filter_map(|root| root.canonicalize().ok()).collect();
         let gits: Vec<_> = roots.iter().flat_map(|root| git_directories(root)).collect();
         let of_projects =
@@ -67,12 +66,12 @@ impl Metadata {
             .iter()
             .map(|git| git.join("config"))
             .map(|path| {
-                let text = fs::read(&path).ok();
+                let text = repositories::read_config(&path);
                 (path, text)
             })
             .collect();
         let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Self { roots, before, configs, began: began.cast_signed() }
+        Self { roots, before, configs, began: began.cast_signed(), world_began }
     }
 
     /// Makes read-only what is there, and unmovable what it lies in. In a room of the full tier only.
@@ -110,14 +109,14 @@ impl Metadata {
         // A link in the place of a repository that was moved away.
         let gits = known.iter().filter_map(|config| config.parent());
         changed.extend(gits.filter(|git| git.is_symlink() || git.is_file()).map(ToOwned::to_owned));
-        for git in self.appeared() {
+        let appeared = repositories::below(&self.roots);
+        for git in appeared.iter().filter(|git| !known.contains(&&git.join("config"))) {
+            let hooks = active_hooks(&git.join("hooks"));
+            changed.extend(hooks.into_iter().filter(|hook| self.is_new(hook, git)));
+            let configs = ["config", "config.worktree"].map(|name| git.join(name));
             changed.extend(
-                active_hooks(&git.join("hooks")).into_iter().filter(|hook| self.is_new(hook)),
+                configs.into_iter().filter(|path| self.is_new(path, git) && is_turned(None, path)),
             );
-            let config = git.join("config");
-            if !known.contains(&&config) && self.is_new(&config) && is_turned(None, &config) {
-                changed.push(config);
-            }
         }
         changed.sort();
         changed.dedup();
@@ -130,8 +129,9 @@ impl Metadata {
             let _ = match (self.state(path), self.config(path)) {
                 (Some(state), _) => clear(path).and_then(|()| state.restore(path)),
                 (_, Some(Some(text))) => clear(path).and_then(|()| fs::write(path, text)),
-                _ if path.ends_with("config") => {
-                    let kept = git_config::only_harmless(&fs::read(path).unwrap_or_default());
+                _ if path.ends_with("config") || path.ends_with("config.worktree") => {
+                    let found = repositories::read_config(path).unwrap_or_default();
+                    let kept = git_config::only_harmless(&found);
                     clear(path).and_then(|()| fs::write(path, kept))
                 }
                 _ => clear(path),
@@ -147,33 +147,13 @@ impl Metadata {
         self.configs.iter().find(|(known, _)| known == path).map(|(_, text)| text)
     }
 
-    /// Changed since the command began, as the kernel says, whom a command cannot tell the time.
-    fn is_new(&self, path: &Path) -> bool {
-        fs::symlink_metadata(path).is_ok_and(|found| found.ctime() >= self.began)
-    }
-
-    /// Git directories below the roots, but for those that were remembered.
-    fn appeared(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        let mut open: Vec<_> = self.roots.iter().map(|root| (root.clone(), 0)).collect();
-        let mut seen = 0;
-        while let Some((directory, depth)) = open.pop() {
-            seen += 1;
-            if seen > MAX_DIRECTORIES {
-                break;
-            }
-            for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
-                if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    continue;
-                }
-                if entry.file_name() == ".git" {
-                    found.push(entry.path());
-                } else if depth < MAX_DEPTH {
-                    open.push((entry.path(), depth + 1));
-                }
-            }
-        }
-        found
+    /// Changed since the command began, or made by an earlier one and only now put where it counts. The kernel says
+    /// so, whom a command cannot tell the time.
+    fn is_new(&self, path: &Path, git: &Path) -> bool {
+        let changed =
+            |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.ctime() >= self.began);
+        let made = fs::symlink_metadata(path).and_then(|found| found.created());
+        changed(path) || (made.is_ok_and(|made| made >= self.world_began) && changed(git))
     }
 }
 
@@ -196,7 +176,7 @@ fn is_turned(before: Option<&[u8]>, path: &Path) -> bool {
     if !found.is_file() {
         return true;
     }
-    let Ok(now) = fs::read(path) else { return true };
+    let Some(now) = repositories::read_config(path) else { return true };
     if before == Some(&*now) {
         return false;
     }

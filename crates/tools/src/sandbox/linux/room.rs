@@ -103,7 +103,7 @@ fn remember(world: &World, errand: &Errand) -> Result<Option<Metadata>, String> 
     if world.policy.mode != SandboxMode::WorkspaceWrite || errand.reach == Reach::Reading {
         return Ok(None);
     }
-    let metadata = Metadata::remember(&world.policy.writable_roots);
+    let metadata = Metadata::remember(&world.policy.writable_roots, world.began);
     metadata.pin(world.tier)?;
     Ok(Some(metadata))
 }

@@ -124,6 +124,9 @@ pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
         for call in HOST_WIDE {
             filter.always(*call, DENY);
         }
+        // A limit lowered under another process ends it as surely as a signal does.
+        let other = Test::Any { argument: 0, mask: u32::MAX };
+        filter.when(libc::SYS_prlimit64, vec![other], DENY);
     }
     if scope.truncate_unguarded {
         filter.always(libc::SYS_truncate, DENY);

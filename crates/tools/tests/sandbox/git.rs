@@ -1,0 +1,306 @@
+//! S9: what a command leaves behind for git to run later, outside the sandbox. Each plant is a script; without the
+//! sandbox, what it plants has to grow: `evil` runs, and makes a mark outside the workspace.
+
+use std::process::Stdio;
+
+use crate::place::{Host, Place};
+
+/// Makes the repository ready, by its owner.
+const SETUP: &str = include_str!("setup.sh");
+
+/// What a person does sooner or later in all repositories that lie there.
+const VISIT: &str = r#"
+    find . -maxdepth 8 \( -name .git -o -name HEAD \) -not -path './.git/*' -printf '%h\n' | sort -u | while read -r place; do
+      (cd "$place" && git status; git log -1 -p; git diff)
+    done
+    echo more >>a; git add -A; git commit -m more; git log -1 --show-signature
+"#;
+
+pub(crate) struct Plant {
+    pub(crate) name: &'static str,
+    /// What the command does.
+    script: &'static str,
+    /// What the person does later, beside the usual.
+    later: &'static str,
+}
+
+const fn plant(name: &'static str, script: &'static str, later: &'static str) -> Plant {
+    Plant { name, script, later }
+}
+
+pub(crate) const PLANTS: &[Plant] = &[
+    plant("s9_hook", "cp evil .git/hooks/pre-commit", ""),
+    plant(
+        "s9_hooks_of_all_names",
+        "for h in post-checkout post-index-change pre-push post-merge pre-rebase reference-transaction; do cp evil .git/hooks/$h; done",
+        "git checkout -q -b other",
+    ),
+    plant(
+        "s9_hooks_moved_away",
+        "mv .git/hooks .git/old; mkdir .git/hooks; cp evil .git/hooks/pre-commit",
+        "",
+    ),
+    plant(
+        "s9_hooks_behind_a_link",
+        "rm -r .git/hooks; mkdir h; cp evil h/pre-commit; ln -s ../h .git/hooks",
+        "",
+    ),
+    plant("s9_hook_by_rename", "cp evil .git/x; mv .git/x .git/hooks/pre-commit", ""),
+    plant(
+        "s9_hook_by_link",
+        "ln evil .git/hooks/pre-commit || ln -s ../../evil .git/hooks/pre-commit",
+        "",
+    ),
+    plant("s9_hooks_path", "git config core.hooksPath h; mkdir h; cp evil h/pre-commit", ""),
+    plant("s9_fsmonitor", "git config core.fsmonitor ./evil", ""),
+    plant(
+        "s9_fsmonitor_written_oddly",
+        "printf '[CORE] FSMonitor = \"./ev\"il ; x\\n' >>.git/config",
+        "",
+    ),
+    plant(
+        "s9_fsmonitor_over_two_lines",
+        "printf '[core]\\nfsmonitor = ./ev\\\\\\nil\\n' >>.git/config",
+        "",
+    ),
+    plant(
+        "s9_fsmonitor_in_a_file_without_line_ends",
+        "printf '[core]repositoryformatversion=0\\n[core]fsmonitor=./evil' >.git/config",
+        "",
+    ),
+    plant(
+        "s9_configuration_replaced",
+        "cp .git/config c; printf '[core]\\nfsmonitor=./evil\\n' >>c; mv c .git/config",
+        "",
+    ),
+    plant(
+        "s9_configuration_behind_a_link",
+        "cp .git/config c; printf '[core]\\nfsmonitor=./evil\\n' >>c; rm .git/config; ln -s ../c .git/config",
+        "",
+    ),
+    plant("s9_pager", "git config core.pager ./evil", "script -qec 'git log -1' /dev/null"),
+    plant(
+        "s9_pager_of_one_command",
+        "git config pager.log ./evil",
+        "script -qec 'git log -1' /dev/null",
+    ),
+    plant("s9_editor", "git config core.editor ./evil", "git commit --amend"),
+    plant("s9_editor_of_a_sequence", "git config sequence.editor ./evil", "git rebase -i HEAD~1"),
+    plant("s9_ssh", "git config core.sshCommand ./evil", "git ls-remote ssh://127.0.0.1:1/x"),
+    plant("s9_proxy", "git config core.gitProxy ./evil", "git ls-remote git://127.0.0.1:1/x"),
+    plant("s9_filter", "git config filter.x.clean ./evil; echo 'a filter=x' >.gitattributes", ""),
+    plant(
+        "s9_filter_process",
+        "git config filter.x.process ./evil; echo 'a filter=x' >.gitattributes",
+        "",
+    ),
+    plant(
+        "s9_filter_in_hidden_attributes",
+        "git config filter.x.smudge ./evil; mkdir -p .git/info; echo 'a filter=x' >.git/info/attributes",
+        "rm a; git checkout a",
+    ),
+    plant(
+        "s9_textconv",
+        "git config diff.x.textconv ./evil; echo 'a diff=x' >.gitattributes",
+        "echo y >>a; git diff",
+    ),
+    plant(
+        "s9_diff_of_one_kind",
+        "git config diff.x.command ./evil; echo 'a diff=x' >.gitattributes",
+        "echo y >>a; git diff",
+    ),
+    plant("s9_diff", "git config diff.external ./evil", "echo y >>a; git diff"),
+    plant(
+        "s9_difftool",
+        "git config diff.tool x; git config difftool.x.cmd ./evil",
+        "git difftool -y HEAD~1",
+    ),
+    plant(
+        "s9_merge_driver",
+        "git config merge.x.driver ./evil; echo 'a merge=x' >.gitattributes; git add .gitattributes; git commit -q -m attributes",
+        "git merge side",
+    ),
+    plant(
+        "s9_mergetool",
+        "git config merge.tool x; git config mergetool.x.cmd ./evil",
+        "git merge side; git mergetool -y",
+    ),
+    plant("s9_alias", "git config alias.st '!./evil'", "git st"),
+    plant(
+        "s9_credentials",
+        "git config credential.helper \"$PWD/evil\"",
+        "printf 'protocol=https\\nhost=x\\n\\n' | git credential fill",
+    ),
+    plant(
+        "s9_askpass",
+        "git config core.askPass ./evil",
+        "printf 'protocol=https\\nhost=x\\n\\n' | GIT_TERMINAL_PROMPT=1 git credential fill",
+    ),
+    plant(
+        "s9_include",
+        "printf '[core]\\nfsmonitor=./evil\\n' >c; git config include.path ../c",
+        "",
+    ),
+    plant(
+        "s9_include_if",
+        "printf '[core]\\nfsmonitor=./evil\\n' >c; git config includeIf.gitdir:**.path ../c",
+        "",
+    ),
+    plant("s9_signature", "git config gpg.program ./evil; git config commit.gpgsign true", ""),
+    plant("s9_upload_pack", "git config remote.origin.uploadpack ./evil", "git fetch"),
+    plant(
+        "s9_address_that_is_a_program",
+        "git config remote.origin.url 'ext::sh -c ./evil'; git config protocol.ext.allow always",
+        "git fetch",
+    ),
+    plant(
+        "s9_address_rewritten",
+        "git config url.'ext::sh -c ./evil '.insteadOf ../; git config protocol.ext.allow always",
+        "git fetch",
+    ),
+    plant(
+        "s9_trailer",
+        "git config trailer.issue.cmd ./evil",
+        "printf 'x\\n\\nIssue: 1\\n' | git interpret-trailers --trailer issue=1",
+    ),
+    plant(
+        "s9_submodule_update",
+        "git config submodule.sub.update '!../evil'; rm -rf sub/a; git update-index --cacheinfo 160000,$(git rev-parse HEAD~1),sub",
+        "git submodule update --force",
+    ),
+    plant(
+        "s9_configuration_of_the_worktree",
+        "git config extensions.worktreeConfig true; git config --worktree core.fsmonitor ./evil",
+        "",
+    ),
+    plant(
+        "s9_common_directory",
+        "cp -r .git common; printf '[core]\\nfsmonitor=./evil\\n' >>common/config; echo ../common >.git/commondir",
+        "",
+    ),
+    plant(
+        "s9_repository_replaced",
+        "mv .git old; cp -r old .git; cp evil .git/hooks/pre-commit",
+        "",
+    ),
+    plant(
+        "s9_repository_behind_a_file",
+        "mv .git old; cp evil old/hooks/pre-commit; echo 'gitdir: old' >.git",
+        "",
+    ),
+    plant(
+        "s9_repository_behind_a_link",
+        "mv .git old; cp evil old/hooks/pre-commit; ln -s old .git",
+        "",
+    ),
+    plant("s9_configuration_of_a_submodule", "git -C sub config core.fsmonitor ../evil", ""),
+    plant(
+        "s9_hook_of_a_submodule",
+        "mkdir -p .git/modules/sub/hooks; cp evil .git/modules/sub/hooks/post-checkout; cp evil .git/modules/sub/hooks/post-index-change",
+        "cd sub; touch -d \"2 days ago\" a; git status; git checkout -q -b other",
+    ),
+    plant(
+        "s9_submodule_that_points_elsewhere",
+        "cp -r .git/modules/sub elsewhere; git config -f elsewhere/config core.worktree ../sub; git config -f elsewhere/config core.fsmonitor ../evil; echo 'gitdir: ../elsewhere' >sub/.git",
+        "",
+    ),
+    plant(
+        "s9_repository_that_appears",
+        "git init -q new; git -C new config core.fsmonitor ../evil",
+        "",
+    ),
+    plant(
+        "s9_hook_of_a_repository_that_appears",
+        "git init -q new; cp evil new/.git/hooks/post-index-change; touch new/f; git -C new add f; touch -d yesterday new/f",
+        "cd new; touch -d \"2 days ago\" f; git status",
+    ),
+    plant(
+        "s9_repository_that_appears_deep_down",
+        "git init -q a1/b/c/d/e; git -C a1/b/c/d/e config core.fsmonitor \"$PWD/evil\"",
+        "",
+    ),
+    plant(
+        "s9_repository_among_many_directories",
+        "mkdir -p many/{1..2500}; git init -q zzz; git -C zzz config core.fsmonitor ../evil",
+        "",
+    ),
+    plant(
+        "s9_bare_repository",
+        "git init -q --bare new; git -C new config core.bare false; git -C new config core.worktree .; git -C new config core.fsmonitor ../evil",
+        "",
+    ),
+    plant(
+        "s9_bare_repository_of_another_name",
+        "git init -q new; git -C new config core.fsmonitor ../evil; mv new/.git new/store; echo 'gitdir: store' >new/.git",
+        "",
+    ),
+    plant(
+        "s9_directory_that_becomes_a_repository",
+        "git init -q new; git -C new config core.fsmonitor ../evil; mv new/.git new/store; ln -s store new/.git",
+        "",
+    ),
+    plant(
+        "s9_worktree_that_points_elsewhere",
+        "git worktree add -q tree; cp -r .git elsewhere; git config -f elsewhere/config core.fsmonitor ../evil; echo 'gitdir: ../elsewhere' >tree/.git",
+        "",
+    ),
+    plant(
+        "s9_worktree_with_another_common_directory",
+        "git worktree add -q tree; cp -r .git elsewhere; git config -f elsewhere/config core.fsmonitor ../evil; echo \"$PWD/elsewhere\" >.git/worktrees/tree/commondir",
+        "",
+    ),
+    plant(
+        "s9_where_one_pushes",
+        "git init -q --bare new; cp evil new/hooks/pre-receive; git config remote.origin.url ./new",
+        "git push",
+    ),
+];
+
+impl Plant {
+    /// Does it grow without a sandbox?
+    pub(crate) fn grows(&self, user: u32, host: &Host) -> bool {
+        let place = prepared(user, host);
+        run(&place, self.script);
+        self.visited(&place)
+    }
+
+    /// Does it grow when it was planted in the sandbox?
+    pub(crate) fn grows_confined(&self, user: u32, tier: &str, host: &Host) -> bool {
+        let place = prepared(user, host);
+        place.run_line(tier, self.script);
+        self.visited(&place)
+    }
+
+    fn visited(&self, place: &Place) -> bool {
+        run(place, VISIT);
+        run(place, self.later);
+        place.home.join("mark").exists()
+    }
+}
+
+const CONFIGURATION: &str = "[user]\nname = A\nemail = a@b.c\n[safe]\ndirectory = *\n[core]\neditor = true\n[gc]\nauto = 0\n";
+
+/// The repository is made once and copied.
+fn prepared(user: u32, host: &Host) -> Place {
+    let made = host.repository.get_or_init(|| {
+        let place = Place::new(user, host);
+        std::fs::write(place.home.join(".gitconfig"), CONFIGURATION).expect("a configuration");
+        run(&place, SETUP);
+        place
+    });
+    let place = Place::new(user, host);
+    let from = made.home.parent().expect("its parent").display();
+    run(&place, &format!("cp -a {from}/origin.git ..; cp -a {from}/workspace/. ."));
+    std::fs::copy(made.home.join(".gitconfig"), place.home.join(".gitconfig")).expect("a copy");
+    let mark = place.home.join("mark");
+    let evil = format!("#!/bin/sh\ntouch '{}'\ncat\n", mark.display());
+    std::fs::write(place.workspace.join("evil"), evil).expect("an evil program");
+    place
+}
+
+fn run(place: &Place, script: &str) {
+    let mut shell = place.command("timeout".as_ref());
+    shell.args(["20", "bash", "-c", script]).env("GIT_TERMINAL_PROMPT", "0");
+    shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    shell.status().expect("a shell");
+}
