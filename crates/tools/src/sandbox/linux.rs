@@ -3,6 +3,8 @@
 
 mod bpf;
 mod confine;
+mod connect;
+mod diag;
 mod git_config;
 mod metadata;
 mod mounts;

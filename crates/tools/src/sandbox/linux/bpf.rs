@@ -9,6 +9,8 @@ use libc::sock_filter;
 pub(super) enum Verdict {
     Allow,
     Fail(i32),
+    /// Whoever holds the filter's listener makes the call, or not.
+    Ask,
 }
 
 /// A test of one argument; only its low 32 bits, all that the kernel looks at in the calls we judge.
@@ -124,6 +126,7 @@ fn jump(condition: u32, value: u32, yes: u8, no: u8) -> sock_filter {
 fn ret(verdict: Verdict) -> sock_filter {
     let value = match verdict {
         Verdict::Allow => libc::SECCOMP_RET_ALLOW,
+        Verdict::Ask => libc::SECCOMP_RET_USER_NOTIF,
         Verdict::Fail(errno) => libc::SECCOMP_RET_ERRNO | errno.unsigned_abs(),
     };
     statement(libc::BPF_RET | libc::BPF_K, value)

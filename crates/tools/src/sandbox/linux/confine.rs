@@ -1,36 +1,60 @@
 //! A process gives up its rights, in the one order that works: capabilities, new privileges, files, system calls.
 
-use libc::sock_filter;
+use std::os::fd::OwnedFd;
+
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
+use super::connect::Sockets;
+use super::seccomp::{self, Asking, Scope};
 use super::walls::Walls;
-use super::{seccomp, walls};
-use crate::sandbox::{SandboxPolicy, Tier};
+use super::{World, walls};
+use crate::sandbox::Tier;
 
 /// What confines the command of one room, made beforehand.
 pub(super) struct Confinement {
     pub(super) walls: Walls,
-    pub(super) filter: Vec<sock_filter>,
+    pub(super) scope: Scope,
 }
 
 impl Confinement {
-    pub(super) fn filter(tier: Tier, policy: &SandboxPolicy) -> Vec<sock_filter> {
-        seccomp::program(seccomp::Scope {
-            tier,
-            network: policy.network,
+    pub(super) fn scope(world: &World) -> Scope {
+        Scope {
+            tier: world.tier,
+            network: world.policy.network,
+            local: world.tier == Tier::Full,
             truncate_unguarded: !walls::guard_truncate(),
-        })
+        }
     }
 
+    /// Which sockets commands may connect to, where they may at all.
+    pub(super) fn sockets(world: &World) -> Sockets {
+        if world.policy.network { Sockets::InItsDirectories } else { Sockets::OfTheWorld }
+    }
+
+    /// Returns where connections are to be made in this process's stead, when they are.
+    ///
     /// # Errors
     /// When one of the steps fails; the process must not go on then.
-    pub(super) fn enter(self) -> Result<(), String> {
+    pub(super) fn enter(self) -> Result<Option<OwnedFd>, String> {
         drop_capabilities().map_err(|error| format!("capabilities cannot be dropped: {error}"))?;
         rustix::thread::set_no_new_privs(true)
             .map_err(|error| format!("no_new_privs cannot be set: {error}"))?;
         self.walls.raise()?;
-        seccomp::install(&self.filter)
-            .map_err(|error| format!("the system call filter was refused: {error}"))
+        install(self.scope).map_err(|error| format!("the system call filter was refused: {error}"))
+    }
+}
+
+fn install(scope: Scope) -> std::io::Result<Option<OwnedFd>> {
+    if !scope.local {
+        return seccomp::install(&seccomp::program(scope), Asking::Nobody);
+    }
+    match seccomp::install(&seccomp::program(scope), Asking::Listener) {
+        // Somebody else answers for this process already: no Unix sockets, then.
+        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
+            let scope = Scope { local: false, ..scope };
+            seccomp::install(&seccomp::program(scope), Asking::Nobody)
+        }
+        done => done,
     }
 }
 

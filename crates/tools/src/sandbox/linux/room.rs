@@ -4,7 +4,8 @@
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use rustix::termios::Winsize;
 use super::confine::Confinement;
 use super::metadata::Metadata;
 use super::walls::Walls;
-use super::{Forked, World, fork, tree, view};
+use super::{Forked, World, connect, fork, tree, view};
 use crate::sandbox::Tier;
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order, Reach, Reply, WindowSize, Wish};
@@ -62,7 +63,7 @@ fn serve(world: &World, control: &BlockingChannel) -> Result<(), String> {
         Tier::None => None,
         Tier::Full | Tier::Reduced => Some(Confinement {
             walls: Walls::build(world, Reach::Policy).map_err(|error| error.to_string())?,
-            filter: Confinement::filter(world.tier, &world.policy),
+            scope: Confinement::scope(world),
         }),
     };
     let ended = children_as_descriptor().map_err(|error| format!("watching processes: {error}"))?;
@@ -87,11 +88,11 @@ fn serve(world: &World, control: &BlockingChannel) -> Result<(), String> {
         Order::Run(_) => stdio.descriptors[2].try_clone().ok(),
         Order::Serve(_) => None,
     };
-    let command = start(world, errand, confinement, &stdio)?;
+    let (command, listener) = start(world, errand, confinement, &stdio)?;
     let terminal = stdio.master.as_ref().map(|master| master.as_fd());
     control.send(&Reply::Started, terminal.as_slice()).map_err(|error| error.to_string())?;
     drop(stdio);
-    supervise(world.tier, control, &ended, command);
+    supervise(world, &Watched { control, ended: &ended }, command, listener);
     if let Some(metadata) = metadata {
         settle(world, &metadata, complaints);
     }
@@ -116,8 +117,8 @@ fn settle(world: &World, metadata: &Metadata, complaints: Option<OwnedFd>) {
     }
     if let Ok(Forked::Child) = fork() {
         let walls = Walls::build(world, Reach::Policy).map_err(|error| error.to_string());
-        let filter = Confinement::filter(world.tier, &world.policy);
-        if walls.and_then(|walls| Confinement { walls, filter }.enter()).is_ok() {
+        let scope = Confinement::scope(world);
+        if walls.and_then(|walls| Confinement { walls, scope }.enter()).is_ok() {
             metadata.put_back(&changed);
         }
         leave(0)
@@ -173,30 +174,35 @@ impl Stdio {
     }
 }
 
-/// Forks the command. Returns when it runs; an error is one of the steps up to that.
+/// Forks the command. Returns when it runs, with where its connections wait to be made; an error is one of the steps
+/// up to that.
 fn start(
     world: &World,
     errand: Errand,
     confinement: Option<Confinement>,
     stdio: &Stdio,
-) -> Result<Pid, String> {
+) -> Result<(Pid, Option<OwnedFd>), String> {
     let (mut trouble, report) = std::io::pipe().map_err(|error| error.to_string())?;
+    let (ours, theirs) = UnixStream::pair().map_err(|error| error.to_string())?;
+    let (ours, theirs) = (BlockingChannel::new(ours.into()), BlockingChannel::new(theirs.into()));
     match fork().map_err(|error| format!("no process for the command: {error}"))? {
         Forked::Child => {
-            drop(trouble);
+            drop((trouble, ours));
             let mut report = report;
-            let Err(reason) = become_command(world, errand, confinement, stdio, &report);
+            let Err(reason) = become_command(world, errand, confinement, stdio, &report, theirs);
             let _ = report.write_all(reason.as_bytes());
             leave(127)
         }
         Forked::Parent(pid) => {
-            drop(report);
+            drop((report, theirs));
             let mut reason = String::new();
             trouble.read_to_string(&mut reason).map_err(|error| error.to_string())?;
             if !reason.is_empty() {
                 return Err(reason);
             }
-            Pid::from_raw(pid.cast_signed()).ok_or_else(|| "a process without an id".to_owned())
+            let command = Pid::from_raw(pid.cast_signed()).ok_or("a process without an id")?;
+            let sent = ours.receive::<()>().ok().flatten();
+            Ok((command, sent.and_then(|(_, listener)| listener.into_iter().next())))
         }
     }
 }
@@ -207,6 +213,7 @@ fn become_command(
     confinement: Option<Confinement>,
     stdio: &Stdio,
     report: &std::io::PipeWriter,
+    supervisor: BlockingChannel,
 ) -> Result<Infallible, String> {
     rustix::process::setsid().map_err(say("a session of its own"))?;
     if stdio.master.is_some() {
@@ -223,9 +230,11 @@ fn become_command(
     // Of two that are too big, the command dies before the agent does.
     let _ = std::fs::write("/proc/self/oom_score_adj", "500");
     usual_signals();
-    if let Some(confinement) = confinement {
-        confinement.enter()?;
+    if let Some(listener) = confinement.map(Confinement::enter).transpose()?.flatten() {
+        let sent = supervisor.send(&(), &[listener.as_fd()]);
+        sent.map_err(|error| format!("who makes its connections: {error}"))?;
     }
+    drop(supervisor);
     match errand.order {
         Order::Run(arguments) => Err(execute(world, &arguments, errand.env)),
         Order::Serve(job) => {
@@ -306,21 +315,28 @@ fn children_as_descriptor() -> std::io::Result<OwnedFd> {
     }
 }
 
-/// Until the room is empty: passes wishes on, reports the command's end, ends the rest.
-fn supervise(tier: Tier, control: &BlockingChannel, ended: &OwnedFd, command: Pid) {
+/// What the room's first process waits for, beside connections.
+struct Watched<'a> {
+    control: &'a BlockingChannel,
+    /// Readable when a child has ended.
+    ended: &'a OwnedFd,
+}
+
+/// Until the room is empty: passes wishes on, makes connections, reports the command's end, ends the rest.
+fn supervise(world: &World, watched: &Watched<'_>, command: Pid, mut listener: Option<OwnedFd>) {
     let mut deadline: Option<Instant> = None;
     let mut kept: Option<Kept> = None;
     loop {
         let (exit, more) = tree::reap(command);
         if let Some(exit) = exit {
-            let _ = control.send(&Reply::Exited(exit), &[]);
+            let _ = watched.control.send(&Reply::Exited(exit), &[]);
             if let Some(kept) = &mut kept {
-                while kept.has_output(Some(Duration::ZERO), ended) {}
+                kept.take_rest();
             }
             if deadline.is_none() {
                 // Orphans become ours: with no child left, nothing is.
                 if more {
-                    tree::kill_all(tier);
+                    tree::kill_all(world.tier);
                 }
                 return;
             }
@@ -330,28 +346,34 @@ fn supervise(tier: Tier, control: &BlockingChannel, ended: &OwnedFd, command: Pi
         }
         let now = Instant::now();
         if deadline.is_some_and(|deadline| now >= deadline) {
-            tree::kill_all(tier);
+            tree::kill_all(world.tier);
             return;
         }
-        let closing = deadline.is_some();
-        if let Some(kept) = &mut kept {
-            kept.has_output(None, ended);
+        let left = deadline.map(|deadline| deadline - now);
+        let ready = watched.wait(listener.as_ref(), kept.as_ref(), left);
+        if ready.child {
+            drain(watched.ended);
+        }
+        match (&listener, ready.connection) {
+            (Some(asked), Some(true)) => {
+                connect::answer(asked.as_fd(), Confinement::sockets(world))
+            }
+            // Nobody is left who could ask.
+            (_, Some(false)) => listener = None,
+            _ => {}
+        }
+        if let Some(kept) = kept.as_mut().filter(|_| ready.printed) {
+            kept.take();
+        }
+        if !ready.wish {
             continue;
         }
-        let (wish, child) =
-            wait(control.as_fd(), ended.as_fd(), deadline.map(|deadline| deadline - now));
-        if child {
-            drain(ended);
-        }
-        if !wish || closing {
-            continue;
-        }
-        match control.receive::<Wish>() {
+        match watched.control.receive::<Wish>() {
             Ok(Some((Wish::Keep, descriptors))) => kept = Kept::new(descriptors),
             Ok(Some((Wish::Signal(number), _))) => forward(command, number),
             Ok(Some((Wish::End, _)) | None) | Err(_) => {
-                tree::signal_all(tier, Signal::TERM);
-                tree::signal_all(tier, Signal::CONT);
+                tree::signal_all(world.tier, Signal::TERM);
+                tree::signal_all(world.tier, Signal::CONT);
                 deadline = Some(Instant::now() + GRACE);
             }
         }
@@ -361,7 +383,8 @@ fn supervise(tier: Tier, control: &BlockingChannel, ended: &OwnedFd, command: Pi
 /// Bytes of output that are kept of a command that lives on without the agent.
 const KEPT_OUTPUT: u64 = 64 << 20;
 
-/// A room without an agent: what its command prints goes to a file.
+/// A room without an agent: what its command prints goes to a file. What is too much, or cannot be written, is thrown
+/// away: the command never waits for a reader.
 struct Kept {
     output: Option<File>,
     file: File,
@@ -375,54 +398,72 @@ impl Kept {
         Some(Self { output: Some(output.into()), file: file.into(), left: KEPT_OUTPUT })
     }
 
-    /// Waits until something is printed or a child has ended, and takes it. What is too much, or cannot be written, is
-    /// thrown away: the command never waits for a reader. Returns whether there may be more at once.
-    fn has_output(&mut self, limit: Option<Duration>, ended: &OwnedFd) -> bool {
-        let mut waited = vec![PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN)];
-        let output = self.output.as_ref().map(|output| output.as_fd());
-        waited.extend(output.map(|output| PollFd::from_borrowed_fd(output, PollFlags::IN)));
-        let _ = poll(&mut waited, limit.and_then(|limit| Timespec::try_from(limit).ok()).as_ref());
-        let child = !waited[0].revents().is_empty();
-        let printed = waited.get(1).is_some_and(|output| !output.revents().is_empty());
-        if child {
-            drain(ended);
+    /// What was printed and not read yet.
+    fn take_rest(&mut self) {
+        while let Some(output) = &self.output {
+            let mut waited = [PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN)];
+            let now = Timespec::default();
+            if !poll(&mut waited, Some(&now)).is_ok_and(|ready| ready > 0) {
+                return;
+            }
+            self.take();
         }
-        printed && self.take()
     }
 
-    fn take(&mut self) -> bool {
-        let Some(output) = &mut self.output else { return false };
+    fn take(&mut self) {
+        let Some(output) = &mut self.output else { return };
         let mut buffer = [0_u8; 16 << 10];
         match output.read(&mut buffer) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => true,
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
             // An error is that of a terminal whose last user is gone.
-            Ok(0) | Err(_) => {
-                self.output = None;
-                false
-            }
+            Ok(0) | Err(_) => self.output = None,
             Ok(read) => {
                 let kept = usize::try_from(self.left).unwrap_or(usize::MAX).min(read);
                 self.left -= kept as u64;
                 if self.file.write_all(&buffer[..kept]).is_err() {
                     self.left = 0;
                 }
-                true
             }
         }
     }
 }
 
-/// Waits for a wish or the end of a child. After the deadline is set, wishes no longer count.
-fn wait(control: BorrowedFd<'_>, ended: BorrowedFd<'_>, left: Option<Duration>) -> (bool, bool) {
-    let mut waited = [
-        PollFd::from_borrowed_fd(ended, PollFlags::IN),
-        PollFd::from_borrowed_fd(control, PollFlags::IN),
-    ];
-    let count = if left.is_some() { 1 } else { 2 };
-    let left = left.and_then(|left| Timespec::try_from(left).ok());
-    let _ = poll(&mut waited[..count], left.as_ref());
-    (count == 2 && !waited[1].revents().is_empty(), !waited[0].revents().is_empty())
+/// What there is to do.
+struct Ready {
+    child: bool,
+    wish: bool,
+    /// One is to be made (true), or none will ever be (false).
+    connection: Option<bool>,
+    printed: bool,
+}
+
+impl Watched<'_> {
+    /// Waits at most as long as is left. After a deadline was set, and in a room that is kept, wishes no longer count.
+    fn wait(
+        &self,
+        listener: Option<&OwnedFd>,
+        kept: Option<&Kept>,
+        left: Option<Duration>,
+    ) -> Ready {
+        // What does not count is not waited for at all: the end of a channel would be told again and again.
+        let wishes = (left.is_none() && kept.is_none()).then(|| self.control.as_fd());
+        let asked = listener.map(|listener| listener.as_fd());
+        let output = kept.and_then(|kept| kept.output.as_ref()).map(|output| output.as_fd());
+        let mut waited = [Some(self.ended.as_fd()), wishes, asked, output].map(|descriptor| {
+            PollFd::from_borrowed_fd(descriptor.unwrap_or(self.ended.as_fd()), PollFlags::IN)
+        });
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        let _ = poll(&mut waited, left.as_ref());
+        let [child, wish, connection, printed] = waited.map(|descriptor| descriptor.revents());
+        Ready {
+            child: !child.is_empty(),
+            wish: wishes.is_some() && !wish.is_empty(),
+            connection: (asked.is_some() && !connection.is_empty())
+                .then(|| connection.contains(PollFlags::IN)),
+            printed: output.is_some() && !printed.is_empty(),
+        }
+    }
 }
 
 fn drain(ended: &OwnedFd) {

@@ -1,6 +1,9 @@
 //! Which system calls a confined command may make (S4, S6, S8). Refused ones fail like on a system without them or
 //! without the right; nothing is killed.
 
+use std::io;
+use std::os::fd::{FromRawFd as _, OwnedFd};
+
 use libc::sock_filter;
 
 use super::bpf::{Filter, Test, Verdict};
@@ -11,6 +14,8 @@ use crate::sandbox::Tier;
 pub(super) struct Scope {
     pub(super) tier: Tier,
     pub(super) network: bool,
+    /// Unix sockets may be made; whose they connect to is asked.
+    pub(super) local: bool,
     /// `truncate` is outside Landlock's reach here.
     pub(super) truncate_unguarded: bool,
 }
@@ -176,7 +181,8 @@ fn sockets(filter: &mut Filter, scope: Scope) {
         let routing = Test::Is { argument: 2, mask: u32::MAX, value: 0 };
         filter.when(libc::SYS_socket, vec![family(libc::AF_NETLINK), routing], Verdict::Allow);
     }
-    if scope.tier == Tier::Full {
+    if scope.local {
+        filter.always(libc::SYS_connect, Verdict::Ask);
         for connected in [STREAM, PACKETS] {
             filter.when(
                 libc::SYS_socket,
@@ -188,18 +194,46 @@ fn sockets(filter: &mut Filter, scope: Scope) {
     filter.always(libc::SYS_socket, DENY);
 }
 
-/// Puts the filter over this process and all it becomes.
+/// Puts the filter over this process and all it becomes. Returns where what it asks is to be answered.
 #[allow(unsafe_code)]
-pub(super) fn install(program: &[sock_filter]) -> std::io::Result<()> {
+pub(super) fn install(program: &[sock_filter], asking: Asking) -> io::Result<Option<OwnedFd>> {
+    const NEW_LISTENER: u32 = 1 << 3;
+    // Signals wait for the answer, as a connection is made once. Linux 5.19.
+    const ONLY_KILLED: u32 = 1 << 5;
+    match asking {
+        Asking::Nobody => set(program, 0).map(|_| None),
+        Asking::Listener => {
+            let listener = set(program, NEW_LISTENER | ONLY_KILLED).or_else(|error| match error
+                .raw_os_error()
+            {
+                Some(libc::EINVAL) => set(program, NEW_LISTENER),
+                _ => Err(error),
+            })?;
+            // SAFETY: with that flag the call returns a descriptor, ours alone.
+            Ok(Some(unsafe { OwnedFd::from_raw_fd(listener) }))
+        }
+    }
+}
+
+/// Who is asked about the calls that are neither allowed nor refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// Then they fail.
+    Nobody,
+    Listener,
+}
+
+#[allow(unsafe_code)]
+fn set(program: &[sock_filter], flags: u32) -> io::Result<i32> {
     const SET_MODE_FILTER: u32 = 1;
     let filter = libc::sock_fprog {
         len: u16::try_from(program.len())
-            .map_err(|_| std::io::Error::from_raw_os_error(libc::EINVAL))?,
+            .map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?,
         filter: program.as_ptr().cast_mut(),
     };
     // SAFETY: the kernel only reads the program, which outlives the call.
-    match unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, 0, &raw const filter) } {
-        0 => Ok(()),
-        _ => Err(std::io::Error::last_os_error()),
+    match unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, flags, &raw const filter) } {
+        -1 => Err(io::Error::last_os_error()),
+        listener => Ok(listener as i32),
     }
 }
