@@ -21,6 +21,8 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::process::ExitCode;
 
+use agent_protocol::SandboxMode;
+
 use super::channel::BlockingChannel;
 use super::message::{Build, Built, OpenRoom, Reply};
 use super::spawn::CHANNEL;
@@ -106,7 +108,14 @@ pub(super) fn fork() -> std::io::Result<Forked> {
 
 impl World {
     fn build(build: Build) -> Result<Self, String> {
-        let Build { policy, tier } = build;
+        let Build { mut policy, tier } = build;
+        if policy.mode == SandboxMode::WorkspaceWrite {
+            // To commit in a worktree is to write there.
+            let roots = policy.writable_roots.iter();
+            let common: Vec<_> =
+                roots.filter_map(|root| repositories::common_of_worktree(root)).collect();
+            policy.writable_roots.extend(common);
+        }
         match tier {
             Tier::Full => Self::apart(policy, tier),
             Tier::Reduced => walls::available().and_then(|()| Self::with_temporary(policy, tier)),

@@ -1,8 +1,6 @@
 //! S9: what a command leaves behind for git to run later, outside the sandbox. Each plant is a script; without the
 //! sandbox, what it plants has to grow: `evil` runs, and makes a mark outside the workspace.
 
-use std::process::Stdio;
-
 use crate::place::{Host, Place};
 
 /// Makes the repository ready, by its owner.
@@ -16,16 +14,30 @@ const VISIT: &str = r#"
     echo more >>a; git add -A; git commit -m more; git log -1 --show-signature
 "#;
 
+/// Makes the workspace a worktree of a repository outside of it.
+pub(crate) const WORKTREE: &str = r#"
+    [ -d .git ] || { git init -q -b main . && git -c user.name=A -c user.email=a@b commit -q --allow-empty -m zero; }
+    mkdir ../main && mv .git ../main/.git && git -C ../main worktree add -q --detach ../tree &&
+      mv ../tree/.git . && rm -r ../tree && git -C ../main worktree repair "$PWD"
+"#;
+
 pub(crate) struct Plant {
     pub(crate) name: &'static str,
     /// What the command does.
     script: &'static str,
     /// What the person does later, beside the usual.
     later: &'static str,
+    in_a_worktree: bool,
+}
+
+impl Plant {
+    const fn in_a_worktree(self) -> Self {
+        Self { in_a_worktree: true, ..self }
+    }
 }
 
 const fn plant(name: &'static str, script: &'static str, later: &'static str) -> Plant {
-    Plant { name, script, later }
+    Plant { name, script, later, in_a_worktree: false }
 }
 
 pub(crate) const PLANTS: &[Plant] = &[
@@ -254,26 +266,55 @@ pub(crate) const PLANTS: &[Plant] = &[
         "git init -q --bare new; cp evil new/hooks/pre-receive; git config remote.origin.url ./new",
         "git push",
     ),
+    plant("s9_hook_of_a_repository_outside", "cp evil $(git rev-parse --git-common-dir)/hooks/pre-commit", "")
+        .in_a_worktree(),
+    plant(
+        "s9_configuration_of_a_repository_outside",
+        "git config core.fsmonitor \"$PWD/evil\"",
+        "cd ../main; git status",
+    )
+    .in_a_worktree(),
+    plant(
+        "s9_common_directory_of_a_worktree_outside",
+        "cp -r ../main/.git elsewhere; git config -f elsewhere/config core.fsmonitor \"$PWD/evil\"; \
+         echo \"$PWD/elsewhere\" >$(git rev-parse --git-dir)/commondir",
+        "",
+    )
+    .in_a_worktree(),
+    plant(
+        "s9_configuration_of_one_worktree_outside",
+        "git config extensions.worktreeConfig true; git config --worktree core.fsmonitor \"$PWD/evil\"",
+        "",
+    )
+    .in_a_worktree(),
 ];
 
 impl Plant {
     /// Does it grow without a sandbox?
     pub(crate) fn grows(&self, user: u32, host: &Host) -> bool {
-        let place = prepared(user, host);
-        run(&place, self.script);
+        let place = self.prepared(user, host);
+        place.run_unconfined(self.script);
         self.visited(&place)
     }
 
     /// Does it grow when it was planted in the sandbox?
     pub(crate) fn grows_confined(&self, user: u32, tier: &str, host: &Host) -> bool {
-        let place = prepared(user, host);
+        let place = self.prepared(user, host);
         place.run_line(tier, self.script);
         self.visited(&place)
     }
 
+    fn prepared(&self, user: u32, host: &Host) -> Place {
+        let place = prepared(user, host);
+        if self.in_a_worktree {
+            place.run_unconfined(WORKTREE);
+        }
+        place
+    }
+
     fn visited(&self, place: &Place) -> bool {
-        run(place, VISIT);
-        run(place, self.later);
+        place.run_unconfined(VISIT);
+        place.run_unconfined(self.later);
         place.home.join("mark").exists()
     }
 }
@@ -285,22 +326,15 @@ fn prepared(user: u32, host: &Host) -> Place {
     let made = host.repository.get_or_init(|| {
         let place = Place::new(user, host);
         std::fs::write(place.home.join(".gitconfig"), CONFIGURATION).expect("a configuration");
-        run(&place, SETUP);
+        place.run_unconfined(SETUP);
         place
     });
     let place = Place::new(user, host);
     let from = made.home.parent().expect("its parent").display();
-    run(&place, &format!("cp -a {from}/origin.git ..; cp -a {from}/workspace/. ."));
+    place.run_unconfined(&format!("cp -a {from}/origin.git ..; cp -a {from}/workspace/. ."));
     std::fs::copy(made.home.join(".gitconfig"), place.home.join(".gitconfig")).expect("a copy");
     let mark = place.home.join("mark");
     let evil = format!("#!/bin/sh\ntouch '{}'\ncat\n", mark.display());
     std::fs::write(place.workspace.join("evil"), evil).expect("an evil program");
     place
-}
-
-fn run(place: &Place, script: &str) {
-    let mut shell = place.command("timeout".as_ref());
-    shell.args(["20", "bash", "-c", script]).env("GIT_TERMINAL_PROMPT", "0");
-    shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    shell.status().expect("a shell");
 }

@@ -10,11 +10,13 @@ pub(crate) struct Work {
     tools: &'static str,
     /// The reduced tier does not promise it.
     pub(crate) on_full: bool,
+    /// Done beforehand, without a sandbox.
+    before: &'static str,
     script: &'static str,
 }
 
 const fn work(name: &'static str, tools: &'static str, script: &'static str) -> Work {
-    Work { name, tools, on_full: false, script }
+    Work { name, tools, on_full: false, before: "", script }
 }
 
 impl Work {
@@ -22,8 +24,13 @@ impl Work {
         Self { on_full: true, ..self }
     }
 
+    const fn after(self, before: &'static str) -> Self {
+        Self { before, ..self }
+    }
+
     pub(crate) fn done(&self, user: u32, tier: &str, host: &Host) -> Outcome {
         let place = Place::new(user, host);
+        place.run_unconfined(self.before);
         // A tool has to start at all: some are links to what another user cannot reach.
         let line = format!(
             "exec 2>&1; for tool in {}; do command -v $tool >/dev/null && $tool --version >/dev/null || \
@@ -172,6 +179,17 @@ E
         git clone -q ../origin.git ../copy; git -C ../copy log -1 >/dev/null; git diff HEAD~1 >/dev/null
         test "$(git config branch.main.remote)" = origin; git fsck --no-progress
     "#),
+    work(
+        "s15_git_in_a_worktree",
+        "git",
+        r#"
+        export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=A GIT_COMMITTER_EMAIL=a@b
+        echo a >a; git add a; git commit -q -m one; git status --short
+        git checkout -q -b here; echo b >>a; git stash -q; git stash pop -q; git commit -q -a -m two
+        git branch other; git tag t; git log --oneline main..here | wc -l | grep -q 2
+    "#,
+    )
+    .after(crate::git::WORKTREE),
     work("s15_terminal", "script", r"script -qec 'tty && test -t 0 && stty size' /dev/null </dev/null")
         .on_full(),
     work("s15_docker_fails_cleanly", "docker", r#"

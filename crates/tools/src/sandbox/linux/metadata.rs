@@ -46,7 +46,7 @@ enum State {
 impl Metadata {
     pub(super) fn remember(roots: &[PathBuf], world_began: SystemTime) -> Self {
         let roots: Vec<_> = roots.iter().filter_map(|root| root.canonicalize().ok()).collect();
-        let gits: Vec<_> = roots.iter().flat_map(|root| git_directories(root)).collect();
+        let gits: Vec<_> = roots.iter().flat_map(|root| repositories::of_root(root)).collect();
         let of_projects =
             roots.iter().flat_map(|root| OF_PROJECT.iter().map(|name| root.join(name)));
         let of_gits = gits.iter().flat_map(|git| OF_GIT.iter().map(|name| git.join(name)));
@@ -182,20 +182,6 @@ fn is_turned(before: Option<&[u8]>, path: &Path) -> bool {
     }
     let before = before.map_or_else(|| Some(vec![]), git_config::harmful);
     git_config::harmful(&now).is_none_or(|now| before != Some(now))
-}
-
-/// The git directory of a root and those of its submodules. One that a file points to is not among them: it lies
-/// outside, or is pinned by its own root.
-fn git_directories(root: &Path) -> Vec<PathBuf> {
-    let git = root.join(".git");
-    if !git.is_dir() || git.is_symlink() {
-        return vec![];
-    }
-    let modules = fs::read_dir(git.join("modules")).into_iter().flatten().flatten();
-    let mut found: Vec<_> =
-        modules.map(|entry| entry.path()).filter(|path| path.join("config").is_file()).collect();
-    found.push(git);
-    found
 }
 
 impl State {

@@ -61,9 +61,41 @@ fn pointed_to(directory: &Path, pointer: &Path) -> Option<PathBuf> {
 }
 
 /// What a worktree's git directory shares with those of the other worktrees.
-pub(super) fn common_directory(git: &Path) -> Option<PathBuf> {
+fn common_directory(git: &Path) -> Option<PathBuf> {
     let text = read(&git.join("commondir"), MAX_POINTER)?;
     git.join(std::str::from_utf8(&text).ok()?.trim()).canonicalize().ok()
+}
+
+/// The common git directory of a worktree, when it lies elsewhere and itself says that the worktree is one of its own:
+/// what a `.git` in the worktree says is not enough, as it may have come with a stranger's files.
+pub(super) fn common_of_worktree(root: &Path) -> Option<PathBuf> {
+    let root = root.canonicalize().ok()?;
+    let pointer = root.join(".git");
+    let git = pointed_to(&root, &pointer).filter(|_| !pointer.is_symlink())?;
+    let back = read(&git.join("gitdir"), MAX_POINTER)?;
+    let back = git.join(std::str::from_utf8(&back).ok()?.trim()).canonicalize().ok()?;
+    let common = common_directory(&git)?;
+    let is_own = back == pointer && git.parent() == Some(&*common.join("worktrees"));
+    (is_own && is_repository(&common) && !common.starts_with(&root)).then_some(common)
+}
+
+/// A root that is a git directory itself, or the one in it, with those of its worktrees and submodules. One that a
+/// file points to is not among them: it lies outside, or is a root of its own.
+pub(super) fn of_root(root: &Path) -> Vec<PathBuf> {
+    let inner = root.join(".git");
+    let git = match (inner.is_dir() && !inner.is_symlink(), is_repository(root)) {
+        (true, _) => inner,
+        (false, true) => root.to_owned(),
+        (false, false) => return vec![],
+    };
+    let entries = |name: &str| fs::read_dir(git.join(name)).into_iter().flatten().flatten();
+    let modules =
+        entries("modules").map(|entry| entry.path()).filter(|path| path.join("config").is_file());
+    let worktrees =
+        entries("worktrees").map(|entry| entry.path()).filter(|path| path.join("HEAD").is_file());
+    let mut found: Vec<_> = modules.chain(worktrees).collect();
+    found.push(git);
+    found
 }
 
 pub(super) fn read_config(path: &Path) -> Option<Vec<u8>> {
@@ -86,6 +118,28 @@ fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_common_directory_counts_only_if_it_knows_the_worktree() {
+        let place = tempfile::tempdir().unwrap();
+        let place = place.path().canonicalize().unwrap();
+        let (tree, stranger, common) =
+            (place.join("tree"), place.join("stranger"), place.join("main/.git"));
+        let git = common.join("worktrees/tree");
+        for directory in [&tree, &stranger, &git, &common.join("objects"), &common.join("refs")] {
+            fs::create_dir_all(directory).unwrap();
+        }
+        fs::write(common.join("HEAD"), "").unwrap();
+        fs::write(git.join("HEAD"), "").unwrap();
+        fs::write(git.join("commondir"), "../..\n").unwrap();
+        fs::write(git.join("gitdir"), format!("{}/.git\n", tree.display())).unwrap();
+        for tree in [&tree, &stranger] {
+            fs::write(tree.join(".git"), format!("gitdir: {}\n", git.display())).unwrap();
+        }
+        assert_eq!(common_of_worktree(&tree), Some(common));
+        assert_eq!(common_of_worktree(&stranger), None);
+        assert_eq!(common_of_worktree(&place), None);
+    }
 
     #[test]
     fn repositories_are_found_by_whatever_name_and_through_whatever_points_to_them() {
