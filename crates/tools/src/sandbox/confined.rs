@@ -10,10 +10,16 @@ use super::{Errand, Exit, Input, Order, Reach, Sandbox, SandboxError, SandboxPol
 use crate::ToolboxConfig;
 
 /// The signals that are passed on to the command.
-const FORWARDED: [SignalKind; 4] =
-    [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+const FORWARDED: [SignalKind; 5] = [
+    SignalKind::interrupt(),
+    SignalKind::terminate(),
+    SignalKind::hangup(),
+    SignalKind::quit(),
+    SignalKind::window_change(),
+];
 
-/// Runs `argv` with descriptors 0 to 2 of this process, to its end. Signals that ask this process to end are passed on.
+/// Runs `argv` with descriptors 0 to 2 of this process, to its end. Signals that ask this process to end, and
+/// those that tell of a terminal's new size, are passed on.
 ///
 /// # Errors
 /// When the sandbox cannot be set up, or the command not be started in it.

@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
+use rustix::process::{Pid, WaitOptions, waitpid};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Mutex;
 
 use super::channel::Channel;
@@ -117,7 +119,10 @@ impl Sandbox {
 
     async fn try_tier(&self, tier: Tier) -> io::Result<Result<Channel, String>> {
         let (mut holder, theirs) = Channel::pair()?;
-        spawn_holder(&self.executable, theirs.as_fd())?;
+        // Listened to before there is a child, so that its end cannot be missed.
+        let children = signal(SignalKind::child())?;
+        let pid = spawn_holder(&self.executable, theirs.as_fd())?;
+        tokio::spawn(forget(pid, children));
         drop(theirs);
         holder.send(&Build { policy: self.policy.clone(), tier }, &[]).await?;
         Ok(match holder.receive::<Built>().await? {
@@ -125,6 +130,16 @@ impl Sandbox {
             Some((Built::Refused(reason), _)) => Err(reason),
             None => Err("the sandbox's helper process ended at once".to_owned()),
         })
+    }
+}
+
+/// Waits for the holder's end, so that nothing is left of it in the system's table.
+async fn forget(pid: i32, mut children: Signal) {
+    let holder = Pid::from_raw(pid);
+    while let Ok(None) = waitpid(holder, WaitOptions::NOHANG) {
+        if children.recv().await.is_none() {
+            return;
+        }
     }
 }
 

@@ -21,6 +21,12 @@ pub(crate) const WORKTREE: &str = r#"
       mv ../tree/.git . && rm -r ../tree && git -C ../main worktree repair "$PWD"
 "#;
 
+/// Far from the command, deaf to all signals that can be ignored, and known by the lock it holds.
+const OUTLIVE: &str = r#"
+    (setsid bash -c 'trap "" TERM HUP INT; exec 9>lock; flock 9; touch locked; exec sleep 6' >/dev/null 2>&1 &)
+    until [ -e locked ]; do :; done
+"#;
+
 pub(crate) struct Plant {
     pub(crate) name: &'static str,
     /// What the command does.
@@ -287,6 +293,8 @@ pub(crate) const PLANTS: &[Plant] = &[
         "",
     )
     .in_a_worktree(),
+    // No plant of git's, but the same in kind: what is left over runs on.
+    plant("r8_outlive_the_command", OUTLIVE, "flock -w 2 lock true || touch ~/mark"),
 ];
 
 impl Plant {

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use agent_protocol::SandboxMode;
 use agent_tools::{Exit, Tier, ToolboxConfig, probe, run_confined};
@@ -25,6 +26,7 @@ use attack::Attack;
 use files::WRITE_AT_HOME;
 use git::Plant;
 use place::{Host, Place};
+use tokio::signal::unix::{SignalKind, signal};
 use work::Work;
 
 /// How a process of ours says what came of it.
@@ -114,6 +116,7 @@ fn confined(tier: &str, mode: &str, argv: Option<&[std::ffi::OsString]>, home: &
     runtime.block_on(async {
         let Some(argv) = argv else {
             let found = probe(&config).await.expect("a sandbox");
+            assert!(all_forgotten().await, "a helper ended and nobody waited for it");
             let wanted = if tier == "reduced" { Tier::Reduced } else { Tier::Full };
             if found.tier != wanted {
                 println!("not run: {tier} tier: {:?}", found.reasons);
@@ -126,6 +129,20 @@ fn confined(tier: &str, mode: &str, argv: Option<&[std::ffi::OsString]>, home: &
             Exit::Signal(_) => 99,
         }
     })
+}
+
+/// Whether no child is left soon, not even in the system's table.
+async fn all_forgotten() -> bool {
+    let mut ended = signal(SignalKind::child()).expect("signals");
+    let children = || std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+    let waiting = async {
+        while !children().is_empty() {
+            ended.recv().await;
+            // Whoever waits for it has heard the same.
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), waiting).await.is_ok()
 }
 
 /// As a container does it.
