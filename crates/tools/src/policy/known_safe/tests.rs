@@ -239,3 +239,68 @@ fn git_is_not_known_where_the_repository_is_not() {
     assert!(!only_reads("ls | git diff", false));
     assert!(only_reads("ls", false));
 }
+
+/// Whatever is on the list is done: nothing of the folder may be another afterwards.
+#[test]
+#[allow(clippy::disallowed_methods)]
+fn lines_that_only_read_change_nothing_when_they_run() {
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree as _;
+    let here = tempfile::tempdir().unwrap();
+    let bash = |line: &str| {
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["--norc", "-c", line]).current_dir(here.path()).env_remove("BASH_ENV");
+        bash.env("HOME", here.path()).stdin(std::process::Stdio::null()).output()
+    };
+    let made = bash(
+        "printf 'b\\na\\n' > a; printf 'a\\nb\\n' > b; printf '#!/bin/sh\\ntouch ran\\n' > x; chmod +x x; \
+         git init -q . && git add a && git -c user.name=n -c user.email=e@x commit -qm one; echo c >> a",
+    );
+    if !made.is_ok_and(|made| made.status.success()) {
+        return eprintln!("not run: there is no bash or no git");
+    }
+    let state = || {
+        let folders = ["", ".git/refs/heads", ".git/refs/tags", ".git/hooks"]
+            .map(|name| here.path().join(name));
+        let entries =
+            folders.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten());
+        let paths =
+            entries.map(|entry| entry.unwrap().path()).chain([here.path().join(".git/config")]);
+        paths
+            .map(|path| (std::fs::read(&path).ok(), path))
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let name = prop_oneof![
+        4 => prop::sample::select(&["diff", "log", "show", "branch", "grep x", "blame a", "status", "ls-files", "rev-parse"][..])
+            .prop_map(|command| format!("git {command}")),
+        4 => prop::sample::select(&["sort", "uniq", "find", "sed -n", "date", "file", "grep", "rg", "diff", "test", "["][..])
+            .prop_map(str::to_owned),
+        1 => prop::sample::select(&["cat", "head", "ls", "tr", "cut", "wc", "stat", "nl", "comm", "realpath"][..])
+            .prop_map(str::to_owned),
+    ];
+    let word = prop_oneof![
+        4 => prop::sample::select(&["a", "b", "w", "HEAD", "+%F", "1p", "-", "--", "./x", "]", ".", "';'"][..])
+            .prop_map(str::to_owned),
+        3 => "-[a-zA-Z0-9]{1,2}",
+        2 => prop::sample::select(
+            &["-ow", "-o", "--output=w", "--outp=w", "--output", "-i", "-O./x", "--open=./x", "--pre=./x",
+              "--pre", "--compress-program=./x", "--ext-diff", "--textconv", "-exec", "-delete",
+              "-fprint", "-fls", "--list", "--sort", "--format", "--contains", "--merged", "-d", "-D", "-m",
+              "--set=1", "-s", "-C", "-z", "--", "--no-index", "--stat", "-name", "--sort=x"][..]
+        ).prop_map(str::to_owned),
+    ];
+    let line = (name, prop::collection::vec(word, 0..5))
+        .prop_map(|(name, words)| format!("{name} {}", words.join(" ")));
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let (before, mut ran) = (state(), 0);
+    for _ in 0..700 {
+        let line = line.new_tree(&mut runner).unwrap().current();
+        if !only_reads(&line, true) {
+            continue;
+        }
+        ran += 1;
+        bash(&line).unwrap();
+        assert!(state() == before, "{line}");
+    }
+    assert!(ran > 50, "only {ran} lines were known");
+}
