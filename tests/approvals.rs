@@ -111,6 +111,8 @@ async fn a_rule_of_the_person_allows_outside_the_sandbox_what_a_rule_of_the_proj
     let scene = with_rules(scene.facing(&server), rule);
     scene.run(&["exec", "make it"]).await.succeeded();
     assert!(outside(&scene).exists());
+    let told = server.frames()[0].text.clone();
+    assert!(told.contains("commands that begin with `touch` run outside the sandbox"), "{told}");
 }
 
 const HOOK: &str =

@@ -186,6 +186,7 @@ pub(crate) fn opening(settings: &Settings) -> Opening {
         sandbox: permissions.sandbox,
         network: permissions.network,
         approval: permissions.approval,
+        allowed: settings.rules.allowed(),
         writable_roots: permissions.writable_roots.clone(),
         git: workspace.repository.as_ref().map(git_facts),
     };

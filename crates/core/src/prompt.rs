@@ -64,6 +64,7 @@ mod tests {
             sandbox: SandboxMode::ReadOnly,
             network: false,
             approval: ApprovalPolicy::Never,
+            allowed: vec![],
             writable_roots: vec![],
             git: None,
         };

@@ -19,6 +19,8 @@ pub struct Surroundings {
     /// Commands may use the network.
     pub network: bool,
     pub approval: ApprovalPolicy,
+    /// How commands begin that the person's rules let run outside the sandbox.
+    pub allowed: Vec<String>,
     /// Writable beside the working directory.
     pub writable_roots: Vec<PathBuf>,
     pub git: Option<GitFacts>,
@@ -35,6 +37,9 @@ pub struct GitFacts {
     pub under_way: Option<String>,
 }
 
+/// Rules that are named; more would only cost.
+const MOST_RULES: usize = 40;
+
 impl fmt::Display for Surroundings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Surroundings of this thread:")?;
@@ -43,6 +48,9 @@ impl fmt::Display for Surroundings {
         writeln!(f, "- Sandbox: {}", self.sandbox_rule())?;
         writeln!(f, "- Network: {}", self.network_rule())?;
         writeln!(f, "- Approvals: {}", self.approval_rule())?;
+        if let Some(allowed) = self.allowed_rule() {
+            writeln!(f, "- Rules: {allowed}")?;
+        }
         match &self.git {
             None => writeln!(f, "- Git: not in a repository")?,
             Some(git) => {
@@ -87,6 +95,20 @@ impl Surroundings {
         }
     }
 
+    /// None where there is no sandbox to be outside of, or nothing is allowed.
+    fn allowed_rule(&self) -> Option<String> {
+        if self.allowed.is_empty() || self.sandbox == SandboxMode::DangerFullAccess {
+            return None;
+        }
+        let named: Vec<_> =
+            self.allowed.iter().take(MOST_RULES).map(|words| format!("`{words}`")).collect();
+        Some(format!(
+            "the person lets commands that begin with {} run outside the sandbox without a question; if one needs \
+             that, call it with sandbox_permissions \"require_escalated\", alone on its line.",
+            named.join(", ")
+        ))
+    }
+
     fn approval_rule(&self) -> &'static str {
         match self.approval {
             ApprovalPolicy::Never => {
@@ -119,6 +141,7 @@ mod tests {
             sandbox: SandboxMode::WorkspaceWrite,
             network: false,
             approval: ApprovalPolicy::Never,
+            allowed: vec![],
             writable_roots: vec!["/data".into()],
             git: Some(GitFacts {
                 root: "/repo".into(),
@@ -137,7 +160,12 @@ mod tests {
              - Git: repository /repo, branch main, a rebase is under way when the thread began\n\
              - Date: 2026-11-24"
         );
+        facts.allowed = vec!["cargo test".into(), "git (fetch|pull)".into()];
+        assert!(facts.to_string().contains(
+            "- Rules: the person lets commands that begin with `cargo test`, `git (fetch|pull)` run outside"
+        ));
         facts.sandbox = SandboxMode::DangerFullAccess;
+        assert!(!facts.to_string().contains("Rules"));
         facts.git = None;
         assert!(facts.to_string().contains("- Network: commands can use it.\n"));
         assert!(facts.to_string().contains("- Git: not in a repository\n"));

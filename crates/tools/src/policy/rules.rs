@@ -75,6 +75,16 @@ impl Rules {
         (self, dropped)
     }
 
+    /// What they allow, as a person would say it: `cargo test`, `npm run (build|lint)`.
+    pub fn allowed(&self) -> Vec<String> {
+        let words = |any_of: &Vec<String>| match &any_of[..] {
+            [word] => word.clone(),
+            several => format!("({})", several.join("|")),
+        };
+        let allowing = self.rules.iter().filter(|rule| rule.effect == Effect::Allow);
+        allowing.map(|rule| rule.pattern.iter().map(words).collect::<Vec<_>>().join(" ")).collect()
+    }
+
     pub(crate) fn push(&mut self, rule: Rule) {
         self.rules.push(rule);
     }

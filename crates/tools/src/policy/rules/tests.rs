@@ -177,6 +177,14 @@ fn a_program_elsewhere_of_the_same_name_is_not_allowed() {
 }
 
 #[test]
+fn what_is_allowed_can_be_told() {
+    let rules = rules(
+        "prefix_rule([\"npm\", \"run\", [\"build\", \"lint\"]])\nprefix_rule([\"rm\"], \"forbidden\")",
+    );
+    assert_eq!(rules.allowed(), ["npm run (build|lint)"]);
+}
+
+#[test]
 fn a_project_may_only_tighten() {
     let (rules, dropped) = rules(WHOLE).that_tighten();
     assert_eq!(dropped, 1);
