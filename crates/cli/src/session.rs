@@ -123,7 +123,8 @@ pub(crate) fn open(
         settings.permissions.sandbox,
         settings.workspace.cwd.clone(),
     )
-    .with_rules(settings.rules.clone(), settings.rule_files.clone());
+    .with_rules(settings.rules.clone(), settings.rule_files.clone())
+    .guarding(own_directories(settings));
     let may_change = !options.ephemeral && settings.permissions.sandbox != SandboxMode::ReadOnly;
     let undo = threads_dir.as_ref().zip(settings.state_dir.as_ref()).filter(|_| may_change);
     let undo = undo.map(|(threads, state)| UndoConfig {
@@ -172,6 +173,12 @@ pub(crate) fn open(
         process_started: options.process_started,
     };
     Thread::start(config, log, transport, toolbox, policy)
+}
+
+/// Ours and Codex's homes and the rollouts, by their real names too.
+fn own_directories(settings: &Settings) -> Vec<PathBuf> {
+    let named = settings.project_docs.homes.iter().chain(&settings.state_dir);
+    named.flat_map(|dir| [Some(dir.clone()), dir.canonicalize().ok()]).flatten().collect()
 }
 
 /// What is said before the person's first message. Reads AGENTS.md and its kind.

@@ -22,6 +22,8 @@ pub struct Policy {
     workspace: PathBuf,
     rules: Rules,
     files: RuleFiles,
+    /// The homes of what says how we work.
+    own: Vec<PathBuf>,
     remembered: Vec<Action>,
 }
 
@@ -80,6 +82,7 @@ impl Policy {
             workspace,
             rules: Rules::default(),
             files: RuleFiles::default(),
+            own: Vec::new(),
             remembered: Vec::new(),
         }
     }
@@ -88,6 +91,12 @@ impl Policy {
     #[must_use]
     pub fn with_rules(self, rules: Rules, files: RuleFiles) -> Self {
         Self { rules, files, ..self }
+    }
+
+    /// Below these directories no edit beyond the sandbox is ever allowed: their files say what we may do.
+    #[must_use]
+    pub fn guarding(self, own: Vec<PathBuf>) -> Self {
+        Self { own, ..self }
     }
 
     /// What becomes of `action` under what the person said so far.
@@ -221,8 +230,7 @@ impl Policy {
 
     /// Whether it says what we may do; then only the person changes it (S20).
     fn is_own(&self, path: &Path) -> bool {
-        let home = self.files.always.as_deref().and_then(Path::parent).and_then(Path::parent);
-        home.is_some_and(|home| path.starts_with(home))
+        self.own.iter().any(|home| path.starts_with(home))
     }
 
     fn judge_escalated(&self, reason: &str) -> Verdict {

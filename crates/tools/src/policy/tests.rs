@@ -226,9 +226,7 @@ fn a_rule_that_is_offered_and_taken_is_written_down_and_holds_from_then_on() {
 
 #[test]
 fn what_says_what_we_may_do_is_never_written() {
-    let files = RuleFiles { always: Some("/home/rules/default.rules".into()), project: None };
-    let policy =
-        Policy::new(OnRequest, WorkspaceWrite, "/w".into()).with_rules(Rules::default(), files);
+    let policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into()).guarding(vec!["/home".into()]);
     for path in ["/home/rules/default.rules", "/home/config.toml"] {
         assert_eq!(decided(&policy, &edit_beyond(path)), "deny: the agent's own files");
     }
