@@ -13,10 +13,10 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use agent_core::{Thread, ThreadHandle, Threads};
+use agent_core::{Origin, Thread, ThreadHandle, Threads, UndoLog};
 use agent_protocol::{Command, Content, Event, Record, TransportKind};
 use agent_tui::app::App;
-use agent_tui::effect::{Change, Choice, Effect, Facts, GoOn, Input, Next};
+use agent_tui::effect::{Change, Choice, Effect, Facts, GoOn, Input, Next, Scope};
 use agent_tui::runner::{Act, Terminal};
 use agent_tui::transcript::Notice;
 use tokio::signal::unix::{SignalKind, signal};
@@ -71,6 +71,9 @@ pub(crate) async fn run(
         say,
         inputs,
     };
+    if settings.vim() {
+        stage.app.use_vim();
+    }
     stage.app.update(Input::History(stage.history.read()));
     let played = tokio::select! {
         played = stage.begin(first, opened) => played,
@@ -130,6 +133,9 @@ fn going_on(how: GoOn, path: PathBuf) -> Begin {
         GoOn::Fork => Begin::Fork(path),
     }
 }
+
+const FILES_WENT_BACK: &str =
+    "The person has put back files that you changed; look at them again before you rely on them.";
 
 /// What stays from thread to thread.
 struct Stage<'a> {
@@ -254,15 +260,14 @@ impl Stage<'_> {
                 return self.open(Begin::New, remarks);
             }
             Next::Earlier(how, which) => return self.earlier(id, *how, which),
+            Next::Rewind { turn, scope } => return self.rewind(id, *turn, *scope),
             Next::Again(change) => {
                 self.settings = changed(&before, change);
                 Notice::Said(words(change))
             }
             Next::Undo => match self.undo(id) {
                 Ok(text) => {
-                    remarks.push(format!(
-                        "The person has put back files that you changed; look at them again before you rely on them.\n{text}"
-                    ));
+                    remarks.push(format!("{FILES_WENT_BACK}\n{text}"));
                     Notice::Said(text)
                 }
                 Err(error) => Notice::Failed(format!("{error:#}")),
@@ -299,6 +304,65 @@ impl Stage<'_> {
                 Ok(Opened { earlier: vec![], ..opened })
             }
         }
+    }
+
+    /// Opens the thread of this id as it was before a turn. As it is now it stays on the disk.
+    fn rewind(&mut self, id: &str, turn: u32, scope: Scope) -> anyhow::Result<Opened> {
+        let mut said = vec![];
+        if scope != Scope::Conversation {
+            said.push(self.undo_from(id, turn).unwrap_or_else(|error| format!("{error:#}")));
+        }
+        let remarks = match scope {
+            Scope::Conversation => vec![],
+            Scope::Files | Scope::Both => vec![FILES_WENT_BACK.to_owned()],
+        };
+        let begin = self.again(id)?;
+        let opened = match begin {
+            Begin::Resume(path) if scope != Scope::Files => {
+                let message = self.app.message_of(turn).unwrap_or_default();
+                let threads = Threads::under(crate::state_dir(&self.settings)?);
+                let opened =
+                    self.open(Begin::Resume(threads.fork_before(&path, turn)?), remarks)?;
+                self.app.clear();
+                self.app.remember(&opened.earlier);
+                self.app.skip_what_was_shown();
+                self.app.update(Input::Edited(message.clone()));
+                let first = message.lines().next().unwrap_or_default();
+                said.insert(
+                    0,
+                    format!(
+                        "Back to before “{first}”. What came after it is kept as the thread {id}."
+                    ),
+                );
+                opened
+            }
+            begin => self.open(begin, remarks)?,
+        };
+        self.app.update(Input::Notice(Notice::Said(said.join("\n"))));
+        Ok(Opened { earlier: vec![], ..opened })
+    }
+
+    /// Puts back what the turns from this one on changed.
+    fn undo_from(&self, id: &str, turn: u32) -> anyhow::Result<String> {
+        let state = crate::state_dir(&self.settings)?;
+        let thread = Threads::under(state).find(id)?;
+        let log = UndoLog::at(&thread.path.with_file_name("undo"));
+        let mut said = String::new();
+        let mut last = None;
+        while let Some(set) = log.last_done()? {
+            let Origin::Turn(number) = set.origin else { break };
+            // One of which something had to stay would be found again and again.
+            if number < turn || last == Some(set.number) {
+                break;
+            }
+            last = Some(set.number);
+            said.push_str(&self.undo(id)?);
+            said.push('\n');
+        }
+        if said.is_empty() {
+            said.push_str("No file was changed since then.");
+        }
+        Ok(said.trim_end().to_owned())
     }
 
     /// The thread of this id again; a new one where nothing was said in it, so that it begins with what now holds.
@@ -415,6 +479,7 @@ fn facts(settings: &Settings, environment: &Environment) -> Facts {
             Head::Branch(name) => name,
             Head::Detached(commit) => commit[..7].to_owned(),
         }),
+        status_line: settings.status_line(),
         models: settings.known_models(),
         themes: themes(environment, settings),
     }

@@ -198,6 +198,16 @@ impl Settings {
         Self { model: ModelSettings { reasoning, ..model }, ..self.clone() }
     }
 
+    /// What the screen's line of facts says.
+    pub(crate) fn status_line(&self) -> Option<Vec<String>> {
+        self.config.texts(["tui", "status_line"])
+    }
+
+    /// The screen begins with vim's keys.
+    pub(crate) fn vim(&self) -> bool {
+        self.config.flag(["tui", "vim_mode_default"]) == Some(true)
+    }
+
     /// The models that the configuration names.
     pub(crate) fn known_models(&self) -> Vec<String> {
         let named = self.config.text(["model"]).map(str::to_owned);

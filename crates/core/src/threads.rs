@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::private::replace;
 use crate::rollout::{Loaded, Rollout, RolloutError, read_rollout};
 use crate::thread::new_thread_id;
-use agent_protocol::Header;
+use agent_protocol::{Event, Header};
 use index::Index;
 use summary::Indexed;
 pub use summary::ThreadSummary;
@@ -149,7 +149,25 @@ impl Threads {
     /// # Errors
     /// When the one cannot be read or the other not be written.
     pub fn fork(&self, from: &Path) -> Result<PathBuf, RolloutError> {
+        self.copy(read_rollout(from)?)
+    }
+
+    /// The same with only what was said and done before a turn, counted from 1.
+    ///
+    /// # Errors
+    /// As [`Threads::fork`].
+    pub fn fork_before(&self, from: &Path, turn: u32) -> Result<PathBuf, RolloutError> {
         let Loaded { header, records } = read_rollout(from)?;
+        let mut begun = 0;
+        let before = records.into_iter().take_while(|record| {
+            begun += u32::from(matches!(record.event, Event::TurnStarted {}));
+            begun < turn
+        });
+        self.copy(Loaded { records: before.collect(), header })
+    }
+
+    fn copy(&self, loaded: Loaded) -> Result<PathBuf, RolloutError> {
+        let Loaded { header, records } = loaded;
         let header = Header {
             thread_id: new_thread_id(),
             forked_from: Some(header.thread_id.clone()),

@@ -5,6 +5,7 @@ mod activity;
 mod commands;
 mod draw;
 mod pages;
+mod status;
 
 use agent_protocol::{Event, ItemDetails, Record};
 
@@ -48,9 +49,12 @@ pub struct App {
     drawn: usize,
     /// Ctrl-C was pressed, and nothing since.
     may_leave: bool,
+    /// Esc was pressed where it does nothing, and nothing since.
+    may_go_back: bool,
     now_ms: u64,
     activity: Activity,
     has_greeted: bool,
+    hides_status: bool,
     /// Written while a turn runs, to be sent after it.
     queued: Vec<Message>,
     /// Sent while a turn runs, and not heard yet.
@@ -74,9 +78,11 @@ impl App {
             rows: 0,
             drawn: 0,
             may_leave: false,
+            may_go_back: false,
             now_ms: 0,
             activity: Activity::default(),
             has_greeted: false,
+            hides_status: false,
             queued: Vec::new(),
             waiting: Vec::new(),
         };
@@ -91,7 +97,7 @@ impl App {
 
     /// Something was said in the thread.
     pub fn has_turns(&self) -> bool {
-        self.transcript.turns > 0
+        !self.transcript.turns.is_empty()
     }
 
     /// Another thread comes. What is in the scrollback stays there.
@@ -132,6 +138,21 @@ impl App {
             is_running: self.transcript.is_running,
             asks: !self.transcript.questions.is_empty(),
         }
+    }
+
+    /// The message that began the turn of this number, from 1.
+    pub fn message_of(&self, turn: u32) -> Option<String> {
+        self.transcript.message_of(turn).map(str::to_owned)
+    }
+
+    /// Vim's keys from the beginning.
+    pub fn use_vim(&mut self) {
+        self.composer.toggle_vim();
+    }
+
+    /// The conversation so far needs not be shown: it is in the scrollback.
+    pub fn skip_what_was_shown(&mut self) {
+        self.drawn = self.transcript.finished();
     }
 
     /// Takes what happened next.
@@ -238,6 +259,7 @@ impl App {
 
     fn press(&mut self, key: KeyEvent) -> Vec<Effect> {
         let may_leave = std::mem::take(&mut self.may_leave);
+        let may_go_back = std::mem::take(&mut self.may_go_back);
         if let Some(overlay) = self.overlays.last_mut() {
             let reply = overlay.press(key);
             return self.answer(reply);
@@ -260,6 +282,13 @@ impl App {
                 return vec![Effect::Edit(self.composer.text())];
             }
             (KeyCode::Esc, _) if self.is_running() => return vec![Effect::Interrupt],
+            (KeyCode::F(2), _) => self.hides_status = !self.hides_status,
+            (KeyCode::Esc, _) if self.composer.is_empty() && self.composer.mode().is_none() => {
+                if may_go_back {
+                    return self.run(Verb::Rewind, "");
+                }
+                self.may_go_back = self.has_turns();
+            }
             (KeyCode::Char('?'), false) if self.composer.is_empty() => {
                 return self.run(Verb::Keys, "");
             }

@@ -72,6 +72,7 @@ pub enum Effect {
     Review(String),
     /// The thread that is shown ends, and this comes next.
     Open(Next),
+    ShowPermissions,
     /// Shows what the thread changed.
     ShowDiff,
     /// Puts text into the clipboard.
@@ -97,8 +98,21 @@ pub enum Next {
     Earlier(GoOn, String),
     /// The same one, with something changed.
     Again(Change),
+    /// The same one, as it was before a turn, counted from 1.
+    Rewind {
+        turn: u32,
+        scope: Scope,
+    },
     /// The same one, after the files that its last turn changed were put back.
     Undo,
+}
+
+/// What goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Conversation,
+    Files,
+    Both,
 }
 
 /// How an earlier thread is gone on with.
@@ -145,6 +159,8 @@ pub struct Facts {
     /// Tokens.
     pub context_window: Option<u64>,
     pub branch: Option<String>,
+    /// What the line below the composer says; none leaves it to us.
+    pub status_line: Option<Vec<String>>,
     /// Those the person may want.
     pub models: Vec<String>,
     /// By name.

@@ -17,8 +17,8 @@ pub struct Transcript {
     pub plan: Vec<Todo>,
     /// Unanswered, in the order they were asked.
     pub questions: Vec<Question>,
-    /// How many turns have begun.
-    pub turns: u32,
+    /// For each turn that has begun, how many cells there were before.
+    pub turns: Vec<usize>,
     /// A turn is under way.
     pub is_running: bool,
     /// Of the thread so far.
@@ -101,7 +101,7 @@ impl Transcript {
             }
             Event::TurnStarted {} => {
                 self.is_running = true;
-                self.turns += 1;
+                self.turns.push(self.cells.len());
             }
             Event::ItemStarted { item, .. } | Event::ItemUpdated { item } => self.begin(item),
             Event::ItemCompleted { item } => self.complete(item),
@@ -173,6 +173,19 @@ impl Transcript {
         self.cells.iter().rev().find_map(|cell| match cell {
             Cell::Item(item) if item.id == id => Some(&**item),
             _ => None,
+        })
+    }
+
+    /// The message that began the turn of this number, from 1.
+    pub fn message_of(&self, turn: u32) -> Option<&str> {
+        let at = usize::try_from(turn).ok()?.checked_sub(1)?;
+        let cells = self.cells.get(*self.turns.get(at)?..)?;
+        cells.iter().find_map(|cell| match cell {
+            Cell::Item(item) => match &item.details {
+                ItemDetails::UserMessage { text } => Some(text.as_str()),
+                _ => None,
+            },
+            Cell::Notice(_) => None,
         })
     }
 

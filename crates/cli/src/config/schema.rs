@@ -122,6 +122,8 @@ static KEYS: &[Key] = &[
     key("tui.notification_method", OneOf(&["auto", "osc9", "bel"]), Never),
     key("tui.notification_condition", OneOf(&["unfocused", "always"]), Never),
     key("tui.alternate_screen", OneOf(&["auto", "always", "never"]), Never),
+    key("tui.status_line", Texts, May),
+    key("tui.vim_mode_default", Flag, May),
     key("tui.*", Unused, May),
 ];
 
@@ -192,15 +194,15 @@ pub(crate) fn lookup(path: &KeyPath) -> Known {
         },
         parts => parts,
     };
-    if parts.first().is_some_and(|first| UNUSED.contains(&first.as_str())) {
-        return Known::Key(&UNUSED_KEY);
-    }
     for key in KEYS {
         match compare(key, parts) {
             Some(Fit::Whole) => return Known::Key(key),
             Some(Fit::Part) => return Known::Section,
             None => {}
         }
+    }
+    if parts.first().is_some_and(|first| UNUSED.contains(&first.as_str())) {
+        return Known::Key(&UNUSED_KEY);
     }
     Known::Unknown
 }
@@ -329,6 +331,7 @@ mod tests {
             ("profiles.fast.modell", "unknown"),
             ("tui.keymap.global.x", "Unused"),
             ("tui.theme", "Text"),
+            ("tui.status_line", "Texts"),
             ("moddel", "unknown"),
         ] {
             assert_eq!(found(path), expected, "{path}");

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use agent_protocol::{Command, Content, ImageDetail};
+use agent_protocol::{ApprovalPolicy, Command, Content, ImageDetail, SandboxMode};
 use agent_tui::composer::{Image, ImageSource};
 use agent_tui::effect::{Effect, Input, Next, Page};
 use agent_tui::runner::Act;
@@ -63,6 +63,10 @@ impl Desk<'_> {
                 let prompt = (!what.is_empty()).then_some(what);
                 let task = ReviewArgs { prompt, ..ReviewArgs::default() }.task();
                 self.command(Command::Send(vec![Content::text(task)]));
+            }
+            Effect::ShowPermissions => {
+                let page = Page::Plain(permissions(self.settings));
+                self.say(Input::Page { title: "Permissions".to_owned(), page });
             }
             Effect::ShowDiff => self.show_diff(),
             Effect::Copy(text) => copy(&text),
@@ -130,6 +134,61 @@ impl Desk<'_> {
             })
         });
     }
+}
+
+/// What may be done, in words.
+fn permissions(settings: &Settings) -> String {
+    let rules = &settings.permissions;
+    let sandbox = match rules.sandbox {
+        SandboxMode::ReadOnly => "Commands and edits may write nothing but temporary files.",
+        SandboxMode::WorkspaceWrite => "Commands and edits may write in the working directory.",
+        SandboxMode::DangerFullAccess => "There is no sandbox: commands may do what you may do.",
+    };
+    let approval = match rules.approval {
+        ApprovalPolicy::Untrusted => {
+            "You are asked before everything that is not known to only look."
+        }
+        ApprovalPolicy::OnRequest => {
+            "You are asked when the model wants more than the sandbox gives."
+        }
+        ApprovalPolicy::Granular(_) => {
+            "You are asked about those things that `approval_policy` lets through to you."
+        }
+        ApprovalPolicy::Never => "You are never asked: what would need a question is refused.",
+    };
+    let network = match (rules.sandbox, rules.network) {
+        (SandboxMode::DangerFullAccess, _) | (_, true) => "Commands may use the network.",
+        (_, false) => "Commands have no network.",
+    };
+    let trust = if rules.trusted {
+        "This directory is trusted: its own configuration counts."
+    } else {
+        "This directory is not trusted: its own configuration does not count."
+    };
+    let roots =
+        rules.writable_roots.iter().map(|root| format!("Writable too: {}\n", root.display()));
+    let modes = format!("sandbox {}, asks {}", rules.sandbox, rules.approval);
+    format!(
+        "{sandbox}\n{}{network}\n{approval}\n{trust}\n\n{}\n{modes}\n/sandbox changes how far commands reach.\n",
+        roots.collect::<String>(),
+        rules_in_words(settings),
+    )
+}
+
+/// Each rule with its file and line, and where the person's own are to be edited.
+fn rules_in_words(settings: &Settings) -> String {
+    let mut text = String::new();
+    for rule in settings.rules.in_words() {
+        text.push_str(&format!("{rule}\n"));
+    }
+    if text.is_empty() {
+        text.push_str("No rule says anything of a command line.\n");
+    }
+    let files = [&settings.rule_files.always, &settings.rule_files.project];
+    for file in files.into_iter().flatten() {
+        text.push_str(&format!("Your answers become rules in {}\n", file.display()));
+    }
+    text
 }
 
 pub(super) fn failed(text: &str) -> Input {

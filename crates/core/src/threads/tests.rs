@@ -217,3 +217,18 @@ fn a_thread_is_removed_with_all_that_is_beside_it_unless_somebody_works_on_it() 
     assert_eq!(state.ids(), Vec::<String>::new());
     assert_eq!(fs::read_dir(state.threads.dir()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_fork_from_before_a_turn_holds_nothing_of_it_and_the_thread_stays() {
+    let state = State::new();
+    state.thread("1111", "/w", "first", 0);
+    state.append("1111", &[record(Event::TurnStarted {}), said("second")]);
+    let before = fs::read(state.threads.rollout("1111")).unwrap();
+    let fork = state.threads.fork_before(&state.threads.rollout("1111"), 2).unwrap();
+    let loaded = read_rollout(&fork).unwrap();
+    assert_eq!(loaded.records, [record(Event::TurnStarted {}), said("first")]);
+    assert_eq!(loaded.header.forked_from.as_deref(), Some("1111"));
+    assert_eq!(fs::read(state.threads.rollout("1111")).unwrap(), before);
+    let empty = state.threads.fork_before(&state.threads.rollout("1111"), 1).unwrap();
+    assert!(read_rollout(&empty).unwrap().records.is_empty());
+}

@@ -77,12 +77,21 @@ impl Rules {
 
     /// What they allow, as a person would say it: `cargo test`, `npm run (build|lint)`.
     pub fn allowed(&self) -> Vec<String> {
-        let words = |any_of: &Vec<String>| match &any_of[..] {
-            [word] => word.clone(),
-            several => format!("({})", several.join("|")),
-        };
         let allowing = self.rules.iter().filter(|rule| rule.effect == Effect::Allow);
-        allowing.map(|rule| rule.pattern.iter().map(words).collect::<Vec<_>>().join(" ")).collect()
+        allowing.map(Rule::words).collect()
+    }
+
+    /// Each of them for the person: `allow cargo test (default.rules:3)`.
+    pub fn in_words(&self) -> Vec<String> {
+        let line = |rule: &Rule| {
+            let effect = match rule.effect {
+                Effect::Allow => "allow",
+                Effect::Prompt => "ask",
+                Effect::Forbidden => "forbid",
+            };
+            format!("{effect} {} ({})", rule.words(), rule.place)
+        };
+        self.rules.iter().map(line).collect()
     }
 
     pub(crate) fn push(&mut self, rule: Rule) {
@@ -116,6 +125,15 @@ impl Rules {
 }
 
 impl Rule {
+    /// The pattern, with alternatives in brackets.
+    fn words(&self) -> String {
+        let words = |any_of: &Vec<String>| match &any_of[..] {
+            [word] => word.clone(),
+            several => format!("({})", several.join("|")),
+        };
+        self.pattern.iter().map(words).collect::<Vec<_>>().join(" ")
+    }
+
     pub(crate) fn matches(&self, words: &[String]) -> bool {
         words.len() >= self.pattern.len()
             && self.pattern.iter().zip(words).all(|(any_of, word)| any_of.contains(word))

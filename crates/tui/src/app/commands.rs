@@ -6,7 +6,7 @@ use agent_protocol::{ItemDetails, SandboxMode};
 
 use super::{App, pages};
 use crate::composer::Message;
-use crate::effect::{Change, Choice, Effect, GoOn, Next, Page};
+use crate::effect::{Change, Choice, Effect, GoOn, Next, Page, Scope};
 use crate::overlay::{Pager, Picker};
 use crate::slash::{self, Verb, When};
 use crate::transcript::{Cell, Notice, Process};
@@ -19,6 +19,23 @@ const SANDBOXES: [(SandboxMode, &str); 3] = [
     (SandboxMode::WorkspaceWrite, "the workspace may be written"),
     (SandboxMode::DangerFullAccess, "no sandbox at all"),
 ];
+
+const SCOPES: [(&str, Scope, &str); 3] = [
+    ("both", Scope::Both, "the conversation, and the files that were changed since"),
+    ("conversation", Scope::Conversation, "files stay as they are"),
+    ("files", Scope::Files, "the conversation stays as it is"),
+];
+
+fn scopes(turn: u32) -> Vec<Choice> {
+    let choice = |(name, _, note): &(&str, Scope, &str)| Choice {
+        value: format!("{turn} {name}"),
+        label: (*name).to_owned(),
+        note: (*note).to_owned(),
+        is_here: true,
+        is_current: false,
+    };
+    SCOPES.iter().map(choice).collect()
+}
 
 const INIT: &str = "\
 Write a file AGENTS.md at the root of this project: what a capable newcomer who is an agent must know to work here. Look \
@@ -70,6 +87,8 @@ impl App {
             Verb::New => vec![Effect::Open(Next::New)],
             Verb::Resume => self.go_on(GoOn::Resume, argument),
             Verb::Fork => self.go_on(GoOn::Fork, argument),
+            Verb::Rewind => self.rewind(argument),
+            Verb::Permissions => vec![Effect::ShowPermissions],
             Verb::Model | Verb::Effort | Verb::Sandbox => self.change(verb, argument),
             Verb::Theme => {
                 self.choose_theme(argument);
@@ -128,6 +147,43 @@ impl App {
     fn open_page(&mut self, title: &str, page: Page) -> Vec<Effect> {
         self.overlays.push(Box::new(Pager::page(title, page)));
         vec![]
+    }
+
+    /// Goes back: to which message is asked first, then with what.
+    fn rewind(&mut self, argument: &str) -> Vec<Effect> {
+        let mut words = argument.split_whitespace();
+        let turn = words.next().and_then(|word| word.parse().ok());
+        let turn: Option<u32> = turn.filter(|turn| self.transcript.message_of(*turn).is_some());
+        let scope = words.next().and_then(|word| SCOPES.iter().find(|(name, ..)| *name == word));
+        let (title, choices) = match (turn, scope) {
+            (Some(turn), Some((_, scope, _))) => {
+                return vec![Effect::Open(Next::Rewind { turn, scope: *scope })];
+            }
+            (Some(turn), None) => ("What goes back?", scopes(turn)),
+            (None, _) => ("Go back to before which message?", self.messages()),
+        };
+        if choices.is_empty() {
+            self.note("Nothing was said yet.".to_owned());
+        } else {
+            self.overlays.push(Box::new(Picker::new(Verb::Rewind, title, choices)));
+        }
+        vec![]
+    }
+
+    /// The messages that began turns, the latest first.
+    fn messages(&self) -> Vec<Choice> {
+        let turns = u32::try_from(self.transcript.turns.len()).unwrap_or(u32::MAX);
+        let choice = |turn: u32| {
+            let message = self.transcript.message_of(turn)?;
+            Some(Choice {
+                value: turn.to_string(),
+                label: message.lines().next().unwrap_or_default().to_owned(),
+                note: format!("turn {turn}"),
+                is_here: true,
+                is_current: false,
+            })
+        };
+        (1..=turns).rev().filter_map(choice).collect()
     }
 
     /// Ends one of the commands in the background: the one of this process id, or one that is chosen.

@@ -8,7 +8,7 @@ use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::Modifier;
 use ratatui_core::text::{Line, Span};
 
-use super::App;
+use super::{App, status};
 use crate::cell::{Detail, Look};
 use crate::composer::{Composer, Mode};
 use crate::filter::plain;
@@ -53,7 +53,7 @@ impl App {
         }
         let status = self.status();
         let live = self.live();
-        Frame { links, ..self.frame(finished, live, over, Some(status), Place::Below) }
+        Frame { links, ..self.frame(finished, live, over, status, Place::Below) }
     }
 
     /// What became finished since the last time.
@@ -225,15 +225,20 @@ impl App {
         ])]
     }
 
-    fn status(&self) -> Line<'static> {
+    /// The row below the composer; none when the person wants none and nothing must be said.
+    fn status(&self) -> Option<Line<'static>> {
         if self.may_leave {
-            return Line::styled("ctrl-c again leaves", self.theme.accent);
+            return Some(Line::styled("ctrl-c again leaves", self.theme.accent));
+        }
+        if self.may_go_back {
+            let text = "esc again goes back to an earlier message";
+            return Some(Line::styled(text, self.theme.accent));
         }
         if let Some((query, is_found)) = self.composer.search() {
             let outcome = if is_found { "" } else { "in no message: " };
             let text =
                 format!("search: {outcome}{query} · ctrl-r older · enter takes it · esc goes back");
-            return Line::styled(text, self.theme.accent);
+            return Some(Line::styled(text, self.theme.accent));
         }
         let mut text = String::new();
         let mode = match self.composer.mode() {
@@ -242,35 +247,14 @@ impl App {
             None => "",
         };
         text.push_str(mode);
-        text.push_str(&self.facts_line());
+        text.push_str(&status::line(self));
         match self.transcript.processes.len() {
             0 => {}
             count => {
                 let _ = write!(text, " · {count} in the background (/ps)");
             }
         }
-        Line::styled(plain(&text).into_owned(), self.theme.dim)
-    }
-
-    fn facts_line(&self) -> String {
-        let Some(thread) = &self.transcript.thread else { return String::new() };
-        let effort = self.facts.effort.as_ref().map(|effort| format!(" {effort}"));
-        format!(
-            "{}{} · {} · {} · {}",
-            thread.model,
-            effort.unwrap_or_default(),
-            thread.sandbox,
-            self.place(),
-            super::pages::window(self),
-        )
-    }
-
-    /// The directory and its branch.
-    fn place(&self) -> String {
-        let cwd = self.transcript.cwd();
-        let name = cwd.file_name().map_or(cwd.as_os_str(), |name| name).to_string_lossy();
-        let branch = self.facts.branch.as_ref().map(|branch| format!(" ({branch})"));
-        format!("{name}{}", branch.unwrap_or_default())
+        (!self.hides_status).then(|| Line::styled(plain(&text).into_owned(), self.theme.dim))
     }
 }
 

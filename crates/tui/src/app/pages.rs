@@ -21,11 +21,12 @@ const KEYS: &[(&str, &str)] = &[
     ("<enter>", "while a turn runs: the model hears it at once"),
     ("<tab>", "while a turn runs: for after it; up takes it back"),
     ("?", "these keys, when nothing is written"),
-    ("<esc>", "stop what runs"),
+    ("<esc>", "stop what runs; twice when nothing does: back to an earlier message"),
     ("<c-c>", "stop and clear; twice leaves"),
     ("<c-d>", "leave, when nothing is written"),
     ("<c-t>", "the whole conversation"),
     ("<c-g>", "write in your editor"),
+    ("<f2>", "the line of facts, on or off"),
     ("<c-o>", "the whole output of the last command"),
 ];
 
@@ -134,7 +135,7 @@ pub(super) fn connection(kind: TransportKind) -> &'static str {
     }
 }
 
-fn percent(part: u64, of: u64) -> String {
+pub(super) fn percent(part: u64, of: u64) -> String {
     format!("{} %", (part * 100).checked_div(of).unwrap_or(0))
 }
 

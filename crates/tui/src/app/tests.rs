@@ -1,12 +1,12 @@
 //! The screen, by keys as people say them and by what a thread says.
 
 use super::*;
-use crate::effect::{Change, Choice, GoOn, Next};
+use crate::effect::{Change, Choice, GoOn, Next, Scope};
 use crate::key::keys;
 use crate::overlay::Place;
 use agent_protocol::{
     Action, CommandExecution, Decision, DeltaField, ErrorKind, Event, ItemDetails, Network,
-    SandboxMode, ThreadItem, Timing, TransportKind, TurnError, TurnFailed, Usage,
+    SandboxMode, ThreadItem, ThreadStarted, Timing, TransportKind, TurnError, TurnFailed, Usage,
 };
 
 fn app() -> App {
@@ -509,4 +509,66 @@ fn what_runs_in_the_background_is_counted_and_can_be_stopped() {
     let (command, reason) = ("npm run dev".to_owned(), "you stopped it".to_owned());
     happened(&mut app, Event::ProcessReaped { pid: 77, command, reason });
     assert!(!shown(&mut app).1.last().unwrap().contains("background"));
+}
+
+#[test]
+fn one_goes_back_to_an_earlier_message_and_says_with_what() {
+    let mut app = app();
+    let message = |id: &str, text: &str| {
+        let details = ItemDetails::UserMessage { text: text.into() };
+        let item =
+            ThreadItem { id: id.into(), details, call_id: None, step: None, duration_ms: None };
+        Event::ItemCompleted { item }
+    };
+    type_in(&mut app, "<esc><esc>");
+    assert!(shown(&mut app).1[0].starts_with('›'), "there is nothing to go back to");
+    for (id, text) in [("1", "first"), ("2", "second")] {
+        happened(&mut app, Event::TurnStarted {});
+        happened(&mut app, message(id, text));
+        happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Interrupted)));
+    }
+    type_in(&mut app, "<esc>");
+    assert!(shown(&mut app).1.last().unwrap().contains("esc again"));
+    type_in(&mut app, "<esc>");
+    assert!(shown(&mut app).1.iter().any(|row| row.starts_with("› second")));
+    type_in(&mut app, "first<enter>");
+    let effects = type_in(&mut app, "conv<enter>");
+    let back = Next::Rewind { turn: 1, scope: Scope::Conversation };
+    assert_eq!(effects, [Effect::Open(back)]);
+}
+
+fn thread_started() -> Event {
+    Event::ThreadStarted(ThreadStarted {
+        thread_id: "0199".into(),
+        schema_version: 1,
+        agent_version: "0.1.0".into(),
+        model: "gpt-6-sol".into(),
+        provider: "openai".into(),
+        transport: TransportKind::Websocket,
+        cwd: "/home/me/project".into(),
+        sandbox: SandboxMode::WorkspaceWrite,
+        approval_policy: agent_protocol::ApprovalPolicy::OnRequest,
+        resumed_from: None,
+        session_path: None,
+    })
+}
+
+#[test]
+fn the_line_of_facts_says_what_the_person_wants_and_a_key_takes_it_away() {
+    let mut app = app();
+    happened(&mut app, thread_started());
+    let last = |app: &mut App| shown(app).1.last().unwrap().clone();
+    assert_eq!(last(&mut app), "gpt-6-sol · workspace-write · project");
+    let names = ["git-branch", "no-such-thing", "model-with-reasoning"].map(str::to_owned);
+    app.update(Input::Facts(Facts {
+        effort: Some("high".into()),
+        branch: Some("main".into()),
+        status_line: Some(names.into()),
+        ..Facts::default()
+    }));
+    assert_eq!(last(&mut app), "main · gpt-6-sol high");
+    type_in(&mut app, "<f2>");
+    assert_eq!(last(&mut app), "›");
+    type_in(&mut app, "<c-c>");
+    assert_eq!(last(&mut app), "ctrl-c again leaves");
 }

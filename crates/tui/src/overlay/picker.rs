@@ -58,9 +58,15 @@ impl Picker {
     }
 
     fn narrow(&mut self) {
-        let text = |choice: &Choice| format!("{} {} {}", choice.label, choice.note, choice.value);
+        let query = self.field.text();
+        // What it is called counts more than what is said of it.
+        self.fit = rank(&query, self.choices.iter().map(|choice| choice.label.as_str()));
+        let text = |choice: &Choice| format!("{} {}", choice.note, choice.value);
         let texts: Vec<_> = self.choices.iter().map(text).collect();
-        self.fit = rank(&self.field.text(), texts.iter().map(String::as_str));
+        let others = rank(&query, texts.iter().map(String::as_str));
+        self.fit.extend(
+            others.into_iter().filter(|other| !self.fit.contains(other)).collect::<Vec<_>>(),
+        );
         if !self.everywhere {
             self.fit.retain(|&index| self.choices[index].is_here);
         }

@@ -1,0 +1,104 @@
+//! The line of facts below the composer: which, and in which order, is the person's choice (`tui.status_line`).
+
+use super::{App, pages};
+use crate::view::{grouped, size};
+
+/// What it says unless the person wants something else.
+const DEFAULT: [Part; 5] =
+    [Part::Model, Part::Sandbox, Part::Directory, Part::Context, Part::Saved];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Model,
+    Directory,
+    Branch,
+    Sandbox,
+    Approval,
+    Context,
+    Connection,
+    Saved,
+    Cached,
+    Tokens,
+    Cost,
+    Thread,
+}
+
+impl Part {
+    /// Ours, and those of Codex that mean the same.
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "model" | "model-name" | "model-with-reasoning" => Self::Model,
+            "directory" | "current-dir" | "project-root" => Self::Directory,
+            "branch" | "git-branch" => Self::Branch,
+            "sandbox" => Self::Sandbox,
+            "approval" => Self::Approval,
+            "context" | "context-remaining" | "context-used" => Self::Context,
+            "connection" => Self::Connection,
+            "saved" => Self::Saved,
+            "cached" => Self::Cached,
+            "tokens" | "used-tokens" => Self::Tokens,
+            "cost" => Self::Cost,
+            "thread" | "session-id" => Self::Thread,
+            _ => return None,
+        })
+    }
+}
+
+/// The facts, as many as there are.
+pub(super) fn line(app: &App) -> String {
+    if app.transcript.thread.is_none() {
+        return String::new();
+    }
+    let parts = match &app.facts.status_line {
+        Some(names) => names.iter().filter_map(|name| Part::named(name)).collect(),
+        None => DEFAULT.to_vec(),
+    };
+    let said: Vec<_> = parts.into_iter().filter_map(|part| say(app, part)).collect();
+    said.join(" · ")
+}
+
+/// None while there is nothing to say.
+fn say(app: &App, part: Part) -> Option<String> {
+    let (transcript, facts) = (&app.transcript, &app.facts);
+    let thread = transcript.thread.as_ref()?;
+    let (usage, bytes) = (&transcript.usage, transcript.bytes);
+    Some(match part {
+        Part::Model => {
+            let effort = facts.effort.as_ref().map(|effort| format!(" {effort}"));
+            format!("{}{}", thread.model, effort.unwrap_or_default())
+        }
+        Part::Directory => {
+            let name = thread.cwd.file_name().unwrap_or(thread.cwd.as_os_str()).to_string_lossy();
+            let branch = facts.branch.as_ref().map(|branch| format!(" ({branch})"));
+            format!("{name}{}", branch.unwrap_or_default())
+        }
+        Part::Branch => facts.branch.clone()?,
+        Part::Sandbox => thread.sandbox.to_string(),
+        Part::Approval => format!("asks: {}", thread.approval_policy),
+        Part::Context => left(transcript.window_tokens, facts.context_window)?,
+        Part::Connection => {
+            pages::connection(transcript.connection.unwrap_or(thread.transport)).to_owned()
+        }
+        Part::Saved => {
+            let saved = bytes.stateless.saturating_sub(bytes.sent);
+            (saved >= 1_000).then(|| format!("{} not sent again", size(saved)))?
+        }
+        Part::Cached => (usage.input_tokens > 0)
+            .then(|| pages::percent(usage.cached_input_tokens, usage.input_tokens))
+            .map(|share| format!("{share} cached"))?,
+        Part::Tokens => format!("{} tokens", grouped(usage.input_tokens + usage.output_tokens)),
+        Part::Cost => format!("${:.2}", transcript.cost_usd?),
+        Part::Thread => thread.thread_id.clone(),
+    })
+}
+
+/// How much room the window still has; what it holds where its size is not known.
+fn left(used: u64, all: Option<u64>) -> Option<String> {
+    match (used, all) {
+        (0, _) => None,
+        (used, Some(all)) => {
+            Some(format!("{} context left", pages::percent(all.saturating_sub(used), all)))
+        }
+        (used, None) => Some(format!("{} tokens", grouped(used))),
+    }
+}
