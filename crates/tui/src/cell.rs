@@ -117,6 +117,9 @@ fn tool_call(tool: &str, subject: &str, summary: &str, status: Status) -> String
     let (done, doing) = verb(tool);
     let word = if status == Status::InProgress { doing } else { done };
     let mut text = format!("{word} {subject}");
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
     if !summary.is_empty() {
         text = format!("{}: {summary}", text.trim_end());
     }
@@ -277,3 +280,6 @@ fn block(mark: &str, text: &str, style: Style, columns: usize) -> Vec<Line<'stat
     }
     lines
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,3 +30,21 @@ pub fn size(bytes: u64) -> String {
         _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
     }
 }
+
+/// As many of `parts` in a row as fit in `columns`; none is broken.
+pub fn flow(parts: &[&str], between: &str, columns: usize) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for part in parts {
+        match rows.last_mut() {
+            Some(row)
+                if crate::width::of(row) + crate::width::of(between) + crate::width::of(part)
+                    <= columns =>
+            {
+                row.push_str(between);
+                row.push_str(part);
+            }
+            _ => rows.push((*part).to_owned()),
+        }
+    }
+    rows
+}

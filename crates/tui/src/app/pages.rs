@@ -113,7 +113,8 @@ pub(super) fn status(app: &App) -> String {
             size(bytes.stateless)
         ),
     ));
-    columns(rows.into_iter().map(|(name, value)| (name.to_owned(), value)))
+    let rows = columns(rows.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    rows.lines().map(|row| format!("{}\n", row.trim_start())).collect()
 }
 
 /// How full the window is.

@@ -6,7 +6,8 @@ use crate::key::keys;
 use crate::overlay::Place;
 use agent_protocol::{
     Action, CommandExecution, Decision, DeltaField, ErrorKind, Event, ItemDetails, Network,
-    SandboxMode, ThreadItem, ThreadStarted, Timing, TransportKind, TurnError, TurnFailed, Usage,
+    SandboxMode, Status, ThreadItem, ThreadStarted, Timing, TransportKind, TurnError, TurnFailed,
+    Usage,
 };
 
 fn app() -> App {
@@ -571,4 +572,137 @@ fn the_line_of_facts_says_what_the_person_wants_and_a_key_takes_it_away() {
     assert_eq!(last(&mut app), "›");
     type_in(&mut app, "<c-c>");
     assert_eq!(last(&mut app), "ctrl-c again leaves");
+}
+
+/// The region at a width, as it is drawn.
+fn screen(columns: u16, play: impl Fn(&mut App)) -> String {
+    let mut app = App::new(Theme::default(), columns, 24);
+    app.update(Input::Prompts(vec![]));
+    happened(&mut app, thread_started());
+    play(&mut app);
+    let (finished, region) = shown(&mut app);
+    [finished, region].concat().join("\n")
+}
+
+fn running(line: &str) -> Event {
+    let details = ItemDetails::CommandExecution(CommandExecution::begun(line));
+    let call_id = Some("c".to_owned());
+    let item = ThreadItem { id: "i9".into(), details, call_id, step: None, duration_ms: None };
+    Event::ItemStarted { item, rule: None }
+}
+
+#[test]
+fn the_screen_in_each_of_its_states() {
+    type Play = fn(&mut App);
+    let states: [(&str, Play); 8] = [
+        ("idle", |_| {}),
+        ("at_work", |app| {
+            type_in(app, "mend it<enter>");
+            step_started(app);
+            happened(app, running("/bin/bash -c 'cargo test'"));
+            let output = delta(DeltaField::Output, "running 3 tests\ntest a ... ok\n");
+            let Event::ItemDelta { field, delta, .. } = output else { unreachable!() };
+            happened(app, Event::ItemDelta { item_id: "i9".into(), field, delta });
+            type_in(app, "and then this<tab>");
+        }),
+        ("speaking", |app| {
+            step_started(app);
+            happened(app, delta(DeltaField::Text, "It fails because `tr` does\n\n- one\n- two"));
+        }),
+        ("thinking", |app| {
+            step_started(app);
+            happened(
+                app,
+                delta(DeltaField::Reasoning, "**Look**\nfirst, then\nrun, then\nmend it"),
+            );
+        }),
+        ("asking", |app| {
+            step_started(app);
+            happened(app, running("/bin/bash -c 'cargo publish'"));
+            let action = Action::Run {
+                command: "cargo publish --token \u{202e}x".into(),
+                cwd: "/home/me/project".into(),
+                escalated: true,
+                justification: None,
+                terminal: false,
+            };
+            let (call_id, reason) = ("c".into(), "May I publish this crate?".into());
+            happened(
+                app,
+                Event::ApprovalRequested {
+                    call_id,
+                    action,
+                    reason,
+                    rule: None,
+                    lifts: None,
+                    prefix: None,
+                },
+            );
+        }),
+        ("completing", |app| {
+            type_in(app, "/re");
+        }),
+        ("choosing", |app| {
+            type_in(app, "/sandbox<enter>");
+        }),
+        ("status", |app| {
+            type_in(app, "/status<enter>");
+        }),
+    ];
+    for (name, play) in states {
+        for columns in [40, 80, 200] {
+            insta::assert_snapshot!(format!("{name}_at_{columns}"), screen(columns, play));
+        }
+    }
+}
+
+#[test]
+fn what_was_seen_live_is_what_is_seen_when_the_thread_is_read_back() {
+    let record = |event: Event| Record { seq: None, at: String::new(), event, wire: vec![] };
+    let command = |status, output: &str| {
+        let command = CommandExecution {
+            status,
+            exit_code: (status == Status::Completed).then_some(0),
+            aggregated_output: output.into(),
+            ..CommandExecution::begun("/bin/bash -c 'make'")
+        };
+        let details = ItemDetails::CommandExecution(command);
+        let call_id = Some("c".to_owned());
+        ThreadItem { id: "i2".into(), details, call_id, step: Some(1), duration_ms: None }
+    };
+    let (call_id, reason) = ("c".to_owned(), "It wants more.".to_owned());
+    let action = Action::Note;
+    let events = [
+        thread_started(),
+        Event::TurnStarted {},
+        Event::StepStarted { step: 1 },
+        delta(DeltaField::Reasoning, "Hm"),
+        Event::ItemStarted { item: command(Status::InProgress, ""), rule: None },
+        Event::ApprovalRequested {
+            call_id: call_id.clone(),
+            action,
+            reason,
+            rule: None,
+            lifts: None,
+            prefix: None,
+        },
+        Event::ApprovalResolved { call_id, decision: Decision::Once, rule: None },
+        Event::ItemDelta { item_id: "i2".into(), field: DeltaField::Output, delta: "cc".into() },
+        Event::ItemCompleted { item: command(Status::Completed, "cc a.c\n") },
+        delta(DeltaField::Text, "It "),
+        said("It works."),
+        Event::TurnFailed(turn_failed(ErrorKind::Interrupted)),
+    ];
+    let mut live = app();
+    let mut lines = Vec::new();
+    for event in &events {
+        live.update(Input::Record(Box::new(record(event.clone()))));
+        lines.extend(shown(&mut live).0);
+    }
+    let kept: Vec<_> =
+        events.iter().filter(|event| event.is_durable()).cloned().map(record).collect();
+    let mut read_back = app();
+    read_back.remember(&kept);
+    assert_eq!(shown(&mut read_back).0, lines);
+    assert_eq!(shown(&mut read_back).1, shown(&mut live).1);
 }

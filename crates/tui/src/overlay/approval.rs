@@ -13,7 +13,7 @@ use crate::key::{KeyCode, KeyEvent};
 use crate::theme::Theme;
 use crate::transcript::{Cell, Question, Transcript};
 use crate::wrap::Styled;
-use crate::{diff, wrap};
+use crate::{diff, view, wrap};
 
 /// A call that waits for the person.
 #[derive(Debug)]
@@ -218,12 +218,21 @@ fn patch(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
 }
 
 fn answers(telling: bool, lasts: bool, around: &Around<'_>) -> Vec<Line<'static>> {
-    let text = if telling {
-        "What should it do instead? enter sends, esc goes back"
+    let answers: &[&str] = if telling {
+        &["What should it do instead?", "enter sends", "esc goes back"]
     } else if lasts {
-        "y yes, once · a yes, in this thread · p yes, in this project · e yes, everywhere · n no · t no, and say why · esc stop"
+        &[
+            "y yes, once",
+            "a yes, in this thread",
+            "p yes, in this project",
+            "e yes, everywhere",
+            "n no",
+            "t no, and say why",
+            "esc stop",
+        ]
     } else {
-        "y yes, once · a yes, in this thread · n no · t no, and say why · esc stop"
+        &["y yes, once", "a yes, in this thread", "n no", "t no, and say why", "esc stop"]
     };
-    wrap::wrap(&Line::styled(text, around.theme.accent), around.columns)
+    let rows = view::flow(answers, " · ", around.columns);
+    rows.into_iter().map(|row| Line::styled(row, around.theme.accent)).collect()
 }

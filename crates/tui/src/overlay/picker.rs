@@ -123,19 +123,24 @@ impl Overlay for Picker {
         let first = (self.at + 1).saturating_sub(room);
         let title = Line::styled(self.title, theme.accent.add_modifier(Modifier::BOLD));
         let mut rows = vec![Line::default(), title];
-        for (number, &index) in self.fit.iter().enumerate().skip(first).take(room) {
-            let choice = &self.choices[index];
-            let taken = number == self.at;
+        let shown = self.fit.iter().enumerate().skip(first).take(room);
+        let shown: Vec<_> = shown.map(|(number, &index)| (number, &self.choices[index])).collect();
+        let label = |choice: &Choice| {
             let label = plain(&choice.label).into_owned();
-            let label = label.lines().next().unwrap_or_default();
-            let label = width::head(label, around.columns.saturating_sub(2)).to_owned();
-            let room = around.columns.saturating_sub(width::of(&label) + 4);
-            let note = width::head(&plain(&choice.note), room).to_owned();
-            let gap = room.saturating_sub(width::of(&note)) + 2;
+            let first = label.lines().next().unwrap_or_default();
+            width::head(first, around.columns.saturating_sub(2)).to_owned()
+        };
+        let widest = shown.iter().map(|(_, choice)| width::of(&label(choice))).max().unwrap_or(0);
+        for (number, choice) in shown {
+            let taken = number == self.at;
+            let label = label(choice);
+            let gap = (widest + 2).saturating_sub(width::of(&label));
+            let note = width::head(&plain(&choice.note), around.columns.saturating_sub(widest + 4))
+                .to_owned();
             let line = Line::from(vec![
                 Span::styled(if taken { "› " } else { "  " }, theme.accent),
                 Span::raw(label),
-                Span::raw(" ".repeat(gap.min(around.columns / 2))),
+                Span::raw(" ".repeat(gap)),
                 Span::styled(note, theme.dim),
             ]);
             rows.push(if taken { line.style(Modifier::BOLD) } else { line });
