@@ -9,6 +9,7 @@ mod project;
 mod retired;
 mod schema;
 mod sources;
+pub(crate) mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -16,7 +16,7 @@ use clap::Parser as _;
 use crate::args::{Args, DemoArgs, ExecOptions};
 use crate::config::Environment;
 use crate::exec::{self, Outcome};
-use crate::interactive::{self, Start};
+use crate::interactive::{self, Start, Surroundings};
 use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
 use crate::trace::steps_table;
@@ -119,7 +119,7 @@ async fn in_lines(
     place: &Place<'_>,
     process_started: Instant,
 ) -> anyhow::Result<(Outcome, Option<PathBuf>)> {
-    let settings = place.settings(&["exec"])?;
+    let (_, _, settings) = place.settings(&["exec"])?;
     say(args, &format!("Task: {TASK}\n\n"));
     let options = ExecOptions { json: args.json, color: args.color, ..ExecOptions::default() };
     let printer = exec::printer(&options, &settings, process_started);
@@ -143,9 +143,11 @@ async fn on_the_screen(
     place: &Place<'_>,
     process_started: Instant,
 ) -> anyhow::Result<(Outcome, Option<PathBuf>)> {
-    let settings = place.settings(if args.alt_screen { &["--alt-screen"] } else { &[] })?;
+    let flags: &[&str] = if args.alt_screen { &["--alt-screen"] } else { &[] };
+    let (args, environment, settings) = place.settings(flags)?;
     let start = Start::New(vec![Content::text(TASK)]);
-    let signal = interactive::run(&settings, start, place.environment, process_started).await?;
+    let surroundings = Surroundings { args: &args, environment: &environment };
+    let signal = interactive::run(&settings, start, surroundings, process_started).await?;
     Ok((Outcome { signal, ..Outcome::default() }, settings.state_dir))
 }
 
@@ -159,9 +161,9 @@ fn write_workspace(workspace: &Path) -> io::Result<()> {
 }
 
 impl Place<'_> {
-    /// The settings of an ordinary `agent`, with this command, whose provider is the gateway; the person's own
+    /// Arguments, environment and settings of an ordinary `agent`, with this command, whose provider is the gateway; the person's own
     /// configuration, keys and threads stay out of it.
-    fn settings(&self, command: &[&str]) -> anyhow::Result<Settings> {
+    fn settings(&self, command: &[&str]) -> anyhow::Result<(Args, Environment, Settings)> {
         let home = self.folder.join("home");
         std::fs::create_dir_all(&home)?;
         let environment = self
@@ -173,7 +175,8 @@ impl Place<'_> {
         let flags = ["--ignore-user-config", "-s", "workspace-write", "-m", "scripted", "-C"];
         let arguments = ["agent"].iter().chain(command).chain(&flags).map(OsString::from);
         let args = Args::try_parse_from(arguments.chain([self.workspace.into()]))?;
-        Ok(Settings::resolve(&args, &environment)?)
+        let settings = Settings::resolve(&args, &environment)?;
+        Ok((args, environment, settings))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `agent` without a command: threads on the screen, one after the other, until the person leaves.
 
+mod beginning;
 mod desk;
 mod editor;
 mod files;
@@ -13,6 +14,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use anyhow::Context as _;
+
 use agent_core::{Origin, Thread, ThreadHandle, Threads, UndoLog};
 use agent_protocol::{Command, Content, Event, Record, TransportKind};
 use agent_tui::app::App;
@@ -22,14 +25,15 @@ use agent_tui::transcript::Notice;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::args::OpenArgs;
-use crate::config::Environment;
+use crate::args::{Args, OpenArgs};
+use crate::config::{Environment, trust};
 use crate::screen::Screen;
 use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
 use crate::threads::{NoThread, ThreadArg};
 use crate::undo::{self, UndoArgs};
 use crate::workspace::Head;
+pub(crate) use beginning::{Way, without_key};
 use desk::Desk;
 use files::Files;
 use history::History;
@@ -43,9 +47,10 @@ use manners::{manners, themes};
 pub(crate) async fn run(
     settings: &Settings,
     start: Start<'_>,
-    environment: &Environment,
+    surroundings: Surroundings<'_>,
     process_started: Instant,
 ) -> anyhow::Result<Option<i32>> {
+    let Surroundings { args, environment } = surroundings;
     settings.require_model()?;
     let said = if let Start::New(message) = &start { message.clone() } else { vec![] };
     let first = First::of(start, settings)?;
@@ -63,6 +68,7 @@ pub(crate) async fn run(
     let (say, inputs) = mpsc::unbounded_channel();
     let mut stage = Stage {
         settings: settings.clone(),
+        args,
         environment,
         app: App::new(terminal.theme(), columns, rows),
         terminal,
@@ -73,6 +79,9 @@ pub(crate) async fn run(
     };
     if settings.vim() {
         stage.app.use_vim();
+    }
+    if settings.asks_trust {
+        stage.app.update(Input::Notice(Notice::Said(UNTRUSTED.to_owned())));
     }
     stage.app.update(Input::History(stage.history.read()));
     let played = tokio::select! {
@@ -87,6 +96,16 @@ pub(crate) async fn run(
         left?;
     }
     Ok(ended_by)
+}
+
+const UNTRUSTED: &str = "Commands may only look here: nobody has said yet that this directory is to be trusted. /trust lets them write in it, and \
+                         its own configuration count; /trust no leaves it so.";
+
+/// What the settings are made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) args: &'a Args,
+    pub(crate) environment: &'a Environment,
 }
 
 /// What is shown first.
@@ -140,6 +159,7 @@ const FILES_WENT_BACK: &str =
 /// What stays from thread to thread.
 struct Stage<'a> {
     settings: Settings,
+    args: &'a Args,
     environment: &'a Environment,
     app: App,
     terminal: Terminal,
@@ -260,6 +280,10 @@ impl Stage<'_> {
                 return self.open(Begin::New, remarks);
             }
             Next::Earlier(how, which) => return self.earlier(id, *how, which),
+            Next::Trust(trusted) => match self.trust(*trusted) {
+                Ok(said) => Notice::Said(said),
+                Err(error) => Notice::Failed(format!("{error:#}")),
+            },
             Next::Rewind { turn, scope } => return self.rewind(id, *turn, *scope),
             Next::Again(change) => {
                 self.settings = changed(&before, change);
@@ -304,6 +328,25 @@ impl Stage<'_> {
                 Ok(Opened { earlier: vec![], ..opened })
             }
         }
+    }
+
+    /// Remembers whether this directory is trusted, and lets it count at once.
+    fn trust(&mut self, trusted: bool) -> anyhow::Result<String> {
+        let workspace = &self.settings.workspace;
+        let root = workspace.repository.as_ref().map(|repository| repository.root.clone());
+        let directory = root.unwrap_or_else(|| workspace.cwd.clone());
+        trust::remember(crate::state_dir(&self.settings)?, &directory, trusted)
+            .context("cannot remember it")?;
+        // What was changed on the screen stays changed.
+        let model = self.settings.model.clone();
+        self.settings = Settings::resolve(self.args, self.environment)?;
+        self.settings.model = model;
+        let (directory, mode) = (directory.display(), self.settings.permissions.sandbox);
+        Ok(if trusted {
+            format!("{directory} is trusted; the sandbox is {mode}.")
+        } else {
+            format!("{directory} is not trusted; the sandbox is {mode}.")
+        })
     }
 
     /// Opens the thread of this id as it was before a turn. As it is now it stays on the disk.

@@ -35,7 +35,8 @@ use crate::args::{Args, Command, ConfigCommand, ExitCodes};
 use crate::config::{Environment, Homes};
 use crate::error::{Context, Report, TurnFailure};
 use crate::exec::Outcome;
-use crate::interactive::Start;
+use crate::interactive::{Start, Surroundings, Way};
+use crate::providers::MissingKey;
 use crate::screen::Screen;
 use crate::settings::Settings;
 use crate::workspace::Workspace;
@@ -184,7 +185,44 @@ fn show(
         return Err(interactive::NoScreen.into());
     }
     let settings = resolve(args, environment, context)?;
-    let showing = interactive::run(&settings, start, environment, process_started);
+    if let Some(missing) = settings.provider.missing_key() {
+        return first_run(args, start, environment, context, process_started, &settings, &missing);
+    }
+    let surroundings = Surroundings { args, environment };
+    let showing = interactive::run(&settings, start, surroundings, process_started);
+    let ended_by = runtime()?.block_on(showing)?;
+    Ok(ended_by.map_or(ExitCode::SUCCESS, by_signal))
+}
+
+/// Lets the person choose what to do without a key, and does it.
+fn first_run(
+    args: &Args,
+    start: Start<'_>,
+    environment: &Environment,
+    context: &mut Context,
+    process_started: Instant,
+    settings: &Settings,
+    missing: &MissingKey,
+) -> anyhow::Result<ExitCode> {
+    let mut args = args.clone();
+    let environment =
+        match runtime()?.block_on(interactive::without_key(environment, settings, missing))? {
+            None => return Ok(ExitCode::SUCCESS),
+            Some(Way::Key { variable, key }) => environment.clone().with(&variable, key),
+            Some(Way::Local) => {
+                args.flags.model.oss = true;
+                environment.clone()
+            }
+            Some(Way::Demo) => {
+                let demo = args::DemoArgs { tui: true, ..args::DemoArgs::default() };
+                let outcome =
+                    runtime()?.block_on(demo::run(&demo, environment, process_started))?;
+                return ended(outcome, &args::ExecOptions::default());
+            }
+        };
+    let settings = resolve(&args, &environment, context)?;
+    let surroundings = Surroundings { args: &args, environment: &environment };
+    let showing = interactive::run(&settings, start, surroundings, process_started);
     let ended_by = runtime()?.block_on(showing)?;
     Ok(ended_by.map_or(ExitCode::SUCCESS, by_signal))
 }

@@ -127,6 +127,14 @@ impl Provider {
         })
     }
 
+    /// The key without which it cannot be asked.
+    pub(crate) fn missing_key(&self) -> Option<MissingKey> {
+        match self.endpoint() {
+            Err(ProviderError::NoKey(missing)) => Some(missing),
+            _ => None,
+        }
+    }
+
     /// Where requests go, and as whom. Nothing is sent.
     ///
     /// # Errors

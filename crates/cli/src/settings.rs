@@ -60,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) state_dir: Option<PathBuf>,
     /// Started after each turn, with one more argument.
     pub(crate) notify: Option<Vec<String>>,
+    /// Nobody has said whether this directory is to be trusted, and how far commands reach depends on it.
+    pub(crate) asks_trust: bool,
     /// The provider is asked why its prompt cache missed.
     pub(crate) debug_cache: bool,
     /// What the person is told on standard error, a line each.
@@ -128,10 +130,11 @@ impl Settings {
         let cwd = Workspace::check(&cwd)?;
         let command = command_layers(args.command.as_ref());
         let loaded = config::load(&flags, command, &cwd, environment, &mut notes)?;
-        let config::Loaded { mut config, homes, workspace, trusted } = loaded;
+        let config::Loaded { mut config, homes, workspace, trusted, trust_is_open } = loaded;
+        let asks_trust = trust_is_open && is_built_in(&config, "sandbox_mode");
         if Command::is_interactive(args.command.as_ref()) && trusted {
             let key: KeyPath = ["sandbox_mode"].into();
-            if config.entry(&key).is_some_and(|entry| entry.origin == Origin::BuiltIn) {
+            if is_built_in(&config, "sandbox_mode") {
                 let value = SandboxMode::WorkspaceWrite.as_str().into();
                 config.add([Entry { key, value, origin: Origin::BuiltIn }]);
             }
@@ -174,6 +177,7 @@ impl Settings {
             notify: config.texts(["notify"]).filter(|argv| !argv.is_empty()),
             provider,
             workspace,
+            asks_trust,
             debug_cache: flags.model.debug_cache,
             notes: notes.into_lines(),
             config,
@@ -242,6 +246,11 @@ impl Settings {
         config::explain(&self.config, key)
             .map_err(|error| SettingsError::Key { key: key.unwrap_or_default().to_owned(), error })
     }
+}
+
+/// Nobody has set it.
+fn is_built_in(config: &Config, key: &str) -> bool {
+    config.entry(&[key].into()).is_some_and(|entry| entry.origin == Origin::BuiltIn)
 }
 
 /// What differs by command (design.md 6.14): nobody is there to answer `exec`, whatever the files say.

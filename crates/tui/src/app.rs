@@ -17,7 +17,7 @@ use crate::composer::{Composer, ComposerOutcome, History, Message, TokenKind};
 use crate::effect::{Effect, Facts, Input, Page};
 use crate::fuzzy::FileMatch;
 use crate::key::{KeyCode, KeyEvent, Modifiers};
-use crate::overlay::{Approval, Overlay, Pager, Reply};
+use crate::overlay::{Approval, Overlay, Pager, Picker, Reply, Secret};
 use crate::prompts::Prompt;
 use crate::slash::Verb;
 use crate::theme::Theme;
@@ -170,6 +170,11 @@ impl App {
             Input::Files { query, found } => self.found(&query, found),
             Input::History(earlier) => self.composer.remember(earlier),
             Input::Edited(text) => self.composer.edited(&text),
+            Input::Ask { title, choices } => {
+                let picker = Picker::new(Verb::Answer, &title, choices).leaving();
+                self.overlays.push(Box::new(picker));
+            }
+            Input::AskSecret { title } => self.overlays.push(Box::new(Secret::new(title))),
             Input::Threads { how, threads } => self.choose_thread(how, threads),
             Input::Facts(facts) => self.facts = facts,
             Input::Prompts(prompts) => {
@@ -188,11 +193,7 @@ impl App {
 
     fn paste(&mut self, text: &str) {
         match self.overlays.last_mut() {
-            Some(overlay) => {
-                if let Some(field) = overlay.field() {
-                    field.paste(text);
-                }
-            }
+            Some(overlay) => overlay.paste(text),
             None => self.composer.paste(text),
         }
     }

@@ -45,6 +45,15 @@ pub enum Input {
     History(Vec<String>),
     /// What an editor made of the text that is being written.
     Edited(String),
+    /// Something is to be decided before there is a thread; what is chosen is [`Effect::Chosen`].
+    Ask {
+        title: String,
+        choices: Vec<Choice>,
+    },
+    /// The same of something that must not be seen.
+    AskSecret {
+        title: String,
+    },
     /// Those that can be gone on with.
     Threads {
         how: GoOn,
@@ -82,6 +91,8 @@ pub enum Effect {
         path: Option<PathBuf>,
         text: String,
     },
+    /// The answer to [`Input::Ask`].
+    Chosen(String),
     FindPrompts,
     FindFiles(String),
     /// Lets the person write in an editor.
@@ -98,6 +109,8 @@ pub enum Next {
     Earlier(GoOn, String),
     /// The same one, with something changed.
     Again(Change),
+    /// The same one, after its directory is trusted, or is not.
+    Trust(bool),
     /// The same one, as it was before a turn, counted from 1.
     Rewind {
         turn: u32,

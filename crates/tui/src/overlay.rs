@@ -4,6 +4,7 @@
 mod approval;
 mod pager;
 mod picker;
+mod secret;
 
 use std::fmt;
 
@@ -19,11 +20,19 @@ use crate::transcript::Transcript;
 pub(crate) use approval::Approval;
 pub(crate) use pager::Pager;
 pub(crate) use picker::Picker;
+pub(crate) use secret::Secret;
 
 /// One of the stack.
 pub(crate) trait Overlay: fmt::Debug {
     /// What a key does.
     fn press(&mut self, key: KeyEvent) -> Reply;
+
+    /// What pasted text does.
+    fn paste(&mut self, text: &str) {
+        if let Some(field) = self.field() {
+            field.paste(text);
+        }
+    }
 
     /// How it looks now.
     fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>>;

@@ -29,6 +29,7 @@ pub(crate) enum Verb {
     Fork,
     Rewind,
     Permissions,
+    Trust,
     Model,
     Effort,
     Sandbox,
@@ -46,6 +47,8 @@ pub(crate) enum Verb {
     Help,
     Keys,
     Quit,
+    /// Of no command: the answer to a question of the outside.
+    Answer,
 }
 
 use When::{Always, Idle};
@@ -83,6 +86,13 @@ pub(crate) static TABLE: &[Slash] = &[
         Verb::Permissions,
         Always,
         "what may be done without a question, and what not at all",
+    ),
+    slash(
+        "trust",
+        "[no]",
+        Verb::Trust,
+        Idle,
+        "let commands write here, and this directory's configuration count",
     ),
     slash("model", "[NAME]", Verb::Model, Idle, "say which model answers, or let another one"),
     slash("effort", "[LEVEL]", Verb::Effort, Idle, "how long the model thinks"),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::environment::Environment;
 use super::key::KeyPath;
 use super::layer::{Entry, Layer, Origin};
-use super::{Config, ConfigError, Notes, project};
+use super::{Config, ConfigError, Notes, project, trust};
 use crate::args::{Flags, PermissionFlags};
 use crate::workspace::Workspace;
 
@@ -58,6 +58,8 @@ pub(crate) struct Loaded {
     pub(crate) workspace: Workspace,
     /// The person trusts this directory.
     pub(crate) trusted: bool,
+    /// Nobody has said whether it is to be trusted.
+    pub(crate) trust_is_open: bool,
 }
 
 /// What the command itself sets.
@@ -102,7 +104,8 @@ pub(crate) fn load(
 
     let markers = config.texts(["project_root_markers"]).unwrap_or_default();
     let workspace = Workspace::of(cwd, &markers);
-    let trusted = flags.config.trust || is_trusted(&workspace, &config, &overrides);
+    let said = trust_said(&workspace, &config, &overrides, homes.state.as_deref());
+    let trusted = flags.config.trust || said == Some(true);
     add_projects(&mut config, &workspace, trusted, user_config.as_deref(), environment, notes)?;
 
     let in_file = config.entry(&["profile"].into()).cloned();
@@ -120,7 +123,8 @@ pub(crate) fn load(
     config.add(variables(environment).entries);
     config.add(overrides.entries);
     config.add(flag_entries(flags, &config, environment).entries);
-    Ok(Loaded { config, homes, workspace, trusted })
+    let trust_is_open = !flags.config.trust && said.is_none();
+    Ok(Loaded { config, homes, workspace, trusted, trust_is_open })
 }
 
 /// The layers of the directories from the project's root down to the working directory.
@@ -153,16 +157,27 @@ fn add_projects(
     Ok(())
 }
 
-/// Whether `[projects."…"]` says so of the workspace, by any name it has.
-fn is_trusted(workspace: &Workspace, config: &Config, overrides: &Layer) -> bool {
-    workspace.names().iter().any(|path| {
-        let Some(path) = path.to_str() else { return false };
-        let key = KeyPath::from(["projects", path, "trust_level"]);
+/// Whether the workspace is to be trusted, by any name it has: as `[projects."…"]` says, else as the person said on the
+/// screen; none when nobody said anything.
+fn trust_said(
+    workspace: &Workspace,
+    config: &Config,
+    overrides: &Layer,
+    state: Option<&Path>,
+) -> Option<bool> {
+    let names = workspace.names();
+    let configured = names.iter().filter_map(|path| {
+        let key = KeyPath::from(["projects", path.to_str()?, "trust_level"]);
         let overridden = overrides.entries.iter().rev().find(|entry| entry.key == key);
-        overridden
-            .or_else(|| config.entry(&key))
-            .is_some_and(|entry| entry.value.as_str() == Some("trusted"))
-    })
+        let level = overridden.or_else(|| config.entry(&key))?.value.as_str()?;
+        Some(level == "trusted")
+    });
+    // One name that is trusted is enough.
+    if let Some(trusted) = configured.reduce(|one, other| one || other) {
+        return Some(trusted);
+    }
+    let said = trust::read(state?);
+    names.iter().find_map(|path| said.get(path).copied())
 }
 
 /// A profile: its own file, else a retired table.

@@ -64,6 +64,8 @@ impl Desk<'_> {
                 let task = ReviewArgs { prompt, ..ReviewArgs::default() }.task();
                 self.command(Command::Send(vec![Content::text(task)]));
             }
+            // Asked only where there is no thread.
+            Effect::Chosen(_) => {}
             Effect::ShowPermissions => {
                 let page = Page::Plain(permissions(self.settings));
                 self.say(Input::Page { title: "Permissions".to_owned(), page });

@@ -706,3 +706,32 @@ fn what_was_seen_live_is_what_is_seen_when_the_thread_is_read_back() {
     assert_eq!(shown(&mut read_back).0, lines);
     assert_eq!(shown(&mut read_back).1, shown(&mut live).1);
 }
+
+#[test]
+fn a_question_before_there_is_a_thread_is_answered_or_left() {
+    let mut app = app();
+    let choice = |value: &str, label: &str| Choice {
+        value: value.into(),
+        label: label.into(),
+        is_here: true,
+        ..Choice::default()
+    };
+    let choices = vec![choice("key", "Give a key"), choice("demo", "See the demo")];
+    let ask = Input::Ask { title: "Welcome.".into(), choices };
+    app.update(ask.clone());
+    assert_eq!(type_in(&mut app, "demo<enter>"), [Effect::Chosen("demo".into())]);
+    app.update(ask);
+    assert_eq!(type_in(&mut app, "<esc>"), [Effect::Leave]);
+}
+
+#[test]
+fn a_key_is_never_shown() {
+    let mut app = app();
+    app.update(Input::AskSecret { title: "The key:".into() });
+    app.update(Input::Paste("sk-secret\n".into()));
+    type_in(&mut app, "1");
+    let region = shown(&mut app).1.join("\n");
+    assert!(region.contains("**********") && !region.contains("secret"), "{region}");
+    assert!(!format!("{app:?}").contains("secret"));
+    assert_eq!(type_in(&mut app, "<enter>"), [Effect::Chosen("sk-secret1".into())]);
+}

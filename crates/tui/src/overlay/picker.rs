@@ -18,7 +18,7 @@ const ROWS: usize = 12;
 #[derive(Debug)]
 pub(crate) struct Picker {
     verb: Verb,
-    title: &'static str,
+    title: String,
     choices: Vec<Choice>,
     /// Those that fit what is written.
     fit: Vec<usize>,
@@ -31,11 +31,11 @@ pub(crate) struct Picker {
 }
 
 impl Picker {
-    pub(crate) fn new(verb: Verb, title: &'static str, choices: Vec<Choice>) -> Self {
+    pub(crate) fn new(verb: Verb, title: &str, choices: Vec<Choice>) -> Self {
         let everywhere = choices.iter().all(|choice| !choice.is_here);
         let mut picker = Self {
             verb,
-            title,
+            title: title.to_owned(),
             choices,
             fit: Vec::new(),
             field: Composer::new(History::default()),
@@ -121,7 +121,7 @@ impl Overlay for Picker {
         self.field.resize(around.columns.saturating_sub(2));
         let room = around.rows.saturating_sub(4).clamp(1, ROWS);
         let first = (self.at + 1).saturating_sub(room);
-        let title = Line::styled(self.title, theme.accent.add_modifier(Modifier::BOLD));
+        let title = Line::styled(self.title.clone(), theme.accent.add_modifier(Modifier::BOLD));
         let mut rows = vec![Line::default(), title];
         let shown = self.fit.iter().enumerate().skip(first).take(room);
         let shown: Vec<_> = shown.map(|(number, &index)| (number, &self.choices[index])).collect();
