@@ -21,7 +21,7 @@ use crate::overlay::{Approval, Overlay, Pager, Picker, Reply, Secret};
 use crate::prompts::Prompt;
 use crate::slash::Verb;
 use crate::theme::Theme;
-use crate::transcript::{Cell, Notice, Transcript};
+use crate::transcript::{Cell, Notice, Question, Transcript};
 
 pub use draw::Frame;
 
@@ -248,17 +248,33 @@ impl App {
         }
     }
 
-    /// Puts the first question that was not put yet.
+    /// The question that was not put yet.
+    fn unasked(&self) -> Option<&Question> {
+        let question = self.transcript.questions.first()?;
+        (self.asked.as_ref() != Some(&question.call_id)).then_some(question)
+    }
+
+    /// Puts it, unless the person is writing: what one was about to type must not be taken for an answer.
     fn ask(&mut self) {
-        let Some(question) = self.transcript.questions.first() else { return };
-        if self.asked.as_ref() != Some(&question.call_id) {
+        if self.composer.is_empty() {
+            self.ask_now();
+        }
+    }
+
+    fn ask_now(&mut self) {
+        if let Some(question) = self.unasked().cloned() {
             self.asked = Some(question.call_id.clone());
-            let surprises = !self.composer.is_empty();
-            self.overlays.push(Box::new(Approval::new(question.clone(), surprises)));
+            self.overlays.push(Box::new(Approval::new(question)));
         }
     }
 
     fn press(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let effects = self.take_key(key);
+        self.ask();
+        effects
+    }
+
+    fn take_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let may_leave = std::mem::take(&mut self.may_leave);
         let may_go_back = std::mem::take(&mut self.may_go_back);
         if let Some(overlay) = self.overlays.last_mut() {
@@ -293,6 +309,7 @@ impl App {
             (KeyCode::Char('?'), false) if self.composer.is_empty() => {
                 return self.run(Verb::Keys, "");
             }
+            (KeyCode::Tab, _) if self.unasked().is_some() => self.ask_now(),
             (KeyCode::Tab, _) if self.is_running() && !self.composer.is_empty() => {
                 let message = self.composer.take();
                 self.queued.push(message);

@@ -67,7 +67,7 @@ impl Activity {
             return retry.clone();
         }
         if !transcript.questions.is_empty() {
-            return "waits for your answer".to_owned();
+            return "waits for your answer; tab shows the question".to_owned();
         }
         let since = |ms: u64| match now_ms.saturating_sub(ms) {
             ms @ ..60_000 => format!("{} s", ms / 1_000),

@@ -154,13 +154,28 @@ fn nothing_is_allowed_before_all_of_it_was_seen() {
 }
 
 #[test]
-fn a_question_that_comes_while_one_writes_is_not_answered_by_what_one_was_writing() {
+fn a_question_that_comes_while_one_writes_waits_until_that_is_done() {
     let mut app = app();
-    type_in(&mut app, "and then tr");
+    step_started(&mut app);
+    type_in(&mut app, "and then t");
     asks(&mut app, "make");
-    assert!(type_in(&mut app, "y").is_empty());
-    assert_eq!(type_in(&mut app, "n").len(), 1);
-    assert_eq!(shown(&mut app).1.iter().rev().nth(1).unwrap(), "› and then tr");
+    assert!(type_in(&mut app, "ry that").is_empty());
+    let (_, region) = shown(&mut app);
+    assert!(region.contains(&"› and then try that".to_owned()), "{region:?}");
+    assert!(region.iter().any(|row| row.contains("tab shows the")), "{region:?}");
+    assert_eq!(type_in(&mut app, "<enter>").len(), 1, "the message");
+    assert!(shown(&mut app).1.iter().any(|row| row.contains("$ make")));
+    assert!(matches!(&type_in(&mut app, "y")[..], [Effect::Decide { .. }]));
+}
+
+#[test]
+fn a_question_that_waits_is_shown_by_a_key() {
+    let mut app = app();
+    type_in(&mut app, "a draft");
+    asks(&mut app, "make");
+    assert!(type_in(&mut app, "<tab>").is_empty());
+    assert!(matches!(&type_in(&mut app, "n")[..], [Effect::Decide { .. }]));
+    assert!(shown(&mut app).1.contains(&"› a draft".to_owned()));
 }
 
 #[test]

@@ -26,14 +26,11 @@ pub(crate) struct Approval {
     page: usize,
     /// What the model is told instead, while it is being written.
     telling: Option<Composer>,
-    /// The person was typing when it came: the first key is not meant for it.
-    surprises: bool,
 }
 
 impl Approval {
-    /// `surprises` when the person was writing something else.
-    pub(crate) fn new(question: Question, surprises: bool) -> Self {
-        Self { question, top: 0, below: usize::MAX, page: 1, telling: None, surprises }
+    pub(crate) fn new(question: Question) -> Self {
+        Self { question, top: 0, below: usize::MAX, page: 1, telling: None }
     }
 
     fn decide(&self, decision: Decision) -> Reply {
@@ -65,9 +62,6 @@ impl Overlay for Approval {
     fn press(&mut self, key: KeyEvent) -> Reply {
         if self.telling.is_some() {
             return self.tell(key);
-        }
-        if std::mem::take(&mut self.surprises) && matches!(key.code, KeyCode::Char(_)) {
-            return Reply::Stay;
         }
         match (key.code, key.modifiers.ctrl) {
             (KeyCode::Char('y'), false) => self.allow(Decision::Once),
