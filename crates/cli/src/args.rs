@@ -17,6 +17,9 @@ use crate::undo::{DiffArgs, UndoArgs};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "agent", version, disable_help_subcommand = true, max_term_width = 100)]
 pub(crate) struct Args {
+    /// What to do first, in a conversation on the screen.
+    #[arg(value_name = "PROMPT")]
+    pub(crate) prompt: Option<String>,
     #[command(flatten)]
     pub(crate) flags: Flags,
     /// Take the whole terminal, with scrolling of its own, instead of the rows below what was there.
@@ -503,6 +506,14 @@ pub(crate) enum ThreadChoice {
     ResumeLastAnywhere,
 }
 
+/// A single word that is almost a command was meant as one.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no command `{word}`; did you mean `agent {near}`?")]
+pub(crate) struct NearCommand {
+    word: String,
+    near: String,
+}
+
 impl Args {
     /// `exec --ignore-rules`.
     pub(crate) fn ignores_rules(&self) -> bool {
@@ -513,6 +524,24 @@ impl Args {
             None => None,
         };
         exec.options.ignore_rules || inner.is_some_and(|options| options.ignore_rules)
+    }
+
+    /// # Errors
+    /// When what is to be sent to the model was more likely meant as a command.
+    pub(crate) fn check_prompt(&self) -> Result<(), NearCommand> {
+        use clap::CommandFactory as _;
+        let word = self.prompt.as_deref().unwrap_or_default();
+        let is_word = word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let command = Self::command();
+        let names = command.get_subcommands().map(clap::Command::get_name);
+        let near = names
+            .map(|name| (strsim::damerau_levenshtein(name, word), name))
+            .filter(|(distance, name)| is_word && *distance <= 1 + name.len() / 5)
+            .min();
+        match near {
+            Some((_, near)) => Err(NearCommand { word: word.to_owned(), near: near.to_owned() }),
+            None => Ok(()),
+        }
     }
 
     /// The flags in effect: those after the command over those before it; lists are joined in that order.

@@ -144,10 +144,10 @@ async fn on_the_screen(
     process_started: Instant,
 ) -> anyhow::Result<(Outcome, Option<PathBuf>)> {
     let flags: &[&str] = if args.alt_screen { &["--alt-screen"] } else { &[] };
-    let (args, environment, settings) = place.settings(flags)?;
-    let start = Start::New(vec![Content::text(TASK)]);
+    let (mut args, environment, settings) = place.settings(flags)?;
+    args.prompt = Some(TASK.to_owned());
     let surroundings = Surroundings { args: &args, environment: &environment };
-    let signal = interactive::run(&settings, start, surroundings, process_started).await?;
+    let signal = interactive::run(&settings, Start::New, surroundings, process_started).await?;
     Ok((Outcome { signal, ..Outcome::default() }, settings.state_dir))
 }
 

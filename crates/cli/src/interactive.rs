@@ -17,7 +17,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use agent_core::{Origin, Thread, ThreadHandle, Threads, UndoLog};
-use agent_protocol::{Command, Content, Event, Record, TransportKind};
+use agent_protocol::{Command, Event, Record, TransportKind};
 use agent_tui::app::App;
 use agent_tui::effect::{Change, Choice, Effect, Facts, GoOn, Input, Next, Scope};
 use agent_tui::runner::{Act, Terminal};
@@ -52,7 +52,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Option<i32>> {
     let Surroundings { args, environment } = surroundings;
     settings.require_model()?;
-    let said = if let Start::New(message) = &start { message.clone() } else { vec![] };
+    let is_new = matches!(start, Start::New);
     let first = First::of(start, settings)?;
     let opened = match &first {
         First::Thread(begin) => {
@@ -60,9 +60,6 @@ pub(crate) async fn run(
         }
         First::Choice(..) => None,
     };
-    if let Some(opened) = opened.as_ref().filter(|_| !said.is_empty()) {
-        let _ = opened.handle.commands.send(Command::Send(said));
-    }
     let terminal = Terminal::enter(manners(environment, settings))?;
     let (columns, rows) = terminal.size();
     let (say, inputs) = mpsc::unbounded_channel();
@@ -79,6 +76,10 @@ pub(crate) async fn run(
     };
     if settings.vim() {
         stage.app.use_vim();
+    }
+    if let Some(prompt) = args.prompt.clone().filter(|_| is_new) {
+        // Nobody but us holds the other end.
+        let _ = stage.say.send(Input::Say(prompt));
     }
     if settings.asks_trust {
         stage.app.update(Input::Notice(Notice::Said(UNTRUSTED.to_owned())));
@@ -110,14 +111,14 @@ pub(crate) struct Surroundings<'a> {
 
 /// What is shown first.
 pub(crate) enum Start<'a> {
-    /// A new thread, in which this is said first, unless it is nothing.
-    New(Vec<Content>),
+    /// A new thread, in which the prompt of the command line is said first, if there is one.
+    New,
     Earlier(GoOn, &'a OpenArgs),
 }
 
 /// There is nobody to show anything to.
 #[derive(Debug, thiserror::Error)]
-#[error("this needs a terminal; without one, use `agent exec resume`")]
+#[error("this needs a terminal; `agent exec` does without one")]
 pub(crate) struct NoScreen;
 
 /// The first thread, or those among which the person chooses it.

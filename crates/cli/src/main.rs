@@ -79,11 +79,12 @@ fn exit_codes(args: &Args) -> ExitCodes {
 fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::Result<ExitCode> {
     let environment = Environment::of_process().context("cannot tell the working directory")?;
     let Some(command) = &args.command else {
-        if !interactive::is_possible() {
+        args.check_prompt()?;
+        if !interactive::is_possible() && args.prompt.is_none() {
             let _ = Args::command().print_help();
             return Ok(ExitCode::from(WRONG_USAGE));
         }
-        return show(args, Start::New(vec![]), &environment, context, process_started);
+        return show(args, Start::New, &environment, context, process_started);
     };
     match command {
         Command::Resume(open) => {

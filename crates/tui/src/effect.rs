@@ -16,6 +16,8 @@ use crate::transcript::Notice;
 pub enum Input {
     Key(KeyEvent),
     Paste(String),
+    /// The person has said this already, on the command line.
+    Say(String),
     Record(Box<Record>),
     Resize {
         columns: u16,

@@ -133,7 +133,7 @@ fn what_makes_no_sense_is_refused_as_wrong_usage() {
         ("exec --json-compat x", ErrorKind::MissingRequiredArgument),
         ("exec --worktree x", ErrorKind::UnknownArgument),
         ("sandbox", ErrorKind::MissingRequiredArgument),
-        ("fix it", ErrorKind::InvalidSubcommand),
+        ("fix it", ErrorKind::UnknownArgument),
     ] {
         let error = parse(line).unwrap_err();
         assert_eq!((error.kind(), error.exit_code()), (kind, 2), "{line}");
@@ -146,4 +146,17 @@ fn the_command_of_the_sandbox_keeps_its_own_flags() {
     assert_eq!(args.all_flags().permission.reach.sandbox, Some(SandboxMode::ReadOnly));
     let Some(Command::Sandbox(sandbox)) = args.command else { panic!() };
     assert_eq!(sandbox.argv, ["ls", "-la", "-C", "x"]);
+}
+
+#[test]
+fn a_prompt_is_a_message_unless_it_is_almost_a_command() {
+    let checked = |line: &[&str]| {
+        let args = Args::try_parse_from([&["agent"], line].concat()).unwrap();
+        args.check_prompt().map_err(|error| error.to_string())
+    };
+    for fine in [&["mend the test"][..], &["explain"], &["exec", "demo it"], &[]] {
+        assert_eq!(checked(fine), Ok(()), "{fine:?}");
+    }
+    let meant = Err("there is no command `reusme`; did you mean `agent resume`?".to_owned());
+    assert_eq!(checked(&["reusme"]), meant);
 }
