@@ -13,6 +13,8 @@ use agent_protocol::{
 pub struct Transcript {
     pub thread: Option<ThreadStarted>,
     pub cells: Vec<Cell>,
+    /// So many of them were found finished: asking for it costs the same however many there are.
+    settled: usize,
     /// The plan while its turn runs; then it is a cell.
     pub plan: Vec<Todo>,
     /// Unanswered, in the order they were asked.
@@ -94,6 +96,7 @@ impl Transcript {
         if !matches!(event, Event::TransportRetry { .. }) {
             self.retry = None;
         }
+        self.settled = self.finished();
         match event {
             Event::ThreadStarted(thread) => {
                 self.thread = Some(thread.clone());
@@ -160,7 +163,8 @@ impl Transcript {
 
     /// How many cells from the first on can change no more.
     pub fn finished(&self) -> usize {
-        self.cells.iter().take_while(|cell| cell.is_finished()).count()
+        let after = self.cells[self.settled..].iter().take_while(|cell| cell.is_finished());
+        self.settled + after.count()
     }
 
     /// Something is under way.

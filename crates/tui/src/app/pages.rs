@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use agent_protocol::{ItemDetails, TransportKind};
 
 use super::App;
+use crate::cell;
 use crate::composer;
 use crate::key::spoken;
 use crate::prompts::Prompt;
@@ -160,9 +161,12 @@ pub(super) fn export(transcript: &Transcript) -> String {
             }
             ItemDetails::CommandExecution(command) => {
                 let fence = fence(&command.aggregated_output);
+                let _ = writeln!(text, "{fence}console\n$ {}", cell::bare(&command.command));
                 let output = command.aggregated_output.trim_end();
-                let _ =
-                    write!(text, "{fence}console\n$ {}\n{output}\n{fence}\n\n", command.command);
+                if !output.is_empty() {
+                    let _ = writeln!(text, "{output}");
+                }
+                let _ = write!(text, "{fence}\n\n");
             }
             ItemDetails::FileChange { changes, .. } => {
                 for change in changes {

@@ -1,7 +1,7 @@
 //! The line of facts below the composer: which, and in which order, is the person's choice (`tui.status_line`).
 
 use super::{App, pages};
-use crate::view::{grouped, size};
+use crate::view::{flow, grouped, size};
 
 /// What it says unless the person wants something else.
 const DEFAULT: [Part; 5] =
@@ -54,7 +54,9 @@ pub(super) fn line(app: &App) -> String {
         None => DEFAULT.to_vec(),
     };
     let said: Vec<_> = parts.into_iter().filter_map(|part| say(app, part)).collect();
-    said.join(" · ")
+    let said: Vec<_> = said.iter().map(String::as_str).collect();
+    // What does not fit is left out, not cut.
+    flow(&said, " · ", usize::from(app.columns)).into_iter().next().unwrap_or_default()
 }
 
 /// None while there is nothing to say.

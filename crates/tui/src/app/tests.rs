@@ -750,3 +750,10 @@ fn a_key_is_never_shown() {
     assert!(!format!("{app:?}").contains("secret"));
     assert_eq!(type_in(&mut app, "<enter>"), [Effect::Chosen("sk-secret1".into())]);
 }
+
+#[test]
+fn of_the_facts_those_that_do_not_fit_are_left_out() {
+    let mut app = App::new(Theme::colourless(), 24, 12);
+    happened(&mut app, thread_started());
+    assert_eq!(shown(&mut app).1.last().unwrap(), "gpt-6-sol");
+}
