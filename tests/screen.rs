@@ -180,6 +180,25 @@ fn the_scrollback_holds_each_finished_line_once_whatever_size_the_window_takes()
 }
 
 #[test]
+fn a_long_answer_goes_into_the_scrollback_while_it_comes_and_stays_there_when_it_is_stopped() {
+    let model =
+        ScriptedModel::new().step(Step::new().says(&lines(500)).at_tokens_per_second(400.0));
+    let (_scene, _server, mut screen) = start(model);
+    wait_until_ready(&screen);
+    screen.press("many<enter>");
+    screen.wait_for("line 40 of many.");
+    assert!(screen.screen().contains(RUNNING));
+    let rows = screen.scrollback();
+    assert!(rows.contains(&"line 1 of many.".to_owned()), "{rows:#?}");
+    screen.press("<esc>");
+    wait_until_ready(&screen);
+    let left = leave(screen);
+    let said = left.rows.iter().filter(|row| row.ends_with("of many.")).count();
+    assert!((40..500).contains(&said), "{said}");
+    assert_each_once(&left.rows, said);
+}
+
+#[test]
 fn a_paste_of_a_megabyte_is_one_chip_and_sent_whole() {
     let (_scene, server, mut screen) = start(ScriptedModel::new().says("That was long."));
     wait_until_ready(&screen);

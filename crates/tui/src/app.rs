@@ -5,6 +5,7 @@ mod activity;
 mod commands;
 mod draw;
 mod pages;
+mod said;
 mod status;
 
 use agent_protocol::{Event, ItemDetails, Record};
@@ -24,6 +25,7 @@ use crate::theme::Theme;
 use crate::transcript::{Cell, Notice, Question, Transcript};
 
 pub use draw::Frame;
+use said::Said;
 
 /// The whole screen.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub struct App {
     rows: u16,
     /// Cells that are in the scrollback.
     drawn: usize,
+    /// What the model is saying, of which the beginning may be there too.
+    said: Said,
     /// Ctrl-C was pressed, and nothing since.
     may_leave: bool,
     /// Esc was pressed where it does nothing, and nothing since.
@@ -77,6 +81,7 @@ impl App {
             columns: 0,
             rows: 0,
             drawn: 0,
+            said: Said::default(),
             may_leave: false,
             may_go_back: false,
             now_ms: 0,
@@ -124,6 +129,7 @@ impl App {
     /// All that is finished is handed out again.
     pub fn draw_again(&mut self) {
         self.drawn = 0;
+        self.said = Said::default();
     }
 
     /// An overlay sees the keys first.
@@ -210,6 +216,10 @@ impl App {
     fn hear(&mut self, record: &Record) -> Vec<Effect> {
         let was_running = self.is_running();
         self.transcript.apply(&record.event);
+        if matches!(record.event, Event::TransportRetry { .. }) && self.said.give_up() {
+            let text = "The connection broke; what was being said begins again.".to_owned();
+            self.transcript.cells.push(Cell::Notice(Notice::Said(text)));
+        }
         if !was_running && self.is_running() {
             self.activity.begin(self.now_ms);
         }

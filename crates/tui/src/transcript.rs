@@ -131,6 +131,8 @@ impl Transcript {
                 self.connection = Some(step.transport);
             }
             Event::TransportRetry { attempt, max, message, .. } => {
+                // What was not finished is said again, as other items.
+                self.previews.retain(|preview| preview.field == agent_protocol::DeltaField::Output);
                 // Without a limit it is tried for as long as the network is away.
                 let of = if *max == 0 { String::new() } else { format!(" of {max}") };
                 self.retry = Some(format!("Reconnecting, attempt {attempt}{of}: {message}"));

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use agent_protocol::DeltaField;
+use agent_protocol::{DeltaField, ItemDetails};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::Modifier;
 use ratatui_core::text::{Line, Span};
 
+use super::said::Said;
 use super::{App, status};
 use crate::cell::{Detail, Look};
 use crate::composer::{Composer, Mode};
@@ -15,6 +16,7 @@ use crate::filter::plain;
 use crate::markdown::{Link, Rendered};
 use crate::overlay::{Around, Place};
 use crate::theme::{Glyphs, Theme};
+use crate::transcript::{Cell, Transcript};
 use crate::{cell, width, wrap};
 
 /// Rows of what the model is thinking.
@@ -42,6 +44,10 @@ impl App {
             let over = self.over(usize::from(self.rows).saturating_sub(written));
             return self.frame(Vec::new(), Vec::new(), over, None, Place::Whole);
         }
+        let said = self.transcript.previews.iter().find(|said| said.field == DeltaField::Text);
+        if let Some(said) = said {
+            self.said.follow(said, usize::from(self.columns), &self.theme);
+        }
         let Rendered { lines: finished, links } = self.finish();
         let mut over = self.over(usize::from(self.rows.saturating_sub(1)));
         if self.overlays.is_empty() {
@@ -61,8 +67,13 @@ impl App {
         let mut rendered = Rendered { lines: self.greet(), links: Vec::new() };
         let finished = self.transcript.finished().max(self.drawn);
         let mut before = self.drawn.checked_sub(1).map(|last| &self.transcript.cells[last]);
-        let look = self.look();
+        let look = look(&self.transcript, &self.theme, usize::from(self.columns));
         for cell in &self.transcript.cells[self.drawn..finished] {
+            if let Some(rest) = rest(&mut self.said, cell) {
+                rendered.append(rest);
+                before = Some(cell);
+                continue;
+            }
             let tail = |cell| self.transcript.tail(cell);
             let lines = cell::all(std::slice::from_ref(cell), before, tail, &look);
             let links = cell::links(cell, look.columns, look.theme);
@@ -70,6 +81,10 @@ impl App {
             before = Some(cell);
         }
         self.drawn = finished;
+        // What is under way stands above it.
+        if finished == self.transcript.cells.len() {
+            rendered.append(self.said.hand_out());
+        }
         rendered
     }
 
@@ -140,22 +155,22 @@ impl App {
     }
 
     fn look(&self) -> Look<'_> {
-        Look {
-            columns: usize::from(self.columns),
-            detail: Detail::Brief,
-            theme: &self.theme,
-            cwd: self.transcript.cwd(),
-        }
+        look(&self.transcript, &self.theme, usize::from(self.columns))
     }
 
     /// What is under way: calls, what the model thinks and says, the plan, what waits.
-    fn live(&self) -> Vec<Line<'static>> {
+    fn live(&mut self) -> Vec<Line<'static>> {
+        let mut said = self.said.live();
         let look = self.look();
         let before = self.drawn.checked_sub(1).map(|last| &self.transcript.cells[last]);
         let cells = &self.transcript.cells[self.drawn..];
         let mut lines = cell::all(cells, before, |cell| self.transcript.tail(cell), &look);
+        let mut is_first = true;
         for preview in &self.transcript.previews {
             match preview.field {
+                DeltaField::Text if std::mem::take(&mut is_first) => {
+                    lines.append(&mut said);
+                }
                 DeltaField::Text => {
                     lines.push(Line::default());
                     lines.extend(cell::message(&preview.text, look.columns, &self.theme));
@@ -256,6 +271,17 @@ impl App {
         }
         (!self.hides_status).then(|| Line::styled(plain(&text).into_owned(), self.theme.dim))
     }
+}
+
+fn look<'a>(transcript: &'a Transcript, theme: &'a Theme, columns: usize) -> Look<'a> {
+    Look { columns, detail: Detail::Brief, theme, cwd: transcript.cwd() }
+}
+
+/// What was not handed out of a message whose beginning was.
+fn rest(said: &mut Said, cell: &Cell) -> Option<Rendered> {
+    let Cell::Item(item) = cell else { return None };
+    let ItemDetails::AgentMessage { text, .. } = &item.details else { return None };
+    said.rest(&item.id, text)
 }
 
 /// Draws what is being written into rows `top..top + height`, and says where the cursor is.

@@ -1,0 +1,170 @@
+//! What the model is saying, drawn as it comes: a frame costs what came last, not the whole message, and lines that
+//! can change no more need not wait for the message's end.
+
+use ratatui_core::text::Line;
+
+use crate::markdown::{Rendered, Stream};
+use crate::theme::Theme;
+use crate::transcript::Preview;
+
+/// The message under way, if there is one.
+#[derive(Debug, Default)]
+pub(super) struct Said(Option<Message>);
+
+#[derive(Debug)]
+struct Message {
+    item_id: String,
+    text: String,
+    stream: Stream,
+    columns: usize,
+    theme: Theme,
+    /// Finished, and not handed out.
+    held: Rendered,
+    /// Something of it was handed out.
+    begun: bool,
+}
+
+impl Said {
+    /// Takes what has come of `preview` since the last time.
+    pub(super) fn follow(&mut self, preview: &Preview, columns: usize, theme: &Theme) {
+        let goes_on = |message: &Message| {
+            message.item_id == preview.item_id && preview.text.starts_with(&message.text)
+        };
+        if !self.0.as_ref().is_some_and(goes_on) {
+            self.0 = Some(Message::new(&preview.item_id, columns, theme));
+        }
+        if let Some(message) = &mut self.0 {
+            message.restyle(columns, theme);
+            message.push(&preview.text);
+        }
+    }
+
+    /// What became finished, once.
+    pub(super) fn hand_out(&mut self) -> Rendered {
+        match &mut self.0 {
+            Some(message) if !message.held.lines.is_empty() => message.take(),
+            _ => Rendered::default(),
+        }
+    }
+
+    /// What follows that.
+    pub(super) fn live(&mut self) -> Vec<Line<'static>> {
+        let Some(message) = &mut self.0 else { return vec![] };
+        let blank = (!message.begun).then(Line::default);
+        let held = message.held.lines.iter().cloned();
+        let live = message.stream.live().lines.iter().cloned();
+        blank.into_iter().chain(held).chain(live).collect()
+    }
+
+    /// The message is whole: what of it was not handed out. None when nothing of it was.
+    pub(super) fn rest(&mut self, item_id: &str, text: &str) -> Option<Rendered> {
+        let is_it = |message: &mut Message| message.item_id == item_id;
+        let mut message = self.0.take_if(is_it)?;
+        if !message.begun || !text.starts_with(&message.text) {
+            return None;
+        }
+        message.push(text);
+        message.stream.end();
+        message.held.append(message.stream.finished());
+        Some(message.take())
+    }
+
+    /// It will not be said to its end. Whether something of it was handed out.
+    pub(super) fn give_up(&mut self) -> bool {
+        self.0.take().is_some_and(|message| message.begun)
+    }
+}
+
+impl Message {
+    fn new(item_id: &str, columns: usize, theme: &Theme) -> Self {
+        Self {
+            item_id: item_id.to_owned(),
+            text: String::new(),
+            stream: Stream::new(columns, theme.clone()),
+            columns,
+            theme: theme.clone(),
+            held: Rendered::default(),
+            begun: false,
+        }
+    }
+
+    fn restyle(&mut self, columns: usize, theme: &Theme) {
+        if self.columns != columns || self.theme != *theme {
+            (self.columns, self.theme) = (columns, theme.clone());
+            self.stream.restyle(columns, theme.clone());
+        }
+    }
+
+    fn push(&mut self, whole: &str) {
+        let new = &whole[self.text.len()..];
+        if !new.is_empty() {
+            self.stream.push(new);
+            self.text.push_str(new);
+            self.held.append(self.stream.finished());
+        }
+    }
+
+    fn take(&mut self) -> Rendered {
+        let mut taken = Rendered::default();
+        if !self.begun {
+            taken.lines.push(Line::default());
+        }
+        self.begun = true;
+        taken.append(std::mem::take(&mut self.held));
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::markdown;
+    use agent_protocol::DeltaField;
+
+    const TEXT: &str =
+        "# One\n\ntwo `three`\n\n- four\n- [five](https://a.b)\n\n```sh\nsix\n```\n\nseven";
+
+    fn preview(text: &str) -> Preview {
+        Preview { item_id: "i".into(), field: DeltaField::Text, text: text.into() }
+    }
+
+    #[test]
+    fn handed_out_piece_by_piece_it_is_what_it_is_as_a_whole() {
+        let theme = Theme::default();
+        let mut whole = Rendered { lines: vec![Line::default()], links: vec![] };
+        whole.append(markdown::render(TEXT, 40, &theme));
+        for step in 1..TEXT.len() {
+            let mut said = Said::default();
+            let mut pieces = Rendered::default();
+            for end in (step..TEXT.len()).step_by(step) {
+                said.follow(&preview(&TEXT[..end]), 40, &theme);
+                pieces.append(said.hand_out());
+                let mut seen = pieces.lines.clone();
+                seen.extend(said.live());
+                let mut expected = vec![Line::default()];
+                expected.extend(markdown::render(&TEXT[..end], 40, &theme).lines);
+                if TEXT[..end].ends_with(char::is_alphanumeric) {
+                    assert_eq!(seen, expected, "{:?}", &TEXT[..end]);
+                }
+            }
+            let begun = !pieces.lines.is_empty();
+            let rest = said.rest("i", TEXT);
+            assert_eq!(rest.is_some(), begun);
+            if let Some(rest) = rest {
+                pieces.append(rest);
+                assert_eq!(pieces, whole, "in steps of {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_that_begins_again_is_another_one() {
+        let theme = Theme::default();
+        let mut said = Said::default();
+        said.follow(&preview("one\n\ntwo\n\nthree"), 40, &theme);
+        assert!(!said.hand_out().lines.is_empty());
+        said.follow(&preview("four"), 40, &theme);
+        assert_eq!(said.live().len(), 2);
+        assert!(said.rest("i", "four").is_none() && !said.give_up());
+    }
+}
