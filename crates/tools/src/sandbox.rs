@@ -7,6 +7,9 @@ mod confined;
 #[cfg(target_os = "linux")]
 mod linux;
 mod message;
+#[cfg_attr(not(test), expect(dead_code, reason = "macOS has no helper yet that would use it"))]
+mod seatbelt;
+mod secrets;
 mod spawn;
 mod world;
 

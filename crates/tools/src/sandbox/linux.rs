@@ -12,7 +12,6 @@ mod namespaces;
 mod repositories;
 mod room;
 mod seccomp;
-mod secrets;
 mod tree;
 mod view;
 mod walls;

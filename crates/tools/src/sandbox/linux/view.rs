@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use agent_protocol::SandboxMode;
 
 use super::mounts::{self, Tree, at};
-use super::secrets;
-use crate::sandbox::SandboxPolicy;
+use crate::sandbox::{SandboxPolicy, secrets};
 
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
 

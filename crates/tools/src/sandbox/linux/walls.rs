@@ -11,8 +11,8 @@ use landlock::{
     RulesetStatus, Scope,
 };
 
-use super::{World, secrets};
-use crate::sandbox::{Reach, Tier};
+use super::World;
+use crate::sandbox::{Reach, Tier, secrets};
 
 const BEST: ABI = ABI::V10;
 

@@ -1,5 +1,5 @@
-//! Files that hold secrets: unreadable to commands by default (S11). Paths only; who hides them is `walls.rs`
-//! and the mounts.
+//! Files that hold secrets: unreadable to commands by default (S11). Paths only; who hides them is each system's
+//! own part.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
