@@ -18,8 +18,21 @@ fn is_deserted(scene: &Scene) -> bool {
     !cwds.any(|cwd| cwd.starts_with(&workspace))
 }
 
+/// The same, deaf to all that can be ignored, and in a session of its own.
+fn deaf() -> serde_json::Value {
+    json!({"cmd": "trap '' TERM INT HUP; setsid sleep 1000 & echo begun > begun; echo begun; sleep 1000"})
+}
+
 async fn stopped_by(signal: &str, options: &[&str]) -> (Scene, agent_testkit::Finished) {
-    let server = ScriptedModel::new().calls("exec_command", endless()).says("Never.").serve();
+    stopped_while_running(endless(), signal, options).await
+}
+
+async fn stopped_while_running(
+    command: serde_json::Value,
+    signal: &str,
+    options: &[&str],
+) -> (Scene, agent_testkit::Finished) {
+    let server = ScriptedModel::new().calls("exec_command", command).says("Never.").serve();
     let scene = Scene::new(AGENT).facing(&server);
     let arguments: Vec<_> = ["exec", "--json", "-s", "workspace-write"]
         .iter()
@@ -63,6 +76,13 @@ async fn terminate_and_hang_up_do_the_same_with_their_own_codes() {
         assert_eq!(finished.code, Some(code));
         ended_in_order(&scene, &finished);
     }
+}
+
+#[tokio::test]
+async fn what_does_not_listen_is_ended_by_force() {
+    let (scene, finished) = stopped_while_running(deaf(), "INT", &[]).await;
+    assert_eq!(finished.code, Some(1));
+    ended_in_order(&scene, &finished);
 }
 
 #[tokio::test]
