@@ -260,6 +260,7 @@ mod tests {
             network: false,
             helper: PathBuf::new(),
             env: BTreeMap::new(),
+            login_path: false,
             outputs_dir: PathBuf::new(),
             journal_dir: Some(cwd.join(".journal")),
             keep_background: false,

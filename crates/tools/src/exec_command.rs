@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use crate::login_path::LoginPath;
 use crate::process::{Command, Launch, Report, Session};
 use crate::sandbox::{Exit, Sandbox};
 use crate::{
@@ -104,9 +105,11 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     let run = Run {
         sandbox: if escalated { toolbox.unconfined().clone() } else { toolbox.sandbox().clone() },
         sessions: toolbox.sessions().clone(),
+        login_path: toolbox.login_path().clone(),
         launch: Launch {
             argv: [shell, "-c", &args.cmd].map(OsString::from).into(),
             cwd: cwd.clone(),
+            env: vec![],
             terminal: args.tty,
             spill: spill_path(config, call),
         },
@@ -166,6 +169,7 @@ fn quoted(text: &str) -> String {
 struct Run {
     sandbox: Arc<Sandbox>,
     sessions: Arc<crate::process::Sessions>,
+    login_path: Arc<LoginPath>,
     launch: Launch,
     line: String,
     escalated: bool,
@@ -176,7 +180,9 @@ struct Run {
 }
 
 impl Run {
-    async fn perform(self, progress: mpsc::UnboundedSender<Progress>) -> ToolOutput {
+    async fn perform(mut self, progress: mpsc::UnboundedSender<Progress>) -> ToolOutput {
+        let path = self.login_path.get().await;
+        self.launch.env.extend(path.map(|path| ("PATH".into(), path)));
         let command = match Command::start(&self.sandbox, self.launch, &self.sessions.living).await
         {
             Ok(command) => command,

@@ -164,6 +164,7 @@ mod tests {
             network: false,
             helper: PathBuf::new(),
             env: std::collections::BTreeMap::new(),
+            login_path: false,
             outputs_dir: PathBuf::new(),
             journal_dir: None,
             keep_background: false,

@@ -11,6 +11,7 @@ pub mod fuzzing;
 mod grep_files;
 mod job;
 mod list_dir;
+mod login_path;
 mod output;
 mod patch;
 mod policy;

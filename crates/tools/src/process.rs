@@ -33,6 +33,8 @@ pub struct Reaped {
 pub(crate) struct Launch {
     pub(crate) argv: Vec<OsString>,
     pub(crate) cwd: PathBuf,
+    /// Beside the environment that all commands get.
+    pub(crate) env: Vec<(OsString, OsString)>,
     /// It gets a terminal, and can be written to.
     pub(crate) terminal: bool,
     /// Where its whole output goes when it is long.
@@ -92,10 +94,12 @@ impl Command {
         let room = sandbox.room().await?;
         let input = if launch.terminal { Input::Terminal(SIZE) } else { Input::Empty };
         let terminal_name = if launch.terminal { "xterm-256color" } else { "dumb" };
+        let mut env = launch.env;
+        env.push(("TERM".into(), terminal_name.into()));
         let errand = Errand {
             order: Order::Run(launch.argv),
             cwd: launch.cwd,
-            env: vec![("TERM".into(), terminal_name.into())],
+            env,
             reach: Reach::Policy,
             input,
         };

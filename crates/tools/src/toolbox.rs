@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use crate::login_path::LoginPath;
 use crate::process::Sessions;
 use crate::sandbox::{Sandbox, SandboxPolicy};
 use crate::{
@@ -34,6 +35,8 @@ pub struct ToolboxConfig {
     pub helper: PathBuf,
     /// The whole environment of commands, already without secrets.
     pub env: BTreeMap<OsString, OsString>,
+    /// Commands are to find what the person's login shell finds: it is asked for its `PATH`.
+    pub login_path: bool,
     /// Where whole outputs go that are too long for the model; made when first needed.
     pub outputs_dir: PathBuf,
     /// Where a patch is noted before it is applied, so that a crash in the middle is undone (`recover_patches`); made
@@ -128,6 +131,7 @@ pub struct Toolbox {
     /// For what the person allowed to run outside.
     unconfined: Arc<Sandbox>,
     sessions: Arc<Sessions>,
+    login_path: Arc<LoginPath>,
     played_back: Option<PlayedBack>,
 }
 
@@ -161,6 +165,7 @@ impl Toolbox {
             sandbox: Arc::new(Sandbox::new(config.helper.clone(), policy)),
             unconfined: Arc::new(Sandbox::new(config.helper.clone(), unconfined)),
             sessions: Arc::default(),
+            login_path: Arc::new(LoginPath::new(config.login_path, &config.env)),
             played_back: None,
             config: Arc::new(config),
         }
@@ -180,6 +185,10 @@ impl Toolbox {
         &self.unconfined
     }
 
+    pub(crate) fn login_path(&self) -> &Arc<LoginPath> {
+        &self.login_path
+    }
+
     pub(crate) fn sessions(&self) -> &Arc<Sessions> {
         &self.sessions
     }
@@ -187,8 +196,9 @@ impl Toolbox {
     /// Builds the place the next call will run in, so that it need not wait for it. Returns at once; must be called
     /// within a runtime.
     pub fn warm_up(&self) {
-        let sandbox = self.sandbox.clone();
+        let (sandbox, login_path) = (self.sandbox.clone(), self.login_path.clone());
         tokio::spawn(async move { sandbox.prepare().await });
+        tokio::spawn(async move { drop(login_path.get().await) });
     }
 
     pub(crate) fn config(&self) -> &Arc<ToolboxConfig> {
@@ -291,6 +301,7 @@ mod tests {
             network: false,
             helper: PathBuf::new(),
             env: BTreeMap::new(),
+            login_path: false,
             outputs_dir: PathBuf::new(),
             journal_dir: None,
             keep_background: false,

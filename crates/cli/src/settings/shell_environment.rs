@@ -68,6 +68,11 @@ impl ShellEnvironment {
         environment
     }
 
+    /// Whether the search path is the person's own, to be completed by their login shell.
+    pub(crate) fn takes_login_path(&self) -> bool {
+        self.keeps("PATH") && !self.set.keys().any(|name| name == "PATH")
+    }
+
     fn keeps(&self, name: &str) -> bool {
         let is_one_of = |patterns: &[&str]| patterns.iter().any(|pattern| matches(pattern, name));
         let is_listed = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, name));

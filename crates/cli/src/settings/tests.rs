@@ -540,6 +540,14 @@ fn commands_get_the_environment_without_secrets_as_the_policy_says() {
         policy("ignore_default_excludes=true"),
         "AWS_REGION EDITOR PATH SSH_AUTH_SOCK github_token"
     );
+    let takes_login_path = |rest: &str| {
+        let settings = place.resolve(&format!("exec x {rest}"));
+        settings.shell_environment.takes_login_path()
+    };
+    assert!(takes_login_path("") && takes_login_path("-c shell_environment_policy.inherit=core"));
+    for policy in ["inherit=none", "exclude=[\"path\"]", "set={PATH=\"/bin\"}"] {
+        assert!(!takes_login_path(&format!("-c shell_environment_policy.{policy}")), "{policy}");
+    }
 }
 
 #[test]

@@ -103,6 +103,7 @@ fn confined(tier: &str, mode: &str, argv: Option<&[std::ffi::OsString]>, home: &
         ]),
         writable_roots: vec![],
         network: false,
+        login_path: false,
         outputs_dir: cwd.clone(),
         journal_dir: None,
         keep_background: false,
