@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use crossterm::Command;
-use crossterm::cursor::{Hide, MoveDown, MoveToColumn, MoveUp, Show};
+use crossterm::cursor::{Hide, MoveToColumn, MoveUp, Show};
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use ratatui_core::buffer::{Buffer, Cell};
 use ratatui_core::layout::{Position, Rect};
@@ -13,6 +13,9 @@ use ratatui_core::style::{Color, Modifier, Style};
 use ratatui_core::text::Line;
 
 use crate::markdown::Link;
+
+/// Moving fewer rows than this costs more than writing them.
+const WORTH_A_SCROLL: usize = 3;
 
 /// The bottom of the terminal, drawn on `W`.
 #[derive(Debug)]
@@ -22,8 +25,8 @@ pub struct Inline<W> {
     rows: u16,
     /// What is on the screen.
     shown: Buffer,
-    /// Of the region, where the terminal's cursor stands.
-    cursor: Position,
+    /// The row of the region and the column where the terminal's cursor stands.
+    cursor: (usize, u16),
     /// The terminal breaks its lines anew when it becomes narrower, as all but a few do.
     reflows: bool,
 }
@@ -31,14 +34,7 @@ pub struct Inline<W> {
 impl<W: Write> Inline<W> {
     /// A region of no rows where the cursor stands, at the beginning of a line.
     pub fn new(out: W, columns: u16, rows: u16, reflows: bool) -> Self {
-        Self {
-            out,
-            columns,
-            rows,
-            shown: Buffer::empty(Rect::default()),
-            cursor: Position::ORIGIN,
-            reflows,
-        }
+        Self { out, columns, rows, shown: Buffer::empty(Rect::default()), cursor: (0, 0), reflows }
     }
 
     /// The terminal has another size: what is drawn next begins where the region does now. A terminal that became
@@ -50,7 +46,7 @@ impl<W: Write> Inline<W> {
         if (columns, rows) == (self.columns, self.rows) {
             return Ok(());
         }
-        let up = if self.reflows { self.rows_above_cursor(columns) } else { self.cursor.y };
+        let up = if self.reflows { self.rows_above_cursor(columns) } else { self.cursor.0 };
         let mut bytes = String::from('\r');
         up_by(&mut bytes, up);
         tell(&mut bytes, Clear(ClearType::FromCursorDown));
@@ -68,14 +64,16 @@ impl<W: Write> Inline<W> {
     /// Something else was written since: the region begins anew where the cursor stands.
     pub fn forget(&mut self) {
         self.shown = Buffer::empty(Rect::default());
-        self.cursor = Position::ORIGIN;
+        self.cursor = (0, 0);
     }
 
     /// How many rows of the screen are above the cursor when the region's rows are broken at `columns`.
-    fn rows_above_cursor(&self, columns: u16) -> u16 {
+    fn rows_above_cursor(&self, columns: u16) -> usize {
         let columns = columns.max(1);
-        let above = (0..self.cursor.y).map(|y| used(&self.shown, y).div_ceil(columns).max(1));
-        above.sum::<u16>() + self.cursor.x / columns
+        let (row, column) = self.cursor;
+        let above = (0..self.shown.area.height).take(row);
+        let above = above.map(|y| usize::from(used(&self.shown, y).div_ceil(columns).max(1)));
+        above.sum::<usize>() + usize::from(column / columns)
     }
 
     /// Writes `finished` with its `links` above the region, and makes the region look like `next`, with the cursor at `cursor`.
@@ -90,74 +88,127 @@ impl<W: Write> Inline<W> {
         cursor: Position,
     ) -> io::Result<()> {
         let mut bytes = String::new();
-        let same_shape = finished.is_empty() && self.shown.area == next.area;
-        if same_shape {
-            self.damage(&mut bytes, &next);
-        } else {
-            self.afresh(&mut bytes, finished, links, &next);
+        if finished.is_empty() {
+            self.scroll(&mut bytes, &next);
         }
-        if bytes.is_empty() && cursor == self.cursor {
-            return Ok(());
-        }
-        self.go(&mut bytes, cursor);
-        self.shown = next;
-        self.write(&bytes)
-    }
-
-    /// Only the cells that differ.
-    fn damage(&mut self, bytes: &mut String, next: &Buffer) {
-        let changes: Vec<_> = self.shown.diff(next);
-        let mut pen = Style::reset();
-        let mut after = None;
-        for (x, y, cell) in changes {
-            if after != Some((x, y)) {
-                self.go(bytes, Position { x, y });
-            }
-            put(bytes, cell, &mut pen);
-            let width = u16::try_from(crate::width::of(cell.symbol())).unwrap_or(1).max(1);
-            // In the last column terminals differ about where the cursor then is.
-            after = (x + width < self.columns).then_some((x + width, y));
-            self.cursor = Position { x: (x + width).min(self.columns.saturating_sub(1)), y };
-            if after.is_none() {
-                bytes.push('\r');
-                self.cursor.x = 0;
-            }
-        }
-        end_style(bytes, pen);
-    }
-
-    /// From the region's first row on: what is finished, then the region.
-    fn afresh(&mut self, bytes: &mut String, finished: &[Line<'_>], links: &[Link], next: &Buffer) {
-        bytes.push('\r');
-        up_by(bytes, self.cursor.y);
-        tell(bytes, Clear(ClearType::FromCursorDown));
         let mut links = links;
         for (index, line) in finished.iter().enumerate() {
             let mut row = Buffer::empty(Rect::new(0, 0, self.columns, 1));
             row.set_line(0, 0, line, self.columns);
             let of_line = links.iter().take_while(|link| link.line <= index).count();
-            put_row(bytes, &row, 0, &links[..of_line]);
+            self.put(&mut bytes, index, &row, 0, &links[..of_line]);
             links = &links[of_line..];
-            bytes.push_str("\r\n");
         }
+        let top = finished.len();
         for y in 0..next.area.height {
-            if y > 0 {
-                bytes.push_str("\r\n");
-            }
-            put_row(bytes, next, y, &[]);
+            self.put(&mut bytes, top + usize::from(y), &next, y, &[]);
         }
-        bytes.push('\r');
-        self.cursor = Position { x: 0, y: next.area.height.saturating_sub(1) };
+        let end = top + usize::from(next.area.height);
+        if end < usize::from(self.shown.area.height) {
+            self.go(&mut bytes, (end, 0));
+            tell(&mut bytes, Clear(ClearType::FromCursorDown));
+        }
+        self.go(&mut bytes, (top + usize::from(cursor.y), cursor.x));
+        self.cursor = (usize::from(cursor.y), cursor.x);
+        self.shown = next;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.write(&bytes)
     }
 
-    fn go(&mut self, bytes: &mut String, to: Position) {
-        up_by(bytes, self.cursor.y.saturating_sub(to.y));
-        let down = to.y.saturating_sub(self.cursor.y);
-        if down > 0 {
-            tell(bytes, MoveDown(down));
+    /// Moves rows that stand higher in `next` there, and leaves those below them where they are: text that scrolls is
+    /// not written again.
+    fn scroll(&mut self, bytes: &mut String, next: &Buffer) {
+        let Rect { width, height, .. } = next.area;
+        if self.shown.area != next.area {
+            return;
         }
-        if to.x != self.cursor.x {
-            tell(bytes, MoveToColumn(to.x));
+        let row = |buffer: &Buffer, y: u16| {
+            let start = usize::from(y) * usize::from(width);
+            start..(start + usize::from(width)).min(buffer.content.len())
+        };
+        let same = |shown: u16, y: u16| {
+            self.shown.content[row(&self.shown, shown)] == next.content[row(next, y)]
+        };
+        // Of blank rows there are many alike.
+        let worth =
+            |rows: &mut dyn Iterator<Item = u16>| rows.filter(|y| used(next, *y) > 0).count();
+        let in_place = worth(&mut (0..height).filter(|y| same(*y, *y)));
+        let moved = |by: u16| (0..height - by).take_while(move |y| same(y + by, *y));
+        let best = (1..height).max_by_key(|by| worth(&mut moved(*by)));
+        let Some(by) = best.filter(|by| worth(&mut moved(*by)) >= in_place + WORTH_A_SCROLL) else {
+            return;
+        };
+        let rows = moved(by).count();
+        self.go(bytes, (0, 0));
+        bytes.push_str(&format!("\x1b[{by}M"));
+        self.go(bytes, (rows, 0));
+        bytes.push_str(&format!("\x1b[{by}L"));
+        let (by, width) = (usize::from(by), usize::from(width));
+        let moved = &mut self.shown.content[..(by + rows) * width];
+        moved.rotate_left(by * width);
+        moved[rows * width..].fill(Cell::default());
+    }
+
+    /// Writes row `y` of `cells` into row `row`, counted from the region's first one as it was: what differs there, or
+    /// all of it below.
+    fn put(&mut self, bytes: &mut String, row: usize, cells: &Buffer, y: u16, links: &[Link]) {
+        let height = usize::from(self.shown.area.height);
+        if row >= height.max(1) {
+            self.go(bytes, (row - 1, self.cursor.1));
+            bytes.push_str("\r\n");
+            self.cursor = (row, 0);
+        }
+        let shown = u16::try_from(row).ok().filter(|_| row < height);
+        let written = shown.map_or(0, |shown| used(&self.shown, shown));
+        let end = used(cells, y).min(self.columns);
+        let mut pen = Style::reset();
+        let mut open: Option<&str> = None;
+        let mut x = 0;
+        while x < end {
+            let cell = &cells[(x, y)];
+            let width = u16::try_from(crate::width::of(cell.symbol())).unwrap_or(1).max(1);
+            let leads = links.iter().find(|link| link.columns.contains(&usize::from(x)));
+            let target = leads.map(|link| &*link.target).filter(|target| may_be_opened(target));
+            let there = shown.and_then(|shown| self.shown.cell((x, shown)));
+            let is_there = there == Some(cell);
+            if !is_there || target.is_some() {
+                self.go(bytes, (row, x));
+                if target != open {
+                    bytes.push_str(&link(target.unwrap_or_default()));
+                    open = target;
+                }
+                put(bytes, cell, &mut pen);
+                self.cursor.1 = x + width;
+                // In the last column terminals differ about where the cursor then is.
+                if self.cursor.1 >= self.columns {
+                    bytes.push('\r');
+                    self.cursor.1 = 0;
+                }
+            }
+            x += width;
+        }
+        if open.is_some() {
+            bytes.push_str(&link(""));
+        }
+        end_style(bytes, pen);
+        if written > end {
+            self.go(bytes, (row, end));
+            tell(bytes, Clear(ClearType::UntilNewLine));
+        }
+    }
+
+    fn go(&mut self, bytes: &mut String, to: (usize, u16)) {
+        let (row, column) = self.cursor;
+        up_by(bytes, row.saturating_sub(to.0));
+        // On the last row this makes a new one. A terminal that has just become lower may have dropped the rows below
+        // the cursor, and all moves after this one would be off.
+        bytes.extend(std::iter::repeat_n('\n', to.0.saturating_sub(row)));
+        match to.1 {
+            same if same == column => {}
+            0 => bytes.push('\r'),
+            x => tell(bytes, MoveToColumn(x)),
         }
         self.cursor = to;
     }
@@ -188,9 +239,9 @@ fn tell(bytes: &mut String, command: impl Command) {
     let _ = command.write_ansi(bytes);
 }
 
-fn up_by(bytes: &mut String, rows: u16) {
+fn up_by(bytes: &mut String, rows: usize) {
     if rows > 0 {
-        tell(bytes, MoveUp(rows));
+        tell(bytes, MoveUp(u16::try_from(rows).unwrap_or(u16::MAX)));
     }
 }
 
@@ -199,26 +250,6 @@ fn used(buffer: &Buffer, y: u16) -> u16 {
     let blank = Cell::default();
     let last = (0..buffer.area.width).rev().find(|x| buffer[(*x, y)] != blank);
     last.map_or(0, |x| x + u16::try_from(crate::width::of(buffer[(x, y)].symbol())).unwrap_or(1))
-}
-
-fn put_row(bytes: &mut String, buffer: &Buffer, y: u16, links: &[Link]) {
-    let (end, mut pen, mut x) = (used(buffer, y), Style::reset(), 0);
-    let mut open: Option<&str> = None;
-    while x < end.min(buffer.area.width) {
-        let leads = links.iter().find(|link| link.columns.contains(&usize::from(x)));
-        let target = leads.map(|link| &*link.target).filter(|target| may_be_opened(target));
-        if target != open {
-            bytes.push_str(&link(target.unwrap_or_default()));
-            open = target;
-        }
-        let cell = &buffer[(x, y)];
-        put(bytes, cell, &mut pen);
-        x += u16::try_from(crate::width::of(cell.symbol())).unwrap_or(1).max(1);
-    }
-    if open.is_some() {
-        bytes.push_str(&link(""));
-    }
-    end_style(bytes, pen);
 }
 
 /// A longer one is no use to a person, and terminals have limits.
@@ -296,109 +327,4 @@ fn colour(colour: Option<Color>, base: u16) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const COLUMNS: u16 = 20;
-
-    fn size(cells: u16) -> std::num::NonZero<u16> {
-        std::num::NonZero::new(cells).unwrap()
-    }
-
-    fn region(rows: &[&str]) -> Buffer {
-        let height = u16::try_from(rows.len()).unwrap();
-        let mut buffer = Buffer::empty(Rect::new(0, 0, COLUMNS, height));
-        for (y, row) in rows.iter().enumerate() {
-            buffer.set_string(0, u16::try_from(y).unwrap(), row, Style::new());
-        }
-        buffer
-    }
-
-    /// Everything a terminal of six rows has shown, scrolled away or not.
-    fn screen(bytes: &[u8]) -> String {
-        let mut parser = vt100::Parser::new(size(6), size(COLUMNS), 100);
-        parser.process(bytes);
-        parser.screen_mut().set_scrollback(100);
-        let hidden = parser.screen().scrollback();
-        let mut rows: Vec<String> = Vec::new();
-        for offset in (0..=hidden).rev() {
-            parser.screen_mut().set_scrollback(offset);
-            let visible: Vec<_> = parser.screen().rows(0, COLUMNS).collect();
-            if offset == 0 { rows.extend(visible) } else { rows.push(visible[0].clone()) }
-        }
-        rows.join("\n").trim_end().to_owned()
-    }
-
-    #[test]
-    fn each_finished_line_is_in_the_scrollback_once_and_the_region_below_it() {
-        let mut bytes = Vec::new();
-        let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
-        for number in 0..12 {
-            let finished = [Line::from(format!("line {number}"))];
-            let typed = format!("> typed {number}");
-            inline
-                .draw(&finished, &[], region(&["working", &typed]), Position { x: 3, y: 1 })
-                .unwrap();
-            // A change within the region touches nothing else.
-            inline.draw(&[], &[], region(&["thinking", &typed]), Position { x: 3, y: 1 }).unwrap();
-        }
-        let expected: Vec<_> = (0..12).map(|number| format!("line {number}")).collect();
-        assert_eq!(screen(&bytes), format!("{}\nthinking\n> typed 11", expected.join("\n")));
-    }
-
-    #[test]
-    fn what_did_not_change_is_not_written_again() {
-        let mut bytes = Vec::new();
-        let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
-        let here = Position { x: 0, y: 0 };
-        inline.draw(&[], &[], region(&["aaaa", "bbbb"]), here).unwrap();
-        inline.draw(&[], &[], region(&["aaaa", "bbbb"]), here).unwrap();
-        inline.draw(&[], &[], region(&["aaaa", "bbxb"]), here).unwrap();
-        inline.clear().unwrap();
-        let text = String::from_utf8(bytes).unwrap();
-        let updates: Vec<_> = text.split("\x1b[?2026h").skip(1).collect();
-        assert_eq!(updates.len(), 3, "{text:?}");
-        assert!(updates[1].contains('x') && !updates[1].contains('a'), "{:?}", updates[1]);
-        assert_eq!(screen(text.as_bytes()), "");
-    }
-
-    #[test]
-    fn colours_and_wide_characters_come_out_as_they_were_drawn() {
-        let mut bytes = Vec::new();
-        let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
-        let line =
-            Line::styled("한글 ok", Style::new().fg(Color::Red).add_modifier(Modifier::BOLD));
-        inline.draw(&[line], &[], region(&["> "]), Position { x: 2, y: 0 }).unwrap();
-        let mut parser = vt100::Parser::new(size(6), size(COLUMNS), 0);
-        parser.process(&bytes);
-        let screen = parser.screen();
-        assert_eq!(screen.contents(), "한글 ok\n>");
-        let cell = screen.cell(0, 0).unwrap();
-        assert!(cell.bold() && cell.fgcolor() == vt100::Color::Idx(1));
-        assert_eq!(screen.cursor_position(), (1, 2));
-    }
-
-    #[test]
-    fn a_finished_line_leads_where_its_link_does_if_that_is_a_page_or_a_file() {
-        let target = |target: &str| {
-            let mut bytes = Vec::new();
-            let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
-            let link = Link { line: 0, columns: 4..7, target: target.into() };
-            let line = [Line::from("see the page")];
-            inline.draw(&line, &[link], region(&["> "]), Position { x: 2, y: 0 }).unwrap();
-            assert!(screen(&bytes).starts_with("see the page\n"));
-            String::from_utf8(bytes).unwrap()
-        };
-        for fine in ["https://a.b/c?d=e#f", "http://a.b", "file:///tmp/x"] {
-            let expected = format!("see \x1b]8;;{fine}\x1b\\the\x1b]8;;\x1b\\ page");
-            assert!(target(fine).contains(&expected), "{fine}");
-        }
-        let long = format!("https://{}", "a".repeat(MAX_TARGET));
-        let deceits =
-            ["https://a.b/\x07x", "https://a.b/\u{202e}x", "https://аррӏе.com", "https://a b"];
-        let others = ["javascript:x", "src/a.rs", "file://host/x", "ssh://a", "https://", &long];
-        for refused in deceits.iter().chain(&others) {
-            assert!(!target(refused).contains("\x1b]8"), "{refused}");
-        }
-    }
-}
+mod tests;
