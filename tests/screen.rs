@@ -252,6 +252,43 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_screen_back() {
 }
 
 #[test]
+fn after_a_stop_from_outside_the_terminal_is_taken_again() {
+    let (_scene, _server, mut screen) = start(ScriptedModel::new().says("Still here."));
+    wait_until_ready(&screen);
+    screen.press("half a");
+    screen.wait_for("› half a");
+    screen.signal(Signal::STOP);
+    // As a shell does that goes on with its own prompt.
+    screen.restore();
+    assert!(screen.is_restored());
+    screen.signal(Signal::CONT);
+    screen.wait_until("it is raw again", |screen| !screen.is_restored());
+    screen.press(" message<enter>");
+    screen.wait_for("Still here.");
+    leave(screen);
+}
+
+#[test]
+fn the_demo_asks_its_question_and_shows_what_it_changed_when_it_is_left() {
+    let scene = Scene::new(AGENT);
+    let mut screen = scene.screen(&["demo", "--tui"], COLUMNS, ROWS);
+    screen.wait_for("Run this outside the sandbox?");
+    screen.press("y");
+    screen.wait_for("The test passes now.");
+    screen.wait_until("it is over", |screen| !screen.screen().contains(RUNNING));
+    screen.press("and now?<enter>");
+    screen.wait_for("I am a script, and this was all of it.");
+    screen.wait_until("it is over", |screen| !screen.screen().contains(RUNNING));
+    let left = leave(screen);
+    assert_eq!(left.code, Some(0));
+    let shown = left.rows.join("\n");
+    for text in ["+        tr -cs 'a-z0-9' '-' |", "Where time and bytes went:"] {
+        assert!(shown.contains(text), "{text} is missing:\n{shown}");
+    }
+    assert!(scene.rollouts().is_empty(), "the person's own threads stay out of it");
+}
+
+#[test]
 fn a_signal_ends_it_in_order_and_the_exit_code_says_which() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
         let model =

@@ -163,6 +163,15 @@ impl PtyScreen {
         same(&self.before, &tcgetattr(&self.slave).expect("the terminal is open"))
     }
 
+    /// Puts it back as it was, as a shell does.
+    ///
+    /// # Panics
+    /// When the terminal refuses it.
+    pub fn restore(&self) {
+        let settings = rustix::termios::OptionalActions::Now;
+        rustix::termios::tcsetattr(&self.slave, settings, &self.before).expect("it is open");
+    }
+
     /// What was written to the terminal, byte for byte.
     pub fn log(&self) -> Vec<u8> {
         self.shared.lock().log.clone()
