@@ -14,7 +14,7 @@ use activity::Activity;
 
 use crate::attention::State;
 use crate::completion::Completion;
-use crate::composer::{Composer, ComposerOutcome, History, Message, TokenKind};
+use crate::composer::{Composer, ComposerOutcome, History, Message, Mode, TokenKind};
 use crate::effect::{Effect, Facts, Input, Page};
 use crate::fuzzy::FileMatch;
 use crate::key::{KeyCode, KeyEvent, Modifiers};
@@ -227,7 +227,13 @@ impl App {
         if let Some(Cell::Item(item)) = self.transcript.cells.last()
             && let ItemDetails::UserMessage { text } = &item.details
         {
-            self.waiting.retain(|waiting| waiting != text);
+            let is_heard = |waiting: &String| waiting == text;
+            // A picture has another name where it was heard; messages are heard in order.
+            let first = |waiting: &String| text.contains("[image]") && !waiting.starts_with("! ");
+            let heard = self.waiting.iter().position(is_heard);
+            if let Some(heard) = heard.or_else(|| self.waiting.iter().position(first)) {
+                self.waiting.remove(heard);
+            }
         }
         if let Event::ItemStarted { item, .. } = &record.event
             && let (ItemDetails::CommandExecution(_), None) = (&item.details, &item.call_id)
@@ -309,7 +315,9 @@ impl App {
             (KeyCode::Char('g'), true) if self.composer.search().is_none() => {
                 return vec![Effect::Edit(self.composer.text())];
             }
-            (KeyCode::Esc, _) if self.is_running() => return vec![Effect::Interrupt],
+            (KeyCode::Esc, _) if self.is_running() && !self.is_inserting() => {
+                return vec![Effect::Interrupt];
+            }
             (KeyCode::F(2), _) => self.hides_status = !self.hides_status,
             (KeyCode::Esc, _) if self.composer.is_empty() && self.composer.mode().is_none() => {
                 if may_go_back {
@@ -338,6 +346,11 @@ impl App {
             }
         }
         vec![]
+    }
+
+    /// Esc first leaves what vim calls inserting.
+    fn is_inserting(&self) -> bool {
+        self.composer.mode() == Some(Mode::Insert) && !self.composer.is_empty()
     }
 
     /// What a key does to the list above the composer; none when it is not meant for it.

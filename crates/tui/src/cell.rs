@@ -17,6 +17,7 @@ use crate::{diff, markdown, wrap};
 const OUTPUT_ROWS: usize = 6;
 const DIFF_ROWS: usize = 40;
 const REASONING_ROWS: usize = 3;
+const MESSAGE_ROWS: usize = 20;
 
 /// How much of a cell is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +78,7 @@ fn only_looks(cell: &Cell) -> bool {
 fn of_item(item: &ThreadItem, tail: &str, look: &Look<'_>) -> Vec<Line<'static>> {
     let Look { columns, theme, .. } = *look;
     match &item.details {
-        ItemDetails::UserMessage { text } => {
-            block(theme.glyphs.quote, text, Modifier::BOLD.into(), columns)
-        }
+        ItemDetails::UserMessage { text } => said(text, look),
         ItemDetails::AgentMessage { text, .. } => message(text, columns, theme),
         ItemDetails::Reasoning { text } => reasoning(text, look),
         ItemDetails::CommandExecution(command) => {
@@ -99,6 +98,21 @@ fn of_item(item: &ThreadItem, tail: &str, look: &Look<'_>) -> Vec<Line<'static>>
         }
         ItemDetails::Error { message } => block("!", message, theme.accent, columns),
     }
+}
+
+/// What the person said; what was pasted may be long.
+fn said(text: &str, look: &Look<'_>) -> Vec<Line<'static>> {
+    let Look { columns, theme, .. } = *look;
+    let rows = look.detail.rows(MESSAGE_ROWS);
+    let end = text.match_indices('\n').nth(rows.saturating_sub(1)).map_or(text.len(), |(at, _)| at);
+    let style = Modifier::BOLD.into();
+    let mut lines = block(theme.glyphs.quote, &text[..end], style, columns);
+    let hidden = text[end..].trim().lines().count();
+    if hidden > 0 {
+        let text = format!("  {} {hidden} more lines; ctrl-t shows them", theme.glyphs.ellipsis);
+        lines.push(Line::styled(text, theme.dim));
+    }
+    lines
 }
 
 /// What a tool does in words, when it is done and while it does it.

@@ -23,6 +23,8 @@ pub struct Transcript {
     pub turns: Vec<usize>,
     /// A turn is under way.
     pub is_running: bool,
+    /// A request is under way, which need not be part of a turn.
+    asks_model: bool,
     /// Of the thread so far.
     pub usage: Usage,
     pub cost_usd: Option<f64>,
@@ -125,6 +127,7 @@ impl Transcript {
                 self.questions.retain(|question| question.call_id != *call_id);
             }
             Event::StepCompleted(step) => {
+                self.asks_model = false;
                 self.window_tokens = step.usage.input_tokens + step.usage.output_tokens;
                 self.bytes.sent += step.bytes_up;
                 self.bytes.stateless += step.bytes_stateless;
@@ -159,7 +162,8 @@ impl Transcript {
                 });
                 self.turn_over();
             }
-            Event::StepStarted { .. } | Event::WireRecorded {} => {}
+            Event::StepStarted { .. } => self.asks_model = true,
+            Event::WireRecorded {} => {}
         }
     }
 
@@ -171,7 +175,7 @@ impl Transcript {
 
     /// Something is under way.
     pub fn is_busy(&self) -> bool {
-        self.is_running || self.finished() < self.cells.len()
+        self.is_running || self.asks_model || self.finished() < self.cells.len()
     }
 
     /// What is shown of the item of this id.
@@ -303,6 +307,7 @@ impl Transcript {
 
     fn turn_over(&mut self) {
         self.is_running = false;
+        self.asks_model = false;
         self.previews.clear();
         self.questions.clear();
     }

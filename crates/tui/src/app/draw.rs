@@ -19,6 +19,9 @@ use crate::theme::{Glyphs, Theme};
 use crate::transcript::{Cell, Transcript};
 use crate::{cell, width, wrap};
 
+/// Lines of each message that waits.
+const WAITING_ROWS: usize = 3;
+
 /// Rows of what the model is thinking.
 const THINKING_ROWS: usize = 3;
 
@@ -214,7 +217,7 @@ impl App {
         });
         let waiting = self.waiting.iter().map(|text| format!("{mark} {}", plain(text)));
         let rows: Vec<_> = waiting.chain(queued).collect();
-        let lines = rows.iter().flat_map(|row| row.lines());
+        let lines = rows.iter().flat_map(|row| row.lines().take(WAITING_ROWS));
         let columns = usize::from(self.columns);
         let lines: Vec<_> = lines
             .flat_map(|row| wrap::wrap(&Line::styled(row.to_owned(), self.theme.dim), columns))

@@ -757,3 +757,44 @@ fn of_the_facts_those_that_do_not_fit_are_left_out() {
     happened(&mut app, thread_started());
     assert_eq!(shown(&mut app).1.last().unwrap(), "gpt-6-sol");
 }
+
+#[test]
+fn of_a_long_message_the_beginning_is_shown_and_a_picture_is_heard_by_another_name() {
+    let mut app = app();
+    let text = "a row\n".repeat(100);
+    app.update(Input::Paste(text.clone()));
+    let effects = type_in(&mut app, "<enter>");
+    assert!(matches!(&effects[..], [Effect::Send(message)] if message.text() == text));
+    let heard = |text: &str| {
+        let details = ItemDetails::UserMessage { text: text.into() };
+        let item =
+            ThreadItem { id: "i".into(), details, call_id: None, step: None, duration_ms: None };
+        Event::ItemCompleted { item }
+    };
+    happened(&mut app, heard(text.trim()));
+    let (finished, region) = shown(&mut app);
+    assert_eq!(region[0], "›", "nothing waits");
+    assert!(finished.len() < 30 && finished.last().unwrap().contains("more lines"), "{finished:?}");
+    app.update(Input::Paste("/tmp/picture.png".into()));
+    type_in(&mut app, "look<enter>");
+    happened(&mut app, heard("look\n[image]"));
+    assert_eq!(shown(&mut app).1[0], "›");
+}
+
+#[test]
+fn shortening_the_conversation_between_turns_is_seen_and_can_be_stopped() {
+    let mut app = app();
+    happened(&mut app, Event::StepStarted { step: 1 });
+    assert!(shown(&mut app).1.iter().any(|row| row.contains("esc stops")));
+    assert_eq!(type_in(&mut app, "<esc>"), [Effect::Interrupt]);
+}
+
+#[test]
+fn with_vims_keys_esc_leaves_inserting_before_it_stops_anything() {
+    let mut app = app();
+    app.use_vim();
+    happened(&mut app, Event::TurnStarted {});
+    assert!(type_in(&mut app, "mend<esc>").is_empty());
+    assert!(shown(&mut app).1.last().unwrap().starts_with("NORMAL"));
+    assert_eq!(type_in(&mut app, "<esc>"), [Effect::Interrupt]);
+}
