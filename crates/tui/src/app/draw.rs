@@ -131,6 +131,8 @@ impl App {
             Some(overlay) => overlay.field().map(|field| &*field),
             None => Some(&self.composer),
         };
+        // On hardly any rows, what is being written comes first.
+        let status = status.filter(|_| self.rows > 2);
         let written = field.map_or(0, Composer::height);
         let written = u16::try_from(written).unwrap_or(u16::MAX).min(self.rows.div_ceil(2));
         let below = written + u16::from(status.is_some());
@@ -295,8 +297,12 @@ fn draw_field(
     region: &mut Buffer,
     theme: &Theme,
 ) -> Position {
-    region.set_string(0, top, "›", theme.accent);
-    let area = Rect::new(2, top, region.area.width.saturating_sub(2), height);
+    let columns = region.area.width;
+    let indent = if columns > 3 { 2 } else { 0 };
+    if indent > 0 {
+        region.set_string(0, top, "›", theme.accent);
+    }
+    let area = Rect::new(indent, top, columns - indent, height);
     field.render(area, region, theme)
 }
 
