@@ -1,5 +1,7 @@
 //! The screen, by keys as people say them and by what a thread says.
 
+mod anything;
+
 use super::*;
 use crate::effect::{Change, Choice, GoOn, Next, Scope};
 use crate::key::keys;
@@ -797,94 +799,4 @@ fn with_vims_keys_esc_leaves_inserting_before_it_stops_anything() {
     assert!(type_in(&mut app, "mend<esc>").is_empty());
     assert!(shown(&mut app).1.last().unwrap().starts_with("NORMAL"));
     assert_eq!(type_in(&mut app, "<esc>"), [Effect::Interrupt]);
-}
-
-/// Something that may happen at any time.
-fn anything() -> impl proptest::strategy::Strategy<Value = Input> {
-    use proptest::prelude::*;
-    let key = proptest::sample::select(vec![
-        "a",
-        "y",
-        "n",
-        "t",
-        "q",
-        "/",
-        "@",
-        "!",
-        "?",
-        "g",
-        "G",
-        " ",
-        "한",
-        "<enter>",
-        "<esc>",
-        "<tab>",
-        "<up>",
-        "<down>",
-        "<pageup>",
-        "<pagedown>",
-        "<bs>",
-        "<c-c>",
-        "<c-t>",
-        "<c-o>",
-        "<c-r>",
-        "<c-u>",
-        "<c-g>",
-        "<s-enter>",
-        "<f2>",
-        "<home>",
-        "<end>",
-    ]);
-    let command = proptest::sample::select(vec![
-        "new", "model", "sandbox", "status", "help", "keys", "ps", "rewind", "theme", "vim",
-        "copy", "export x", "resume", "nonsense",
-    ]);
-    let event = proptest::sample::select(vec![
-        thread_started(),
-        Event::TurnStarted {},
-        Event::StepStarted { step: 1 },
-        delta(DeltaField::Text, "word *and* `more`\n\n- a list\n"),
-        delta(DeltaField::Reasoning, "**Hm**\nthinking"),
-        running("/bin/bash -c 'make'"),
-        said("It is so.\n\n| a | b |\n|---|---|\n| 1 | 2 |"),
-        Event::Error { message: "\u{1b}[31mno\n\u{202e}".into() },
-        Event::ApprovalRequested {
-            call_id: "c".into(),
-            action: Action::Edit { paths: vec!["/a/b".into(); 30] },
-            reason: "Why not?".into(),
-        },
-        Event::ApprovalResolved { call_id: "c".into(), decision: Decision::Once },
-        Event::TurnFailed(turn_failed(ErrorKind::Network)),
-    ]);
-    let record = |event| Record { seq: None, at: String::new(), event, wire: vec![] };
-    prop_oneof![
-        6 => key.prop_map(|key| Input::Key(keys(key).unwrap()[0])),
-        1 => command.prop_map(|name| Input::Paste(format!("/{name}"))),
-        4 => event.prop_map(move |event| Input::Record(Box::new(record(event)))),
-        1 => (1_u16..130, 1_u16..45).prop_map(|(columns, rows)| Input::Resize { columns, rows }),
-        1 => Just(files("", &["a.rs", "b c.rs"])),
-        1 => Just(Input::Page { title: "T".into(), page: Page::Plain("row\n".repeat(60)) }),
-        1 => (0_u64..100_000).prop_map(Input::Tick),
-    ]
-}
-
-proptest::proptest! {
-    #[test]
-    fn whatever_happens_it_can_be_drawn_and_fits(
-        inputs in proptest::collection::vec(anything(), 0..60)
-    ) {
-        let mut app = App::new(Theme::default(), 80, 24);
-        let (mut columns, mut rows) = (80, 24);
-        for input in inputs {
-            if let Input::Resize { columns: c, rows: r } = input {
-                (columns, rows) = (c, r);
-            }
-            app.update(input);
-            let Frame { region, cursor, .. } = app.draw();
-            let area = region.area;
-            proptest::prop_assert_eq!(area.width, columns);
-            proptest::prop_assert!(area.height <= rows, "{} of {}", area.height, rows);
-            proptest::prop_assert!(cursor.x < columns && cursor.y < rows, "{cursor} in {area}");
-        }
-    }
 }

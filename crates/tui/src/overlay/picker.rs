@@ -35,7 +35,7 @@ impl Picker {
         let everywhere = choices.iter().all(|choice| !choice.is_here);
         let mut picker = Self {
             verb,
-            title: title.to_owned(),
+            title: plain(title).into_owned(),
             choices,
             fit: Vec::new(),
             field: Composer::new(History::default()),
