@@ -159,6 +159,7 @@ impl Asking {
             outputs_dir: place.path().join("outputs"),
             journal_dir: None,
             keep_background: false,
+            login_path: None,
             output_tokens: None,
             freeform_patch: true,
         });
