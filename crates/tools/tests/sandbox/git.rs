@@ -293,6 +293,22 @@ pub(crate) const PLANTS: &[Plant] = &[
         "",
     )
     .in_a_worktree(),
+    // Our own configuration is obeyed as git's is.
+    plant(
+        "s10_configuration_of_ours",
+        "mkdir .agent; echo x >.agent/config.toml",
+        "[ ! -e .agent/config.toml ] || touch ~/mark",
+    ),
+    plant(
+        "s10_configuration_behind_a_link",
+        "mkdir c; echo x >c/config.toml; ln -s c .codex",
+        "[ ! -e .codex/config.toml ] || touch ~/mark",
+    ),
+    plant(
+        "s10_configuration_by_rename",
+        "mkdir c; echo x >c/config.toml; mv c .agents",
+        "[ ! -e .agents/config.toml ] || touch ~/mark",
+    ),
     // No plant of git's, but the same in kind: what is left over runs on.
     plant("r8_outlive_the_command", OUTLIVE, "flock -w 2 lock true || touch ~/mark"),
 ];
