@@ -159,7 +159,7 @@ impl Asking {
             outputs_dir: place.path().join("outputs"),
             journal_dir: None,
             keep_background: false,
-            login_path: None,
+            login_path: false,
             output_tokens: None,
             freeform_patch: true,
         });

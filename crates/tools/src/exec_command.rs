@@ -136,9 +136,14 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
 
 /// A name of its own for each call; what the provider calls it may hold anything.
 fn spill_path(config: &ToolboxConfig, call: &ToolCall) -> PathBuf {
+    output_file(&config.outputs_dir, &call.call_id)
+}
+
+/// Where the whole output of a call is kept that was too long to be shown.
+pub fn output_file(outputs_dir: &Path, call_id: &str) -> PathBuf {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' };
-    let name: String = call.call_id.chars().take(80).map(plain).collect();
-    config.outputs_dir.join(format!("{name}.txt"))
+    let name: String = call_id.chars().take(80).map(plain).collect();
+    outputs_dir.join(format!("{name}.txt"))
 }
 
 /// bash where there is one: its grammar is what is judged. Never a login shell: that would run the person's own files.

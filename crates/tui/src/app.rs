@@ -15,7 +15,7 @@ use activity::Activity;
 use crate::attention::State;
 use crate::completion::Completion;
 use crate::composer::{Composer, ComposerOutcome, History, Message, Mode, TokenKind};
-use crate::effect::{Effect, Facts, Input, Page};
+use crate::effect::{Effect, Facts, Input};
 use crate::fuzzy::FileMatch;
 use crate::key::{KeyCode, KeyEvent, Modifiers};
 use crate::overlay::{Approval, Overlay, Pager, Picker, Reply, Secret};
@@ -311,7 +311,7 @@ impl App {
             }
             (KeyCode::Char('d'), true) if self.composer.is_empty() => return vec![Effect::Leave],
             (KeyCode::Char('t'), true) => self.overlays.push(Box::new(Pager::transcript())),
-            (KeyCode::Char('o'), true) => self.open_output(),
+            (KeyCode::Char('o'), true) => return self.open_last_output(),
             (KeyCode::Char('g'), true) if self.composer.search().is_none() => {
                 return vec![Effect::Edit(self.composer.text())];
             }
@@ -419,24 +419,6 @@ impl App {
         if is_wanted {
             self.completion = Completion::files(found, &self.theme);
         }
-    }
-
-    /// All that the last command printed.
-    fn open_output(&mut self) {
-        let command = self.transcript.cells.iter().rev().find_map(|cell| match cell {
-            Cell::Item(item) => match &item.details {
-                ItemDetails::CommandExecution(command) => Some((command, &item.id)),
-                _ => None,
-            },
-            Cell::Notice(_) => None,
-        });
-        let Some((command, id)) = command else { return };
-        let output = match command.aggregated_output.as_str() {
-            "" => self.transcript.tail_of(id),
-            output => output,
-        };
-        let pager = Pager::page(&command.command, Page::Plain(output.to_owned()));
-        self.overlays.push(Box::new(pager));
     }
 
     /// Does what the top of the stack asks for.

@@ -84,6 +84,12 @@ pub enum Effect {
     /// The thread that is shown ends, and this comes next.
     Open(Next),
     ShowPermissions,
+    /// Shows all that the call of this id printed, which is more than is known.
+    ShowOutput {
+        call_id: String,
+        title: String,
+        known: String,
+    },
     /// Shows what the thread changed.
     ShowDiff,
     /// Puts text into the clipboard.

@@ -1,6 +1,6 @@
 //! Does what the screen asks for: sends commands to the thread, looks things up beside it, and says what came of it.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use agent_protocol::{ApprovalPolicy, Command, Content, ImageDetail, SandboxMode};
@@ -70,6 +70,9 @@ impl Desk<'_> {
                 let page = Page::Plain(permissions(self.settings));
                 self.say(Input::Page { title: "Permissions".to_owned(), page });
             }
+            Effect::ShowOutput { call_id, title, known } => {
+                self.show_output(&call_id, title, known);
+            }
             Effect::ShowDiff => self.show_diff(),
             Effect::Copy(text) => copy(&text),
             Effect::Write { path, text } => {
@@ -113,6 +116,18 @@ impl Desk<'_> {
             if let Some(input) = work() {
                 let _ = say.send(input);
             }
+        });
+    }
+
+    /// The whole output is beside the rollout; what is known of it stands in where it is not.
+    fn show_output(&self, call_id: &str, title: String, known: String) {
+        let state = self.settings.state_dir.as_ref();
+        let outputs =
+            state.map(|state| state.join("threads").join(&self.thread_id).join("outputs"));
+        let file = outputs.map(|outputs| agent_tools::output_file(&outputs, call_id));
+        self.aside(move || {
+            let whole = file.and_then(|file| read_beginning(&file));
+            Some(Input::Page { title, page: Page::Plain(whole.unwrap_or(known)) })
         });
     }
 
@@ -191,6 +206,19 @@ fn rules_in_words(settings: &Settings) -> String {
         text.push_str(&format!("Your answers become rules in {}\n", file.display()));
     }
     text
+}
+
+/// More than this nobody goes through; the file is there for those who do.
+const MOST_SHOWN: u64 = 16 * 1024 * 1024;
+
+fn read_beginning(file: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(file).ok()?.take(MOST_SHOWN).read_to_end(&mut bytes).ok()?;
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    if bytes.len() as u64 == MOST_SHOWN {
+        text.push_str(&format!("\n… the rest is in {}\n", file.display()));
+    }
+    Some(text)
 }
 
 pub(super) fn failed(text: &str) -> Input {

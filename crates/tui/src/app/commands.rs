@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use agent_protocol::{ItemDetails, SandboxMode};
+use agent_protocol::{CommandExecution, ItemDetails, SandboxMode, ThreadItem};
 
 use super::{App, pages};
+use crate::cell;
 use crate::composer::Message;
 use crate::effect::{Change, Choice, Effect, GoOn, Next, Page, Scope};
 use crate::overlay::{Pager, Picker};
@@ -101,6 +102,7 @@ impl App {
                 vec![]
             }
             Verb::Processes => self.processes(argument),
+            Verb::Output => self.output(argument),
             Verb::Diff => vec![Effect::ShowDiff],
             Verb::Undo => vec![Effect::Open(Next::Undo)],
             Verb::Compact => vec![Effect::Compact],
@@ -186,6 +188,60 @@ impl App {
             })
         };
         (1..=turns).rev().filter_map(choice).collect()
+    }
+
+    /// The commands there were, the last first.
+    fn commands_run(&self) -> impl Iterator<Item = (&ThreadItem, &CommandExecution)> {
+        self.transcript.cells.iter().rev().filter_map(|cell| match cell {
+            Cell::Item(item) => match &item.details {
+                ItemDetails::CommandExecution(command) => Some((&**item, command)),
+                _ => None,
+            },
+            Cell::Notice(_) => None,
+        })
+    }
+
+    /// All that the command of this item printed, or one that is chosen.
+    fn output(&mut self, id: &str) -> Vec<Effect> {
+        let found = self.commands_run().find(|(item, _)| item.id == id);
+        if let Some((item, command)) = found {
+            return self.open_output(item.clone(), command.clone());
+        }
+        let choice = |(item, command): (&ThreadItem, &CommandExecution)| Choice {
+            value: item.id.clone(),
+            label: cell::bare(&command.command),
+            note: format!("{} lines", command.aggregated_output.lines().count()),
+            is_here: true,
+            is_current: false,
+        };
+        let choices: Vec<_> = self.commands_run().map(choice).collect();
+        if choices.is_empty() {
+            self.note("No command was run yet.".to_owned());
+        } else {
+            let picker = Picker::new(Verb::Output, "All that which command printed?", choices);
+            self.overlays.push(Box::new(picker));
+        }
+        vec![]
+    }
+
+    pub(super) fn open_last_output(&mut self) -> Vec<Effect> {
+        let last =
+            self.commands_run().next().map(|(item, command)| (item.clone(), command.clone()));
+        last.map_or_else(Vec::new, |(item, command)| self.open_output(item, command))
+    }
+
+    fn open_output(&mut self, item: ThreadItem, command: CommandExecution) -> Vec<Effect> {
+        let title = cell::bare(&command.command);
+        if command.truncated {
+            // A command line of the person's own has a name of its own.
+            let call_id = item.call_id.unwrap_or_else(|| format!("own-{}", item.id));
+            return vec![Effect::ShowOutput { call_id, title, known: command.aggregated_output }];
+        }
+        let output = match command.aggregated_output {
+            output if output.is_empty() => self.transcript.tail_of(&item.id).to_owned(),
+            output => output,
+        };
+        self.open_page(&title, Page::Plain(output))
     }
 
     /// Ends one of the commands in the background: the one of this process id, or one that is chosen.

@@ -3,7 +3,7 @@
 mod anything;
 
 use super::*;
-use crate::effect::{Change, Choice, GoOn, Next, Scope};
+use crate::effect::{Change, Choice, GoOn, Next, Page, Scope};
 use crate::key::keys;
 use crate::overlay::Place;
 use agent_protocol::{
@@ -799,4 +799,30 @@ fn with_vims_keys_esc_leaves_inserting_before_it_stops_anything() {
     assert!(type_in(&mut app, "mend<esc>").is_empty());
     assert!(shown(&mut app).1.last().unwrap().starts_with("NORMAL"));
     assert_eq!(type_in(&mut app, "<esc>"), [Effect::Interrupt]);
+}
+
+#[test]
+fn all_that_a_command_printed_can_be_read() {
+    let mut app = app();
+    let ran = |id: &str, line: &str, output: &str, truncated| {
+        let command = CommandExecution {
+            aggregated_output: output.into(),
+            exit_code: Some(0),
+            status: Status::Completed,
+            truncated,
+            ..CommandExecution::begun(format!("/bin/bash -c '{line}'"))
+        };
+        let details = ItemDetails::CommandExecution(command);
+        let call_id = Some(format!("call-{id}"));
+        let item = ThreadItem { id: id.into(), details, call_id, step: None, duration_ms: None };
+        Event::ItemCompleted { item }
+    };
+    happened(&mut app, ran("1", "make", "a lot", true));
+    happened(&mut app, ran("2", "seq 3", "1\n2\n3\n", false));
+    type_in(&mut app, "<c-o>");
+    assert_eq!(shown(&mut app).1[..4], ["seq 3", "1", "2", "3"]);
+    type_in(&mut app, "q/output<enter>");
+    let effects = type_in(&mut app, "make<enter>");
+    let (call_id, title, known) = ("call-1".into(), "make".into(), "a lot".into());
+    assert_eq!(effects, [Effect::ShowOutput { call_id, title, known }]);
 }
