@@ -53,10 +53,13 @@ fn anything() -> impl proptest::strategy::Strategy<Value = Input> {
         Event::Error { message: "\u{1b}[31mno\n\u{202e}".into() },
         Event::ApprovalRequested {
             call_id: "c".into(),
-            action: Action::Edit { paths: vec!["/a/b".into(); 30] },
+            action: Action::Edit { paths: vec!["/a/b".into(); 30], beyond: vec![] },
             reason: "Why not?".into(),
+            rule: None,
+            lifts: None,
+            prefix: None,
         },
-        Event::ApprovalResolved { call_id: "c".into(), decision: Decision::Once },
+        Event::ApprovalResolved { call_id: "c".into(), decision: Decision::Once, rule: None },
         Event::TurnFailed(turn_failed(ErrorKind::Network)),
     ]);
     let record = |event| Record { seq: None, at: String::new(), event, wire: vec![] };
@@ -137,7 +140,7 @@ fn hostile() -> Vec<Event> {
         ThreadItem { id, details, call_id: None, step: None, duration_ms: None }
     };
     let items: Vec<_> = details.into_iter().enumerate().map(item).collect();
-    let begun = items.iter().map(|item| Event::ItemStarted { item: item.clone() });
+    let begun = items.iter().map(|item| Event::ItemStarted { item: item.clone(), rule: None });
     let done = items.iter().map(|item| Event::ItemCompleted { item: item.clone() });
     let Event::ThreadStarted(thread) = thread_started() else { unreachable!() };
     let thread = ThreadStarted { model: evil(), provider: evil(), cwd: EVIL.into(), ..thread };
@@ -153,6 +156,7 @@ fn hostile() -> Vec<Event> {
             tool: evil(),
             reason: agent_protocol::RejectReason::Policy,
             message: evil(),
+            rule: Some(evil()),
         },
         Event::ProcessReaped { pid: 1, command: evil(), reason: evil() },
         Event::ApprovalRequested {
@@ -162,10 +166,14 @@ fn hostile() -> Vec<Event> {
                 cwd: EVIL.into(),
                 escalated: true,
                 justification: Some(evil()),
+                terminal: false,
             },
             reason: evil(),
+            rule: Some(evil()),
+            lifts: Some(evil()),
+            prefix: Some(vec![evil()]),
         },
-        Event::ApprovalResolved { call_id: "c".into(), decision: Decision::Once },
+        Event::ApprovalResolved { call_id: "c".into(), decision: Decision::Once, rule: None },
         Event::TransportRetry {
             attempt: 1,
             max: 2,
