@@ -83,6 +83,8 @@ pub enum Effect {
     Review(String),
     /// The thread that is shown ends, and this comes next.
     Open(Next),
+    /// Gives the thread a name, or takes it away.
+    Name(String),
     ShowPermissions,
     /// Shows all that the call of this id printed, which is more than is known.
     ShowOutput {

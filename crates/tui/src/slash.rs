@@ -28,6 +28,7 @@ pub(crate) enum Verb {
     Resume,
     Fork,
     Rewind,
+    Name,
     Permissions,
     Trust,
     Model,
@@ -81,6 +82,7 @@ pub(crate) static TABLE: &[Slash] = &[
         Idle,
         "go back to an earlier message, with the files or without",
     ),
+    slash("name", "[NAME]", Verb::Name, Always, "give this thread a name to find it by"),
     slash(
         "permissions",
         "",
@@ -115,6 +117,16 @@ pub(crate) static TABLE: &[Slash] = &[
     slash("quit", "", Verb::Quit, Always, "leave"),
 ];
 
+/// What other programs call them.
+const ALIASES: [(&str, &str); 6] = [
+    ("exit", "quit"),
+    ("clear", "new"),
+    ("rename", "name"),
+    ("approvals", "permissions"),
+    ("processes", "ps"),
+    ("checkpoints", "rewind"),
+];
+
 /// A line behind a slash, understood.
 #[derive(Debug)]
 pub(crate) enum Line<'t, 'p> {
@@ -134,8 +146,8 @@ pub(crate) fn read<'t, 'p>(text: &'t str, prompts: &'p [Prompt]) -> Line<'t, 'p>
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || name.contains('/') {
         return Line::Message;
     }
-    let name = if name == "exit" { "quit" } else { name };
-    if let Some(slash) = TABLE.iter().find(|slash| slash.name == name) {
+    let known = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, known)| known);
+    if let Some(slash) = TABLE.iter().find(|slash| slash.name == known) {
         return Line::Known(slash, argument);
     }
     if let Some(prompt) = prompts.iter().find(|prompt| prompt.name == name) {
@@ -174,6 +186,7 @@ mod tests {
             ("/* no */", "message"),
             ("/model gpt-6-sol ", "Model gpt-6-sol"),
             ("/exit", "Quit "),
+            ("/rename parser", "Name parser"),
             ("/git:fix a.rs", "prompt git:fix a.rs"),
             ("/modle", "modle? Some(\"model\")"),
             ("/xyzzyx", "xyzzyx? None"),

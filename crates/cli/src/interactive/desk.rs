@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use agent_core::Threads;
 use agent_protocol::{ApprovalPolicy, Command, Content, ImageDetail, SandboxMode};
 use agent_tui::composer::{Image, ImageSource};
 use agent_tui::effect::{Effect, Input, Next, Page};
@@ -66,6 +67,7 @@ impl Desk<'_> {
             }
             // Asked only where there is no thread.
             Effect::Chosen(_) => {}
+            Effect::Name(name) => self.say(Input::Notice(self.name(&name))),
             Effect::ShowPermissions => {
                 let page = Page::Plain(permissions(self.settings));
                 self.say(Input::Page { title: "Permissions".to_owned(), page });
@@ -117,6 +119,19 @@ impl Desk<'_> {
                 let _ = say.send(input);
             }
         });
+    }
+
+    fn name(&self, name: &str) -> Notice {
+        let Some(state) = &self.settings.state_dir else {
+            return Notice::Failed(
+                "Nothing is kept here, so a name would be of no use.".to_owned(),
+            );
+        };
+        match Threads::under(state).set_name(&self.thread_id, name) {
+            Ok(()) if name.is_empty() => Notice::Said("This thread has no name.".to_owned()),
+            Ok(()) => Notice::Said(format!("This thread is called {name}.")),
+            Err(error) => Notice::Failed(error.to_string()),
+        }
     }
 
     /// The whole output is beside the rollout; what is known of it stands in where it is not.

@@ -89,6 +89,7 @@ impl App {
             Verb::Resume => self.go_on(GoOn::Resume, argument),
             Verb::Fork => self.go_on(GoOn::Fork, argument),
             Verb::Rewind => self.rewind(argument),
+            Verb::Name => vec![Effect::Name(argument.to_owned())],
             Verb::Trust => vec![Effect::Open(Next::Trust(argument != "no"))],
             Verb::Answer => vec![Effect::Chosen(argument.to_owned())],
             Verb::Permissions => vec![Effect::ShowPermissions],

@@ -826,3 +826,10 @@ fn all_that_a_command_printed_can_be_read() {
     let (call_id, title, known) = ("call-1".into(), "make".into(), "a lot".into());
     assert_eq!(effects, [Effect::ShowOutput { call_id, title, known }]);
 }
+
+#[test]
+fn a_thread_is_given_a_name() {
+    let mut app = app();
+    assert_eq!(type_in(&mut app, "/name the parser<enter>"), [Effect::Name("the parser".into())]);
+    assert_eq!(type_in(&mut app, "/clear<enter>"), [Effect::Open(Next::New)]);
+}
