@@ -833,3 +833,21 @@ fn a_thread_is_given_a_name() {
     assert_eq!(type_in(&mut app, "/name the parser<enter>"), [Effect::Name("the parser".into())]);
     assert_eq!(type_in(&mut app, "/clear<enter>"), [Effect::Open(Next::New)]);
 }
+
+#[test]
+fn a_command_is_shown_byte_for_byte_and_a_reason_broken_at_words() {
+    let mut app = app();
+    let action = Action::Run {
+        command: format!("echo {}", "ab  cd ".repeat(8)),
+        cwd: "/w".into(),
+        escalated: false,
+        justification: None,
+    };
+    let reason = "It needs the network, which the sandbox does not give.".to_owned();
+    happened(&mut app, Event::ApprovalRequested { call_id: "c".into(), action, reason });
+    let region = shown(&mut app).1;
+    assert!(region.contains(&"  It needs the network, which the".to_owned()), "{region:#?}");
+    let shown: String =
+        region[2..4].iter().map(|row| format!("{row:40}")[4..].to_owned()).collect();
+    assert!(shown.starts_with(&format!("echo {}", "ab  cd ".repeat(8).trim_end())), "{shown:?}");
+}

@@ -151,9 +151,9 @@ fn asked(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
         }
         Action::Note => rows.title("Take a note?"),
     }
-    rows.text("  ", &question.reason, theme.dim);
+    rows.prose(&question.reason);
     if let Some(lifts) = &question.lifts {
-        rows.text("  ", lifts, theme.dim);
+        rows.prose(lifts);
     }
     if let Some(prefix) = &question.prefix {
         rows.text("  p and e allow whatever begins with ", &prefix.join(" "), theme.dim);
@@ -171,6 +171,18 @@ impl Rows<'_> {
     fn title(&mut self, text: &str) {
         let style = self.theme.accent.add_modifier(Modifier::BOLD);
         self.rows.extend(wrap::wrap(&Line::styled(text.to_owned(), style), self.columns));
+    }
+
+    /// Sentences, broken at words.
+    fn prose(&mut self, text: &str) {
+        let room = self.columns.saturating_sub(2).max(1);
+        for row in exact(text).lines() {
+            let row = Line::styled(row.to_owned(), self.theme.dim);
+            self.rows.extend(wrap::wrap(&row, room).into_iter().map(|mut line| {
+                line.spans.insert(0, Span::raw("  "));
+                line
+            }));
+        }
     }
 
     /// Every byte of `text`, behind `lead`.
