@@ -238,11 +238,6 @@ pub(crate) const PLANTS: &[Plant] = &[
         "",
     ),
     plant(
-        "s9_repository_among_many_directories",
-        "mkdir -p many/{1..2500}; git init -q zzz; git -C zzz config core.fsmonitor ../evil",
-        "",
-    ),
-    plant(
         "s9_bare_repository",
         "git init -q --bare new; git -C new config core.bare false; git -C new config core.worktree .; git -C new config core.fsmonitor ../evil",
         "",
@@ -358,7 +353,7 @@ fn prepared(user: u32, host: &Host) -> Place {
     place.run_unconfined(&format!("cp -a {from}/origin.git ..; cp -a {from}/workspace/. ."));
     std::fs::copy(made.home.join(".gitconfig"), place.home.join(".gitconfig")).expect("a copy");
     let mark = place.home.join("mark");
-    let evil = format!("#!/bin/sh\ntouch '{}'\ncat\n", mark.display());
+    let evil = format!("#!/bin/sh\ntouch '{}'\nexec timeout 1 cat\n", mark.display());
     std::fs::write(place.workspace.join("evil"), evil).expect("an evil program");
     place
 }

@@ -19,9 +19,13 @@ const WITHOUT_OTHERS: &[&str] = &["objects", "refs", "logs", "hooks", "info", "r
 
 /// All git directories below `roots`, which are resolved.
 pub(super) fn below(roots: &[PathBuf]) -> BTreeSet<PathBuf> {
+    within(MAX_DIRECTORIES, roots)
+}
+
+fn within(directories: usize, roots: &[PathBuf]) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let mut open: VecDeque<PathBuf> = roots.iter().cloned().collect();
-    for _ in 0..MAX_DIRECTORIES {
+    for _ in 0..directories {
         let Some(directory) = open.pop_front() else { break };
         let mut inner = Vec::new();
         for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
@@ -118,6 +122,23 @@ fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+
+    #[test]
+    fn no_number_of_directories_below_hides_a_repository_beside_them() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        // Each directory that is looked into brings the next ones, however the system orders them.
+        for crowd in ["a", "z"] {
+            for number in 0..10 {
+                fs::create_dir_all(root.join(format!("{crowd}/{number}/1/2/3/4"))).unwrap();
+            }
+        }
+        for part in ["m/.git/objects", "m/.git/refs", "m/.git/HEAD"] {
+            fs::create_dir_all(root.join(part)).unwrap();
+        }
+        let found = within(40, std::slice::from_ref(&root));
+        assert_eq!(found, BTreeSet::from([root.join("m/.git")]));
+    }
 
     #[test]
     fn a_common_directory_counts_only_if_it_knows_the_worktree() {
