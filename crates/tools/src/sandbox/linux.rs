@@ -12,6 +12,7 @@ mod namespaces;
 mod repositories;
 mod room;
 mod seccomp;
+mod supervise;
 mod tree;
 mod view;
 mod walls;

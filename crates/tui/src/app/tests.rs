@@ -842,9 +842,20 @@ fn a_command_is_shown_byte_for_byte_and_a_reason_broken_at_words() {
         cwd: "/w".into(),
         escalated: false,
         justification: None,
+        terminal: false,
     };
     let reason = "It needs the network, which the sandbox does not give.".to_owned();
-    happened(&mut app, Event::ApprovalRequested { call_id: "c".into(), action, reason });
+    happened(
+        &mut app,
+        Event::ApprovalRequested {
+            call_id: "c".into(),
+            action,
+            reason,
+            rule: None,
+            lifts: None,
+            prefix: None,
+        },
+    );
     let region = shown(&mut app).1;
     assert!(region.contains(&"  It needs the network, which the".to_owned()), "{region:#?}");
     let shown: String =

@@ -7,24 +7,20 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::time::{Duration, Instant};
 
 use agent_protocol::SandboxMode;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Resource, Rlimit, Signal};
+use rustix::process::{Pid, Resource, Rlimit};
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
 use super::confine::Confinement;
 use super::metadata::Metadata;
+use super::supervise::{Watched, supervise};
 use super::walls::Walls;
-use super::{Forked, World, connect, fork, tree, view};
+use super::{Forked, World, fork, view};
 use crate::sandbox::Tier;
 use crate::sandbox::channel::BlockingChannel;
-use crate::sandbox::message::{Errand, Input, Order, Reach, Reply, WindowSize, Wish};
-
-/// How long what was asked to end may take over it.
-const GRACE: Duration = Duration::from_millis(1_000);
+use crate::sandbox::message::{Errand, Input, Order, Reach, Reply, WindowSize};
 
 /// Puts the step that failed before the system's words.
 fn say(what: &'static str) -> impl Fn(rustix::io::Errno) -> String {
@@ -313,167 +309,4 @@ fn children_as_descriptor() -> std::io::Result<OwnedFd> {
             descriptor => Ok(OwnedFd::from_raw_fd(descriptor)),
         }
     }
-}
-
-/// What the room's first process waits for, beside connections.
-struct Watched<'a> {
-    control: &'a BlockingChannel,
-    /// Readable when a child has ended.
-    ended: &'a OwnedFd,
-}
-
-/// Until the room is empty: passes wishes on, makes connections, reports the command's end, ends the rest.
-fn supervise(world: &World, watched: &Watched<'_>, command: Pid, mut listener: Option<OwnedFd>) {
-    let mut deadline: Option<Instant> = None;
-    let mut kept: Option<Kept> = None;
-    loop {
-        let (exit, more) = tree::reap(command);
-        if let Some(exit) = exit {
-            let _ = watched.control.send(&Reply::Exited(exit), &[]);
-            if let Some(kept) = &mut kept {
-                kept.take_rest();
-            }
-            if deadline.is_none() {
-                // Orphans become ours: with no child left, nothing is.
-                if more {
-                    tree::kill_all(world.tier);
-                }
-                return;
-            }
-        }
-        if !more {
-            return;
-        }
-        let now = Instant::now();
-        if deadline.is_some_and(|deadline| now >= deadline) {
-            tree::kill_all(world.tier);
-            return;
-        }
-        let left = deadline.map(|deadline| deadline - now);
-        let ready = watched.wait(listener.as_ref(), kept.as_ref(), left);
-        if ready.child {
-            drain(watched.ended);
-        }
-        match (&listener, ready.connection) {
-            (Some(asked), Some(true)) => {
-                connect::answer(asked.as_fd(), Confinement::sockets(world))
-            }
-            // Nobody is left who could ask.
-            (_, Some(false)) => listener = None,
-            _ => {}
-        }
-        if let Some(kept) = kept.as_mut().filter(|_| ready.printed) {
-            kept.take();
-        }
-        if !ready.wish {
-            continue;
-        }
-        match watched.control.receive::<Wish>() {
-            Ok(Some((Wish::Keep, descriptors))) => kept = Kept::new(descriptors),
-            Ok(Some((Wish::Signal(number), _))) => forward(command, number),
-            Ok(Some((Wish::End, _)) | None) | Err(_) => {
-                tree::signal_all(world.tier, Signal::TERM);
-                tree::signal_all(world.tier, Signal::CONT);
-                deadline = Some(Instant::now() + GRACE);
-            }
-        }
-    }
-}
-
-/// Bytes of output that are kept of a command that lives on without the agent.
-const KEPT_OUTPUT: u64 = 64 << 20;
-
-/// A room without an agent: what its command prints goes to a file. What is too much, or cannot be written, is thrown
-/// away: the command never waits for a reader.
-struct Kept {
-    output: Option<File>,
-    file: File,
-    left: u64,
-}
-
-impl Kept {
-    fn new(descriptors: Vec<OwnedFd>) -> Option<Self> {
-        let mut descriptors = descriptors.into_iter();
-        let (output, file) = (descriptors.next()?, descriptors.next()?);
-        Some(Self { output: Some(output.into()), file: file.into(), left: KEPT_OUTPUT })
-    }
-
-    /// What was printed and not read yet.
-    fn take_rest(&mut self) {
-        while let Some(output) = &self.output {
-            let mut waited = [PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN)];
-            let now = Timespec::default();
-            if !poll(&mut waited, Some(&now)).is_ok_and(|ready| ready > 0) {
-                return;
-            }
-            self.take();
-        }
-    }
-
-    fn take(&mut self) {
-        let Some(output) = &mut self.output else { return };
-        let mut buffer = [0_u8; 16 << 10];
-        match output.read(&mut buffer) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            // An error is that of a terminal whose last user is gone.
-            Ok(0) | Err(_) => self.output = None,
-            Ok(read) => {
-                let kept = usize::try_from(self.left).unwrap_or(usize::MAX).min(read);
-                self.left -= kept as u64;
-                if self.file.write_all(&buffer[..kept]).is_err() {
-                    self.left = 0;
-                }
-            }
-        }
-    }
-}
-
-/// What there is to do.
-struct Ready {
-    child: bool,
-    wish: bool,
-    /// One is to be made (true), or none will ever be (false).
-    connection: Option<bool>,
-    printed: bool,
-}
-
-impl Watched<'_> {
-    /// Waits at most as long as is left. After a deadline was set, and in a room that is kept, wishes no longer count.
-    fn wait(
-        &self,
-        listener: Option<&OwnedFd>,
-        kept: Option<&Kept>,
-        left: Option<Duration>,
-    ) -> Ready {
-        // What does not count is not waited for at all: the end of a channel would be told again and again.
-        let wishes = (left.is_none() && kept.is_none()).then(|| self.control.as_fd());
-        let asked = listener.map(|listener| listener.as_fd());
-        let output = kept.and_then(|kept| kept.output.as_ref()).map(|output| output.as_fd());
-        let mut waited = [Some(self.ended.as_fd()), wishes, asked, output].map(|descriptor| {
-            PollFd::from_borrowed_fd(descriptor.unwrap_or(self.ended.as_fd()), PollFlags::IN)
-        });
-        let left = left.and_then(|left| Timespec::try_from(left).ok());
-        let _ = poll(&mut waited, left.as_ref());
-        let [child, wish, connection, printed] = waited.map(|descriptor| descriptor.revents());
-        Ready {
-            child: !child.is_empty(),
-            wish: wishes.is_some() && !wish.is_empty(),
-            connection: (asked.is_some() && !connection.is_empty())
-                .then(|| connection.contains(PollFlags::IN)),
-            printed: output.is_some() && !printed.is_empty(),
-        }
-    }
-}
-
-fn drain(ended: &OwnedFd) {
-    let mut buffer = [0_u8; 128 * 8];
-    while rustix::io::read(ended, &mut buffer).is_ok_and(|read| read > 0) {}
-}
-
-#[allow(unsafe_code)]
-fn forward(command: Pid, number: i32) {
-    // SAFETY: no memory is involved; a number that is no signal is refused by the kernel. The command leads its
-    // own group, and is not waited for yet, so the id is still its own.
-    unsafe { libc::kill(-command.as_raw_nonzero().get(), number) };
 }
