@@ -11,6 +11,7 @@ mod demo;
 mod errors;
 mod exec;
 mod files;
+mod interactive;
 mod interrupts;
 mod resume;
 mod screen;

@@ -1,0 +1,209 @@
+//! What one can do on the screen beside talking: run, look for, go on with, go back, change, begin.
+
+use agent_testkit::{PtyScreen, Scene, ScriptedModel, ScriptedServer};
+
+const AGENT: &str = env!("CARGO_BIN_EXE_agent");
+
+const COLUMNS: u16 = 90;
+const ROWS: u16 = 30;
+
+const PATCH: &str = "*** Begin Patch\n*** Add File: notes.md\n+one\n*** End Patch\n";
+
+fn scene(model: ScriptedModel) -> (Scene, ScriptedServer) {
+    let server = model.serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    (scene, server)
+}
+
+fn show(scene: &Scene, args: &[&str]) -> PtyScreen {
+    let args = [args, &["-m", "scripted", "-s", "workspace-write"]].concat();
+    let screen = scene.screen(&args, COLUMNS, ROWS);
+    wait_until_ready(&screen);
+    screen
+}
+
+/// Nothing runs, and the person can write.
+fn wait_until_ready(screen: &PtyScreen) {
+    screen.wait_until("it is ready", |screen| {
+        let shown = screen.screen();
+        shown.contains("scripted") && !shown.contains("esc stops")
+    });
+}
+
+fn leave(mut screen: PtyScreen) {
+    screen.press("<c-c>");
+    screen.wait_for("ctrl-c again leaves");
+    screen.press("<c-c>");
+    screen.finish().gave_the_terminal_back();
+}
+
+/// All that was sent to the model after so many frames: a request says only what is new.
+fn sent_after(frames: usize, server: &ScriptedServer) -> String {
+    server.frames().iter().skip(frames).map(|frame| frame.json.to_string()).collect()
+}
+
+#[test]
+fn a_command_line_of_ones_own_runs_and_the_model_reads_of_it() {
+    let (scene, server) = scene(ScriptedModel::new().says("I saw it."));
+    let mut screen = show(&scene, &[]);
+    screen.press("!echo made by hand > mine; cat mine<enter>");
+    screen.wait_for("done in");
+    assert_eq!(scene.read("mine").unwrap(), "made by hand\n");
+    screen.press("look<enter>");
+    screen.wait_for("I saw it.");
+    let sent = sent_after(0, &server);
+    assert!(sent.contains("I ran this command line myself"), "{sent}");
+    leave(screen);
+}
+
+#[test]
+fn a_file_is_found_by_a_few_letters_and_an_editor_goes_on_with_the_message() {
+    let (scene, server) = scene(ScriptedModel::new().says("Yes."));
+    let scene = scene.file("src/parser.rs", "").env("EDITOR", "printf ' and more' >>");
+    let mut screen = show(&scene, &[]);
+    screen.press("see @pars");
+    screen.wait_for("› src/parser.rs");
+    screen.press("<tab><c-g>");
+    screen.wait_for("see src/parser.rs  and more");
+    screen.press("<enter>");
+    screen.wait_for("Yes.");
+    assert!(sent_after(0, &server).contains("see src/parser.rs  and more"));
+    leave(screen);
+}
+
+#[test]
+fn an_earlier_thread_is_chosen_seen_as_it_was_and_gone_on_with() {
+    let (scene, server) = scene(ScriptedModel::new().says("It is 42.").says("Still 42."));
+    let mut screen = show(&scene, &[]);
+    screen.press("what is it?<enter>");
+    screen.wait_for("It is 42.");
+    wait_until_ready(&screen);
+    leave(screen);
+    let before = server.frames().len();
+    let mut screen = scene.screen(&["resume", "-m", "scripted"], COLUMNS, ROWS);
+    screen.wait_for("Go on with which thread?");
+    screen.press("what<enter>");
+    screen.wait_for("It is 42.");
+    wait_until_ready(&screen);
+    screen.press("and now?<enter>");
+    screen.wait_for("Still 42.");
+    let sent = sent_after(before, &server);
+    assert!(sent.contains("what is it?") && sent.contains("read-only"), "{sent}");
+    leave(screen);
+    assert_eq!(scene.rollouts().len(), 1);
+}
+
+#[test]
+fn going_back_takes_the_files_along_and_gives_the_message_back() {
+    let model = ScriptedModel::new().calls_freely("apply_patch", PATCH).says("Noted.");
+    let (scene, server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    screen.press("note one<enter>");
+    screen.wait_for("Noted.");
+    wait_until_ready(&screen);
+    assert_eq!(scene.read("notes.md").unwrap(), "one\n");
+    screen.press("<esc>");
+    screen.wait_for("esc again");
+    screen.press("<esc>");
+    screen.wait_for("Go back to before which message?");
+    screen.press("<enter>");
+    screen.wait_for("What goes back?");
+    screen.press("<enter>");
+    screen.wait_for("Back to before");
+    screen.wait_for("› note one");
+    assert_eq!(scene.read("notes.md"), None);
+    let before = server.frames().len();
+    screen.press(" again<enter>");
+    screen.wait_until("it is noted again", |_| scene.read("notes.md").is_some());
+    wait_until_ready(&screen);
+    let sent = sent_after(before, &server);
+    assert!(sent.contains("note one again") && !sent.contains("Noted."), "{sent}");
+    leave(screen);
+    assert_eq!(scene.rollouts().len(), 2, "what came after it is kept");
+}
+
+#[test]
+fn what_a_turn_changed_is_put_back_and_the_model_is_told() {
+    let model = ScriptedModel::new()
+        .calls_freely("apply_patch", PATCH)
+        .says("Noted.")
+        .says("I will look again.");
+    let (scene, server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    screen.press("note one<enter>");
+    screen.wait_for("Noted.");
+    wait_until_ready(&screen);
+    screen.press("/undo<enter>");
+    screen.wait_for("Undid turn 1");
+    assert_eq!(scene.read("notes.md"), None);
+    wait_until_ready(&screen);
+    screen.press("go on<enter>");
+    screen.wait_for("I will look again.");
+    assert!(sent_after(0, &server).contains("put back files"));
+    leave(screen);
+}
+
+#[test]
+fn the_thread_that_runs_is_changed_and_a_new_one_begun() {
+    let (scene, server) = scene(ScriptedModel::new().says("First.").says("Second."));
+    let mut screen = show(&scene, &[]);
+    screen.press("one<enter>");
+    screen.wait_for("First.");
+    wait_until_ready(&screen);
+    screen.press("/sandbox read-only<enter>");
+    screen.wait_for("The sandbox is read-only from here on.");
+    screen.press("the second message<enter>");
+    screen.wait_for("Second.");
+    wait_until_ready(&screen);
+    let sent = sent_after(0, &server);
+    assert!(sent.contains("`read-only` from here on"), "{sent}");
+    screen.press("/new<enter>");
+    wait_until_ready(&screen);
+    let before = server.frames().len();
+    screen.press("the third message<enter>");
+    screen.wait_until("the new thread answers", |screen| {
+        screen.scrollback().iter().filter(|row| *row == "First.").count() == 2
+    });
+    let sent = sent_after(before, &server);
+    assert!(sent.contains("the third message") && !sent.contains("the second message"), "{sent}");
+    leave(screen);
+    assert_eq!(scene.rollouts().len(), 2);
+}
+
+#[test]
+fn a_directory_is_trusted_once() {
+    let (scene, _server) = scene(ScriptedModel::new().says("Yes."));
+    let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+    screen.wait_for("nobody has said yet");
+    wait_until_ready(&screen);
+    screen.press("/trust<enter>");
+    screen.wait_for("is trusted; the sandbox is workspace-write");
+    wait_until_ready(&screen);
+    leave(screen);
+    assert_eq!(scene.rollouts().len(), 0, "nothing was said");
+    let screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+    screen.wait_for("workspace-write");
+    assert!(!screen.screen().contains("nobody has said yet"));
+    leave(screen);
+}
+
+#[test]
+fn without_a_key_there_are_three_ways_to_go_on() {
+    let scene = Scene::new(AGENT);
+    let mut screen = scene.screen(&[], COLUMNS, ROWS);
+    screen.wait_for("Welcome.");
+    screen.wait_for("See the demo");
+    screen.press("<esc>");
+    let left = screen.finish();
+    left.gave_the_terminal_back();
+    assert_eq!(left.code, Some(0));
+}
+
+#[test]
+fn what_is_said_on_the_command_line_is_said_first() {
+    let (scene, _server) = scene(ScriptedModel::new().says("It fails because of a typo."));
+    let screen = scene.screen(&["why does it fail?", "-m", "scripted"], COLUMNS, ROWS);
+    screen.wait_for("It fails because of a typo.");
+    wait_until_ready(&screen);
+    leave(screen);
+}
