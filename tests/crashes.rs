@@ -41,7 +41,7 @@ async fn killed_after_any_event_it_goes_on_and_nothing_runs_twice() {
     assert!(count > 15, "{:?}", run.types());
     for event in 1..count {
         let server = three_calls();
-        let scene = Scene::new(AGENT).facing(&server);
+        let scene = Scene::new(AGENT).unrehearsed().facing(&server);
         let mut run = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);
         run.events(event).await;
         run.signal("KILL").await;

@@ -157,10 +157,9 @@ fn the_thread_that_runs_is_changed_and_a_new_one_begun() {
     wait_until_ready(&screen);
     let sent = sent_after(0, &server);
     assert!(sent.contains("`read-only` from here on"), "{sent}");
-    screen.press("/new<enter>");
-    wait_until_ready(&screen);
     let before = server.frames().len();
-    screen.press("the third message<enter>");
+    // In one go: what is typed behind a command is said in the thread that it opens.
+    screen.press("/new<enter>the third message<enter>");
     screen.wait_until("the new thread answers", |screen| {
         screen.scrollback().iter().filter(|row| *row == "First.").count() == 2
     });

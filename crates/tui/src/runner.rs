@@ -69,6 +69,8 @@ pub struct Terminal {
     rows: u16,
     began: Instant,
     signals: Signals,
+    /// Typed, and not heard yet.
+    unheard: Vec<Report>,
     /// When we came back from a stop of our own; the system tells of it once more, later.
     came_back: Option<Instant>,
     ended_by: Option<i32>,
@@ -122,6 +124,7 @@ impl Terminal {
             rows,
             began: Instant::now(),
             signals,
+            unheard: Vec::new(),
             came_back: None,
             ended_by: None,
         })
@@ -167,19 +170,24 @@ impl Terminal {
             let is_stale = !is_due;
             let next = drawn.unwrap_or_else(tokio::time::Instant::now) + FRAME;
             let is_running = app.is_running();
-            let woken = tokio::select! {
-                reports = listen(self.raw.as_mut()) => reports?.map_or(Woken::Over, Woken::Reports),
-                signal = self.signals.next() => signal,
-                Some(input) = inputs.recv() => Woken::Input(input),
-                record = records.recv() => {
-                    record.map_or(Woken::Over, |record| Woken::Input(Input::Record(Box::new(record))))
+            // What was typed behind a key that had consequences comes after them, be it in the next thread.
+            let unheard = std::mem::take(&mut self.unheard);
+            let woken = if unheard.is_empty() {
+                tokio::select! {
+                    reports = listen(self.raw.as_mut()) => reports?.map_or(Woken::Over, Woken::Reports),
+                    signal = self.signals.next() => signal,
+                    Some(input) = inputs.recv() => Woken::Input(input),
+                    record = records.recv() => {
+                        record.map_or(Woken::Over, |record| Woken::Input(Input::Record(Box::new(record))))
+                    }
+                    () = tokio::time::sleep_until(next), if is_stale => Woken::Due,
+                    _ = seconds.tick(), if is_running => Woken::Input(self.now()),
                 }
-                () = tokio::time::sleep_until(next), if is_stale => Woken::Due,
-                _ = seconds.tick(), if is_running => Woken::Input(self.now()),
+            } else {
+                Woken::Reports(unheard)
             };
             // What the thread says quickly belongs to one frame; what the person does is seen at once.
-            is_due = !matches!(woken, Woken::Input(Input::Record(_)))
-                || next <= tokio::time::Instant::now();
+            let is_record = matches!(woken, Woken::Input(Input::Record(_)));
             let effects = match woken {
                 Woken::Due => vec![],
                 Woken::Reports(reports) => self.hear(app, reports)?,
@@ -198,6 +206,7 @@ impl Terminal {
                     return Ok(());
                 }
             };
+            is_due = !is_record && self.unheard.is_empty() || next <= tokio::time::Instant::now();
             let said = self.attention.look(app.state());
             if self.manners.answers && !said.is_empty() {
                 Output.write_all(said.as_bytes())?;
@@ -220,10 +229,13 @@ impl Terminal {
         Input::Tick(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// What came from the terminal.
+    /// What came from the terminal, up to the first that has consequences.
     fn hear(&mut self, app: &mut App, reports: Vec<Report>) -> io::Result<Vec<Effect>> {
         let mut effects = Vec::new();
-        for report in reports {
+        let mut reports = reports.into_iter();
+        while effects.is_empty()
+            && let Some(report) = reports.next()
+        {
             match report {
                 Report::Key(key) if stops(key) => effects.extend(self.stop(app)?),
                 Report::Key(key) if !app.is_covered() && self.scrolls(key) => {}
@@ -249,6 +261,7 @@ impl Terminal {
                 }
             }
         }
+        self.unheard = reports.collect();
         Ok(effects)
     }
 
