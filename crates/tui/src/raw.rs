@@ -6,6 +6,8 @@ use std::panic::PanicHookInfo;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
 use rustix::stdio::{stdin, stdout};
 use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 
@@ -238,7 +240,15 @@ pub(crate) struct Output;
 
 impl io::Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(stdout(), bytes)?)
+        loop {
+            match rustix::io::write(stdout(), bytes) {
+                // Somebody who shares the terminal with us has made it so.
+                Err(Errno::AGAIN) => {
+                    rustix::event::poll(&mut [PollFd::new(&stdout(), PollFlags::OUT)], None)?;
+                }
+                written => return Ok(written?),
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
