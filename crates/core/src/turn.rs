@@ -68,8 +68,8 @@ fn failed_turn(thread: &Thread, error: TurnError, meter: &TurnMeter) -> Event {
         turn_usage: meter.usage,
         duration_ms: meter.elapsed_ms(),
         steps: meter.steps,
-        timing: meter.timing.clone(),
-        network: meter.network.clone(),
+        timing: meter.timing,
+        network: meter.network,
     })
 }
 
@@ -97,8 +97,8 @@ async fn recorded(
             duration_ms: meter.elapsed_ms(),
             steps: meter.steps,
             final_message: answer.text,
-            timing: meter.timing.clone(),
-            network: meter.network.clone(),
+            timing: meter.timing,
+            network: meter.network,
             schema_valid: answer.is_valid,
         })),
         Err(Stop::Log(error)) => return Err(error),

@@ -1,5 +1,6 @@
 //! `cargo bench -p agent -- [--steps N] [--rounds N] [--json FILE] [--plot FILE]`: the agent against the least a client
-//! can do, and over the socket against HTTP; `-- --undo FILES` and `-- --threads COUNT`: what is kept on disk. docs/performance.md says what is measured, and what it means.
+//! can do, and over the socket against HTTP; with `--screen`, the screen alone; with `--undo FILES` and `--threads COUNT`,
+//! what is kept on disk. docs/performance.md says what is measured, and what it means.
 
 #![allow(clippy::print_stdout, reason = "its tables are for whoever runs it")]
 
@@ -10,6 +11,7 @@ mod gateway;
 mod link;
 mod plot;
 mod relay;
+mod screen;
 mod stage;
 mod store;
 mod table;
@@ -50,6 +52,9 @@ fn main() -> anyhow::Result<()> {
         // `cargo test --all-targets` runs benchmarks too, and means another thing by it.
         println!("nothing measured: this is for cargo bench");
         return Ok(());
+    }
+    if arguments.iter().any(|argument| argument == "--screen") {
+        return screen::measure(Path::new(env!("CARGO_BIN_EXE_agent")));
     }
     let plan = Plan::read(&arguments)?;
     if plan.undo.is_none() && plan.threads.is_none() {
