@@ -30,16 +30,25 @@ pub(crate) fn undo(files: usize) -> anyhow::Result<()> {
         workspace: workspace.clone(),
         caps: Caps::default(),
     })?;
-    let stats = time(|| Ok(stat_all(&workspace)))?;
+    let stats = time(|| {
+        stat_all(&workspace);
+        Ok(())
+    })?;
     let first = time(|| Ok(snapshots.before_turn(1)?))?;
     snapshots.forget_turn();
     let later = time(|| Ok(snapshots.before_turn(2)?))?;
     for number in 0..CHANGED {
         fs::write(path(number * (files / CHANGED).max(1)), content(number, "changed"))?;
     }
-    let after = time(|| Ok(drop(snapshots.after_turn()?)))?;
+    let after = time(|| {
+        snapshots.after_turn()?;
+        Ok(())
+    })?;
     let set = snapshots.log().last_done()?.context("a change set")?;
-    let undone = time(|| Ok(drop(snapshots.undo(&snapshots.plan(set.number, false)?)?)))?;
+    let undone = time(|| {
+        snapshots.undo(&snapshots.plan(set.number, false)?)?;
+        Ok(())
+    })?;
     anyhow::ensure!(fs::read(path(0))? == content(0, "as it was"), "it was not put back");
     println!(
         "undo in a workspace of {files} files of {FILE_BYTES} bytes, {CHANGED} of them changed by a turn:\n\n\
