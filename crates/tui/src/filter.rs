@@ -240,6 +240,8 @@ impl Filter {
     }
 
     fn print(&mut self, text: &str) {
+        // A joiner stands before the mark, and so joins nothing.
+        self.settle_joiner(None);
         self.begin_again();
         self.out.push_str(text);
         self.before = None;
@@ -368,6 +370,7 @@ mod tests {
             ),
             ("می\u{200c}خواهم", "می\u{200c}خواهم"),
             ("a\u{200d}b 👩\u{200d}", "a<U+200D>b 👩<U+200D>"),
+            ("👩\u{200d}\x1b🚀", "👩<U+200D><U+001B>🚀"),
             ("❤\u{fe0f}\u{fe0f} 字\u{e0100}\u{e0101}", "❤\u{fe0f}<U+FE0F> 字\u{e0100}<U+E0101>"),
         ] {
             assert_eq!(printable(text), shown, "{text:?}");
