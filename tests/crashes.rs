@@ -79,6 +79,49 @@ async fn cut_at_any_byte_a_rollout_is_gone_on_with_and_nothing_runs_twice() {
     }
 }
 
+/// Kills a run as soon as its log has so many bytes, wherever it then is, and goes on with the thread.
+async fn kill_at(bytes: u64) {
+    let server = three_calls();
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+    let mut run = scene.command(&["exec", "-s", "workspace-write", "go"]).spawn().unwrap();
+    let written = || {
+        let path = scene.rollouts().into_iter().next()?;
+        Some(std::fs::metadata(path).ok()?.len())
+    };
+    while written().unwrap_or(0) < bytes && run.try_wait().unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    run.kill().await.unwrap();
+    let after = format!("{bytes} bytes");
+    check_that_nothing_ran_twice(&scene, &after);
+    let resumed = scene.run(&["exec", "-s", "workspace-write", "resume", "--last", "go on"]).await;
+    assert_eq!(resumed.code, Some(0), "{after}: {}", resumed.stderr);
+    assert!(resumed.stdout.starts_with("Done"), "{after}: {}", resumed.stdout);
+    check_that_nothing_ran_twice(&scene, &after);
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_hundreds_of_times_it_goes_on_and_nothing_runs_twice() {
+    const KILLS: u64 = 200;
+    let server = three_calls();
+    let scene = Scene::new(AGENT).facing(&server);
+    scene.run(&["exec", "-s", "workspace-write", "go"]).await.succeeded();
+    let whole = std::fs::read(&scene.rollouts()[0]).unwrap();
+    // Its first line is the thread itself: without it there is none.
+    let first = whole.iter().position(|&byte| byte == b'\n').unwrap() as u64 + 1;
+    let spread = whole.len() as u64 - first;
+    let mut kills = tokio::task::JoinSet::new();
+    for kill in 0..KILLS {
+        if kills.len() == 3 {
+            kills.join_next().await.unwrap().unwrap();
+        }
+        kills.spawn(kill_at(first + kill * spread / KILLS));
+    }
+    while let Some(killed) = kills.join_next().await {
+        killed.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn where_the_log_cannot_grow_the_turn_ends_in_order_and_goes_on_once_it_can() {
     let server = ScriptedModel::new()
