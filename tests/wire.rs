@@ -50,6 +50,15 @@ async fn the_upgrade_names_us_and_offers_no_compression() {
 }
 
 #[tokio::test]
+async fn a_trace_around_the_run_is_told_to_the_endpoint() {
+    let server = ScriptedModel::new().says("Done.").serve();
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let scene = Scene::new(AGENT).facing(&server).env("TRACEPARENT", parent);
+    scene.run(&["exec", "go"]).await.succeeded();
+    assert_eq!(server.upgrades()[0].header("traceparent"), Some(parent));
+}
+
+#[tokio::test]
 async fn the_first_frame_is_whole_and_each_further_one_only_what_is_new() {
     for server in three_steps().await {
         let frames = server.frames();

@@ -232,6 +232,13 @@ pub(crate) fn transport(
     let mut endpoint = settings.provider.endpoint()?;
     endpoint.patience.offline = offline;
     endpoint.debug_cache = settings.debug_cache;
+    // Whoever traces the run finds its requests below it (exec-json.md 9).
+    for (variable, header) in [("TRACEPARENT", "traceparent"), ("TRACESTATE", "tracestate")] {
+        if let Some(value) = environment.var(variable) {
+            // One that cannot be a header is no trace.
+            let _ = endpoint.add_header(header, value);
+        }
+    }
     Ok(Resilient::new(endpoint, settings.network(environment)?))
 }
 
