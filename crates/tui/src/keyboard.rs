@@ -78,5 +78,11 @@ impl Keyboard {
 fn is_readable(terminal: &OwnedFd) -> io::Result<bool> {
     let mut polled = [PollFd::new(terminal, PollFlags::IN)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    Ok(poll(&mut polled, Some(&at_once))? > 0)
+    loop {
+        match poll(&mut polled, Some(&at_once)) {
+            // A signal that waits to be handled is told even to who does not wait.
+            Err(rustix::io::Errno::INTR) => {}
+            ready => return Ok(ready? > 0),
+        }
+    }
 }
