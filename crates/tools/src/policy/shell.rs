@@ -42,7 +42,9 @@ pub(crate) fn commands(line: &str) -> Option<Vec<Vec<String>>> {
 pub(crate) fn mentions(line: &str) -> Vec<Vec<String>> {
     // A backslash may join two lines, or be one that is escaped itself.
     let unquoted = format!("{}\n{line}", line.replace("\\\n", " "));
-    let unquoted = without_redirects(&unquoted.replace(['"', '\'', '\\'], ""));
+    let unquoted = unquoted.replace(['"', '\'', '\\'], "");
+    // What looks like a redirect may have been quoted, and then hides nothing: read both ways.
+    let unquoted = format!("{unquoted}\n{}", without_redirects(&unquoted));
     let segments = unquoted.split([';', '|', '&', '(', ')', '{', '}', '`', '\n']);
     let words = segments.map(|segment| {
         let words = segment.split_whitespace().map(str::to_owned);
