@@ -453,6 +453,7 @@ mod tests {
             ("2>&1 git push", "git push"),
             ("ls &>x; git 2> x push", "git push"),
             ("cat <(git push)", "git push"),
+            ("echo '2>>'|git push", "git push"),
         ] {
             let found = mentions(line).iter().map(|words| words.join(" ")).collect::<Vec<_>>();
             assert!(found.iter().any(|words| words.starts_with(expected)), "{line}: {found:?}");
