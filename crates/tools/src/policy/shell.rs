@@ -43,8 +43,10 @@ pub(crate) fn mentions(line: &str) -> Vec<Vec<String>> {
     // A backslash may join two lines, or be one that is escaped itself.
     let unquoted = format!("{}\n{line}", line.replace("\\\n", " "));
     let unquoted = unquoted.replace(['"', '\'', '\\'], "");
-    // What looks like a redirect may have been quoted, and then hides nothing: read both ways.
-    let unquoted = format!("{unquoted}\n{}", without_redirects(&unquoted));
+    // What looks like a redirect, or its descriptor, may have been quoted, and then hides nothing: read all ways.
+    let [with, without] =
+        [true, false].map(|descriptors| without_redirects(&unquoted, descriptors));
+    let unquoted = format!("{unquoted}\n{with}\n{without}");
     let segments = unquoted.split([';', '|', '&', '(', ')', '{', '}', '`', '\n']);
     let words = segments.map(|segment| {
         let words = segment.split_whitespace().map(str::to_owned);
@@ -53,8 +55,8 @@ pub(crate) fn mentions(line: &str) -> Vec<Vec<String>> {
     words.map(Iterator::collect).filter(|words: &Vec<String>| !words.is_empty()).collect()
 }
 
-/// `git>x push` is `git push`: operators, the descriptor before and the file behind them are left out.
-fn without_redirects(line: &str) -> String {
+/// `git>x push` is `git push`: operators and the file behind them are left out, and with `descriptors` the number before.
+fn without_redirects(line: &str, descriptors: bool) -> String {
     let mut kept = String::new();
     let mut rest = line.chars().peekable();
     while let Some(c) = rest.next() {
@@ -63,9 +65,9 @@ fn without_redirects(line: &str) -> String {
             continue;
         }
         let before = kept.trim_end_matches(|c: char| c.is_ascii_digit());
-        if before.is_empty()
-            || before.ends_with(|c: char| c.is_whitespace() || ";|&(){}".contains(c))
-        {
+        let is_descriptor = before.is_empty()
+            || before.ends_with(|c: char| c.is_whitespace() || ";|&(){}".contains(c));
+        if descriptors && is_descriptor {
             kept.truncate(before.len());
         }
         if kept.ends_with('&') {
@@ -454,6 +456,7 @@ mod tests {
             ("ls &>x; git 2> x push", "git push"),
             ("cat <(git push)", "git push"),
             ("echo '2>>'|git push", "git push"),
+            ("''16>&1 x", "16 x"),
         ] {
             let found = mentions(line).iter().map(|words| words.join(" ")).collect::<Vec<_>>();
             assert!(found.iter().any(|words| words.starts_with(expected)), "{line}: {found:?}");
