@@ -78,10 +78,7 @@ impl Transport for Recording {
         control: &'a mut Control,
     ) -> BoxStream<'a, Result<ResponseEvent, TransportError>> {
         let Self { inner, writer } = self;
-        if let Err(error) = writer.request(request) {
-            return stream::iter([Err(failed(&error))]).boxed();
-        }
-        writer.beside(inner.respond(request, control))
+        writer.beside(request, inner.respond(request, control))
     }
 
     fn compact<'a>(
@@ -90,10 +87,7 @@ impl Transport for Recording {
         control: &'a mut Control,
     ) -> BoxStream<'a, Result<ResponseEvent, TransportError>> {
         let Self { inner, writer } = self;
-        if let Err(error) = writer.request(request) {
-            return stream::iter([Err(failed(&error))]).boxed();
-        }
-        writer.beside(inner.compact(request, control))
+        writer.beside(request, inner.compact(request, control))
     }
 
     fn warm_up(&mut self, request: &Request) {
@@ -135,11 +129,15 @@ impl Writer {
         self.write(&Line::Request(asked))
     }
 
-    /// The same answer, written down as it passes.
+    /// Writes the request; then the same answer, written down as it passes.
     fn beside<'a>(
         &'a mut self,
+        request: &Request,
         answer: BoxStream<'a, Result<ResponseEvent, TransportError>>,
     ) -> BoxStream<'a, Result<ResponseEvent, TransportError>> {
+        if let Err(error) = self.request(request) {
+            return stream::iter([Err(failed(&error))]).boxed();
+        }
         let begun = Instant::now();
         answer
             .map(move |event| {
