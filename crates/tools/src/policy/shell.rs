@@ -40,6 +40,30 @@ pub(crate) fn commands(line: &str) -> Option<Vec<Vec<String>>> {
 /// What commands may stand anywhere in `line`, understood or not. Too many rather than too few: enough to forbid by,
 /// never to allow by.
 pub(crate) fn mentions(line: &str) -> Vec<Vec<String>> {
+    let mut mentioned = understood_parts(line);
+    mentioned.extend(loose_words(line));
+    mentioned
+}
+
+/// The commands that stand plainly in `line` among others that are not understood, these as far as they are.
+fn understood_parts(line: &str) -> Vec<Vec<String>> {
+    let mut reading = Reading { rest: line.chars().peekable(), words: vec![], redirects: false };
+    let mut commands = Vec::new();
+    loop {
+        let end = reading.command();
+        commands.extend(named(std::mem::take(&mut reading.words)));
+        if end == Some(End::Line) {
+            return commands;
+        }
+        if end.is_none() {
+            while reading.rest.next_if(|c| !SEPARATORS.contains(c)).is_some() {}
+            reading.rest.next();
+        }
+    }
+}
+
+/// What stands between what separates commands, with nothing taken for quoted: in quotes stands what another shell runs.
+fn loose_words(line: &str) -> impl Iterator<Item = Vec<String>> {
     // A backslash may join two lines, or be one that is escaped itself.
     let unquoted = format!("{}\n{line}", line.replace("\\\n", " "));
     let unquoted = unquoted.replace(['"', '\'', '\\'], "");
@@ -47,13 +71,16 @@ pub(crate) fn mentions(line: &str) -> Vec<Vec<String>> {
     let [with, without] =
         [true, false].map(|descriptors| without_redirects(&unquoted, descriptors));
     let unquoted = format!("{unquoted}\n{with}\n{without}");
-    let segments = unquoted.split([';', '|', '&', '(', ')', '{', '}', '`', '\n']);
-    let words = segments.map(|segment| {
+    let words = unquoted.split(SEPARATORS).map(|segment| {
         let words = segment.split_whitespace().map(str::to_owned);
-        words.skip_while(|word| RESERVED.contains(&word.as_str()) || word.contains('='))
+        words.skip_while(|word| RESERVED.contains(&word.as_str()) || word.contains('=')).collect()
     });
-    words.map(Iterator::collect).filter(|words: &Vec<String>| !words.is_empty()).collect()
+    let words: Vec<Vec<String>> = words.collect();
+    words.into_iter().filter(|words| !words.is_empty())
 }
+
+/// What may stand before a command.
+const SEPARATORS: [char; 9] = [';', '|', '&', '(', ')', '{', '}', '`', '\n'];
 
 /// `git>x push` is `git push`: operators and the file behind them are left out, and with `descriptors` the number before.
 fn without_redirects(line: &str, descriptors: bool) -> String {
@@ -100,7 +127,7 @@ impl End {
 
 /// `A=1` is an assignment, `%1` a job of the shell.
 fn named(words: Vec<String>) -> Option<Vec<String>> {
-    let name = words[0].as_str();
+    let name = words.first()?.as_str();
     let is_plain = !name.is_empty()
         && !name.contains('=')
         && !name.starts_with('%')
@@ -457,6 +484,8 @@ mod tests {
             ("cat <(git push)", "git push"),
             ("echo '2>>'|git push", "git push"),
             ("''16>&1 x", "16 x"),
+            ("g\"\\\nit\" push $x", "git push"),
+            ("$x; 'a b' c", "a b c"),
         ] {
             let found = mentions(line).iter().map(|words| words.join(" ")).collect::<Vec<_>>();
             assert!(found.iter().any(|words| words.starts_with(expected)), "{line}: {found:?}");
