@@ -12,6 +12,9 @@ mod grep_files;
 mod job;
 mod list_dir;
 mod login_path;
+#[cfg(feature = "measuring")]
+#[doc(hidden)]
+pub mod measuring;
 mod output;
 mod patch;
 mod policy;

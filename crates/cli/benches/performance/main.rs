@@ -1,6 +1,7 @@
 //! `cargo bench -p agent -- [--steps N] [--rounds N] [--json FILE] [--plot FILE]`: the agent against the least a client
 //! can do, and over the socket against HTTP; with `--screen`, the screen alone; with `--undo FILES` and `--threads COUNT`,
-//! what is kept on disk. docs/performance.md says what is measured, and what it means.
+//! what is kept on disk; with `--rooms COUNT`, what confinement adds to a command. docs/performance.md says what is
+//! measured, and what it means.
 
 #![allow(clippy::print_stdout, reason = "its tables are for whoever runs it")]
 
@@ -11,6 +12,7 @@ mod gateway;
 mod link;
 mod plot;
 mod relay;
+mod rooms;
 mod screen;
 mod stage;
 mod store;
@@ -38,6 +40,8 @@ struct Plan {
     undo: Option<usize>,
     /// Only the list of so many threads.
     threads: Option<usize>,
+    /// Only so many confined commands.
+    rooms: Option<usize>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -57,11 +61,12 @@ fn main() -> anyhow::Result<()> {
         return screen::measure(Path::new(env!("CARGO_BIN_EXE_agent")));
     }
     let plan = Plan::read(&arguments)?;
-    if plan.undo.is_none() && plan.threads.is_none() {
+    if plan.undo.is_none() && plan.threads.is_none() && plan.rooms.is_none() {
         return measure(&plan);
     }
     plan.undo.map_or(Ok(()), store::undo)?;
-    plan.threads.map_or(Ok(()), |count| store::threads(&plan.agent, count))
+    plan.threads.map_or(Ok(()), |count| store::threads(&plan.agent, count))?;
+    plan.rooms.map_or(Ok(()), |count| rooms::measure(&plan.agent, count))
 }
 
 impl Plan {
@@ -74,6 +79,7 @@ impl Plan {
             plot: None,
             undo: None,
             threads: None,
+            rooms: None,
         };
         let mut rest = arguments.iter().filter(|argument| *argument != "--bench");
         while let Some(name) = rest.next() {
@@ -81,13 +87,14 @@ impl Plan {
             match &**name {
                 "--undo" => plan.undo = Some(value.parse().context("--undo")?),
                 "--threads" => plan.threads = Some(value.parse().context("--threads")?),
+                "--rooms" => plan.rooms = Some(value.parse().context("--rooms")?),
                 "--steps" => plan.steps = value.parse().context("--steps")?,
                 "--rounds" => plan.rounds = value.parse().context("--rounds")?,
                 "--json" => plan.json = Some(value.into()),
                 "--plot" => plan.plot = Some(value.into()),
                 "--agent" => plan.agent = value.into(),
                 _ => anyhow::bail!(
-                    "{name}? There are --steps, --rounds, --json, --plot, --agent, --undo, --threads"
+                    "{name}? There are --steps, --rounds, --json, --plot, --agent, --undo, --threads, --rooms"
                 ),
             }
         }

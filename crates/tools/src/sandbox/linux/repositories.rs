@@ -28,15 +28,17 @@ fn within(directories: usize, roots: &[PathBuf]) -> BTreeSet<PathBuf> {
     for _ in 0..directories {
         let Some(directory) = open.pop_front() else { break };
         let mut inner = Vec::new();
+        let mut marks = Vec::new();
         for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
-            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            if is_directory {
+            let name = entry.file_name();
+            marks.extend(MARKS.iter().find(|mark| name == **mark));
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 inner.push(entry.path());
-            } else if entry.file_name() == ".git" {
+            } else if name == ".git" {
                 found.extend(pointed_to(&directory, &entry.path()));
             }
         }
-        if is_repository(&directory) {
+        if make_repository(|mark| marks.contains(&mark)) {
             inner.retain(|path| !WITHOUT_OTHERS.iter().any(|name| path.ends_with(name)));
             found.insert(directory);
         }
@@ -48,10 +50,17 @@ fn within(directories: usize, roots: &[PathBuf]) -> BTreeSet<PathBuf> {
     found
 }
 
+/// What is in a directory that git takes for a repository.
+const MARKS: [&str; 4] = ["HEAD", "commondir", "objects", "refs"];
+
 /// As git sees it: a head, and objects and references here or elsewhere.
+fn make_repository(has: impl Fn(&'static str) -> bool) -> bool {
+    let [head, elsewhere, objects, references] = MARKS;
+    has(head) && (has(elsewhere) || (has(objects) && has(references)))
+}
+
 fn is_repository(directory: &Path) -> bool {
-    let has = |name: &str| fs::symlink_metadata(directory.join(name)).is_ok();
-    has("HEAD") && (has("commondir") || (has("objects") && has("refs")))
+    make_repository(|mark| fs::symlink_metadata(directory.join(mark)).is_ok())
 }
 
 /// Where a `.git` that is no directory leads.

@@ -1,0 +1,79 @@
+//! What confinement adds to a command: a plain spawn, a command whose room was built before, and one that waits for it.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use agent_tools::measuring::Rooms;
+use anyhow::Context as _;
+
+use crate::child;
+use crate::figures::quantile;
+
+const COMMAND: [&str; 3] = ["bash", "-c", "true"];
+
+/// For what the last command left behind to be gone, and for a room to be built.
+const REST: Duration = Duration::from_millis(20);
+
+/// Milliseconds until it is over.
+#[derive(Default)]
+struct Times {
+    plain: Vec<f64>,
+    ready: Vec<f64>,
+    waiting: Vec<f64>,
+    /// Until it runs.
+    ready_start: Vec<f64>,
+    waiting_start: Vec<f64>,
+}
+
+/// Prints what `count` commands of each kind cost; they take turns.
+pub(crate) fn measure(agent: &Path, count: usize) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir().context("a scratch folder")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let times = runtime.block_on(times(agent, folder.path(), count))?;
+    let Times { plain, ready, waiting, ready_start, waiting_start } = times;
+    let [plain, ready, waiting, ready_start, waiting_start] =
+        [plain, ready, waiting, ready_start, waiting_start].map(|times| quantile(times, 0.5));
+    let building = waiting_start - ready_start;
+    println!(
+        "{count} commands (`bash -c true`) of each kind, in turn, median:\n\n\
+         | | ms | over a plain spawn |\n| --- | --- | --- |\n\
+         | plain spawn | {plain:.2} | |\n\
+         | its room was ready | {ready:.2} | {:.2} |\n\
+         | its room had to be built | {waiting:.2} | {:.2} |\n\n\
+         To build a room takes {building:.2} ms.\n",
+        ready - plain,
+        waiting - plain,
+    );
+    Ok(())
+}
+
+async fn times(agent: &Path, workspace: &Path, count: usize) -> anyhow::Result<Times> {
+    let rooms = Rooms::new(agent.to_owned(), workspace.canonicalize()?).await?;
+    let mut times = Times::default();
+    for _ in 0..count {
+        tokio::time::sleep(REST).await;
+        times.plain.push(plain(workspace)?);
+        tokio::time::sleep(REST).await;
+        let (began, over) = rooms.run(&COMMAND).await?;
+        times.waiting_start.push(milliseconds(began));
+        times.waiting.push(milliseconds(over));
+        rooms.prepare().await;
+        tokio::time::sleep(REST).await;
+        let (began, over) = rooms.run(&COMMAND).await?;
+        times.ready_start.push(milliseconds(began));
+        times.ready.push(milliseconds(over));
+    }
+    Ok(times)
+}
+
+fn plain(workspace: &Path) -> anyhow::Result<f64> {
+    let [program, rest @ ..] = COMMAND;
+    let mut command = child::command(program, workspace);
+    let cost = child::run(command.args(rest).stdout(Stdio::null()).stderr(Stdio::null()))?;
+    Ok(milliseconds(cost.began.elapsed()))
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
