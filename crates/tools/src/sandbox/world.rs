@@ -4,6 +4,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use rustix::process::{Pid, WaitOptions, waitpid};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -20,6 +21,8 @@ pub(crate) struct Sandbox {
     executable: PathBuf,
     policy: SandboxPolicy,
     world: Mutex<Option<World>>,
+    /// The tier of the first world. One that is gone is followed by its like or by none: never by less (S14).
+    found: OnceLock<Tier>,
 }
 
 struct World {
@@ -44,7 +47,7 @@ pub(crate) struct Launched {
 impl Sandbox {
     /// Nothing is started yet.
     pub(crate) fn new(executable: PathBuf, policy: SandboxPolicy) -> Self {
-        Self { executable, policy, world: Mutex::new(None) }
+        Self { executable, policy, world: Mutex::new(None), found: OnceLock::new() }
     }
 
     /// Builds the world if there is none, and a spare room in it, so that the next command does not wait for them.
@@ -95,7 +98,8 @@ impl Sandbox {
     }
 
     async fn build(&self) -> Result<World, SandboxError> {
-        let tiers: &[Tier] = match (self.policy.mode, self.policy.tier) {
+        let wanted = self.found.get().copied().or(self.policy.tier);
+        let tiers: &[Tier] = match (self.policy.mode, wanted) {
             (SandboxMode::DangerFullAccess, _) => &[Tier::None],
             (_, Some(Tier::Full)) => &[Tier::Full],
             (_, Some(Tier::Reduced)) => &[Tier::Reduced],
@@ -105,6 +109,7 @@ impl Sandbox {
         for tier in tiers {
             match self.try_tier(*tier).await? {
                 Ok(holder) => {
+                    let _ = self.found.set(*tier);
                     return Ok(World {
                         holder,
                         report: TierReport { tier: *tier, reasons },
