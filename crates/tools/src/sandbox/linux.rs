@@ -13,6 +13,7 @@ mod repositories;
 mod room;
 mod seccomp;
 mod supervise;
+mod temporary;
 mod tree;
 mod view;
 mod walls;
@@ -27,6 +28,7 @@ use super::channel::BlockingChannel;
 use super::message::{Build, Built, OpenRoom, Reply};
 use super::spawn::CHANNEL;
 use super::{SandboxPolicy, Tier};
+use temporary::Temporary;
 
 /// What the rooms of a world share.
 pub(super) struct World {
@@ -34,6 +36,8 @@ pub(super) struct World {
     tier: Tier,
     /// Private to the world.
     temporary: std::path::PathBuf,
+    /// In the reduced tier: says that it is in use.
+    _in_use: Option<Temporary>,
     began: std::time::SystemTime,
 }
 
@@ -118,7 +122,11 @@ impl World {
         }
         match tier {
             Tier::Full => Self::apart(policy, tier),
-            Tier::Reduced => walls::available().and_then(|()| Self::with_temporary(policy, tier)),
+            Tier::Reduced => {
+                walls::available()?;
+                tree::available()?;
+                Self::with_temporary(policy, tier)
+            }
             Tier::None => Ok(Self::new(policy, tier, std::env::temp_dir())),
         }
     }
@@ -156,16 +164,15 @@ impl World {
     }
 
     fn with_temporary(policy: SandboxPolicy, tier: Tier) -> Result<Self, String> {
-        let temporary = tempfile::Builder::new()
-            .prefix("agent-")
-            .tempdir()
-            .map_err(|error| format!("no private temporary directory: {error}"))?
-            .keep();
-        Ok(Self::new(policy, tier, temporary))
+        let temporary = Temporary::make(&std::env::temp_dir())
+            .map_err(|error| format!("no private temporary directory: {error}"))?;
+        let mut world = Self::new(policy, tier, temporary.path.clone());
+        world._in_use = Some(temporary);
+        Ok(world)
     }
 
     fn new(policy: SandboxPolicy, tier: Tier, temporary: std::path::PathBuf) -> Self {
-        Self { policy, tier, temporary, began: std::time::SystemTime::now() }
+        Self { policy, tier, temporary, _in_use: None, began: std::time::SystemTime::now() }
     }
 }
 

@@ -6,6 +6,13 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, wait};
 
 use crate::sandbox::{Exit, Tier};
 
+/// # Errors
+/// Where processes cannot be looked for: what a command started could then not be ended with it (R8).
+pub(super) fn available() -> Result<(), String> {
+    let own = std::fs::read_to_string("/proc/self/stat");
+    own.map(drop).map_err(|error| format!("/proc does not tell of processes: {error}"))
+}
+
 /// Collects what has ended. Returns how `command` ended, if it is among it, and whether anything is left.
 pub(super) fn reap(command: Pid) -> (Option<Exit>, bool) {
     let mut exit = None;
