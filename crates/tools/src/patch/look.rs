@@ -78,6 +78,13 @@ impl Looked {
         }
     }
 
+    /// The same file, with the same content to the last byte: its times alone may be too coarse to tell, or set. How
+    /// many names it has does not count.
+    pub(crate) fn holds_the_same_as(&self, seen: &Self) -> bool {
+        let identity = |looked: &Self| looked.file.map(|(identity, _)| identity);
+        identity(self) == identity(seen) && self.found == seen.found
+    }
+
     fn read(mut file: File) -> std::io::Result<Self> {
         let mut bytes = Vec::new();
         file.by_ref().take(MAX_FILE + 1).read_to_end(&mut bytes)?;
@@ -163,5 +170,21 @@ mod tests {
         std::fs::write(root.join("g"), "one").unwrap();
         std::fs::rename(root.join("g"), &path).unwrap();
         assert_ne!(Looked::at(&roots, &path), seen);
+    }
+
+    #[test]
+    fn r6_other_content_of_the_same_size_and_time_is_told_apart_and_another_name_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = std::fs::canonicalize(dir.path()).unwrap();
+        let roots = Roots::new([root.as_path()]);
+        let path = root.join("f");
+        std::fs::write(&path, "one").unwrap();
+        let seen = Looked::at(&roots, &path);
+        std::fs::hard_link(&path, root.join("g")).unwrap();
+        assert!(Looked::at(&roots, &path).holds_the_same_as(&seen));
+        let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+        std::fs::write(&path, "two").unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+        assert!(!Looked::at(&roots, &path).holds_the_same_as(&seen));
     }
 }

@@ -161,10 +161,11 @@ enum Undo {
         slot: Slot,
         inode: Option<u64>,
     },
-    /// `kept` holds what was there.
+    /// `kept` holds what was there; `inode` is that of what is there now.
     Replaced {
         slot: Slot,
         kept: Slot,
+        inode: Option<u64>,
     },
     Removed {
         slot: Slot,
@@ -274,6 +275,15 @@ impl<'a> Work<'a> {
             if !slot::take_after(&file, like).map_err(cannot)? {
                 self.discard(&staged);
                 return match seen.file {
+                    // Its other names may be anywhere, also where nothing is to be written (S13).
+                    Some((_, Attributes { links: 2.., .. })) => {
+                        let message = format!(
+                            "{}: it belongs to another user or group and has other names (hard links), which would \
+                             change too",
+                            slot.path().display()
+                        );
+                        Err(Failure { message, reason: Some(RejectReason::Sandbox), left: vec![] })
+                    }
                     Some(_) => Ok(Staged::InPlace(slot.open_to_write().map_err(cannot)?)),
                     None => Err(Failure::at(
                         slot,
@@ -310,8 +320,10 @@ impl<'a> Work<'a> {
                 unchanged(&slot, seen)?;
                 let cannot = |error| Failure::at(&slot, "cannot be removed", &error);
                 slot.rename_new(&spare).map_err(cannot)?;
+                let unchanged = Looked::in_slot(&spare).holds_the_same_as(seen);
+                let changed = Failure::changed(&slot);
                 self.undo.push(Undo::Removed { slot, kept: spare });
-                Ok(())
+                if unchanged { Ok(()) } else { Err(changed) }
             }
             Ready::Rename { from, to, seen } => {
                 unchanged(&from, seen)?;
@@ -340,6 +352,7 @@ impl<'a> Work<'a> {
         seen: &Looked,
     ) -> Result<(), Failure> {
         let cannot = |error| Failure::at(&slot, "cannot be replaced", &error);
+        let inode = staged.inode();
         let kept = staged.exchange(&slot, spare).map_err(cannot)?;
         self.staged.retain(|other| other.name != staged.name);
         if let Some((_, Attributes { links: 2.., .. })) = seen.file {
@@ -349,11 +362,10 @@ impl<'a> Work<'a> {
                 path.display()
             ));
         }
-        let identity = |looked: &Looked| looked.file.map(|(identity, _)| identity);
         // Between the last look and the exchange, too, someone may have written.
-        let unchanged = identity(&Looked::in_slot(&kept)) == identity(seen);
+        let unchanged = Looked::in_slot(&kept).holds_the_same_as(seen);
         let changed = Failure::changed(&slot);
-        self.undo.push(Undo::Replaced { slot, kept });
+        self.undo.push(Undo::Replaced { slot, kept, inode });
         if unchanged { Ok(()) } else { Err(changed) }
     }
 
@@ -434,12 +446,34 @@ impl Undo {
             // Someone may have put another file there since.
             Self::Added { slot, inode } if slot.inode() != inode => Ok(()),
             Self::Added { slot, .. } => slot.remove(),
-            Self::Replaced { slot, kept } => kept.rename_over(&slot),
+            Self::Replaced { slot, kept, inode } => put_back(&slot, kept, inode),
             Self::Removed { slot, kept } => kept.rename_new(&slot),
             Self::Renamed { from, to } => to.rename_new(&from),
             Self::Overwritten { mut file, old, .. } => slot::write_over(&mut file, &old),
         }
     }
+}
+
+/// Puts `kept` back in the place of our own file, and of no other: whoever put one there meanwhile keeps it.
+fn put_back(slot: &Slot, kept: Slot, ours: Option<u64>) -> io::Result<()> {
+    let others = |kept: &Slot| {
+        let old = kept.path();
+        io::Error::other(format!(
+            "changed since, and left so; what it was before is {}",
+            old.display()
+        ))
+    };
+    if slot.inode() != ours {
+        return Err(others(&kept));
+    }
+    let spare = kept.beside(&format!("{}-back", kept.name.to_string_lossy()));
+    let displaced = kept.exchange(slot, spare)?;
+    if displaced.inode() == ours {
+        return displaced.remove();
+    }
+    // It came between the look and the exchange.
+    let kept = displaced.exchange(slot, kept)?;
+    Err(others(&kept))
 }
 
 fn unchanged(slot: &Slot, seen: &Looked) -> Result<(), Failure> {
@@ -623,6 +657,21 @@ mod tests {
         assert_eq!(sample.files(), [("a".into(), "new".into())]);
         assert_eq!(work.roll_back(), [""; 0]);
         assert_eq!(sample.files(), [("a".into(), "old content".into())]);
+    }
+
+    #[test]
+    fn r6_what_someone_put_there_meanwhile_is_not_undone() {
+        let sample = Sample::new(&[("a", "old"), ("theirs", "theirs")]);
+        let mut work = Work::new(&sample.roots);
+        let steps = [sample.write("a", "new")];
+        let ready = work.stage(&steps).ok().unwrap();
+        ready.into_iter().for_each(|ready| work.apply(ready).ok().unwrap());
+        std::fs::rename(sample.root.join("theirs"), sample.root.join("a")).unwrap();
+        let left = work.roll_back();
+        assert!(left[0].contains("/a: changed since, and left so"), "{left:?}");
+        let old = left[0].rsplit(' ').next().unwrap();
+        assert_eq!(std::fs::read_to_string(old).unwrap(), "old");
+        assert_eq!(std::fs::read_to_string(sample.root.join("a")).unwrap(), "theirs");
     }
 
     /// All kinds of steps, on the files of [`crashed`].
