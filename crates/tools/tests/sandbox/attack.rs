@@ -12,11 +12,13 @@ pub(crate) struct Attack {
     pub(crate) on_full: bool,
     /// Nobody else could do it without a sandbox either.
     pub(crate) as_root: bool,
+    /// Whoever runs it does so on a terminal (`terminal.rs`).
+    pub(crate) on_terminal: bool,
     pub(crate) run: fn(&Path) -> io::Result<()>,
 }
 
 pub(crate) const fn attack(name: &'static str, run: fn(&Path) -> io::Result<()>) -> Attack {
-    Attack { name, on_full: false, as_root: false, run }
+    Attack { name, on_full: false, as_root: false, on_terminal: false, run }
 }
 
 impl Attack {
@@ -26,6 +28,10 @@ impl Attack {
 
     pub(crate) const fn as_root(self) -> Self {
         Self { as_root: true, ..self }
+    }
+
+    pub(crate) const fn on_terminal(self) -> Self {
+        Self { on_terminal: true, ..self }
     }
 }
 

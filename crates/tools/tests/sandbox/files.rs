@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::attack::{Attack, attack, check, impossible, number, own, unless};
@@ -132,11 +132,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     }),
     attack("s1_by_a_handle", by_handle).as_root(),
     attack("s1_into_a_device_of_the_host", |_| {
-        let disk = fs::read_dir("/dev")?.flatten().map(|entry| entry.path()).find(|path| {
-            use std::os::unix::fs::FileTypeExt as _;
-            fs::metadata(path).is_ok_and(|found| found.file_type().is_block_device())
-        });
-        File::options().write(true).open(disk.ok_or_else(impossible)?).map(drop)
+        File::options().write(true).open(disk().ok_or_else(impossible)?).map(drop)
     })
     .as_root(),
     attack("s2_mode", |home| {
@@ -207,6 +203,10 @@ pub(crate) const ATTACKS: &[Attack] = &[
         fs::hard_link(home.join(".ssh/id"), "key")?;
         read_secret(Path::new("key"))
     }),
+    attack("s11_read_the_disk_that_holds_them", |_| {
+        File::open(disk().ok_or_else(impossible)?).map(drop)
+    })
+    .as_root(),
     attack("s11_read_passwords", |_| read_secret(Path::new("/etc/shadow"))).as_root(),
 ];
 
@@ -216,6 +216,14 @@ fn text(path: &Path) -> io::Result<CString> {
 
 fn under(root: &str, path: &Path) -> std::path::PathBuf {
     Path::new(root).join(path.strip_prefix("/").unwrap_or(path))
+}
+
+fn disk() -> Option<PathBuf> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let devices = fs::read_dir("/dev").ok()?.flatten().map(|entry| entry.path());
+    devices
+        .into_iter()
+        .find(|path| fs::metadata(path).is_ok_and(|found| found.file_type().is_block_device()))
 }
 
 fn read_secret(path: &Path) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! S6, S7, S8: the terminal, other processes and the kernel's own controls.
+//! S7, S8: other processes and the kernel's own controls.
 
 use std::ffi::CString;
 use std::fs;
@@ -9,13 +9,6 @@ use std::path::{Path, PathBuf};
 use crate::attack::{Attack, attack, check, impossible, number, unless};
 
 pub(crate) const ATTACKS: &[Attack] = &[
-    attack("s6_a_descriptor_more", |_| {
-        // The one that reads the directory is ours.
-        let open = fs::read_dir("/proc/self/fd")?.flatten();
-        unless(open.filter(|entry| !is_standard(&entry.path())).count() > 1)
-    }),
-    attack("s6_push_a_keystroke", |_| push_keystroke(libc::TIOCSTI)),
-    attack("s6_push_a_keystroke_with_high_bits", |_| push_keystroke(libc::TIOCSTI | 1 << 32)),
     attack("s7_signal", |home| {
         // SAFETY: no memory is involved.
         check(unsafe { libc::kill(number(home, "bystander")?, 0) }).map(drop)
@@ -265,46 +258,6 @@ fn absent(error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(libc::ENOSYS | libc::EINVAL | libc::ENOENT | libc::EOPNOTSUPP) => impossible(),
         _ => error,
-    }
-}
-
-fn is_standard(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| ["0", "1", "2"].iter().any(|known| name == *known))
-}
-
-/// Into a terminal of our own: whether the kernel lets anybody do it is its setting.
-fn push_keystroke(request: u64) -> io::Result<()> {
-    // SAFETY: all memory outlives the calls; in the child only such are made as may be.
-    unsafe {
-        let (mut master, mut terminal) = (0, 0);
-        check(libc::openpty(
-            &raw mut master,
-            &raw mut terminal,
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-        ))?;
-        let child = libc::fork();
-        if child == 0 {
-            libc::setsid();
-            libc::ioctl(terminal, libc::TIOCSCTTY, 0);
-            let pushed =
-                libc::syscall(libc::SYS_ioctl, i64::from(terminal), request, b"x".as_ptr());
-            libc::_exit(i32::from(pushed != 0));
-        }
-        let mut status = 0;
-        check(libc::waitpid(child, &raw mut status, 0))?;
-        if libc::WEXITSTATUS(status) == 0 { Ok(()) } else { Err(refused_or_impossible()) }
-    }
-}
-
-/// Since Linux 6.2 only the administrator may.
-fn refused_or_impossible() -> io::Error {
-    let legacy = fs::read_to_string("/proc/sys/dev/tty/legacy_tiocsti").unwrap_or_default();
-    if legacy.trim() == "0" && !rustix::process::getuid().is_root() {
-        impossible()
-    } else {
-        io::Error::other("refused")
     }
 }
 

@@ -5,28 +5,33 @@
 #![allow(clippy::print_stdout, reason = "it is its own test harness, and says what it found")]
 #![allow(clippy::disallowed_methods, reason = "it is a program of its own, in a place of its own")]
 
+mod agent;
 mod attack;
+mod edits;
+mod ends;
+mod environment;
+mod failing;
 mod files;
 mod git;
 mod kernel;
 mod local;
 mod network;
 mod place;
+mod terminal;
 mod work;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use agent_protocol::SandboxMode;
-use agent_tools::{Exit, Tier, ToolboxConfig, probe, run_confined};
 use attack::Attack;
+use edits::Edit;
+use ends::Crowd;
+use failing::Failing;
 use files::WRITE_AT_HOME;
 use git::Plant;
 use place::{Host, Place};
-use tokio::signal::unix::{SignalKind, signal};
+use terminal::Watched;
 use work::Work;
 
 /// How a process of ours says what came of it.
@@ -43,36 +48,52 @@ fn main() -> ExitCode {
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["try", name, home] => code(try_it(name, Path::new(home))),
-        ["stand"] => {
-            place::stand();
-            ExitCode::SUCCESS
-        }
-        ["probe", tier, home] => code(confined(tier, "workspace-write", None, home)),
-        ["confined", tier, mode, name, home] => {
-            let own = std::env::current_dir().expect("a directory").join("attacker");
-            let argv = [own.into(), "try".into(), name.into(), home.into()];
-            code(confined(tier, mode, Some(&argv), home))
-        }
-        ["line", tier, line, home] => {
-            let argv = ["bash", "-c", line].map(std::ffi::OsString::from);
-            code(confined(tier, "workspace-write", Some(&argv), home))
-        }
         [] => suite(""),
-        [only] if !only.starts_with('-') => suite(only),
-        _ => {
-            println!("{USAGE}");
-            suite("")
-        }
+        [only] if !only.starts_with('-') && only != "stand" => suite(only),
+        ref part => match played(part) {
+            Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(99)),
+            None => {
+                println!("{USAGE}");
+                suite("")
+            }
+        },
     }
 }
 
-fn code(code: i32) -> ExitCode {
-    ExitCode::from(u8::try_from(code).unwrap_or(99))
+/// The part this process has in an attack: attacker, agent under attack, or bystander. None: it has none.
+fn played(part: &[&str]) -> Option<i32> {
+    Some(match *part {
+        ["try", name, home] => try_it(name, Path::new(home)),
+        ["stand"] => {
+            place::stand();
+            WORKED
+        }
+        ["probe", tier, home] => agent::probes(tier, home),
+        ["confined", tier, mode, name, home] => agent::runs_attack(tier, mode, name, home),
+        ["line", tier, line, home] => agent::runs_line(tier, line, home),
+        ["plant", name, home] => edits::plant(name, Path::new(home)),
+        ["write", name, home] => edits::write(name, Path::new(home)),
+        ["edit", tier, mode, name, home] => edits::attempt(name, tier, mode, Path::new(home)),
+        ["failing", name, home] => failing::tries(name, home),
+        ["terminal", ref part @ .., home] => {
+            // Its end would hang up on us.
+            let watched = Box::leak(Box::new(Watched::take(Path::new(home)).expect("a terminal")));
+            let code = played(&[part, &[home]].concat())?;
+            if part[0] == "confined" && watched.shows_something() { WORKED } else { code }
+        }
+        _ => return None,
+    })
 }
 
 fn attacks() -> Vec<Attack> {
-    let parts = [files::ATTACKS, network::ATTACKS, local::ATTACKS, kernel::ATTACKS];
+    let parts = [
+        files::ATTACKS,
+        network::ATTACKS,
+        local::ATTACKS,
+        kernel::ATTACKS,
+        terminal::ATTACKS,
+        environment::ATTACKS,
+    ];
     parts.concat().into_iter().chain([WRITE_AT_HOME]).collect()
 }
 
@@ -85,83 +106,6 @@ fn try_it(name: &str, home: &Path) -> i32 {
     }
 }
 
-/// Runs a command line in the sandbox of a tier, or only finds out whether there is one.
-fn confined(tier: &str, mode: &str, argv: Option<&[std::ffi::OsString]>, home: &str) -> i32 {
-    if tier == "reduced" {
-        forbid_namespaces();
-    }
-    let cwd = std::env::current_dir().expect("a working directory");
-    let config = ToolboxConfig {
-        sandbox: if mode == "read-only" {
-            SandboxMode::ReadOnly
-        } else {
-            SandboxMode::WorkspaceWrite
-        },
-        env: BTreeMap::from([
-            ("HOME".into(), home.into()),
-            ("PATH".into(), std::env::var_os("PATH").unwrap_or("/usr/bin:/bin".into())),
-        ]),
-        writable_roots: vec![],
-        network: false,
-        login_path: false,
-        outputs_dir: cwd.clone(),
-        journal_dir: None,
-        keep_background: false,
-        output_tokens: None,
-        freeform_patch: false,
-        helper: cwd.join("attacker"),
-        cwd,
-    };
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let Some(argv) = argv else {
-            let found = probe(&config).await.expect("a sandbox");
-            assert!(all_forgotten().await, "a helper ended and nobody waited for it");
-            let wanted = if tier == "reduced" { Tier::Reduced } else { Tier::Full };
-            if found.tier != wanted {
-                println!("not run: {tier} tier: {:?}", found.reasons);
-                return IMPOSSIBLE;
-            }
-            return WORKED;
-        };
-        match run_confined(&config, argv).await.expect("a command") {
-            Exit::Code(code) => code,
-            Exit::Signal(_) => 99,
-        }
-    })
-}
-
-/// Whether no child is left soon, not even in the system's table.
-async fn all_forgotten() -> bool {
-    let mut ended = signal(SignalKind::child()).expect("signals");
-    let children = || std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
-    let waiting = async {
-        while !children().is_empty() {
-            ended.recv().await;
-            // Whoever waits for it has heard the same.
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), waiting).await.is_ok()
-}
-
-/// As a container does it.
-fn forbid_namespaces() {
-    let step = |code: u32, k: u32, jt, jf| libc::sock_filter { code: code as u16, k, jt, jf };
-    let refused = libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned();
-    let program = [
-        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_unshare as u32, 0, 1),
-        step(libc::BPF_RET | libc::BPF_K, refused, 0, 0),
-        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
-    ];
-    rustix::thread::set_no_new_privs(true).expect("no_new_privs");
-    let filter = libc::sock_fprog { len: 4, filter: program.as_ptr().cast_mut() };
-    // SAFETY: the kernel only reads the program, which outlives the call.
-    assert_eq!(unsafe { libc::syscall(libc::SYS_seccomp, 1, 0, &raw const filter) }, 0);
-}
-
 /// One thing to be tried by one user.
 struct Case {
     what: What,
@@ -172,6 +116,9 @@ enum What {
     Attack(Attack),
     Plant(&'static Plant),
     Work(&'static Work),
+    Edit(&'static Edit),
+    Failing(&'static Failing),
+    Crowd(&'static Crowd),
 }
 
 /// What came of a try.
@@ -187,6 +134,9 @@ impl Case {
             What::Attack(attack) => attack.name,
             What::Plant(plant) => plant.name,
             What::Work(work) => work.name,
+            What::Edit(edit) => edit.name,
+            What::Failing(failing) => failing.name,
+            What::Crowd(crowd) => crowd.name,
         }
     }
 
@@ -210,6 +160,16 @@ impl Case {
                     })
                 }
                 What::Work(work) => outcomes.push(work.done(self.user, tier, host)),
+                What::Edit(edit) => outcomes.extend(
+                    ["workspace-write", "read-only"]
+                        .map(|mode| edit.attempted(self.user, tier, mode, host)),
+                ),
+                What::Crowd(crowd) => outcomes.extend(crowd.outcomes(self.user, tier, host)),
+                What::Failing(failing) => {
+                    if *tier == "full" {
+                        outcomes.push(failing.outcome(self.user, host));
+                    }
+                }
             }
         }
         outcomes
@@ -218,16 +178,22 @@ impl Case {
     fn on_full(&self) -> bool {
         match &self.what {
             What::Attack(attack) => attack.on_full,
-            What::Plant(_) => false,
+            What::Plant(_) | What::Edit(_) | What::Failing(_) | What::Crowd(_) => false,
             What::Work(work) => work.on_full,
         }
     }
 
     fn without(&self, host: &Host) -> Outcome {
         let worked = match &self.what {
-            What::Attack(attack) => Place::new(self.user, host).run(&["try", attack.name]).code,
+            What::Attack(attack) => {
+                let part = ["terminal", "try", attack.name];
+                Place::new(self.user, host).run(&part[usize::from(!attack.on_terminal)..]).code
+            }
             What::Plant(plant) => plant.grows(self.user, host).then_some(WORKED),
             What::Work(_) => Some(WORKED),
+            What::Edit(edit) => edit.is_harmful(self.user, host).then_some(WORKED),
+            What::Failing(_) => failing::works(self.user, host).then_some(WORKED),
+            What::Crowd(crowd) => crowd.outlives(self.user, host).then_some(WORKED),
         };
         match worked {
             Some(WORKED) => Outcome::Held,
@@ -238,7 +204,8 @@ impl Case {
 
     fn attacked(&self, attack: &Attack, tier: &str, mode: &str, host: &Host) -> Outcome {
         let place = Place::new(self.user, host);
-        let ran = place.run(&["confined", tier, mode, attack.name]);
+        let part = ["terminal", "confined", tier, mode, attack.name];
+        let ran = place.run(&part[usize::from(!attack.on_terminal)..]);
         let allowed = attack.name == WRITE_AT_HOME.name && mode == "workspace-write";
         let held = match ran.code {
             Some(WORKED) => allowed,
@@ -271,7 +238,11 @@ fn suite(only: &str) -> ExitCode {
         let attacks = attacks.map(What::Attack);
         // Who it is makes no difference to git.
         let plants = git::PLANTS.iter().filter(|_| user == own).map(What::Plant);
+        let edits = edits::EDITS.iter().map(What::Edit);
+        let failing = failing::FAILING.iter().filter(|failing| failing.concerns(user));
         let all = attacks.chain(plants).chain(work::WORK.iter().map(What::Work));
+        let all = all.chain(edits).chain(failing.map(What::Failing));
+        let all = all.chain(ends::CROWDS.iter().map(What::Crowd));
         let cases = all.map(|what| Case { what, user });
         let cases: Vec<_> =
             cases.filter(|case| only.split(',').any(|only| case.name().contains(only))).collect();

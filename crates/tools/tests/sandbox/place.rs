@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
+use crate::environment::{SECRET, SPEAKS};
 use crate::local;
 use crate::network::socket;
+use crate::terminal::HIGH;
 
 /// What all places share: it belongs to the host.
 pub(crate) struct Host {
@@ -78,8 +80,9 @@ pub(crate) struct Place {
     pub(crate) workspace: PathBuf,
     user: u32,
     bystander: Child,
-    /// The victim and its directory, open in whatever is started here.
-    _inherited: [fs::File; 2],
+    /// The victim and its directory, open in whatever is started here; and, with high numbers, a file in memory and
+    /// a socket.
+    _inherited: [OwnedFd; 4],
     _listening: Vec<OwnedFd>,
 }
 
@@ -101,8 +104,9 @@ impl Place {
             let writable = path.is_file();
             let file = fs::File::options().read(true).write(writable).open(path).expect("a file");
             rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).expect("inherited");
-            file
+            OwnedFd::from(file)
         });
+        let (high_file, high_socket) = high_descriptors();
         let listening = listening(&home, &workspace);
         for path in [&root, &workspace]
             .into_iter()
@@ -127,13 +131,15 @@ impl Place {
         ] {
             fs::write(home.join(name), text).expect("a file");
         }
+        plant_foreign(&home, &workspace, user);
+        let [victim, victims_directory] = inherited;
         Self {
             _directory: directory,
             home,
             workspace,
             user,
             bystander,
-            _inherited: inherited,
+            _inherited: [victim, victims_directory, high_file, high_socket],
             _listening: listening,
         }
     }
@@ -183,6 +189,7 @@ impl Place {
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.workspace).env("HOME", &self.home).env("PATH", search_path());
+        command.env(SECRET.0, SECRET.1).env(SPEAKS, self.workspace.join("host.sock"));
         as_user(&mut command, self.user);
         command
     }
@@ -200,6 +207,31 @@ impl Drop for Place {
         drop(self.bystander.stdin.take());
         let _ = self.bystander.wait();
     }
+}
+
+/// Left open in whatever is started here.
+fn high_descriptors() -> (OwnedFd, OwnedFd) {
+    let memory = rustix::fs::memfd_create("secret", rustix::fs::MemfdFlags::CLOEXEC);
+    let (socket, _) = std::os::unix::net::UnixStream::pair().expect("two sockets");
+    (at_high_number(&memory.expect("a file in memory")), at_high_number(&socket.into()))
+}
+
+fn at_high_number(descriptor: &OwnedFd) -> OwnedFd {
+    // SAFETY: what it returns is a descriptor of ours alone.
+    unsafe {
+        let copy = libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD, HIGH);
+        assert!(copy >= HIGH, "{}", std::io::Error::last_os_error());
+        OwnedFd::from_raw_fd(copy)
+    }
+}
+
+/// `foreign` in the workspace is another name of a file in the home that is somebody else's, and anybody may write.
+fn plant_foreign(home: &Path, workspace: &Path, user: u32) {
+    let foreign = home.join("foreign");
+    fs::write(&foreign, "precious").expect("a file");
+    fs::set_permissions(&foreign, fs::Permissions::from_mode(0o666)).expect("open to all");
+    let _ = chown(&foreign, Some(user ^ 1), Some(user ^ 1));
+    fs::hard_link(&foreign, workspace.join("foreign")).expect("another name");
 }
 
 fn abstract_name(home: &Path) -> String {
@@ -233,7 +265,7 @@ fn as_user(command: &mut Command, user: u32) {
 /// Stands by until its standard input ends.
 fn bystander(workspace: &Path, user: u32) -> Child {
     let mut command = Command::new(workspace.join("attacker"));
-    command.arg("stand").stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.arg("stand").stdin(Stdio::piped()).stdout(Stdio::piped()).env(SECRET.0, SECRET.1);
     // Of its own group, so that nothing else is met with it.
     command.process_group(0);
     as_user(&mut command, user);
