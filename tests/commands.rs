@@ -144,3 +144,41 @@ async fn git_works_in_the_sandbox_and_nothing_that_it_runs_later_can_be_planted(
     scene.run(&["sandbox", "-s", "danger-full-access", "--", "sh", "-c", plant]).await;
     assert!(scene.read(".git/config").unwrap().contains("planted"));
 }
+
+/// Says the size of its terminal, and again when it is told of another; then it is over.
+const SAYS_ITS_SIZE: &str =
+    "trap 'stty size; exit' WINCH; stty size; touch ready; sleep 100 & wait";
+
+#[tokio::test]
+async fn the_model_says_how_large_a_terminal_is_and_changes_it_later() {
+    let server = ScriptedModel::new()
+        .calls(
+            "exec_command",
+            json!({"cmd": SAYS_ITS_SIZE, "tty": true, "rows": 33, "cols": 111, "yield_time_ms": 50}),
+        )
+        .calls("exec_command", json!({"cmd": "until [ -e ready ]; do :; done"}))
+        .calls("write_stdin", json!({"session_id": 1, "cols": 77, "yield_time_ms": 60_000}))
+        .says("It was told.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    scene.run(&["exec", "-s", "workspace-write", "go"]).await.succeeded();
+    let sent: String = server.frames().iter().map(|frame| frame.json.to_string()).collect();
+    assert!(sent.contains("33 111") && sent.contains("33 77"), "{sent}");
+}
+
+#[test]
+fn a_terminal_of_the_models_is_as_large_as_the_persons_and_changes_with_it() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": SAYS_ITS_SIZE, "tty": true, "yield_time_ms": 60_000}))
+        .says("It was told.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut screen = scene.screen(&["-m", "scripted", "-s", "workspace-write", "go"], 90, 30);
+    screen.wait_for("30 90");
+    screen.wait_until("it can be told", |_| scene.read("ready").is_some());
+    screen.resize(100, 25);
+    screen.wait_for("25 100");
+    screen.wait_for("It was told.");
+    screen.press("<c-c><c-c>");
+    screen.finish().gave_the_terminal_back();
+}

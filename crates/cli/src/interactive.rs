@@ -32,6 +32,7 @@ use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
 use crate::threads::{NoThread, ThreadArg};
 use crate::undo::{self, UndoArgs};
+use crate::window;
 use crate::workspace::Head;
 pub(crate) use beginning::{Way, without_key};
 use desk::Desk;
@@ -231,6 +232,7 @@ impl Stage<'_> {
             self.app.remember(&earlier);
         }
         let ThreadHandle { commands, mut records } = handle;
+        window::tell(&commands);
         let thread_id = self.take_up(&mut records);
         self.app.update(Input::Facts(facts(&self.settings, self.environment)));
         let mut desk = Desk {

@@ -18,6 +18,7 @@ mod settings;
 mod threads;
 mod trace;
 mod undo;
+mod window;
 mod workspace;
 
 use std::io::{self, Write as _};

@@ -195,6 +195,9 @@ impl Calls {
 
     /// Acts on the decisions that have come.
     pub(crate) fn decide(&mut self, bench: &mut Bench<'_>, inbox: &mut Inbox) -> Result<(), Stop> {
+        if let Some((rows, columns)) = inbox.take_size() {
+            bench.toolbox.resize(rows, columns);
+        }
         for pid in inbox.take_stops() {
             stop(bench.conversation, bench.toolbox, pid)?;
         }

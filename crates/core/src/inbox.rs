@@ -20,6 +20,8 @@ pub(crate) struct Inbox {
     lines: Vec<String>,
     /// Processes that are to end.
     stops: Vec<u32>,
+    /// Rows and columns of the person's terminal, when it has changed.
+    size: Option<(u16, u16)>,
     /// The conversation is to be shortened.
     compacts: bool,
     closing: bool,
@@ -32,6 +34,8 @@ pub(crate) enum Task {
     Run(String),
     /// [`Inbox::take_stops`] says what.
     Stop,
+    /// [`Inbox::take_size`] says to what.
+    Resize,
 }
 
 impl Inbox {
@@ -43,6 +47,7 @@ impl Inbox {
             decisions: HashMap::new(),
             lines: Vec::new(),
             stops: Vec::new(),
+            size: None,
             compacts: false,
             closing: false,
         }
@@ -53,6 +58,9 @@ impl Inbox {
         loop {
             if self.closing {
                 return None;
+            }
+            if self.size.is_some() {
+                return Some(Task::Resize);
             }
             if !self.lines.is_empty() {
                 return Some(Task::Run(self.lines.remove(0)));
@@ -71,6 +79,7 @@ impl Inbox {
                     self.stops.push(pid);
                     return Some(Task::Stop);
                 }
+                Some(Command::Resize { rows, columns }) => self.size = Some((rows, columns)),
                 Some(Command::Interrupt | Command::Decide { .. }) => {}
                 Some(Command::Shutdown) | None => self.closing = true,
             }
@@ -87,6 +96,7 @@ impl Inbox {
             Some(Command::Compact) => self.compacts = true,
             Some(Command::Run(line)) => self.lines.push(line),
             Some(Command::Stop { pid }) => self.stops.push(pid),
+            Some(Command::Resize { rows, columns }) => self.size = Some((rows, columns)),
             Some(Command::Interrupt) => return Err(Stop::Interrupted),
             // Without a front end nobody can answer or stop it any more.
             Some(Command::Shutdown) | None => {
@@ -104,6 +114,10 @@ impl Inbox {
 
     pub(crate) fn take_stops(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.stops)
+    }
+
+    pub(crate) fn take_size(&mut self) -> Option<(u16, u16)> {
+        self.size.take()
     }
 
     pub(crate) fn take_messages(&mut self) -> Vec<Vec<Content>> {

@@ -55,6 +55,9 @@ pub(crate) async fn run(
     meter: &mut StepMeter,
 ) -> Result<StepEnd, Stop> {
     cx.bench.conversation.publish(Event::StepStarted { step })?;
+    if let Some((rows, columns)) = cx.inbox.take_size() {
+        cx.bench.toolbox.resize(rows, columns);
+    }
     // While the model thinks there is time for what its calls will need.
     cx.bench.toolbox.warm_up();
     let mut calls = Calls::new(step);

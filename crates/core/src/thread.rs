@@ -235,6 +235,11 @@ impl Thread {
                 Task::Turn(message) => turn::run(&mut self, message).await?,
                 Task::Run(line) => own_line::run(&mut self, line).await?,
                 Task::Stop => self.stop_processes()?,
+                Task::Resize => {
+                    if let Some((rows, columns)) = self.inbox.take_size() {
+                        self.toolbox.resize(rows, columns);
+                    }
+                }
                 Task::Compact => match compact::run(&mut self, compact::ASKED_FOR).await {
                     Err(Stop::Log(error)) => return Err(error),
                     // Stopped, or not possible, which was said.

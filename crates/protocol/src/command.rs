@@ -17,6 +17,8 @@ pub enum Command {
     Run(String),
     /// Ends the command of this process id that was left running.
     Stop { pid: u32 },
+    /// The person's terminal is this large now, and those that the model gives commands follow it.
+    Resize { rows: u16, columns: u16 },
     /// Ends the thread; a turn under way is interrupted.
     Shutdown,
 }

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::login_path::LoginPath;
 use crate::process::{Command, Launch, Report, Session};
 use crate::sandbox::{Exit, Sandbox};
+use crate::terminal::AskedSize;
 use crate::{
     Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig, apply_patch, arguments,
 };
@@ -47,6 +48,8 @@ pub(crate) fn spec(_config: &ToolboxConfig) -> ToolSpec {
                 "cmd": {"type": "string", "description": "The command line."},
                 "workdir": {"type": "string", "description": "Where it runs; the working directory if not given."},
                 "tty": {"type": "boolean", "description": "Give it a terminal, so that write_stdin can type into it. Otherwise its standard input is empty."},
+                "rows": {"type": "integer", "description": "Height of that terminal; the person's if not given."},
+                "cols": {"type": "integer", "description": "Width of that terminal; the person's if not given."},
                 "yield_time_ms": {"type": "integer", "description": "How long to wait for its end; 10000 if not given."},
                 "max_output_tokens": {"type": "integer", "description": "More output is cut in the middle; 10000 if not given."},
                 "sandbox_permissions": {"type": "string", "enum": ["use_default", "require_escalated"], "description": "require_escalated runs it outside the sandbox, if the person allows it."},
@@ -65,6 +68,8 @@ struct Args {
     workdir: Option<PathBuf>,
     #[serde(default)]
     tty: bool,
+    rows: Option<u64>,
+    cols: Option<u64>,
     yield_time_ms: Option<u64>,
     max_output_tokens: Option<usize>,
     sandbox_permissions: Option<Permissions>,
@@ -110,7 +115,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
             argv: [shell, "-c", &args.cmd].map(OsString::from).into(),
             cwd: cwd.clone(),
             env: vec![],
-            terminal: args.tty,
+            terminal: args.tty.then(|| AskedSize::of(args.rows, args.cols)),
             spill: spill_path(config, call),
         },
         line: args.cmd.clone(),
@@ -188,8 +193,7 @@ impl Run {
     async fn perform(mut self, progress: mpsc::UnboundedSender<Progress>) -> ToolOutput {
         let path = self.login_path.get().await;
         self.launch.env.extend(path.map(|path| ("PATH".into(), path)));
-        let command = match Command::start(&self.sandbox, self.launch, &self.sessions.living).await
-        {
+        let command = match Command::start(&self.sandbox, self.launch, &self.sessions).await {
             Ok(command) => command,
             Err(error) => return not_started(self.shown, &error.to_string()),
         };

@@ -21,6 +21,7 @@ mod policy;
 mod process;
 mod read_file;
 mod sandbox;
+mod terminal;
 mod toolbox;
 mod update_plan;
 mod view_image;

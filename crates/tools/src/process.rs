@@ -16,9 +16,8 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::Progress;
 use crate::output::{Capture, Decoder, Ends};
-use crate::sandbox::{
-    Errand, Exit, Input, Launched, Order, Reach, Sandbox, SandboxError, WindowSize,
-};
+use crate::sandbox::{Errand, Exit, Input, Launched, Order, Reach, Sandbox, SandboxError};
+use crate::terminal::{AskedSize, Terminal, Terminals};
 
 /// A process that outlived its call, and what became of it at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub(crate) struct Launch {
     /// Beside the environment that all commands get.
     pub(crate) env: Vec<(OsString, OsString)>,
     /// It gets a terminal, and can be written to.
-    pub(crate) terminal: bool,
+    pub(crate) terminal: Option<AskedSize>,
     /// Where its whole output goes when it is long.
     pub(crate) spill: PathBuf,
 }
@@ -48,7 +47,7 @@ pub(crate) struct Command {
     state: Arc<Shared>,
     /// Dropping it asks the command to end; sending, to go on without us, its output going to the file.
     leave: Mutex<Option<oneshot::Sender<File>>>,
-    terminal: Option<Arc<AsyncFd<OwnedFd>>>,
+    terminal: Option<Arc<Terminal>>,
 }
 
 /// What the task and the calls share.
@@ -81,19 +80,18 @@ pub(crate) struct Report {
     pub(crate) file: Option<PathBuf>,
 }
 
-const SIZE: WindowSize = WindowSize { rows: 24, columns: 80 };
-
 impl Command {
     /// # Errors
     /// When the sandbox cannot be set up, or the command not be started in it.
     pub(crate) async fn start(
         sandbox: &Sandbox,
         launch: Launch,
-        living: &Living,
+        sessions: &Sessions,
     ) -> Result<Self, SandboxError> {
         let room = sandbox.room().await?;
-        let input = if launch.terminal { Input::Terminal(SIZE) } else { Input::Empty };
-        let terminal_name = if launch.terminal { "xterm-256color" } else { "dumb" };
+        let size = launch.terminal.map(|asked| sessions.terminals.size(asked));
+        let input = size.map_or(Input::Empty, Input::Terminal);
+        let terminal_name = if launch.terminal.is_some() { "xterm-256color" } else { "dumb" };
         let mut env = launch.env;
         env.push(("TERM".into(), terminal_name.into()));
         let errand = Errand {
@@ -104,12 +102,12 @@ impl Command {
             input,
         };
         let started = Instant::now();
-        let (launched, output, terminal) = if launch.terminal {
+        let (launched, output, terminal) = if let Some(asked) = launch.terminal {
             let (launched, terminal) = room.launch(&errand, &[]).await?;
             let terminal = terminal
                 .ok_or_else(|| SandboxError::NotStarted("it got no terminal".to_owned()))?;
             let terminal = Arc::new(nonblocking(terminal)?);
-            (launched, terminal.clone(), Some(terminal))
+            (launched, terminal.clone(), Some(sessions.terminals.open(terminal, asked)?))
         } else {
             let (reader, writer) = io::pipe()?;
             // One pipe for both: what is printed to either stays in its order.
@@ -127,7 +125,7 @@ impl Command {
         });
         let pid = launched.pid();
         let (stop, stopped) = oneshot::channel();
-        let life = living.begin();
+        let life = sessions.living.begin();
         let following = follow(launched, output, state.clone(), started, stopped);
         tokio::spawn(async move {
             following.await;
@@ -187,21 +185,13 @@ impl Command {
         Some(path)
     }
 
-    /// Types into its terminal.
+    /// Its terminal.
     ///
     /// # Errors
-    /// When it has none, or it is over.
-    pub(crate) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
-        let Some(terminal) = &self.terminal else {
-            return Err(io::Error::other("it has no terminal; its standard input is empty"));
-        };
-        while !bytes.is_empty() {
-            let written = terminal
-                .async_io(Interest::WRITABLE, |terminal| Ok(rustix::io::write(terminal, bytes)?))
-                .await?;
-            bytes = &bytes[written..];
-        }
-        Ok(())
+    /// When it has none.
+    pub(crate) fn terminal(&self) -> io::Result<&Terminal> {
+        let none = || io::Error::other("it has no terminal; its standard input is empty");
+        self.terminal.as_deref().ok_or_else(none)
     }
 }
 
@@ -302,7 +292,9 @@ impl Shared {
 pub(crate) struct Sessions {
     open: Mutex<BTreeMap<u32, Session>>,
     /// All commands, also those of calls under way.
-    pub(crate) living: Living,
+    living: Living,
+    /// Theirs.
+    pub(crate) terminals: Terminals,
 }
 
 /// How long the end of commands is waited for: longer than rooms take to end by force what does not end by itself.

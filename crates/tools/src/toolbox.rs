@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::login_path::LoginPath;
 use crate::process::Sessions;
-use crate::sandbox::{Sandbox, SandboxPolicy};
+use crate::sandbox::{Sandbox, SandboxPolicy, WindowSize};
 use crate::{
     apply_patch, exec_command, grep_files, list_dir, read_file, update_plan, view_image,
     write_stdin,
@@ -225,6 +225,11 @@ impl Toolbox {
             }
             None => Err(unknown(call)),
         }
+    }
+
+    /// The person's terminal is this large: so are the model's, unless it says otherwise.
+    pub fn resize(&self, rows: u16, columns: u16) {
+        self.sessions.terminals.follow(WindowSize { rows, columns });
     }
 
     /// Ends the command of this process id that outlived its call; its command line, if there was one.

@@ -1,5 +1,6 @@
 //! The tool that goes on with a command that outlived its call: waits for more output, or types into its terminal.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::exec_command::{header, limit, patience, words};
-use crate::process::Sessions;
+use crate::process::{Command, Sessions};
+use crate::terminal::AskedSize;
 use crate::{Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig, arguments};
 
 pub(crate) const NAME: &str = "write_stdin";
@@ -17,8 +19,8 @@ pub(crate) const NAME: &str = "write_stdin";
 pub(crate) fn spec(_config: &ToolboxConfig) -> ToolSpec {
     ToolSpec::Function {
         name: NAME.into(),
-        description: "Go on with a running command: wait for more of its output, or type into it if it was started \
-                      with tty. Ctrl-C is \\u0003."
+        description: "Go on with a running command: wait for more of its output, or type into it or resize it if it \
+                      was started with tty. Ctrl-C is \\u0003."
             .into(),
         strict: false,
         parameters: json!({
@@ -26,6 +28,8 @@ pub(crate) fn spec(_config: &ToolboxConfig) -> ToolSpec {
             "properties": {
                 "session_id": {"type": "integer", "description": "As exec_command gave it."},
                 "chars": {"type": "string", "description": "What to type; nothing if not given."},
+                "rows": {"type": "integer", "description": "New height of its terminal, before anything is typed."},
+                "cols": {"type": "integer", "description": "New width of its terminal."},
                 "yield_time_ms": {"type": "integer", "description": "How long to wait for its end; 10000 if not given, 250 after typing."},
                 "max_output_tokens": {"type": "integer", "description": "More output is cut in the middle; 10000 if not given."}
             },
@@ -40,22 +44,26 @@ struct Args {
     session_id: u32,
     #[serde(default)]
     chars: String,
+    rows: Option<u64>,
+    cols: Option<u64>,
     yield_time_ms: Option<u64>,
     max_output_tokens: Option<usize>,
 }
 
-/// Milliseconds an answer to what was typed is waited for.
+/// Milliseconds an answer to what was typed, or to a new size, is waited for.
 const AFTER_TYPING: u64 = 250;
 
 pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Rejection> {
-    let Args { session_id, chars, yield_time_ms, max_output_tokens } =
+    let Args { session_id, chars, rows, cols, yield_time_ms, max_output_tokens } =
         arguments::parse(call, &spec(toolbox.config()))?;
     let escalated = toolbox.sessions().get(session_id).is_some_and(|session| session.escalated);
-    let typed = (!chars.is_empty()).then_some(AFTER_TYPING);
+    let size = AskedSize::of(rows, cols);
+    let typed = (!chars.is_empty() || !size.is_nothing()).then_some(AFTER_TYPING);
     let attend = Attend {
         sessions: toolbox.sessions().clone(),
         session_id,
         chars: chars.clone(),
+        size,
         patience: patience(yield_time_ms.or(typed)),
         limit: limit(toolbox.config(), max_output_tokens),
     };
@@ -80,6 +88,7 @@ struct Attend {
     sessions: Arc<Sessions>,
     session_id: u32,
     chars: String,
+    size: AskedSize,
     patience: Duration,
     limit: usize,
 }
@@ -93,9 +102,7 @@ impl Attend {
             return ToolOutput::not_found(NAME, format!("session {}", self.session_id), message);
         };
         let command = &session.command;
-        if !self.chars.is_empty()
-            && let Err(error) = command.write(self.chars.as_bytes()).await
-        {
+        if let Err(error) = self.touch(command).await {
             let message = format!(
                 "cannot type into session {}: {error}; start it with tty: true",
                 self.session_id
@@ -122,5 +129,16 @@ impl Attend {
             success: true,
             rejected: None,
         }
+    }
+
+    /// Does to its terminal what is asked for.
+    async fn touch(&self, command: &Command) -> io::Result<()> {
+        if !self.size.is_nothing() {
+            self.sessions.terminals.resize(command.terminal()?, self.size)?;
+        }
+        if !self.chars.is_empty() {
+            command.terminal()?.write(self.chars.as_bytes()).await?;
+        }
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::human::HumanPrinter;
 use super::json::JsonPrinter;
 use super::stdin::Later;
+use crate::window;
 
 /// What is printed where.
 pub(crate) enum Printer {
@@ -79,6 +80,7 @@ pub(crate) async fn follow(
     let ThreadHandle { commands, mut records } = handle;
     let mut signals = Signals::listen()?;
     let mut outcome = Outcome::default();
+    window::tell(&commands);
     let _ = commands.send(Command::Send(message));
     if let Some(later) = later {
         let commands = commands.clone();
