@@ -13,6 +13,7 @@ mod exec;
 mod files;
 mod interactive;
 mod interrupts;
+mod patches;
 mod resume;
 mod screen;
 mod scripts;

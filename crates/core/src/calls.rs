@@ -89,12 +89,13 @@ impl Calls {
     }
 
     /// Takes a call as its item arrives. It starts at once when nothing speaks against it; whatever does is the
-    /// output the model reads.
+    /// output the model reads. `drawn_as` is the id under which it was shown while it was written.
     pub(crate) fn accept(
         &mut self,
         bench: &mut Bench<'_>,
         item: &Item,
         call: &ToolCall,
+        drawn_as: Option<String>,
     ) -> Result<(), Stop> {
         self.count += 1;
         if bench.conversation.knows_call(&call.call_id) {
@@ -128,7 +129,7 @@ impl Calls {
             }
         };
         let shown = ThreadItem {
-            id: bench.conversation.new_item_id(),
+            id: drawn_as.unwrap_or_else(|| bench.conversation.new_item_id()),
             details: prepared.details.clone(),
             call_id: Some(call.call_id.clone()),
             step: Some(self.step),

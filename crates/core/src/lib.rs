@@ -5,6 +5,7 @@ mod calls;
 mod changes;
 mod compact;
 mod conversation;
+mod drafts;
 mod history;
 mod import;
 mod inbox;

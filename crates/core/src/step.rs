@@ -12,6 +12,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 
 use crate::calls::{Bench, Calls};
+use crate::drafts::Drafts;
 use crate::inbox::Inbox;
 use crate::meter::StepMeter;
 use crate::turn::Stop;
@@ -136,7 +137,7 @@ async fn respond(
                     ResponseEvent::ItemDone { output_index, item } => match item.kind() {
                         ItemKind::ToolCall(call) => {
                             speech.items += 1;
-                            calls.accept(bench, &item, call)?;
+                            calls.accept(bench, &item, call, speech.drafts.end(output_index))?;
                         }
                         _ => speech.item_done(bench, output_index, &item)?,
                     },
@@ -200,6 +201,7 @@ struct Speech {
     live: bool,
     /// Messages and reasoning that have begun, by output index (C4.2).
     open: Vec<Open>,
+    drafts: Drafts,
     message: Option<String>,
     items: usize,
     wants_to_continue: bool,
@@ -216,26 +218,38 @@ struct Open {
 
 impl Speech {
     fn new(step: u32, live: bool) -> Self {
-        Self { step, live, open: Vec::new(), message: None, items: 0, wants_to_continue: false }
+        Self {
+            step,
+            live,
+            open: Vec::new(),
+            drafts: Drafts::default(),
+            message: None,
+            items: 0,
+            wants_to_continue: false,
+        }
     }
 
     fn hear(&mut self, bench: &mut Bench<'_>, event: ResponseEvent) -> Result<(), Stop> {
         match event {
-            ResponseEvent::ItemAdded { output_index, kind, .. }
+            ResponseEvent::ItemAdded { output_index, ref kind, .. }
                 if kind == "message" || kind == "reasoning" =>
             {
                 self.begin(bench, output_index, kind == "reasoning");
             }
+            ResponseEvent::ItemAdded { .. } if self.live => self.drafts.begin(bench, &event),
             ResponseEvent::Delta { output_index, part, delta } => {
                 self.delta(bench, output_index, part, delta)?
             }
-            ResponseEvent::Retry(retry) => bench.conversation.publish(Event::TransportRetry {
-                attempt: retry.attempt,
-                max: retry.max,
-                delay_ms: u64::try_from(retry.delay.as_millis()).unwrap_or(u64::MAX),
-                kind: retry.kind,
-                message: retry.message,
-            })?,
+            ResponseEvent::Retry(retry) => {
+                self.drafts.clear();
+                bench.conversation.publish(Event::TransportRetry {
+                    attempt: retry.attempt,
+                    max: retry.max,
+                    delay_ms: u64::try_from(retry.delay.as_millis()).unwrap_or(u64::MAX),
+                    kind: retry.kind,
+                    message: retry.message,
+                })?
+            }
             ResponseEvent::Fallback(fallback) => {
                 bench.conversation.publish(Event::TransportFallback {
                     from: fallback.from,
@@ -274,7 +288,7 @@ impl Speech {
             DeltaPart::ReasoningSummary | DeltaPart::ReasoningText | DeltaPart::ReasoningBreak => {
                 DeltaField::Reasoning
             }
-            DeltaPart::CallInput => return Ok(()),
+            DeltaPart::CallInput => return Ok(self.drafts.delta(bench, output_index, &delta)?),
         };
         // A delta of an item that was never opened is only a preview that nobody sees.
         let Some(open) = self.open.iter_mut().find(|open| open.output_index == output_index) else {

@@ -35,6 +35,18 @@ pub enum Event {
     /// Live only.
     #[serde(rename = "item.delta")]
     ItemDelta { item_id: String, field: DeltaField, delta: String },
+    /// Live only: more of a patch whose call is still being written. It is shown as the item of this id until that begins.
+    #[serde(rename = "patch.delta")]
+    PatchDelta {
+        item_id: String,
+        /// The provider's id of the call, where it was told before the call was complete.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call_id: Option<String>,
+        /// Which of the patch's changes this belongs to, counted from 0.
+        index: u32,
+        /// What is new of it: whole lines, and their count.
+        change: FileChange,
+    },
     #[serde(rename = "tool.rejected")]
     ToolRejected {
         call_id: String,
@@ -94,7 +106,10 @@ pub enum Event {
 
 impl Event {
     pub fn is_durable(&self) -> bool {
-        !matches!(self, Self::ItemDelta { .. } | Self::TransportRetry { .. })
+        !matches!(
+            self,
+            Self::ItemDelta { .. } | Self::PatchDelta { .. } | Self::TransportRetry { .. }
+        )
     }
 
     /// The last event of a turn.
@@ -321,6 +336,24 @@ pub struct FileChange {
     /// Where a renamed file went; its `kind` is `update`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub move_path: Option<PathBuf>,
+}
+
+impl FileChange {
+    /// Takes more of the same change.
+    pub fn grow(&mut self, more: Self) {
+        let sum = |before: Option<u64>, more: Option<u64>| match (before, more) {
+            (Some(before), Some(more)) => Some(before + more),
+            (before, more) => before.or(more),
+        };
+        self.additions = sum(self.additions, more.additions);
+        self.deletions = sum(self.deletions, more.deletions);
+        self.move_path = more.move_path.or(self.move_path.take());
+        self.diff_truncated |= more.diff_truncated;
+        match (&mut self.diff, more.diff) {
+            (Some(diff), Some(more)) => diff.push_str(&more),
+            (diff, more) => *diff = diff.take().or(more),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,10 +10,12 @@ mod mismatch;
 mod parse;
 mod place;
 mod plan;
+mod preview;
 mod report;
 mod seek;
 mod slot;
 mod text;
+mod unquote;
 mod wrapper;
 mod write;
 
@@ -26,6 +28,7 @@ pub(crate) use parse::{GRAMMAR, Patch, parse};
 #[cfg(feature = "fuzzing")]
 pub(crate) use parse::{HunkLine, Section};
 pub(crate) use place::{Places, Roots, changed, resolve_all};
+pub use preview::{PatchPreview, PreviewedChange};
 pub(crate) use report::announced;
 pub use report::{PatchRefusal, PatchSummary};
 #[cfg(feature = "fuzzing")]

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::login_path::LoginPath;
+use crate::patch::PatchPreview;
 use crate::process::Sessions;
 use crate::sandbox::{Sandbox, SandboxPolicy, WindowSize};
 use crate::{
@@ -230,6 +231,11 @@ impl Toolbox {
     /// The person's terminal is this large: so are the model's, unless it says otherwise.
     pub fn resize(&self, rows: u16, columns: u16) {
         self.sessions.terminals.follow(WindowSize { rows, columns });
+    }
+
+    /// What a call of this tool can be seen to change while the model still writes it; none for most tools.
+    pub fn preview(&self, tool: &str) -> Option<PatchPreview> {
+        (tool == apply_patch::NAME).then(|| PatchPreview::below(&self.config.cwd))
     }
 
     /// Ends the command of this process id that outlived its call; its command line, if there was one.

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use agent_protocol::{CommandExecution, FileChange, ItemDetails, Status, ThreadItem, Todo};
+use agent_protocol::{
+    ChangeKind, CommandExecution, FileChange, ItemDetails, Status, ThreadItem, Todo,
+};
 use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
@@ -11,11 +13,13 @@ use crate::filter::plain;
 use crate::theme::Theme;
 use crate::transcript::{Cell, Notice};
 use crate::wrap::Styled;
-use crate::{diff, markdown, wrap};
+use crate::{diff, markdown, width, wrap};
 
 /// Rows of a command's output, and of a patch, that the transcript shows.
 const OUTPUT_ROWS: usize = 6;
 const DIFF_ROWS: usize = 40;
+/// Rows of a patch while it is written.
+const DRAFT_ROWS: usize = 12;
 const REASONING_ROWS: usize = 3;
 const MESSAGE_ROWS: usize = 20;
 
@@ -268,6 +272,44 @@ fn patch(changes: &[FileChange], status: Status, look: &Look<'_>) -> Vec<Line<'s
         if let Some(unified) = &change.diff {
             lines.extend(diff::render_file(&path, unified, columns, detail.rows(DIFF_ROWS), theme));
         }
+    }
+    lines
+}
+
+/// The lines of a patch that is still being written, an empty one first: of its last file the end.
+pub fn draft(changes: &[FileChange], look: &Look<'_>) -> Vec<Line<'static>> {
+    let Look { columns, theme, .. } = *look;
+    let mut lines = vec![Line::default()];
+    for change in changes {
+        let verb = match change.kind {
+            ChangeKind::Delete => "Deleting",
+            ChangeKind::Add | ChangeKind::Update => "Writing",
+        };
+        let mut text = format!("{verb} {}", shown_path(&change.path, look));
+        if let Some(to) = &change.move_path {
+            text.push_str(&format!(" {} {}", theme.glyphs.arrow, shown_path(to, look)));
+        }
+        if let (Some(added @ 1..), Some(removed)) | (Some(added), Some(removed @ 1..)) =
+            (change.additions, change.deletions)
+        {
+            text.push_str(&format!(" (+{added} -{removed})"));
+        }
+        lines.extend(block(theme.glyphs.bullet, &text, theme.dim, columns));
+    }
+    let Some(last) = changes.last() else { return lines };
+    let diff = last.diff.as_deref().unwrap_or_default();
+    // The first lines of a diff that is long have gone already.
+    let from = diff.rmatch_indices('\n').nth(DRAFT_ROWS).map_or(0, |(at, _)| at + 1);
+    for row in diff[from..].lines().filter(|row| !row.starts_with("@@")) {
+        let style = match row.as_bytes().first() {
+            Some(b'+') => theme.added,
+            Some(b'-') => theme.removed,
+            _ => theme.dim,
+        };
+        let row = plain(row);
+        let row = crate::width::expand_tabs(&row, 0);
+        let row = width::head(&row, columns.saturating_sub(4)).to_owned();
+        lines.push(Line::from(vec![Span::raw("    "), Span::styled(row, style)]));
     }
     lines
 }

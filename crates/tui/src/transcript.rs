@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use agent_protocol::{
-    Action, BudgetKind, ErrorKind, Event, ItemDetails, Status, ThreadItem, ThreadStarted, Todo,
-    TransportKind, TurnCompleted, Usage,
+    Action, BudgetKind, ErrorKind, Event, FileChange, ItemDetails, Status, ThreadItem,
+    ThreadStarted, Todo, TransportKind, TurnCompleted, Usage,
 };
 
 /// All that a thread has said.
@@ -37,6 +37,8 @@ pub struct Transcript {
     /// Commands that go on in the background, as far as is known.
     pub processes: Vec<Process>,
     pub previews: Vec<Preview>,
+    /// Patches that the model is still writing.
+    pub drafts: Vec<Draft>,
     /// The last trouble of the connection, until something comes again.
     pub retry: Option<String>,
 }
@@ -89,7 +91,16 @@ pub struct Preview {
     pub text: String,
 }
 
-/// A command's preview keeps this much of its end.
+/// A patch as far as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    pub item_id: String,
+    pub call_id: Option<String>,
+    /// Of each diff the end.
+    pub changes: Vec<FileChange>,
+}
+
+/// A command's preview keeps this much of its end, and a draft of each of its diffs.
 const MAX_TAIL: usize = 16 * 1024;
 
 impl Transcript {
@@ -111,7 +122,12 @@ impl Transcript {
             Event::ItemStarted { item, .. } | Event::ItemUpdated { item } => self.begin(item),
             Event::ItemCompleted { item } => self.complete(item),
             Event::ItemDelta { item_id, field, delta } => self.preview(item_id, *field, delta),
-            Event::ToolRejected { tool, message, .. } => {
+            Event::PatchDelta { item_id, call_id, index, change } => {
+                self.draft(item_id, call_id.as_deref(), *index, change);
+            }
+            Event::ToolRejected { call_id, tool, message, .. } => {
+                // Which of them it was is not known where its id came late.
+                self.drafts.retain(|draft| draft.call_id.as_ref().is_some_and(|id| id != call_id));
                 self.notice(Notice::Failed(format!("{tool} was refused: {message}")));
             }
             Event::ApprovalRequested { call_id, action, reason, lifts, prefix, .. } => {
@@ -128,6 +144,7 @@ impl Transcript {
             }
             Event::StepCompleted(step) => {
                 self.asks_model = false;
+                self.drafts.clear();
                 self.window_tokens = step.usage.input_tokens + step.usage.output_tokens;
                 self.bytes.sent += step.bytes_up;
                 self.bytes.stateless += step.bytes_stateless;
@@ -136,6 +153,7 @@ impl Transcript {
             Event::TransportRetry { attempt, max, message, .. } => {
                 // What was not finished is said again, as other items.
                 self.previews.retain(|preview| preview.field == agent_protocol::DeltaField::Output);
+                self.drafts.clear();
                 // Without a limit it is tried for as long as the network is away.
                 let of = if *max == 0 { String::new() } else { format!(" of {max}") };
                 self.retry = Some(format!("Reconnecting, attempt {attempt}{of}: {message}"));
@@ -219,6 +237,7 @@ impl Transcript {
     }
 
     fn begin(&mut self, item: &ThreadItem) {
+        self.drafts.retain(|draft| draft.item_id != item.id);
         if let ItemDetails::TodoList { items } = &item.details {
             self.plan.clone_from(items);
         } else {
@@ -283,9 +302,30 @@ impl Transcript {
         });
         let text = &mut self.previews[at].text;
         text.push_str(delta);
-        if field == agent_protocol::DeltaField::Output && text.len() > 2 * MAX_TAIL {
-            let cut = ceil_boundary(text, text.len() - MAX_TAIL);
-            text.drain(..cut);
+        if field == agent_protocol::DeltaField::Output {
+            keep_end(text);
+        }
+    }
+
+    fn draft(&mut self, item_id: &str, call_id: Option<&str>, index: u32, more: &FileChange) {
+        let at = self.drafts.iter().position(|draft| draft.item_id == item_id);
+        let at = at.unwrap_or_else(|| {
+            self.drafts.push(Draft {
+                item_id: item_id.to_owned(),
+                call_id: call_id.map(str::to_owned),
+                changes: vec![],
+            });
+            self.drafts.len() - 1
+        });
+        let changes = &mut self.drafts[at].changes;
+        match changes.get_mut(index as usize) {
+            Some(change) => {
+                change.grow(more.clone());
+                if let Some(diff) = &mut change.diff {
+                    keep_end(diff);
+                }
+            }
+            None => changes.push(more.clone()),
         }
     }
 
@@ -309,6 +349,7 @@ impl Transcript {
         self.is_running = false;
         self.asks_model = false;
         self.previews.clear();
+        self.drafts.clear();
         self.questions.clear();
     }
 }
@@ -341,6 +382,13 @@ fn status(details: &ItemDetails) -> Option<Status> {
     }
 }
 
+fn keep_end(text: &mut String) {
+    if text.len() > 2 * MAX_TAIL {
+        let cut = ceil_boundary(text, text.len() - MAX_TAIL);
+        text.drain(..cut);
+    }
+}
+
 fn ceil_boundary(text: &str, at: usize) -> usize {
     (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
@@ -365,6 +413,58 @@ mod tests {
 
     fn said(text: &str) -> ThreadItem {
         item("i2", ItemDetails::AgentMessage { text: text.into(), phase: None, partial: false })
+    }
+
+    fn patch(diff: &str) -> FileChange {
+        FileChange {
+            path: "/w/a".into(),
+            kind: agent_protocol::ChangeKind::Update,
+            additions: Some(diff.lines().count() as u64),
+            deletions: Some(0),
+            diff: Some(diff.into()),
+            diff_truncated: false,
+            move_path: None,
+        }
+    }
+
+    fn drawn(item_id: &str, call_id: &str, diff: &str) -> Event {
+        let (item_id, call_id) = (item_id.into(), Some(call_id.into()));
+        Event::PatchDelta { item_id, call_id, index: 0, change: patch(diff) }
+    }
+
+    #[test]
+    fn a_patch_is_seen_while_it_is_written_until_it_begins_or_is_refused() {
+        let mut transcript = fold(&[drawn("i1", "c1", "+a\n"), drawn("i2", "c2", "+b\n")]);
+        transcript.apply(&drawn("i1", "c1", "+c\n"));
+        assert_eq!(transcript.drafts[0].changes, [patch("+a\n+c\n")]);
+        let details = ItemDetails::FileChange { changes: vec![], status: Status::InProgress };
+        transcript.apply(&Event::ItemStarted { item: item("i1", details), rule: None });
+        let ids = |transcript: &Transcript| -> Vec<_> {
+            transcript.drafts.iter().map(|draft| draft.item_id.clone()).collect()
+        };
+        assert_eq!(ids(&transcript), ["i2"]);
+        transcript.apply(&drawn("i3", "c3", "+d\n"));
+        transcript.apply(&Event::ToolRejected {
+            call_id: "c2".into(),
+            tool: "apply_patch".into(),
+            reason: agent_protocol::RejectReason::PatchMismatch,
+            message: String::new(),
+            rule: None,
+        });
+        assert_eq!(ids(&transcript), ["i3"]);
+        transcript.rest();
+        assert_eq!(transcript.drafts, []);
+    }
+
+    #[test]
+    fn of_a_long_patch_the_end_is_kept_and_all_is_counted() {
+        let mut transcript = Transcript::default();
+        let line = drawn("i1", "c", &"+0123456789\n".repeat(100));
+        (0..100).for_each(|_| transcript.apply(&line));
+        let change = &transcript.drafts[0].changes[0];
+        let diff = change.diff.as_deref().unwrap();
+        assert!(diff.len() <= 3 * MAX_TAIL && diff.ends_with("+0123456789\n"), "{}", diff.len());
+        assert_eq!(change.additions, Some(10_000));
     }
 
     fn a_turn() -> Vec<Event> {

@@ -62,7 +62,9 @@ impl<W: Write> JsonPrinter<W> {
     fn prints(&self, event: &Event) -> bool {
         match event {
             Event::WireRecorded {} => false,
-            Event::ItemDelta { .. } => self.options.stream && !self.options.compat,
+            Event::ItemDelta { .. } | Event::PatchDelta { .. } => {
+                self.options.stream && !self.options.compat
+            }
             // Whoever reads this stream has said it.
             Event::ItemStarted { item, .. }
             | Event::ItemUpdated { item }

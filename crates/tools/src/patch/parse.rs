@@ -26,11 +26,11 @@ path: /(.+)/
 
 pub(super) const BEGIN: &str = "*** Begin Patch";
 pub(super) const END: &str = "*** End Patch";
-const ADD: &str = "*** Add File:";
-const DELETE: &str = "*** Delete File:";
-const UPDATE: &str = "*** Update File:";
-const MOVE: &str = "*** Move to:";
-const END_OF_FILE: &str = "*** End of File";
+pub(super) const ADD: &str = "*** Add File:";
+pub(super) const DELETE: &str = "*** Delete File:";
+pub(super) const UPDATE: &str = "*** Update File:";
+pub(super) const MOVE: &str = "*** Move to:";
+pub(super) const END_OF_FILE: &str = "*** End of File";
 
 /// What a patch says, in its order. Nothing of it has been compared with any file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -263,7 +263,7 @@ fn is_blank_context(line: &HunkLine) -> bool {
     matches!(line, HunkLine::Context(text) if text.trim().is_empty())
 }
 
-fn is_marker(text: &str) -> bool {
+pub(super) fn is_marker(text: &str) -> bool {
     text.starts_with("***")
         && [BEGIN, END, ADD, DELETE, UPDATE, MOVE, END_OF_FILE]
             .iter()
@@ -286,7 +286,7 @@ fn hunk_line(line: Line<'_>) -> Result<HunkLine, SyntaxError> {
 }
 
 /// What follows `@@`; none when there is nothing to find.
-fn locator(text: &str) -> Option<Locator> {
+pub(super) fn locator(text: &str) -> Option<Locator> {
     let text = text.trim();
     let (text, hint) = match numbered(text) {
         Some(heading) => (heading, true),

@@ -47,6 +47,10 @@ impl Activity {
                     DeltaField::Output => self.phase,
                 };
             }
+            Event::PatchDelta { .. } => {
+                self.is_connected = true;
+                self.phase = Phase::Writing;
+            }
             Event::ItemStarted { item, .. } if is_call(item) => {
                 self.calls.push((item.id.clone(), now_ms));
                 self.phase = Phase::Working;

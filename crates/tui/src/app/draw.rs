@@ -184,6 +184,9 @@ impl App {
                 DeltaField::Output => {}
             }
         }
+        for draft in &self.transcript.drafts {
+            lines.extend(cell::draft(&draft.changes, &look));
+        }
         let plan = cell::plan(&self.transcript.plan, look.columns, &self.theme);
         if !plan.is_empty() {
             lines.push(Line::default());

@@ -601,6 +601,20 @@ fn screen(columns: u16, play: impl Fn(&mut App)) -> String {
     [finished, region].concat().join("\n")
 }
 
+fn patch_delta(index: u32, path: &str, diff: &str) -> Event {
+    let count = |mark| Some(diff.lines().filter(|line| line.starts_with(mark)).count() as u64);
+    let change = agent_protocol::FileChange {
+        path: path.into(),
+        kind: agent_protocol::ChangeKind::Update,
+        additions: count('+'),
+        deletions: count('-'),
+        diff: Some(diff.into()),
+        diff_truncated: false,
+        move_path: None,
+    };
+    Event::PatchDelta { item_id: "p".into(), call_id: Some("c".into()), index, change }
+}
+
 fn running(line: &str) -> Event {
     let details = ItemDetails::CommandExecution(CommandExecution::begun(line));
     let call_id = Some("c".to_owned());
@@ -611,7 +625,7 @@ fn running(line: &str) -> Event {
 #[test]
 fn the_screen_in_each_of_its_states() {
     type Play = fn(&mut App);
-    let states: [(&str, Play); 8] = [
+    let states: [(&str, Play); 9] = [
         ("idle", |_| {}),
         ("at_work", |app| {
             type_in(app, "mend it<enter>");
@@ -631,6 +645,23 @@ fn the_screen_in_each_of_its_states() {
             happened(
                 app,
                 delta(DeltaField::Reasoning, "**Look**\nfirst, then\nrun, then\nmend it"),
+            );
+        }),
+        ("writing_a_patch", |app| {
+            step_started(app);
+            let written = "@@ fn greet() {\n     let name = user();\n-    println!(\"Hi\");\n+    println!(\"Hi, {name}\");\n";
+            happened(app, patch_delta(0, "/home/me/project/src/app.rs", written));
+            happened(
+                app,
+                patch_delta(1, "/home/me/project/docs/greeting.md", &"+A line\n".repeat(20)),
+            );
+            happened(
+                app,
+                patch_delta(
+                    1,
+                    "/home/me/project/docs/greeting.md",
+                    "+The \u{1b}[2Jlast one so far is long enough to be cut\n",
+                ),
             );
         }),
         ("asking", |app| {

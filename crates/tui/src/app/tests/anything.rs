@@ -151,6 +151,7 @@ fn hostile() -> Vec<Event> {
         Event::TurnStarted {},
         delta(DeltaField::Text, EVIL),
         delta(DeltaField::Reasoning, EVIL),
+        super::patch_delta(0, EVIL, EVIL),
         Event::ToolRejected {
             call_id: evil(),
             tool: evil(),
