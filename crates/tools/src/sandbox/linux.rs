@@ -2,6 +2,7 @@
 //! room for each of them; it has one thread, so forking is safe, and little memory, so it is cheap.
 
 mod bpf;
+mod command;
 mod confine;
 mod connect;
 mod diag;
@@ -64,7 +65,7 @@ pub(super) fn hold() -> ExitCode {
         match world.fork() {
             Ok(Forked::Child) => {
                 drop(channel);
-                room::live(&world, &control);
+                room::live(&world, control);
             }
             Ok(Forked::Parent(pid)) => drop(control.send(&Reply::Room(pid), &[])),
             Err(error) => {

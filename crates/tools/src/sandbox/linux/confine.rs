@@ -1,4 +1,5 @@
-//! A process gives up its rights, in the one order that works: capabilities, new privileges, files, system calls.
+//! A process gives up its rights, in an order that works: capabilities, new privileges, system calls; then, knowing what
+//! it is for, files.
 
 use std::os::fd::OwnedFd;
 
@@ -8,22 +9,29 @@ use super::connect::Sockets;
 use super::seccomp::{self, Asking, Scope};
 use super::walls::Walls;
 use super::{World, walls};
-use crate::sandbox::Tier;
+use crate::sandbox::{Reach, Tier};
 
 /// What confines the command of one room, made beforehand.
 pub(super) struct Confinement {
-    pub(super) walls: Walls,
-    pub(super) scope: Scope,
+    walls: Walls,
+    /// Of an errand that only looks.
+    reading: Walls,
+    scope: Scope,
 }
 
 impl Confinement {
-    pub(super) fn scope(world: &World) -> Scope {
-        Scope {
-            tier: world.tier,
-            network: world.policy.network,
-            local: world.tier == Tier::Full,
-            truncate_unguarded: !walls::guard_truncate(),
-        }
+    pub(super) fn build(world: &World) -> Result<Self, String> {
+        let build = |reach| Walls::build(world, reach).map_err(|error| error.to_string());
+        Ok(Self {
+            walls: build(Reach::Policy)?,
+            reading: build(Reach::Reading)?,
+            scope: Scope {
+                tier: world.tier,
+                network: world.policy.network,
+                local: world.tier == Tier::Full,
+                truncate_unguarded: !walls::guard_truncate(),
+            },
+        })
     }
 
     /// Which sockets commands may connect to, where they may at all.
@@ -31,16 +39,25 @@ impl Confinement {
         if world.policy.network { Sockets::InItsDirectories } else { Sockets::OfTheWorld }
     }
 
-    /// Returns where connections are to be made in this process's stead, when they are.
+    /// All but the files, which the walls close. Returns where connections are to be made in this process's stead, when
+    /// they are.
     ///
     /// # Errors
     /// When one of the steps fails; the process must not go on then.
-    pub(super) fn enter(self) -> Result<Option<OwnedFd>, String> {
+    pub(super) fn give_up_rights(&self) -> Result<Option<OwnedFd>, String> {
         drop_capabilities().map_err(|error| format!("capabilities cannot be dropped: {error}"))?;
         rustix::thread::set_no_new_privs(true)
             .map_err(|error| format!("no_new_privs cannot be set: {error}"))?;
-        self.walls.raise()?;
         install(self.scope).map_err(|error| format!("the system call filter was refused: {error}"))
+    }
+
+    /// # Errors
+    /// When they do not stand; the process must not go on then.
+    pub(super) fn raise_walls(self, reach: Reach) -> Result<(), String> {
+        match reach {
+            Reach::Policy => self.walls.raise(),
+            Reach::Reading => self.reading.raise(),
+        }
     }
 }
 

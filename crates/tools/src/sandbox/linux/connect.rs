@@ -19,6 +19,7 @@ const MAX_ADDRESS: usize = 128;
 const RECEIVE: u64 = 0xc050_2100;
 const SEND: u64 = 0xc018_2101;
 const IS_VALID: u64 = 0x4008_2102;
+const SET_FLAGS: u64 = 0x4008_2104;
 
 /// The kernel's `struct seccomp_notif`.
 #[repr(C)]
@@ -48,6 +49,13 @@ pub(super) enum Sockets {
     OfTheWorld,
     /// The network is the host's: only what lies in the world's own directories is the world's.
     InItsDirectories,
+}
+
+/// Who asks and who answers take turns, so the kernel need not look for another processor for either. Linux 6.6; without
+/// it answers take a little longer.
+pub(super) fn take_turns(listener: BorrowedFd<'_>) {
+    const SYNC_WAKE_UP: usize = 1;
+    let _ = control(listener, SET_FLAGS, std::ptr::without_provenance_mut::<()>(SYNC_WAKE_UP));
 }
 
 /// Answers one call that waits at `listener`. One that may take long is answered by a process of its own.

@@ -1,36 +1,44 @@
-//! The first process of a room: prepares the confinement, waits for its errand, starts the command in it and ends
-//! everything with it, or with the agent. It stays outside the walls, out of the command's reach.
+//! The first process of a room: prepares the confinement and the process of its command, waits for its errand, and ends
+//! everything with the command, or with the agent. It stays outside the walls, out of the command's reach.
 
-use std::convert::Infallible;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
+use std::io::Write as _;
+use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
 
 use agent_protocol::SandboxMode;
-use rustix::process::{Pid, Resource, Rlimit};
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
+use super::command::{Line, Waiting, say};
 use super::confine::Confinement;
 use super::metadata::Metadata;
 use super::supervise::{Watched, supervise};
-use super::walls::Walls;
 use super::{Forked, World, fork, view};
 use crate::sandbox::Tier;
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order, Reach, Reply, WindowSize};
 
-/// Puts the step that failed before the system's words.
-fn say(what: &'static str) -> impl Fn(rustix::io::Errno) -> String {
-    move |error| format!("{what}: {error}")
-}
-
 /// Lives until the room is empty; never returns to the holder's code.
-pub(super) fn live(world: &World, control: &BlockingChannel) -> ! {
-    if let Err(reason) = serve(world, control) {
-        let _ = control.send(&Reply::Failed(reason), &[]);
+pub(super) fn live(world: &World, control: BlockingChannel) -> ! {
+    let forked = Prepared::make(world).and_then(|prepared| {
+        let forked = fork().map_err(|error| format!("no process for the command: {error}"))?;
+        Ok((forked, prepared))
+    });
+    let outcome = match forked {
+        Ok((Forked::Child, Prepared { line, confinement, ended })) => {
+            drop((control, ended));
+            line.live(world, confinement)
+        }
+        Ok((Forked::Parent(pid), Prepared { line, confinement: _, ended })) => {
+            line.command_at(pid).and_then(|command| serve(world, &control, &ended, command))
+        }
+        Err(reason) => Err(reason),
+    };
+    match outcome {
+        // The agent need not wait for the end of this process too.
+        Ok(true) => drop(control),
+        Ok(false) => {}
+        Err(reason) => drop(control.send(&Reply::Failed(reason), &[])),
     }
     leave(0)
 }
@@ -53,29 +61,37 @@ pub(super) fn furnish(world: &World) -> Result<(), String> {
     }
 }
 
-fn serve(world: &World, control: &BlockingChannel) -> Result<(), String> {
-    furnish(world)?;
-    let confinement = match world.tier {
-        Tier::None => None,
-        Tier::Full | Tier::Reduced => Some(Confinement {
-            walls: Walls::build(world, Reach::Policy).map_err(|error| error.to_string())?,
-            scope: Confinement::scope(world),
-        }),
-    };
-    let ended = children_as_descriptor().map_err(|error| format!("watching processes: {error}"))?;
+/// What a room is made of before its errand is known.
+struct Prepared {
+    line: Line,
+    confinement: Option<Confinement>,
+    /// Readable when a child has ended.
+    ended: OwnedFd,
+}
 
-    let Some((errand, descriptors)) =
-        control.receive::<Errand>().map_err(|error| error.to_string())?
-    else {
-        return Ok(());
-    };
-    let confinement = match (confinement, errand.reach) {
-        (Some(confinement), Reach::Reading) => {
-            let walls = Walls::build(world, Reach::Reading).map_err(|error| error.to_string())?;
-            Some(Confinement { walls, ..confinement })
-        }
-        (confinement, _) => confinement,
-    };
+impl Prepared {
+    fn make(world: &World) -> Result<Self, String> {
+        furnish(world)?;
+        let confinement = match world.tier {
+            Tier::None => None,
+            Tier::Full | Tier::Reduced => Some(Confinement::build(world)?),
+        };
+        let ended =
+            children_as_descriptor().map_err(|error| format!("watching processes: {error}"))?;
+        let line = Line::new().map_err(|error| error.to_string())?;
+        Ok(Self { line, confinement, ended })
+    }
+}
+
+/// Returns whether the room became empty by itself.
+fn serve(
+    world: &World,
+    control: &BlockingChannel,
+    ended: &OwnedFd,
+    command: Waiting,
+) -> Result<bool, String> {
+    let received = control.receive::<Errand>().map_err(|error| error.to_string())?;
+    let Some((errand, descriptors)) = received else { return Ok(false) };
     let stdio = Stdio::open(errand.input, descriptors)
         .map_err(|error| format!("input and output: {error}"))?;
     let metadata = remember(world, &errand)?;
@@ -84,15 +100,16 @@ fn serve(world: &World, control: &BlockingChannel) -> Result<(), String> {
         Order::Run(_) => stdio.descriptors[2].try_clone().ok(),
         Order::Serve(_) => None,
     };
-    let (command, listener) = start(world, errand, confinement, &stdio)?;
+    let (command, listener) = command.start(&errand, &stdio.descriptors)?;
     let terminal = stdio.master.as_ref().map(|master| master.as_fd());
-    control.send(&Reply::Started, terminal.as_slice()).map_err(|error| error.to_string())?;
+    // An agent that is gone by now is noticed below, and everything ended.
+    let _ = control.send(&Reply::Started, terminal.as_slice());
     drop(stdio);
-    supervise(world, &Watched { control, ended: &ended }, command, listener);
+    let is_empty = supervise(world, &Watched { control, ended }, command, listener);
     if let Some(metadata) = metadata {
         settle(world, &metadata, complaints);
     }
-    Ok(())
+    Ok(is_empty)
 }
 
 /// Nothing, when no file in the roots can change.
@@ -112,9 +129,11 @@ fn settle(world: &World, metadata: &Metadata, complaints: Option<OwnedFd>) {
         return;
     }
     if let Ok(Forked::Child) = fork() {
-        let walls = Walls::build(world, Reach::Policy).map_err(|error| error.to_string());
-        let scope = Confinement::scope(world);
-        if walls.and_then(|walls| Confinement { walls, scope }.enter()).is_ok() {
+        let confined = Confinement::build(world).and_then(|confinement| {
+            confinement.give_up_rights()?;
+            confinement.raise_walls(Reach::Policy)
+        });
+        if confined.is_ok() {
             metadata.put_back(&changed);
         }
         leave(0)
@@ -167,130 +186,6 @@ impl Stdio {
         )?;
         let (input, output) = (terminal.try_clone()?, terminal.try_clone()?);
         Ok(Self { descriptors: [input, output, terminal], master: Some(master) })
-    }
-}
-
-/// Forks the command. Returns when it runs, with where its connections wait to be made; an error is one of the steps
-/// up to that.
-fn start(
-    world: &World,
-    errand: Errand,
-    confinement: Option<Confinement>,
-    stdio: &Stdio,
-) -> Result<(Pid, Option<OwnedFd>), String> {
-    let (mut trouble, report) = std::io::pipe().map_err(|error| error.to_string())?;
-    let (ours, theirs) = UnixStream::pair().map_err(|error| error.to_string())?;
-    let (ours, theirs) = (BlockingChannel::new(ours.into()), BlockingChannel::new(theirs.into()));
-    match fork().map_err(|error| format!("no process for the command: {error}"))? {
-        Forked::Child => {
-            drop((trouble, ours));
-            let mut report = report;
-            let Err(reason) = become_command(world, errand, confinement, stdio, &report, theirs);
-            let _ = report.write_all(reason.as_bytes());
-            leave(127)
-        }
-        Forked::Parent(pid) => {
-            drop((report, theirs));
-            let mut reason = String::new();
-            trouble.read_to_string(&mut reason).map_err(|error| error.to_string())?;
-            if !reason.is_empty() {
-                return Err(reason);
-            }
-            let command = Pid::from_raw(pid.cast_signed()).ok_or("a process without an id")?;
-            let sent = ours.receive::<()>().ok().flatten();
-            Ok((command, sent.and_then(|(_, listener)| listener.into_iter().next())))
-        }
-    }
-}
-
-fn become_command(
-    world: &World,
-    errand: Errand,
-    confinement: Option<Confinement>,
-    stdio: &Stdio,
-    report: &std::io::PipeWriter,
-    supervisor: BlockingChannel,
-) -> Result<Infallible, String> {
-    rustix::process::setsid().map_err(say("a session of its own"))?;
-    if stdio.master.is_some() {
-        rustix::process::ioctl_tiocsctty(&stdio.descriptors[0]).map_err(say("its terminal"))?;
-    }
-    let [input, output, errors] = &stdio.descriptors;
-    rustix::stdio::dup2_stdin(input).map_err(say("standard input"))?;
-    rustix::stdio::dup2_stdout(output).map_err(say("standard output"))?;
-    rustix::stdio::dup2_stderr(errors).map_err(say("standard error"))?;
-    rustix::process::chdir(&errand.cwd)
-        .map_err(|error| format!("the working directory {}: {error}", errand.cwd.display()))?;
-    let no_core = Rlimit { current: Some(0), maximum: Some(0) };
-    rustix::process::setrlimit(Resource::Core, no_core).map_err(say("core dumps"))?;
-    // Of two that are too big, the command dies before the agent does.
-    let _ = std::fs::write("/proc/self/oom_score_adj", "500");
-    usual_signals();
-    if let Some(listener) = confinement.map(Confinement::enter).transpose()?.flatten() {
-        let sent = supervisor.send(&(), &[listener.as_fd()]);
-        sent.map_err(|error| format!("who makes its connections: {error}"))?;
-    }
-    drop(supervisor);
-    match errand.order {
-        Order::Run(arguments) => Err(execute(world, &arguments, errand.env)),
-        Order::Serve(job) => {
-            // The agent waits for this pipe's end to know that the command runs.
-            rustix::io::dup2(input, &mut raw(report)).map_err(say("the report"))?;
-            serve_job(job)
-        }
-    }
-}
-
-/// The descriptor as one that may be replaced; it is never closed through this handle.
-#[allow(unsafe_code)]
-fn raw(descriptor: &std::io::PipeWriter) -> std::mem::ManuallyDrop<OwnedFd> {
-    // SAFETY: the handle is never dropped, so the descriptor keeps its one owner.
-    std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(descriptor.as_raw_fd()) })
-}
-
-/// Returns only when it fails.
-#[allow(clippy::disallowed_methods)]
-fn execute(
-    world: &World,
-    arguments: &[std::ffi::OsString],
-    env: Vec<(std::ffi::OsString, std::ffi::OsString)>,
-) -> String {
-    let Some((program, rest)) = arguments.split_first() else {
-        return "an empty command line".into();
-    };
-    let error = std::process::Command::new(program)
-        .args(rest)
-        .env_clear()
-        .envs(&world.policy.env)
-        .envs(world.temporary_variables())
-        .envs(env)
-        .exec();
-    format!("{}: {error}", program.to_string_lossy())
-}
-
-fn serve_job(job: crate::job::Job) -> ! {
-    // Standard error is the journal of an edit: no fault of ours is to be written into it.
-    std::panic::set_hook(Box::new(|_| {}));
-    let output = std::panic::catch_unwind(|| job.perform());
-    let code = match output.map(|output| serde_json::to_vec(&output)) {
-        Ok(Ok(json)) => i32::from(
-            std::io::stdout().write_all(&json).and_then(|()| std::io::stdout().flush()).is_err(),
-        ),
-        _ => 101,
-    };
-    leave(code)
-}
-
-/// As a shell would start it: nothing blocked, nothing ignored.
-#[allow(unsafe_code)]
-fn usual_signals() {
-    // SAFETY: no handler is installed; the set is initialised by the first call.
-    unsafe {
-        let mut none = std::mem::MaybeUninit::uninit();
-        libc::sigemptyset(none.as_mut_ptr());
-        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
-        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
     }
 }
 

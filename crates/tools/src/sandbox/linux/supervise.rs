@@ -24,13 +24,14 @@ pub(super) struct Watched<'a> {
     pub(super) ended: &'a OwnedFd,
 }
 
-/// Until the room is empty: passes wishes on, makes connections, reports the command's end, ends the rest.
+/// Until the room is empty: passes wishes on, makes connections, reports the command's end, ends the rest. Returns whether
+/// nothing had to be ended by force.
 pub(super) fn supervise(
     world: &World,
     watched: &Watched<'_>,
     command: Pid,
     mut listener: Option<OwnedFd>,
-) {
+) -> bool {
     let mut deadline: Option<Instant> = None;
     let mut kept: Option<Kept> = None;
     loop {
@@ -45,16 +46,16 @@ pub(super) fn supervise(
                 if more {
                     tree::kill_all(world.tier);
                 }
-                return;
+                return !more;
             }
         }
         if !more {
-            return;
+            return true;
         }
         let now = Instant::now();
         if deadline.is_some_and(|deadline| now >= deadline) {
             tree::kill_all(world.tier);
-            return;
+            return false;
         }
         let left = deadline.map(|deadline| deadline - now);
         let ready = watched.wait(listener.as_ref(), kept.as_ref(), left);

@@ -1,0 +1,208 @@
+//! The process that becomes the command. It is forked while its errand is not known yet, gives up its rights and waits,
+//! so that little is left to do when the errand comes.
+
+use std::convert::Infallible;
+use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+
+use rustix::process::{Pid, Resource, Rlimit};
+
+use super::confine::Confinement;
+use super::room::leave;
+use super::{World, connect};
+use crate::sandbox::channel::BlockingChannel;
+use crate::sandbox::message::{Errand, Input, Order};
+
+/// Puts the step that failed before the system's words.
+pub(super) fn say(what: &'static str) -> impl Fn(rustix::io::Errno) -> String {
+    move |error| format!("{what}: {error}")
+}
+
+/// Both ends of what the first process of a room and that of its command say to each other.
+pub(super) struct Line {
+    first: (BlockingChannel, PipeReader),
+    command: (BlockingChannel, PipeWriter),
+}
+
+impl Line {
+    pub(super) fn new() -> std::io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let (trouble, report) = std::io::pipe()?;
+        Ok(Self {
+            first: (BlockingChannel::new(ours.into()), trouble),
+            command: (BlockingChannel::new(theirs.into()), report),
+        })
+    }
+
+    /// The first process's end, once the other process of this id has given up its rights.
+    pub(super) fn command_at(self, pid: u32) -> Result<Waiting, String> {
+        let Self { first: (channel, mut trouble), command } = self;
+        drop(command);
+        let Some(((), listener)) = channel.receive().map_err(|error| error.to_string())? else {
+            return Err(reason(&mut trouble)?);
+        };
+        let listener = listener.into_iter().next();
+        listener.iter().for_each(|listener| connect::take_turns(listener.as_fd()));
+        let pid = Pid::from_raw(pid.cast_signed()).ok_or("a process without an id")?;
+        Ok(Waiting { pid, channel, trouble, listener })
+    }
+
+    /// Becomes the command of the errand that will come, or nothing when none does.
+    pub(super) fn live(self, world: &World, confinement: Option<Confinement>) -> ! {
+        let Self { first, command: (channel, report) } = self;
+        drop(first);
+        let mut report = report;
+        if let Err(reason) = wait(world, &channel, &report, confinement) {
+            let _ = report.write_all(reason.as_bytes());
+        }
+        leave(127)
+    }
+}
+
+/// What the process says when it fails; nothing once it runs the command.
+fn reason(trouble: &mut PipeReader) -> Result<String, String> {
+    let mut reason = String::new();
+    trouble.read_to_string(&mut reason).map_err(|error| error.to_string())?;
+    Ok(reason)
+}
+
+/// The process, as the first one of the room sees it.
+pub(super) struct Waiting {
+    pub(super) pid: Pid,
+    channel: BlockingChannel,
+    trouble: PipeReader,
+    /// Where its connections wait to be made.
+    pub(super) listener: Option<OwnedFd>,
+}
+
+impl Waiting {
+    /// Returns when the command runs.
+    pub(super) fn start(
+        mut self,
+        errand: &Errand,
+        stdio: &[OwnedFd; 3],
+    ) -> Result<(Pid, Option<OwnedFd>), String> {
+        let descriptors = stdio.each_ref().map(|descriptor| descriptor.as_fd());
+        // When it is gone, it has said why.
+        let sent = self.channel.send(errand, &descriptors);
+        let reason = reason(&mut self.trouble)?;
+        if !reason.is_empty() {
+            return Err(reason);
+        }
+        sent.map_err(|error| format!("no process for the command: {error}"))?;
+        Ok((self.pid, self.listener))
+    }
+}
+
+/// Returns when no errand came, or one of the steps failed.
+fn wait(
+    world: &World,
+    first: &BlockingChannel,
+    report: &PipeWriter,
+    confinement: Option<Confinement>,
+) -> Result<(), String> {
+    rustix::process::setsid().map_err(say("a session of its own"))?;
+    let no_core = Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(Resource::Core, no_core).map_err(say("core dumps"))?;
+    // Of two that are too big, the command dies before the agent does.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "500");
+    usual_signals();
+    let mut walls = None;
+    let mut listener = None;
+    if let Some(confinement) = confinement {
+        listener = confinement.give_up_rights()?;
+        walls = Some(confinement);
+    }
+    let listener = listener.iter().map(|listener| listener.as_fd()).collect::<Vec<_>>();
+    first.send(&(), &listener).map_err(|error| format!("who makes its connections: {error}"))?;
+    drop(listener);
+    let received = first.receive::<Errand>().map_err(|error| error.to_string())?;
+    let Some((errand, descriptors)) = received else { return Ok(()) };
+    let stdio = descriptors.try_into().map_err(|_| "descriptors are missing")?;
+    let Err(reason) = become_command(world, errand, walls, &stdio, report);
+    Err(reason)
+}
+
+fn become_command(
+    world: &World,
+    errand: Errand,
+    confinement: Option<Confinement>,
+    stdio: &[OwnedFd; 3],
+    report: &PipeWriter,
+) -> Result<Infallible, String> {
+    let [input, output, errors] = stdio;
+    if matches!(errand.input, Input::Terminal(_)) {
+        rustix::process::ioctl_tiocsctty(input).map_err(say("its terminal"))?;
+    }
+    rustix::stdio::dup2_stdin(input).map_err(say("standard input"))?;
+    rustix::stdio::dup2_stdout(output).map_err(say("standard output"))?;
+    rustix::stdio::dup2_stderr(errors).map_err(say("standard error"))?;
+    rustix::process::chdir(&errand.cwd)
+        .map_err(|error| format!("the working directory {}: {error}", errand.cwd.display()))?;
+    if let Some(confinement) = confinement {
+        confinement.raise_walls(errand.reach)?;
+    }
+    match errand.order {
+        Order::Run(arguments) => Err(execute(world, &arguments, errand.env)),
+        Order::Serve(job) => {
+            // The agent waits for this pipe's end to know that the command runs.
+            rustix::io::dup2(input, &mut raw(report)).map_err(say("the report"))?;
+            serve_job(job)
+        }
+    }
+}
+
+/// The descriptor as one that may be replaced; it is never closed through this handle.
+#[allow(unsafe_code)]
+fn raw(descriptor: &PipeWriter) -> std::mem::ManuallyDrop<OwnedFd> {
+    // SAFETY: the handle is never dropped, so the descriptor keeps its one owner.
+    std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(descriptor.as_raw_fd()) })
+}
+
+/// Returns only when it fails.
+#[allow(clippy::disallowed_methods)]
+fn execute(
+    world: &World,
+    arguments: &[std::ffi::OsString],
+    env: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+) -> String {
+    let Some((program, rest)) = arguments.split_first() else {
+        return "an empty command line".into();
+    };
+    let error = std::process::Command::new(program)
+        .args(rest)
+        .env_clear()
+        .envs(&world.policy.env)
+        .envs(world.temporary_variables())
+        .envs(env)
+        .exec();
+    format!("{}: {error}", program.to_string_lossy())
+}
+
+fn serve_job(job: crate::job::Job) -> ! {
+    // Standard error is the journal of an edit: no fault of ours is to be written into it.
+    std::panic::set_hook(Box::new(|_| {}));
+    let output = std::panic::catch_unwind(|| job.perform());
+    let code = match output.map(|output| serde_json::to_vec(&output)) {
+        Ok(Ok(json)) => i32::from(
+            std::io::stdout().write_all(&json).and_then(|()| std::io::stdout().flush()).is_err(),
+        ),
+        _ => 101,
+    };
+    leave(code)
+}
+
+/// As a shell would start it: nothing blocked, nothing ignored.
+#[allow(unsafe_code)]
+fn usual_signals() {
+    // SAFETY: no handler is installed; the set is initialised by the first call.
+    unsafe {
+        let mut none = std::mem::MaybeUninit::uninit();
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+    }
+}
