@@ -11,6 +11,7 @@ pub mod fuzzing;
 mod grep_files;
 mod job;
 mod list_dir;
+mod live;
 mod login_path;
 #[cfg(feature = "measuring")]
 #[doc(hidden)]

@@ -15,6 +15,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::Progress;
+use crate::live::Live;
 use crate::output::{Capture, Decoder, Ends};
 use crate::sandbox::{Errand, Exit, Input, Launched, Order, Reach, Sandbox, SandboxError};
 use crate::terminal::{AskedSize, Terminal, Terminals};
@@ -61,7 +62,7 @@ struct State {
     decoder: Decoder,
     ended: Option<Ended>,
     /// Who watches the output as it comes.
-    watcher: Option<mpsc::UnboundedSender<Progress>>,
+    watcher: Option<Live>,
 }
 
 /// How it ended, and after how long.
@@ -140,7 +141,7 @@ impl Command {
 
     /// Sends what it prints from now on to `watcher`.
     pub(crate) fn watch(&self, watcher: mpsc::UnboundedSender<Progress>) {
-        self.state().watcher = Some(watcher);
+        self.state().watcher = Some(Live::to(watcher));
     }
 
     /// Waits until it is over, but not longer than `limit`. Cancel safe.
@@ -279,10 +280,8 @@ impl Shared {
         let mut state = self.lock();
         state.capture.push(bytes);
         let text = state.decoder.push(bytes);
-        if let Some(watcher) = &state.watcher
-            && !text.is_empty()
-        {
-            let _ = watcher.send(Progress::Output(text));
+        if let Some(watcher) = &mut state.watcher {
+            watcher.show(text, Instant::now());
         }
     }
 }
