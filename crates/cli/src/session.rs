@@ -135,6 +135,7 @@ pub(crate) fn open(
     });
     let mut notes = opening.notes;
     notes.extend(journal_dir.as_deref().map(agent_tools::recover_patches).unwrap_or_default());
+    notes.extend(threads_dir.iter().flat_map(|threads| recovered_of_others(threads, &thread_id)));
     let toolbox =
         Toolbox::new(ToolboxConfig { outputs_dir, journal_dir, ..options.toolbox.clone() });
     let toolbox = match options.played_back.take() {
@@ -173,6 +174,19 @@ pub(crate) fn open(
         process_started: options.process_started,
     };
     Thread::start(config, log, transport, toolbox, policy)
+}
+
+/// Undoes what crashes left half done in other threads: nobody may ever go on with those (R5). Only the youngest are
+/// looked at, so that a start takes no longer the more there are.
+fn recovered_of_others(threads: &Path, own: &str) -> Vec<String> {
+    const LOOKED_AT: usize = 100;
+    let names = std::fs::read_dir(threads).into_iter().flatten().flatten();
+    let mut names: Vec<_> =
+        names.map(|entry| entry.file_name()).filter(|name| name != own).collect();
+    names.sort_unstable();
+    let youngest =
+        names.iter().rev().take(LOOKED_AT).map(|name| threads.join(name).join("journal"));
+    youngest.flat_map(|journal| agent_tools::recover_patches_of_others(&journal)).collect()
 }
 
 /// Ours and Codex's homes and the rollouts, by their real names too.

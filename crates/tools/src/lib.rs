@@ -30,7 +30,10 @@ mod write_stdin;
 
 pub use apply_patch::apply_patch_to;
 pub use exec_command::output_file;
-pub use patch::{PatchPreview, PatchRefusal, PatchSummary, PreviewedChange, recover_patches};
+pub use patch::{
+    PatchPreview, PatchRefusal, PatchSummary, PreviewedChange, recover_patches,
+    recover_patches_of_others,
+};
 pub use policy::{FOR_THIS_THREAD, Policy, Question, RuleError, RuleFiles, Rules, Scope, Verdict};
 pub use process::Reaped;
 pub use sandbox::{Exit, SandboxError, Tier, TierReport, confined_main, probe, run_confined};

@@ -22,8 +22,8 @@ mod write;
 pub(crate) use apply::apply;
 #[cfg(feature = "fuzzing")]
 pub(crate) use hunks::apply as apply_hunks;
-pub use journal::recover_patches;
 pub(crate) use journal::{Journal, PatchJournal};
+pub use journal::{recover_patches, recover_patches_of_others};
 pub(crate) use parse::{GRAMMAR, Patch, parse};
 #[cfg(feature = "fuzzing")]
 pub(crate) use parse::{HunkLine, Section};

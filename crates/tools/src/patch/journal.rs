@@ -128,6 +128,8 @@ impl PatchJournal {
         let name = format!("{:x}-{}.jsonl", now.unwrap_or_default().as_nanos(), std::process::id());
         let path = dir.join(name);
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
+        // Held by the process that applies the patch, too: until both are gone nobody undoes anything.
+        file.try_lock()?;
         // Or a power cut takes the journal and leaves the half-done patch.
         File::open(dir)?.sync_all()?;
         Ok(Self { path, file })
@@ -146,15 +148,33 @@ impl PatchJournal {
 
 /// Undoes every patch that a crash cut off and whose journal is in `dir`; where a patch was complete, only what it had
 /// displaced is cleared away. Says in sentences what was put back and what could not be. To be called before a
-/// thread goes on, while nothing of it runs; calling it again does nothing.
+/// thread goes on; what an agent that was killed left running is waited for, and ends soon by itself. Calling it
+/// again does nothing.
 pub fn recover_patches(dir: &Path) -> Vec<String> {
+    recover(dir, |journal| journal.lock().is_ok())
+}
+
+/// The same for a thread of somebody else, who may be at work on a patch: that is left alone.
+pub fn recover_patches_of_others(dir: &Path) -> Vec<String> {
+    recover(dir, |journal| journal.try_lock().is_ok())
+}
+
+fn recover(dir: &Path, is_ours: impl Fn(&File) -> bool) -> Vec<String> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut journals: Vec<_> = entries
         .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
         .collect();
     // The newest first, as their names tell.
     journals.sort();
-    journals.iter().rev().flat_map(|path| recover_one(path)).collect()
+    let mut said = vec![];
+    for path in journals.iter().rev() {
+        if let Ok(journal) = File::open(path)
+            && is_ours(&journal)
+        {
+            said.extend(recover_one(path));
+        }
+    }
+    said
 }
 
 fn recover_one(path: &Path) -> Vec<String> {
