@@ -13,6 +13,7 @@ use anyhow::Context as _;
 pub(crate) fn run(directory: &Path) -> anyhow::Result<String> {
     let mut patch = String::new();
     io::stdin().read_to_string(&mut patch).context("cannot read the patch from standard input")?;
+    let _in_peace = crate::undisturbed()?;
     let summary = agent_tools::apply_patch_to(directory, &patch)?;
     let mut text = format!("{summary}\n");
     for note in summary.notes() {

@@ -22,6 +22,7 @@ mod window;
 mod workspace;
 
 use std::io::{self, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
@@ -265,9 +266,19 @@ fn resolve(
 
 /// One thread does it all: what is waited for is the network and other processes.
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    // The runtime would panic where it gets none of these.
+    drop((UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Where files may not grow (`ulimit -f`), writing is to fail, not to end us.
     runtime.block_on(async { signal(SignalKind::from_raw(libc::SIGXFSZ)).map(drop) })?;
+    Ok(runtime)
+}
+
+/// From here on what asks us to end is not heard, and a disk that is full is an error: what has begun is finished.
+fn undisturbed() -> io::Result<tokio::runtime::Runtime> {
+    let runtime = runtime()?;
+    let deaf = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    runtime.block_on(async { deaf.into_iter().try_for_each(|kind| signal(kind).map(drop)) })?;
     Ok(runtime)
 }
 

@@ -14,6 +14,9 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// After this long of waiting for a prompt, a line says what is waited for.
 const REMINDER: Duration = Duration::from_secs(5);
 
+/// Bytes of standard input: more than any model reads, and a device that never ends is given up.
+const MOST: usize = 64 << 20;
+
 /// The prompt, and what of standard input may still come.
 #[derive(Debug)]
 pub(crate) struct Prompt {
@@ -24,7 +27,7 @@ pub(crate) struct Prompt {
 
 /// Standard input while it is read on a thread of its own, which ends with the process.
 #[derive(Debug)]
-pub(crate) struct Later(mpsc::UnboundedReceiver<io::Result<Vec<u8>>>);
+pub(crate) struct Later(mpsc::Receiver<io::Result<Vec<u8>>>);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PromptError {
@@ -36,6 +39,8 @@ pub(crate) enum PromptError {
         "standard input is not valid UTF-8{0}; convert it first, for example with `iconv -t UTF-8`"
     )]
     Encoding(&'static str),
+    #[error("standard input does not end: after {} MiB the rest is not read", MOST >> 20)]
+    TooLong,
     #[error("cannot read standard input: {0}")]
     Io(#[from] io::Error),
 }
@@ -104,7 +109,8 @@ async fn whole(input: &mut Later, note: &mut impl FnMut(&str)) -> Result<String,
 
 impl Later {
     fn start() -> Self {
-        let (sender, receiver) = mpsc::unbounded_channel();
+        // Bounded: who writes may be faster than we are.
+        let (sender, receiver) = mpsc::channel(16);
         std::thread::spawn(move || {
             let mut buffer = vec![0; 64 * 1024];
             loop {
@@ -115,7 +121,7 @@ impl Later {
                     Err(error) => Err(error),
                 };
                 let failed = read.is_err();
-                if sender.send(read).is_err() || failed {
+                if sender.blocking_send(read).is_err() || failed {
                     return;
                 }
             }
@@ -126,6 +132,9 @@ impl Later {
     async fn read_to_end(&mut self, bytes: &mut Vec<u8>) -> Result<(), PromptError> {
         while let Some(chunk) = self.0.recv().await {
             bytes.extend(chunk?);
+            if bytes.len() > MOST {
+                return Err(PromptError::TooLong);
+            }
         }
         Ok(())
     }
