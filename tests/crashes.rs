@@ -147,3 +147,91 @@ async fn where_the_log_cannot_grow_the_turn_ends_in_order_and_goes_on_once_it_ca
     assert_eq!(run.event("turn.completed")["final_message"], "It goes on.");
     assert_eq!(run.items("command_execution").len(), 0, "nothing ran twice");
 }
+
+/// A change of many files, one after the other.
+const FILES: usize = 30;
+
+fn large_change() -> ScriptedServer {
+    let files = (0..FILES).map(|n| {
+        format!("*** Update File: old/{n}\n@@\n-old\n+new\n*** Add File: new/{n}\n+new\n")
+    });
+    let patch = format!("*** Begin Patch\n{}*** End Patch", files.collect::<String>());
+    ScriptedModel::new().calls_freely("apply_patch", &patch).says("Done.").says("Done.").serve()
+}
+
+/// How many files are new by now, and how many of ours lie beside them.
+fn progress(scene: &Scene) -> (usize, usize) {
+    let entries =
+        |name: &str| std::fs::read_dir(scene.workspace().join(name)).into_iter().flatten();
+    let names: Vec<_> = ["old", "new"]
+        .iter()
+        .flat_map(|name| entries(name).flatten())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    let ours = names.iter().filter(|name| name.starts_with('.')).count();
+    let new =
+        ["old", "new"].iter().flat_map(|folder| (0..FILES).map(move |n| format!("{folder}/{n}")));
+    (new.filter(|path| scene.read(path).is_some_and(|text| text == "new\n")).count(), ours)
+}
+
+/// A process and all that descends from it.
+fn family(pid: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let children =
+        tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let children: Vec<u32> = children
+        .flat_map(|text| text.split(' ').filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .collect();
+    children.into_iter().flat_map(family).chain([pid]).collect()
+}
+
+/// Kills a run with all its processes when its change has come so far; says how far it had come.
+async fn kill_within_a_change(is_far: impl Fn((usize, usize)) -> bool) -> (Scene, (usize, usize)) {
+    let server = large_change();
+    let scene = (0..FILES)
+        .fold(Scene::new(AGENT).unrehearsed(), |scene, n| scene.file(&format!("old/{n}"), "old\n"));
+    let scene = scene.facing(&server);
+    let mut run = scene.command(&["exec", "-s", "workspace-write", "go"]).spawn().unwrap();
+    let pid = run.id().unwrap();
+    while run.try_wait().unwrap().is_none() && !is_far(progress(&scene)) {
+        tokio::task::yield_now().await;
+    }
+    for pid in family(pid) {
+        let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+    let _ = run.wait().await;
+    let far = progress(&scene);
+    (scene, far)
+}
+
+#[tokio::test]
+async fn r5_killed_anywhere_within_a_change_of_many_files_it_is_all_or_nothing_at_the_next_start() {
+    let mut halves = 0;
+    let staged = (0..6).map(|step| (0, step * 8 + 1));
+    let placed = (0..12).map(|step| (step * FILES / 6, 0));
+    for (number, (new, ours)) in staged.chain(placed).enumerate() {
+        let (scene, far) =
+            kill_within_a_change(|(is_new, are_ours)| is_new >= new && are_ours >= ours).await;
+        halves += usize::from(far != (0, 0) && far != (2 * FILES, 0));
+        let server =
+            ScriptedModel::new().says("Nothing.").says("Nothing.").says("Nothing.").serve();
+        let scene = scene.facing(&server);
+        // Whichever thread is next.
+        let next =
+            if number % 2 == 0 { &["exec", "hi"][..] } else { &["exec", "resume", "--last", "hi"] };
+        let run = scene.run(next).await.succeeded();
+        let after = progress(&scene);
+        assert!(
+            after == (0, 0) || after == (2 * FILES, 0),
+            "killed at {far:?}, then {after:?}: {}",
+            run.stderr
+        );
+        assert!(after.0 == 0 || far.0 == 2 * FILES, "what was begun is undone: {far:?}");
+        assert_eq!(scene.workspace().join("new").exists(), after.0 > 0, "{far:?}");
+        if far.0 > 0 && after.0 == 0 {
+            assert!(run.stderr.contains("put back as it was"), "it is said: {}", run.stderr);
+        }
+    }
+    assert!(halves >= 5, "the kills came within the change: {halves}");
+}

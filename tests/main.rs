@@ -4,18 +4,25 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod approvals;
+mod clocks;
 mod commands;
 mod contract;
 mod crashes;
 mod demo;
+mod edits;
 mod errors;
 mod exec;
 mod files;
+mod floods;
 mod interactive;
 mod interrupts;
+mod leftovers;
+mod odd_files;
 mod patches;
 mod resume;
 mod screen;
 mod scripts;
+mod secrets;
 mod stdin;
+mod surroundings;
 mod wire;

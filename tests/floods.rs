@@ -1,0 +1,97 @@
+//! Commands that print without end or take all they can get: our memory stays what it was, and they can be stopped
+//! (R11, R12).
+
+use std::time::{Duration, Instant};
+
+use agent_testkit::{Running, Scene, ScriptedModel};
+use serde_json::json;
+
+const AGENT: &str = env!("CARGO_BIN_EXE_agent");
+
+/// The most memory a process ever held, in kB.
+fn peak(run: &Running) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", run.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Lets a command go on that reads a named pipe.
+fn open_gate(scene: &Scene, name: &str) {
+    std::fs::write(scene.workspace().join(name), "go\n").unwrap();
+}
+
+#[tokio::test]
+async fn r12_gigabytes_of_output_take_less_than_20_mb_and_both_ends_are_kept() {
+    const FLOOD: &str = "echo the first line; head -c 2000M /dev/zero; echo; yes | head -c 500M; echo the last line";
+    let gate = |name: &str| json!({"cmd": format!("cat {name}"), "yield_time_ms": 120_000});
+    let server = ScriptedModel::new()
+        .calls("exec_command", gate("before"))
+        .calls("exec_command", json!({"cmd": FLOOD, "yield_time_ms": 120_000}))
+        .calls("exec_command", gate("after"))
+        .says("That was a lot.")
+        .serve();
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+    scene.fifo("before");
+    scene.fifo("after");
+    let mut run = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);
+    run.until("item.started command_execution").await;
+    let before = peak(&run);
+    open_gate(&scene, "before");
+    run.until("item.completed command_execution").await;
+    run.until("item.completed command_execution").await;
+    let grown = peak(&run) - before;
+
+    open_gate(&scene, "after");
+    let finished = run.finish().await.succeeded();
+    assert!(grown < 20_000, "{grown} kB");
+    let flood = &finished.items("command_execution")[1];
+    assert_eq!(flood["exit_code"], 0);
+    let told = server.frames()[2].json["input"].to_string();
+    assert!(told.contains("the first line") && told.contains("the last line"), "both ends");
+    assert!(told.len() < 1_000_000, "{} bytes", told.len());
+}
+
+#[tokio::test]
+async fn r11_a_command_that_multiplies_or_takes_much_memory_is_stopped_with_the_step() {
+    for hungry in [
+        // Each starts the next and ends.
+        "link() { sleep 0.01; link & }; for i in 1 2 3 4 5 6 7 8; do link & done; echo begun > begun; wait; sleep 1000",
+        "for i in $(seq 200); do sleep 1000 & done; echo begun > begun; wait",
+        "echo begun > begun; tail -c 300M /dev/zero",
+        "trap '' INT TERM HUP; echo begun > begun; while :; do :; done",
+    ] {
+        let server = ScriptedModel::new()
+            .calls("exec_command", json!({"cmd": hungry, "yield_time_ms": 120_000}))
+            .says("Never.")
+            .serve();
+        let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+        let mut run = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);
+        run.until("item.started command_execution").await;
+        while scene.read("begun").is_none() {
+            tokio::task::yield_now().await;
+        }
+        let stopped = Instant::now();
+        run.signal("INT").await;
+        let finished = run.finish().await;
+        // Two seconds are promised; this machine may have other things to do.
+        assert!(stopped.elapsed() < Duration::from_secs(6), "{hungry}: {:?}", stopped.elapsed());
+        assert_eq!(finished.event("turn.failed")["error"]["kind"], "interrupted", "{hungry}");
+        let workspace = scene.workspace();
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let mut cwds =
+            processes.filter_map(|entry| std::fs::read_link(entry.path().join("cwd")).ok());
+        assert!(!cwds.any(|cwd| cwd.starts_with(&workspace)), "{hungry}: something lives on");
+    }
+}
+
+#[tokio::test]
+async fn r11_when_memory_is_short_commands_go_before_the_agent() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "cat /proc/self/oom_score_adj"}))
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let run = scene.run(&["exec", "--json", "go"]).await.succeeded();
+    let score = run.items("command_execution")[0]["aggregated_output"].as_str().unwrap().to_owned();
+    assert!(score.trim().parse::<i32>().unwrap() >= 500, "{score}");
+}
