@@ -4,10 +4,16 @@
 
 mod channel;
 mod confined;
+mod kept;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
 mod message;
-#[cfg_attr(not(test), expect(dead_code, reason = "macOS has no helper yet that would use it"))]
+#[cfg_attr(
+    not(any(test, target_os = "macos")),
+    expect(dead_code, reason = "only macOS runs anything under it")
+)]
 mod seatbelt;
 mod secrets;
 mod spawn;
@@ -130,12 +136,18 @@ pub enum SandboxError {
 /// Becomes the confined helper when this process was started as one, and then returns how it ended. The binary
 /// calls it before anything else, while it has one thread. `None`: an ordinary start.
 pub fn confined_main(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
-    let mut args = args.into_iter().skip(1);
-    if args.next()? != HELPER_ARGUMENT {
+    let argument = args.into_iter().nth(1)?;
+    #[cfg(target_os = "macos")]
+    if argument == macos::JOB_ARGUMENT {
+        return Some(macos::perform_job());
+    }
+    if argument != HELPER_ARGUMENT {
         return None;
     }
     #[cfg(target_os = "linux")]
     return Some(linux::hold());
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(target_os = "macos")]
+    return Some(macos::hold());
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
     return Some(ExitCode::FAILURE);
 }

@@ -20,6 +20,17 @@ const MAX_FRAME: usize = 256 << 20;
 const MAX_DESCRIPTORS: usize = 3;
 const LENGTH: usize = 4;
 
+/// An end that is gone is an error, and no signal. Where there is no flag for it, the signal is ignored by all of Rust.
+#[cfg(not(target_os = "macos"))]
+const SILENTLY: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_os = "macos")]
+const SILENTLY: SendFlags = SendFlags::empty();
+
+#[cfg(not(target_os = "macos"))]
+const CLOSED_ON_EXEC: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+#[cfg(target_os = "macos")]
+const CLOSED_ON_EXEC: RecvFlags = RecvFlags::empty();
+
 fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; LENGTH];
     serde_json::to_writer(&mut frame, message)?;
@@ -51,7 +62,7 @@ fn send_with(
     if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(io::Error::new(ErrorKind::InvalidInput, "too many descriptors for one frame"));
     }
-    Ok(rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)?)
+    Ok(rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SILENTLY)?)
 }
 
 fn receive_with(
@@ -61,15 +72,15 @@ fn receive_with(
 ) -> io::Result<usize> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let received = rustix::net::recvmsg(
-        socket,
-        &mut [IoSliceMut::new(bytes)],
-        &mut control,
-        RecvFlags::CMSG_CLOEXEC,
-    )?;
+    let received =
+        rustix::net::recvmsg(socket, &mut [IoSliceMut::new(bytes)], &mut control, CLOSED_ON_EXEC)?;
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = message {
             descriptors.extend(received);
+            #[cfg(target_os = "macos")]
+            for descriptor in &*descriptors {
+                rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
+            }
         }
     }
     Ok(received.bytes)

@@ -1,5 +1,5 @@
-//! The profile for macOS's `sandbox-exec`, as a text: it is made and tested everywhere. Nothing here starts a command;
-//! on macOS nothing does yet.
+//! The profile for macOS's `sandbox-exec`, as a text: it is made and tested everywhere. What starts commands under it
+//! is `macos.rs`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -44,8 +44,10 @@ const NETWORK: &str = r#"(allow system-socket)
   (global-name "com.apple.trustd.agent"))
 "#;
 
-/// Of a git directory, wherever it lies below a root: what git would run or obey.
-const OF_GIT: &[&str] = &["hooks", "info/attributes", "config.worktree", "commondir", "gitdir"];
+/// Of a git directory, wherever it lies below a root: what git would run or obey. All of the settings, too: here nobody
+/// looks afterwards which of them changed.
+const OF_GIT: &[&str] =
+    &["hooks", "info/attributes", "config", "config.worktree", "commondir", "gitdir"];
 
 /// Of a root: what we would obey.
 const OF_PROJECT: &[&str] = &[".agent", ".agents", ".codex"];
@@ -186,11 +188,11 @@ mod tests {
             "sub/.git/info/attributes",
             ".git/modules/x/hooks/y",
             ".git/worktrees/w/commondir",
+            ".git/config",
         ] {
             assert!(is_protected(path), "{path}");
         }
-        for path in ["hooks/x", ".git/config", ".git/index", ".gitignore", ".git/refs/heads/hooks"]
-        {
+        for path in ["hooks/x", "config", ".git/index", ".gitignore", ".git/refs/heads/hooks"] {
             assert!(!is_protected(path), "{path}");
         }
     }

@@ -50,7 +50,7 @@ pub(super) fn spawn_holder(executable: &Path, channel: BorrowedFd<'_>) -> io::Re
             check(libc::posix_spawnattr_setsigdefault(attributes, signals.as_ptr()))?;
             libc::sigemptyset(signals.as_mut_ptr());
             check(libc::posix_spawnattr_setsigmask(attributes, signals.as_ptr()))?;
-            let flags = libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSIGMASK | SETSID;
+            let flags = libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSIGMASK | OWN;
             check(libc::posix_spawnattr_setflags(attributes, flags as libc::c_short))?;
             check(libc::posix_spawn(
                 &mut pid,
@@ -70,9 +70,10 @@ pub(super) fn spawn_holder(executable: &Path, channel: BorrowedFd<'_>) -> io::Re
 
 /// Its own session: no terminal of ours, no signal meant for our group.
 #[cfg(target_os = "linux")]
-const SETSID: i32 = 0x80;
+const OWN: i32 = 0x80;
+/// The same, and no descriptor but those named here; on Linux the holder itself closes the others.
 #[cfg(target_os = "macos")]
-const SETSID: i32 = 0x400;
+const OWN: i32 = 0x400 | libc::POSIX_SPAWN_CLOEXEC_DEFAULT;
 
 fn check(code: i32) -> io::Result<()> {
     if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }

@@ -1,8 +1,6 @@
 //! A room while its command runs: wishes are passed on, connections made, and when the command is over, or the agent
 //! gone and nobody has asked for it to be kept, everything in the room is ended.
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -12,6 +10,7 @@ use rustix::process::{Pid, Signal};
 use super::confine::Confinement;
 use super::{World, connect, tree};
 use crate::sandbox::channel::BlockingChannel;
+use crate::sandbox::kept::Kept;
 use crate::sandbox::message::{Reply, Wish};
 
 /// How long what was asked to end may take over it.
@@ -88,55 +87,6 @@ pub(super) fn supervise(
     }
 }
 
-/// Bytes of output that are kept of a command that lives on without the agent.
-const KEPT_OUTPUT: u64 = 64 << 20;
-
-/// A room without an agent: what its command prints goes to a file. What is too much, or cannot be written, is thrown
-/// away: the command never waits for a reader.
-struct Kept {
-    output: Option<File>,
-    file: File,
-    left: u64,
-}
-
-impl Kept {
-    fn new(descriptors: Vec<OwnedFd>) -> Option<Self> {
-        let mut descriptors = descriptors.into_iter();
-        let (output, file) = (descriptors.next()?, descriptors.next()?);
-        Some(Self { output: Some(output.into()), file: file.into(), left: KEPT_OUTPUT })
-    }
-
-    /// What was printed and not read yet.
-    fn take_rest(&mut self) {
-        while let Some(output) = &self.output {
-            let mut waited = [PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN)];
-            let now = Timespec::default();
-            if !poll(&mut waited, Some(&now)).is_ok_and(|ready| ready > 0) {
-                return;
-            }
-            self.take();
-        }
-    }
-
-    fn take(&mut self) {
-        let Some(output) = &mut self.output else { return };
-        let mut buffer = [0_u8; 16 << 10];
-        match output.read(&mut buffer) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            // An error is that of a terminal whose last user is gone.
-            Ok(0) | Err(_) => self.output = None,
-            Ok(read) => {
-                let kept = usize::try_from(self.left).unwrap_or(usize::MAX).min(read);
-                self.left -= kept as u64;
-                if self.file.write_all(&buffer[..kept]).is_err() {
-                    self.left = 0;
-                }
-            }
-        }
-    }
-}
-
 /// What there is to do.
 struct Ready {
     child: bool,
@@ -157,7 +107,7 @@ impl Watched<'_> {
         // What does not count is not waited for at all: the end of a channel would be told again and again.
         let wishes = (left.is_none() && kept.is_none()).then(|| self.control.as_fd());
         let asked = listener.map(|listener| listener.as_fd());
-        let output = kept.and_then(|kept| kept.output.as_ref()).map(|output| output.as_fd());
+        let output = kept.and_then(Kept::output);
         let mut waited = [Some(self.ended.as_fd()), wishes, asked, output].map(|descriptor| {
             PollFd::from_borrowed_fd(descriptor.unwrap_or(self.ended.as_fd()), PollFlags::IN)
         });

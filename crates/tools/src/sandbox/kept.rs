@@ -1,0 +1,61 @@
+//! What becomes of the output of a command that lives on without the agent.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// Bytes of output that are kept of a command that lives on without the agent.
+const KEPT_OUTPUT: u64 = 64 << 20;
+
+/// A room without an agent: what its command prints goes to a file. What is too much, or cannot be written, is thrown
+/// away: the command never waits for a reader.
+pub(super) struct Kept {
+    output: Option<File>,
+    file: File,
+    left: u64,
+}
+
+impl Kept {
+    pub(super) fn new(descriptors: Vec<OwnedFd>) -> Option<Self> {
+        let mut descriptors = descriptors.into_iter();
+        let (output, file) = (descriptors.next()?, descriptors.next()?);
+        Some(Self { output: Some(output.into()), file: file.into(), left: KEPT_OUTPUT })
+    }
+
+    /// Where more may come from; none at its end.
+    pub(super) fn output(&self) -> Option<BorrowedFd<'_>> {
+        self.output.as_ref().map(|output| output.as_fd())
+    }
+
+    /// What was printed and not read yet.
+    pub(super) fn take_rest(&mut self) {
+        while let Some(output) = &self.output {
+            let mut waited = [PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN)];
+            let now = Timespec::default();
+            if !poll(&mut waited, Some(&now)).is_ok_and(|ready| ready > 0) {
+                return;
+            }
+            self.take();
+        }
+    }
+
+    pub(super) fn take(&mut self) {
+        let Some(output) = &mut self.output else { return };
+        let mut buffer = [0_u8; 16 << 10];
+        match output.read(&mut buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            // An error is that of a terminal whose last user is gone.
+            Ok(0) | Err(_) => self.output = None,
+            Ok(read) => {
+                let kept = usize::try_from(self.left).unwrap_or(usize::MAX).min(read);
+                self.left -= kept as u64;
+                if self.file.write_all(&buffer[..kept]).is_err() {
+                    self.left = 0;
+                }
+            }
+        }
+    }
+}
