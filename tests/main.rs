@@ -19,6 +19,7 @@ mod interrupts;
 mod leftovers;
 mod odd_files;
 mod patches;
+mod promises;
 mod resume;
 mod screen;
 mod scripts;

@@ -96,9 +96,13 @@ fn writable(root: &Path) -> String {
     let protected = protected.map(|regex| format!("\n  (require-not (regex {}))", quoted(&regex)));
     let root = quoted(&shown(root));
     let unmoved = quoted(&format!("^{start}/{dot_git}$"));
+    // What is no directory only says where a repository lies, and that may be anywhere.
+    let pointing = quoted(&format!("^{start}/(.*/)?{dot_git}$"));
     format!(
         "(allow file-write* (require-all (subpath {root}){}))\n\
-         (deny file-write-unlink (regex {unmoved}))\n",
+         (deny file-write-unlink (regex {unmoved}))\n\
+         (deny file-write-create (require-all (regex {pointing})\n  \
+         (require-any (vnode-type REGULAR-FILE) (vnode-type SYMLINK))))\n",
         protected.concat()
     )
 }
