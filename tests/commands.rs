@@ -182,3 +182,48 @@ fn a_terminal_of_the_models_is_as_large_as_the_persons_and_changes_with_it() {
     screen.press("<c-c><c-c>");
     screen.finish().gave_the_terminal_back();
 }
+
+#[tokio::test]
+async fn the_rules_are_asked_about_a_command_without_running_it() {
+    let scene = Scene::new(AGENT)
+        .file("my.rules", "prefix_rule(pattern=[\"git\", \"push\"], decision=\"prompt\")\n")
+        .file("more.rules", "prefix_rule([\"touch\"], decision=\"forbidden\", justification=\"No.\")\nnetwork_rule(host=\"x.org\", protocol=\"https\", decision=\"allow\")\n")
+        .file("bad.rules", "prefix_rule(pattern=[])\n");
+    let files = ["execpolicy", "check", "--rules", "my.rules", "-r", "more.rules"];
+    fn check<'a>(files: &[&'a str], command: &[&'a str]) -> Vec<&'a str> {
+        [files, command].concat()
+    }
+    let run = scene.run(&check(&files, &["--", "touch", "made", "-x"])).await.succeeded();
+    assert_eq!(
+        run.events()[0],
+        json!({"decision": "forbidden", "matchedRules": [{"prefixRuleMatch": {
+            "matchedPrefix": ["touch"], "decision": "forbidden", "justification": "No.",
+            "rule": format!("{}:1", scene.workspace().join("more.rules").display()),
+        }}]})
+    );
+    assert!(run.stderr.contains("network_rule in line 2 is not honoured"), "{}", run.stderr);
+    assert_eq!(scene.read("made"), None);
+    // A whole line as the model writes it, and no `--` where it is not needed.
+    let run = scene.run(&check(&files, &["ls && git push"])).await.succeeded();
+    assert_eq!(run.events()[0]["decision"], "prompt");
+    let run = scene.run(&check(&files, &["git", "status", "--short"])).await.succeeded();
+    assert_eq!(run.stdout, "{\"matchedRules\":[]}\n");
+    for (file, said) in [("bad.rules", "bad.rules:1:1"), ("none.rules", "no such file")] {
+        let run = scene.run(&["execpolicy", "check", "--rules", file, "--", "ls"]).await;
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+    }
+    assert_eq!(scene.run(&["execpolicy", "check"]).await.code, Some(2));
+}
+
+#[tokio::test]
+async fn without_files_the_rules_that_hold_here_are_asked() {
+    let scene = Scene::new(AGENT);
+    let rules = scene.home().with_file_name(".codex").join("rules");
+    std::fs::create_dir_all(&rules).unwrap();
+    let text = "prefix_rule([\"ls\"])\nnetwork_rule(host=\"x.org\", protocol=\"https\", decision=\"allow\")\n";
+    std::fs::write(rules.join("default.rules"), text).unwrap();
+    let run = scene.run(&["execpolicy", "check", "--pretty", "ls", "-l"]).await.succeeded();
+    assert!(run.stdout.starts_with("{\n  \"decision\": \"allow\""), "{}", run.stdout);
+    assert!(run.stderr.contains("default.rules: network_rule in line 2"), "{}", run.stderr);
+}

@@ -9,6 +9,7 @@ use agent_protocol::{ApprovalPolicy, SandboxMode};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::execpolicy::ExecpolicyCommand;
 use crate::threads::ThreadsArgs;
 use crate::trace::TraceArgs;
 use crate::undo::{DiffArgs, UndoArgs};
@@ -62,6 +63,9 @@ pub(crate) enum Command {
     /// Look into the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Ask the rules about a command.
+    #[command(subcommand)]
+    Execpolicy(ExecpolicyCommand),
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -585,6 +589,7 @@ impl Args {
             | Command::Trace(_)
             | Command::Diff(_)
             | Command::Undo(_)
+            | Command::Execpolicy(_)
             | Command::Completions { .. } => outer,
         }
     }

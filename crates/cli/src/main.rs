@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod error;
 mod exec;
+mod execpolicy;
 mod gateway;
 mod interactive;
 mod notify;
@@ -37,6 +38,7 @@ use crate::args::{Args, Command, ConfigCommand, ExitCodes};
 use crate::config::{Environment, Homes};
 use crate::error::{Context, Report, TurnFailure};
 use crate::exec::Outcome;
+use crate::execpolicy::ExecpolicyCommand;
 use crate::interactive::{Start, Surroundings, Way};
 use crate::providers::MissingKey;
 use crate::screen::Screen;
@@ -128,6 +130,17 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
                 }
                 Err(error) => Err(error.into()),
             }
+        }
+        Command::Execpolicy(ExecpolicyCommand::Check(check)) => {
+            let rules = if check.rules.is_empty() {
+                resolve(args, &environment, context)?.rules
+            } else {
+                execpolicy::read(&check.rules, &environment.cwd)?
+            };
+            for sentence in rules.not_honoured().iter().filter(|_| !check.rules.is_empty()) {
+                let _ = writeln!(io::stderr(), "note: {sentence}");
+            }
+            print(&execpolicy::check(check, &rules)?)
         }
         Command::ApplyPatch(_) => print(&apply_patch::run(&directory(args, &environment)?)?),
         Command::Threads(threads) => {

@@ -34,7 +34,9 @@ pub use patch::{
     PatchPreview, PatchRefusal, PatchSummary, PreviewedChange, recover_patches,
     recover_patches_of_others,
 };
-pub use policy::{FOR_THIS_THREAD, Policy, Question, RuleError, RuleFiles, Rules, Scope, Verdict};
+pub use policy::{
+    FOR_THIS_THREAD, Policy, Question, RuleCheck, RuleError, RuleFiles, Rules, Scope, Verdict,
+};
 pub use process::Reaped;
 pub use sandbox::{Exit, SandboxError, Tier, TierReport, confined_main, probe, run_confined};
 pub use toolbox::{PlayedBack, Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};

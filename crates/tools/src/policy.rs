@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use agent_protocol::{Action, ApprovalPolicy, RejectReason, SandboxMode};
 
 use rules::{Effect, Rule};
-pub use rules::{RuleError, Rules};
+pub use rules::{RuleCheck, RuleError, Rules};
 
 /// What the person allowed for a thread.
 #[derive(Clone, Debug)]

@@ -43,6 +43,7 @@ fn help_of_each_command() {
         "undo",
         "doctor",
         "config explain",
+        "execpolicy check",
         "completions",
     ] {
         let mut command = Args::command().term_width(100);

@@ -54,6 +54,7 @@ pub(super) fn read(
             rules.extend(stricter);
         }
     }
+    rules.not_honoured().into_iter().for_each(|sentence| notes.tell(sentence));
     Ok(rules)
 }
 

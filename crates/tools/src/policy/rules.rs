@@ -1,6 +1,7 @@
 //! Rules about commands by the words they begin with, as people have them in `.rules` files. Of the rules that match
 //! the strictest counts, and a command line is allowed only when each of its commands is.
 
+mod check;
 mod file;
 mod parse;
 
@@ -8,13 +9,17 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::shell;
 
+pub use check::RuleCheck;
 pub use file::RuleError;
 pub(crate) use file::append;
 
 /// What a rule decides; the strictest is the greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Effect {
     Allow,
     Prompt,
@@ -49,6 +54,8 @@ impl fmt::Display for Place {
 pub struct Rules {
     rules: Vec<Rule>,
     executables: Vec<Executable>,
+    /// Rules about hosts: they were understood, and nothing comes of them.
+    not_honoured: Vec<Place>,
 }
 
 /// Where a program may lie when it is called by its path and rules allow it by its name.
@@ -63,6 +70,7 @@ impl Rules {
     pub fn extend(&mut self, other: Self) {
         self.rules.extend(other.rules);
         self.executables.extend(other.executables);
+        self.not_honoured.extend(other.not_honoured);
     }
 
     /// Without those that allow: what a project may say of itself (S17). Also says how many those were.
@@ -73,6 +81,27 @@ impl Rules {
         self.executables.clear();
         let dropped = all - self.rules.len();
         (self, dropped)
+    }
+
+    /// What the person must not rely on, a sentence for each file: the network is open or closed as a whole here.
+    pub fn not_honoured(&self) -> Vec<String> {
+        let mut files: Vec<&Arc<PathBuf>> = Vec::new();
+        for place in &self.not_honoured {
+            if !files.contains(&&place.file) {
+                files.push(&place.file);
+            }
+        }
+        let sentence = |file: &Arc<PathBuf>| {
+            let places = self.not_honoured.iter().filter(|place| place.file == *file);
+            let lines: Vec<_> = places.map(|place| place.line.to_string()).collect();
+            let (word, verb) = if lines.len() == 1 { ("line", "is") } else { ("lines", "are") };
+            format!(
+                "{}: network_rule in {word} {} {verb} not honoured: commands reach no host, or with `network_access` every one",
+                file.display(),
+                lines.join(", "),
+            )
+        };
+        files.into_iter().map(sentence).collect()
     }
 
     /// What they allow, as a person would say it: `cargo test`, `npm run (build|lint)`.

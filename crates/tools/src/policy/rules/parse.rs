@@ -64,6 +64,7 @@ fn statement(
         // Which hosts may be reached is not for rules about commands.
         "network_rule" => {
             reading.call(name, &["host", "protocol", "decision", "justification"])?;
+            rules.not_honoured.push(Place { file: file.clone(), line });
         }
         "" => {
             return Err(Slip { at, problem: "a rule must begin here: `prefix_rule(…)`".into() });

@@ -43,6 +43,20 @@ fn a_file_of_codex_is_read() {
 }
 
 #[test]
+fn rules_about_hosts_are_understood_and_said_to_do_nothing() {
+    assert_eq!(
+        rules(WHOLE).not_honoured(),
+        [
+            "my.rules: network_rule in line 12 is not honoured: commands reach no host, or with `network_access` every one"
+        ]
+    );
+    let two = "network_rule(host=\"a\", protocol=\"https\", decision=\"allow\")\n".repeat(2);
+    assert!(rules(&two).not_honoured()[0].contains("in lines 1, 2 are not"));
+    assert!(error("network_rule(hosts=[])").contains("hosts"));
+    assert_eq!(rules("prefix_rule([\"ls\"])").not_honoured(), [""; 0]);
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_place() {
     for (text, expected) in [
         (
