@@ -1,3 +1,4 @@
+use agent_protocol::{ApprovalPolicy, SandboxMode};
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use insta::assert_snapshot;
