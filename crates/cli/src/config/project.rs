@@ -39,7 +39,9 @@ fn tightens(entry: &Entry, lower: &Config) -> bool {
         ["approval_policy"] => {
             entry.value.as_str() == Some("untrusted") || Some(&entry.value) == current
         }
-        ["sandbox_workspace_write", "network_access"] => entry.value.as_bool() == Some(false),
+        ["allow_login_shell"] | ["sandbox_workspace_write", "network_access"] => {
+            entry.value.as_bool() == Some(false)
+        }
         ["sandbox_workspace_write", ..] => entry.value.as_bool() == Some(true),
         _ => false,
     }

@@ -100,6 +100,7 @@ static KEYS: &[Key] = &[
     key("sandbox_workspace_write.exclude_tmpdir_env_var", Unused, Tighten),
     key("sandbox_workspace_write.exclude_slash_tmp", Unused, Tighten),
     key("projects.*.trust_level", OneOf(&["trusted", "untrusted"]), Never),
+    key("allow_login_shell", Flag, Tighten),
     key("shell_environment_policy.inherit", OneOf(&["all", "core", "none"]), Never),
     key("shell_environment_policy.ignore_default_excludes", Flag, Never),
     key("shell_environment_policy.exclude", Texts, Never),
@@ -130,7 +131,6 @@ static KEYS: &[Key] = &[
 /// Keys of Codex that this version knows of and does nothing with.
 static UNUSED: &[&str] = &[
     "agents",
-    "allow_login_shell",
     "analytics",
     "approvals_reviewer",
     "apps",

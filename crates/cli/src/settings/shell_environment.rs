@@ -30,6 +30,8 @@ pub(crate) struct ShellEnvironment {
     /// Only these, when there are any.
     include_only: Vec<String>,
     set: BTreeMap<String, String>,
+    /// The person's login shell may be started.
+    asks_login_shell: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,7 @@ impl ShellEnvironment {
             exclude: names("exclude"),
             include_only: names("include_only"),
             set: config.text_map([SECTION, "set"]),
+            asks_login_shell: config.flag(["allow_login_shell"]) != Some(false),
         }
     }
 
@@ -70,7 +73,7 @@ impl ShellEnvironment {
 
     /// Whether the search path is the person's own, to be completed by their login shell.
     pub(crate) fn takes_login_path(&self) -> bool {
-        self.keeps("PATH") && !self.set.keys().any(|name| name == "PATH")
+        self.asks_login_shell && self.keeps("PATH") && !self.set.keys().any(|name| name == "PATH")
     }
 
     fn keeps(&self, name: &str) -> bool {

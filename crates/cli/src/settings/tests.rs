@@ -548,6 +548,7 @@ fn commands_get_the_environment_without_secrets_as_the_policy_says() {
     for policy in ["inherit=none", "exclude=[\"path\"]", "set={PATH=\"/bin\"}"] {
         assert!(!takes_login_path(&format!("-c shell_environment_policy.{policy}")), "{policy}");
     }
+    assert!(!takes_login_path("-c allow_login_shell=false"));
 }
 
 #[test]
