@@ -257,6 +257,49 @@ async fn the_last_message_is_written_where_it_is_asked_for_and_no_stale_one_stay
 }
 
 #[tokio::test]
+async fn a_device_stays_one_and_what_cannot_be_written_is_said_before_anything_is_sent() {
+    let server = ScriptedModel::new().says("The answer.").serve();
+    let scene = Scene::new(AGENT).file("folder/real", "old").facing(&server);
+    for (path, problem) in [("folder", "is a directory"), ("no/such/file", "no directory no/such")]
+    {
+        let run = scene.run(&["exec", "-o", path, "go"]).await;
+        assert_eq!(run.code, Some(1));
+        assert!(run.stderr.contains(problem), "{}", run.stderr);
+    }
+    assert!(server.frames().is_empty());
+    // Links, so that no device of the machine is lost should this fail.
+    let at = scene.workspace();
+    for (link, to) in [("nowhere", "/dev/null"), ("link", "folder/real")] {
+        std::os::unix::fs::symlink(to, at.join(link)).unwrap();
+        scene.run(&["exec", "-o", link, "go"]).await.succeeded();
+        assert!(at.join(link).is_symlink(), "{link}");
+    }
+    assert_eq!(scene.read("folder/real").unwrap(), "The answer.");
+}
+
+#[tokio::test]
+async fn the_limit_of_seconds_ends_a_command_and_a_silent_model_alike() {
+    let sleeps = ScriptedModel::new().calls("exec_command", json!({"cmd": "sleep 100"}));
+    let is_silent =
+        ScriptedModel::new().step(Step::new().says("Two words.").at_tokens_per_second(0.01));
+    for (model, items) in [(sleeps, 1), (is_silent, 0)] {
+        let server = model.serve();
+        let scene = Scene::new(AGENT).facing(&server);
+        let begun = std::time::Instant::now();
+        let run = scene
+            .run(&["exec", "--json", "--max-seconds", "0.5", "--exit-codes", "fine", "go"])
+            .await;
+        assert!(begun.elapsed().as_secs() < 9, "{:?}", begun.elapsed());
+        assert_eq!(run.code, Some(6));
+        assert_eq!(run.event("turn.failed")["error"]["kind"], "budget");
+        assert_eq!(run.event("budget")["kind"], "seconds");
+        let failed = run.items("command_execution");
+        assert_eq!(failed.len(), items);
+        assert!(failed.iter().all(|item| item["status"] == "failed"), "{failed:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_limit_ends_the_turn_and_says_so() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "true"}))

@@ -5,6 +5,7 @@ mod answer_schema;
 mod front;
 mod human;
 mod json;
+mod last_message;
 mod stdin;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -49,6 +50,7 @@ pub(crate) async fn run(
         settings.workspace.require_repository()?;
     }
     let limits = limits(options, settings)?;
+    options.output.as_deref().map(last_message::check).transpose()?;
     let schema = options.output_schema.as_deref().map(AnswerSchema::read).transpose()?;
     let model = Model::open(options, settings, environment)?;
     let begin = begin(run, settings)?;
@@ -275,23 +277,11 @@ fn notify(outcome: &Outcome, settings: &Settings, said: String) {
     }
 }
 
-/// Writes the last message where `-o` says; on failure no stale one stays there (exec-json.md 12.11).
+/// What becomes of the file of `-o`.
 fn finish(outcome: &Outcome, options: &ExecOptions) -> anyhow::Result<()> {
     let Some(path) = &options.output else { return Ok(()) };
-    if outcome.error.is_some() {
-        return match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove {}", path.display()))
-            }
-            _ => Ok(()),
-        };
+    match outcome.error {
+        Some(_) => last_message::remove(path),
+        None => last_message::write(path, &outcome.message),
     }
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        file.write_all(outcome.message.as_bytes())?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write the last message to {}", path.display()))
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use agent_protocol::{Command, Content, Decision, Item};
 use tokio::sync::mpsc;
+use tokio::time::{Duration, Instant};
 
 use crate::turn::Stop;
 
@@ -25,6 +26,8 @@ pub(crate) struct Inbox {
     /// The conversation is to be shortened.
     compacts: bool,
     closing: bool,
+    /// When the turn under way has taken all the time it may.
+    deadline: Option<Instant>,
 }
 
 /// What a thread is to do next.
@@ -50,6 +53,7 @@ impl Inbox {
             size: None,
             compacts: false,
             closing: false,
+            deadline: None,
         }
     }
 
@@ -86,9 +90,20 @@ impl Inbox {
         }
     }
 
+    /// From now on the turn may take this long.
+    pub(crate) fn limit(&mut self, time: Option<Duration>) {
+        self.deadline = time.and_then(|time| Instant::now().checked_add(time));
+    }
+
     /// During a turn: returns when something came that changes what the turn waits for, or stops it. Cancel safe.
     pub(crate) async fn attend(&mut self) -> Result<(), Stop> {
-        match self.commands.recv().await {
+        let command = match self.deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline, self.commands.recv())
+                .await
+                .map_err(|_| Stop::OutOfTime)?,
+            None => self.commands.recv().await,
+        };
+        match command {
             Some(Command::Send(content)) => self.messages.push(content),
             Some(Command::Decide { call_id, decision }) => {
                 self.decisions.insert(call_id, decision);

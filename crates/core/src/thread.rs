@@ -243,7 +243,7 @@ impl Thread {
                 Task::Compact => match compact::run(&mut self, compact::ASKED_FOR).await {
                     Err(Stop::Log(error)) => return Err(error),
                     // Stopped, or not possible, which was said.
-                    Ok(_) | Err(Stop::Interrupted | Stop::Failed(_)) => {}
+                    Ok(_) | Err(Stop::Interrupted | Stop::Failed(_) | Stop::OutOfTime) => {}
                 },
             }
         }

@@ -21,6 +21,9 @@ pub(crate) enum Stop {
     Interrupted,
     #[error("{}", .0.message)]
     Failed(TurnError),
+    /// The limit of seconds was reached, whatever was under way.
+    #[error("out of time")]
+    OutOfTime,
     /// Nothing may be done that cannot be recorded: the thread ends.
     #[error(transparent)]
     Log(#[from] RolloutError),
@@ -81,7 +84,15 @@ async fn recorded(
     thread.conversation.publish(Event::TurnStarted {})?;
     thread.lookout.turn_begins(thread.conversation.turn());
     let mut answer = Answer::default();
-    let end = steps(thread, message, meter, &mut answer).await;
+    thread
+        .inbox
+        .limit(thread.limits.seconds.and_then(|limit| Duration::try_from_secs_f64(limit).ok()));
+    let mut end = steps(thread, message, meter, &mut answer).await;
+    thread.inbox.limit(None);
+    if let Err(Stop::OutOfTime) = end {
+        let out_of_time = || Err(failed(ErrorKind::Budget, "stopped at the limit of seconds"));
+        end = check_limits(thread, meter).and_then(|()| out_of_time());
+    }
     thread.conversation.close_plan()?;
     if !thread.sessions_outlive_turns {
         thread.reap().await?;

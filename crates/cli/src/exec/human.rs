@@ -177,6 +177,9 @@ impl<W: Write> HumanPrinter<W> {
             (Some(0), _) => format!("{green}ok{reset}"),
             (Some(code), _) => format!("{red}exit {code}{reset}"),
             (None, Some(signal)) => format!("{red}signal {signal}{reset}"),
+            (None, None) if command.status == Status::Completed => {
+                format!("{dim}goes on in the background{reset}")
+            }
             (None, None) => format!("{red}stopped{reset}"),
         };
         let took =
