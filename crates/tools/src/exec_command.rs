@@ -272,3 +272,47 @@ pub(crate) fn words(header: String, report: &Report, limit: usize) -> String {
     };
     format!("{header}{whole}Output:\n{output}")
 }
+
+/// What [`words`] tells of an earlier command, as the person sees it.
+pub(crate) fn read_back(words: &str, shown: &mut CommandExecution) {
+    let (header, output) = words.split_once("Output:\n").unwrap_or(("", words));
+    output.clone_into(&mut shown.aggregated_output);
+    for line in header.lines() {
+        if let Some(code) = line.strip_prefix("Exit code: ").and_then(|code| code.parse().ok()) {
+            shown.exit_code = Some(code);
+        }
+        if let Some(signal) = line.strip_prefix("Ended by signal ").and_then(|n| n.parse().ok()) {
+            shown.signal = Some(signal);
+        }
+    }
+    if shown.exit_code.is_some_and(|code| code != 0) || shown.signal.is_some() {
+        shown.status = Status::Failed;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Capture;
+    use crate::process::Ended;
+
+    #[test]
+    fn what_the_model_was_told_of_a_command_can_be_read_back() {
+        let exits = [
+            (Some(Exit::Code(0)), Some(0), None, Status::Completed),
+            (Some(Exit::Code(7)), Some(7), None, Status::Failed),
+            (Some(Exit::Signal(9)), None, Some(9), Status::Failed),
+        ];
+        for (exit, code, signal, status) in exits {
+            let mut capture = Capture::new(PathBuf::new());
+            capture.push(b"Exit code: 3\nOutput:\nlast\n");
+            let ended = Some(Ended { exit, after: Duration::ZERO });
+            let report = Report { ended, new: capture.take_unread(), file: None };
+            let mut shown =
+                CommandExecution { status: Status::Completed, ..CommandExecution::begun("x") };
+            read_back(&words(header(&report), &report, 1000), &mut shown);
+            assert_eq!((shown.exit_code, shown.signal, shown.status), (code, signal, status));
+            assert_eq!(shown.aggregated_output, "Exit code: 3\nOutput:\nlast\n");
+        }
+    }
+}

@@ -274,7 +274,7 @@ fn played(prepared: Prepared, output: Option<Vec<Content>>) -> Prepared {
     match &mut details {
         ItemDetails::CommandExecution(command) => {
             command.status = ended;
-            command.aggregated_output = text;
+            exec_command::read_back(&text, command);
         }
         ItemDetails::FileChange { status, .. } => *status = ended,
         ItemDetails::ToolCall { status, summary, .. } => {

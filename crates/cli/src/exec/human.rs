@@ -184,7 +184,7 @@ impl<W: Write> HumanPrinter<W> {
         };
         let took =
             duration_ms.map(|ms| format!(" {dim}{}{reset}", seconds(ms))).unwrap_or_default();
-        let mut text = format!("$ {} {outcome}{took}\n", printable(unwrapped(&command.command)));
+        let mut text = format!("$ {} {outcome}{took}\n", printable(&unwrapped(&command.command)));
         let shown = printable(command.aggregated_output.trim_end());
         let lines: Vec<_> = shown.lines().collect();
         if lines.len() > OUTPUT_LINES {
@@ -264,10 +264,12 @@ fn is_changed_line(line: &str) -> bool {
 }
 
 /// The command line itself, out of `/bin/bash -c '…'`.
-fn unwrapped(command: &str) -> &str {
+fn unwrapped(command: &str) -> String {
     let inner = command.split_once(" -c ").map_or(command, |(_, inner)| inner);
     let quoted = inner.strip_prefix('\'').and_then(|inner| inner.strip_suffix('\''));
-    quoted.filter(|inner| !inner.contains('\'')).unwrap_or(inner)
+    let parts = quoted.map(|quoted| quoted.split(r"'\''").collect::<Vec<_>>());
+    let one = parts.filter(|parts| !parts.iter().any(|part| part.contains('\'')));
+    one.map_or_else(|| inner.to_owned(), |parts| parts.join("'"))
 }
 
 pub(crate) fn transport_name(kind: TransportKind) -> &'static str {
@@ -318,6 +320,7 @@ mod tests {
             ("999 B", "12.3 kB", "3.0 MB")
         );
         assert_eq!(unwrapped("/bin/bash -c 'cargo test'"), "cargo test");
-        assert_eq!(unwrapped(r"/bin/bash -c 'it'\''s'"), r"'it'\''s'");
+        assert_eq!(unwrapped(r"/bin/bash -c 'it'\''s'"), "it's");
+        assert_eq!(unwrapped("sh -c 'a' 'b'"), "'a' 'b'");
     }
 }
