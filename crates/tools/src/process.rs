@@ -209,6 +209,9 @@ fn nonblocking(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     Ok(unsafe { AsyncFd::register(descriptor) }?)
 }
 
+/// Bytes in one go from which a command prints much.
+const MUCH: usize = 16 * 1024;
+
 /// Collects until the command is over, its room empty and its output at its end: all of it, and nothing longer. When
 /// nobody wants the command any more, it is ended.
 async fn follow(
@@ -239,7 +242,13 @@ async fn follow(
             read = output.async_io(Interest::READABLE, |output| Ok(rustix::io::read(output, &mut buffer[..])?)), if open => {
                 match read {
                     Ok(0) | Err(_) => open = false,
-                    Ok(read) => state.take(&buffer[..read]),
+                    Ok(read) => {
+                        state.take(&buffer[..read]);
+                        // Who watches is to keep up with a command that prints without end, or all of it piles up.
+                        if read >= MUCH {
+                            tokio::task::yield_now().await;
+                        }
+                    }
                 }
             }
             ended = launched.exit(), if exit.is_none() => exit = Some(ended),
