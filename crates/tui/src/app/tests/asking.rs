@@ -1,0 +1,181 @@
+//! Questions: nothing but an answer answers them, and nothing is hidden.
+
+use super::*;
+
+#[test]
+fn a_question_shows_every_byte_and_takes_nothing_but_an_answer() {
+    let mut app = app();
+    let action = Action::Run {
+        command: "make\u{202e} x".into(),
+        cwd: "/w".into(),
+        escalated: true,
+        justification: None,
+        terminal: false,
+    };
+    let (call_id, reason) = ("c".to_owned(), "It needs the network.".to_owned());
+    happened(
+        &mut app,
+        Event::ApprovalRequested {
+            call_id,
+            action,
+            reason,
+            rule: None,
+            lifts: Some("It could write everywhere.".to_owned()),
+            prefix: None,
+        },
+    );
+    let region = shown(&mut app).1.join("\n");
+    assert!(region.contains("make<U+202E> x") && region.contains("outside"), "{region}");
+    assert!(type_in(&mut app, "x<enter>").is_empty());
+    let once = Effect::Decide { call_id: "c".into(), decision: Decision::Once };
+    assert_eq!(type_in(&mut app, "y"), [once]);
+}
+
+#[test]
+fn nothing_is_allowed_before_all_of_it_was_seen() {
+    let mut app = app();
+    let command: Vec<_> = (0..20).map(|line| format!("line{line}")).collect();
+    asks(&mut app, &command.join("\n"));
+    assert!(shown(&mut app).1.iter().any(|row| row.contains("more rows")));
+    for _ in 0..9 {
+        if shown(&mut app).1.iter().any(|row| row.contains("line19")) {
+            break;
+        }
+        assert!(type_in(&mut app, "y").is_empty(), "it was not seen yet");
+    }
+    let (_, region) = shown(&mut app);
+    assert!(region.iter().any(|row| row.contains("line19")), "{region:?}");
+    assert!(matches!(&type_in(&mut app, "y")[..], [Effect::Decide { .. }]));
+}
+
+#[test]
+fn a_question_that_comes_while_one_writes_waits_until_that_is_done() {
+    let mut app = app();
+    step_started(&mut app);
+    type_in(&mut app, "and then t");
+    asks(&mut app, "make");
+    assert!(type_in(&mut app, "ry that").is_empty());
+    let (_, region) = shown(&mut app);
+    assert!(region.contains(&"› and then try that".to_owned()), "{region:?}");
+    assert!(region.iter().any(|row| row.contains("tab shows the")), "{region:?}");
+    assert_eq!(type_in(&mut app, "<enter>").len(), 1, "the message");
+    assert!(shown(&mut app).1.iter().any(|row| row.contains("$ make")));
+    assert!(matches!(&type_in(&mut app, "y")[..], [Effect::Decide { .. }]));
+}
+
+#[test]
+fn a_question_that_waits_is_shown_by_a_key() {
+    let mut app = app();
+    type_in(&mut app, "a draft");
+    asks(&mut app, "make");
+    assert!(type_in(&mut app, "<tab>").is_empty());
+    assert!(matches!(&type_in(&mut app, "n")[..], [Effect::Decide { .. }]));
+    assert!(shown(&mut app).1.contains(&"› a draft".to_owned()));
+}
+
+#[test]
+fn a_refusal_can_say_what_to_do_instead() {
+    let mut app = app();
+    asks(&mut app, "rm -r target");
+    let effects = type_in(&mut app, "tuse cargo clean<enter>");
+    let message = Some("use cargo clean".to_owned());
+    let expected = Effect::Decide { call_id: "c".into(), decision: Decision::Deny { message } };
+    assert_eq!(effects, [expected]);
+}
+
+#[test]
+fn a_question_that_was_answered_elsewhere_is_gone() {
+    let mut app = app();
+    asks(&mut app, "make");
+    let (call_id, decision) = ("c".to_owned(), Decision::Once);
+    happened(&mut app, Event::ApprovalResolved { call_id, decision, rule: None });
+    assert!(!shown(&mut app).1.iter().any(|row| row.contains("make")));
+    assert!(type_in(&mut app, "y").is_empty());
+}
+
+#[test]
+fn an_answer_that_lasts_is_given_only_where_its_words_are_offered() {
+    let mut app = app();
+    asks(&mut app, "make test");
+    shown(&mut app);
+    assert!(type_in(&mut app, "ep").is_empty(), "nothing was offered");
+    let mut app = App::new(Theme::colourless(), 80, 24);
+    let action = Action::Run {
+        command: "make test".into(),
+        cwd: "/w".into(),
+        escalated: true,
+        justification: None,
+        terminal: false,
+    };
+    let prefix = vec!["make".to_owned(), "test".to_owned()];
+    let asked = Event::ApprovalRequested {
+        call_id: "c".into(),
+        action,
+        reason: "Because.".into(),
+        rule: None,
+        lifts: None,
+        prefix: Some(prefix.clone()),
+    };
+    happened(&mut app, asked);
+    assert!(shown(&mut app).1.join("\n").contains("begins with make test"));
+    let decision = Decision::Always { prefix };
+    assert_eq!(type_in(&mut app, "e"), [Effect::Decide { call_id: "c".into(), decision }]);
+}
+
+#[test]
+fn a_question_before_there_is_a_thread_is_answered_or_left() {
+    let mut app = app();
+    let choice = |value: &str, label: &str| Choice {
+        value: value.into(),
+        label: label.into(),
+        is_here: true,
+        ..Choice::default()
+    };
+    let choices = vec![choice("key", "Give a key"), choice("demo", "See the demo")];
+    let ask = Input::Ask { title: "Welcome.".into(), choices };
+    app.update(ask.clone());
+    assert_eq!(type_in(&mut app, "demo<enter>"), [Effect::Chosen("demo".into())]);
+    app.update(ask);
+    assert_eq!(type_in(&mut app, "<esc>"), [Effect::Leave]);
+}
+
+#[test]
+fn a_key_is_never_shown() {
+    let mut app = app();
+    app.update(Input::AskSecret { title: "The key:".into() });
+    app.update(Input::Paste("sk-secret\n".into()));
+    type_in(&mut app, "1");
+    let region = shown(&mut app).1.join("\n");
+    assert!(region.contains("**********") && !region.contains("secret"), "{region}");
+    assert!(!format!("{app:?}").contains("secret"));
+    assert_eq!(type_in(&mut app, "<enter>"), [Effect::Chosen("sk-secret1".into())]);
+}
+
+#[test]
+fn a_command_is_shown_byte_for_byte_and_a_reason_broken_at_words() {
+    let mut app = app();
+    let action = Action::Run {
+        command: format!("echo {}", "ab  cd ".repeat(8)),
+        cwd: "/w".into(),
+        escalated: false,
+        justification: None,
+        terminal: false,
+    };
+    let reason = "It needs the network, which the sandbox does not give.".to_owned();
+    happened(
+        &mut app,
+        Event::ApprovalRequested {
+            call_id: "c".into(),
+            action,
+            reason,
+            rule: None,
+            lifts: None,
+            prefix: None,
+        },
+    );
+    let region = shown(&mut app).1;
+    assert!(region.contains(&"  It needs the network, which the".to_owned()), "{region:#?}");
+    let shown: String =
+        region[2..4].iter().map(|row| format!("{row:40}")[4..].to_owned()).collect();
+    assert!(shown.starts_with(&format!("echo {}", "ab  cd ".repeat(8).trim_end())), "{shown:?}");
+}

@@ -1,0 +1,72 @@
+//! What is read at leisure: the pager, whole outputs, what is taken elsewhere.
+
+use super::*;
+
+#[test]
+fn the_pager_shows_all_and_finds_what_is_searched() {
+    let mut app = app();
+    let text: String = (0..50).map(|row| format!("row {row}\n")).collect();
+    app.update(Input::Page { title: "Rows".into(), page: Page::Plain(text) });
+    let frame = app.draw();
+    assert_eq!((frame.place, frame.region.area.height), (Place::Whole, 12));
+    assert_eq!(shown(&mut app).1[..2], ["Rows", "row 0"]);
+    type_in(&mut app, "G");
+    assert_eq!(shown(&mut app).1[10], "row 49");
+    type_in(&mut app, "g/row 2<enter>");
+    assert_eq!(shown(&mut app).1[1], "row 2");
+    type_in(&mut app, "n");
+    assert_eq!(shown(&mut app).1[1], "row 20");
+    type_in(&mut app, "N<c-c>");
+    assert_eq!(shown(&mut app).1[0], "›");
+}
+
+#[test]
+fn the_whole_conversation_can_be_read_while_more_of_it_comes() {
+    let mut app = app();
+    happened(&mut app, said("The first answer."));
+    type_in(&mut app, "<c-t>");
+    happened(&mut app, said("Another one."));
+    let (finished, region) = shown(&mut app);
+    assert!(finished.is_empty(), "the scrollback waits");
+    assert!(region.contains(&"Another one.".to_owned()), "{region:?}");
+    type_in(&mut app, "q");
+    assert!(shown(&mut app).0.contains(&"Another one.".to_owned()));
+}
+
+#[test]
+fn the_last_answer_is_copied_and_the_conversation_exported() {
+    let mut app = app();
+    assert!(type_in(&mut app, "/copy<enter>").is_empty());
+    happened(&mut app, said("Mended."));
+    assert_eq!(type_in(&mut app, "/copy<enter>"), [Effect::Copy("Mended.".into())]);
+    let effects = type_in(&mut app, "/export a.md<enter>");
+    let [Effect::Write { path, text }] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(path.as_deref(), Some(std::path::Path::new("a.md")));
+    assert!(text.contains("Mended."));
+}
+
+#[test]
+fn all_that_a_command_printed_can_be_read() {
+    let mut app = app();
+    let ran = |id: &str, line: &str, output: &str, truncated| {
+        let command = CommandExecution {
+            aggregated_output: output.into(),
+            exit_code: Some(0),
+            status: Status::Completed,
+            truncated,
+            ..CommandExecution::begun(format!("/bin/bash -c '{line}'"))
+        };
+        let details = ItemDetails::CommandExecution(command);
+        let call_id = Some(format!("call-{id}"));
+        let item = ThreadItem { id: id.into(), details, call_id, step: None, duration_ms: None };
+        Event::ItemCompleted { item }
+    };
+    happened(&mut app, ran("1", "make", "a lot", true));
+    happened(&mut app, ran("2", "seq 3", "1\n2\n3\n", false));
+    type_in(&mut app, "<c-o>");
+    assert_eq!(shown(&mut app).1[..4], ["seq 3", "1", "2", "3"]);
+    type_in(&mut app, "q/output<enter>");
+    let effects = type_in(&mut app, "make<enter>");
+    let (call_id, title, known) = ("call-1".into(), "make".into(), "a lot".into());
+    assert_eq!(effects, [Effect::ShowOutput { call_id, title, known }]);
+}

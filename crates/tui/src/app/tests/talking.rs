@@ -1,0 +1,142 @@
+//! Talking: messages, what waits, what is being done, what the model says.
+
+use super::*;
+
+#[test]
+fn a_message_is_sent_waits_in_sight_and_its_answer_is_finished_once() {
+    let mut app = app();
+    let effects = type_in(&mut app, "mend it<enter>");
+    assert!(matches!(&effects[..], [Effect::Send(message)] if message.text() == "mend it"));
+    assert!(shown(&mut app).1[0].ends_with("mend it"));
+    happened(&mut app, Event::TurnStarted {});
+    happened(&mut app, said("Mended."));
+    assert!(shown(&mut app).0.contains(&"Mended.".to_owned()));
+    assert!(shown(&mut app).0.is_empty(), "nothing is handed out twice");
+}
+
+#[test]
+fn esc_stops_what_runs_and_ctrl_c_twice_leaves() {
+    let mut app = app();
+    assert!(type_in(&mut app, "<esc>").is_empty());
+    happened(&mut app, Event::TurnStarted {});
+    assert_eq!(type_in(&mut app, "<esc>"), [Effect::Interrupt]);
+    assert_eq!(type_in(&mut app, "<c-c>"), [Effect::Interrupt]);
+    assert!(shown(&mut app).1.last().unwrap().contains("ctrl-c again leaves"));
+    assert_eq!(type_in(&mut app, "<c-c>"), [Effect::Leave]);
+}
+
+#[test]
+fn a_message_that_cannot_be_sent_comes_back_with_the_reason() {
+    let mut app = app();
+    let effects = type_in(&mut app, "look<enter>");
+    let [Effect::Send(message)] = &effects[..] else { panic!("{effects:?}") };
+    let (message, reason) = (message.clone(), "no such picture".to_owned());
+    assert!(app.update(Input::NotSent { message, reason }).is_empty());
+    let (finished, region) = shown(&mut app);
+    assert!(finished.contains(&"! Not sent: no such picture".to_owned()), "{finished:?}");
+    assert_eq!(region[0], "› look");
+}
+
+#[test]
+fn a_command_line_of_ones_own_is_run_and_waits_while_a_turn_runs() {
+    let mut app = app();
+    assert_eq!(type_in(&mut app, "! ls -l<enter>"), [Effect::Run("ls -l".into())]);
+    happened(&mut app, Event::TurnStarted {});
+    type_in(&mut app, "!make<enter>");
+    assert!(shown(&mut app).1[0].ends_with("! make"));
+    let details = ItemDetails::CommandExecution(agent_protocol::CommandExecution::begun("make"));
+    let item =
+        ThreadItem { id: "i7".into(), details, call_id: None, step: None, duration_ms: None };
+    happened(&mut app, Event::ItemStarted { item, rule: None });
+    assert!(!shown(&mut app).1.iter().any(|row| row.ends_with("! make")));
+}
+
+#[test]
+fn while_a_turn_runs_it_says_what_it_is_doing() {
+    let mut app = app();
+    let doing = |app: &mut App| {
+        let rows = shown(app).1;
+        rows.into_iter().find(|row| row.ends_with("esc stops")).unwrap()
+    };
+    app.update(Input::Tick(1_000));
+    step_started(&mut app);
+    assert_eq!(doing(&mut app), "• connecting, 0 s · esc stops");
+    happened(&mut app, delta(DeltaField::Reasoning, "Hm."));
+    app.update(Input::Tick(3_500));
+    assert_eq!(doing(&mut app), "• thinking, 2 s · esc stops");
+    happened(&mut app, said("I see."));
+    let command = CommandExecution::begun("/bin/bash -c 'cargo test'");
+    let item = ThreadItem {
+        id: "i2".into(),
+        details: ItemDetails::CommandExecution(command),
+        call_id: Some("c".into()),
+        step: None,
+        duration_ms: None,
+    };
+    happened(&mut app, Event::ItemStarted { item, rule: None });
+    app.update(Input::Tick(15_900));
+    assert_eq!(doing(&mut app), "• running `cargo test`, 12 s · esc stops");
+}
+
+#[test]
+fn a_message_for_after_the_turn_can_be_taken_back_and_is_sent_when_it_is_over() {
+    let mut app = app();
+    step_started(&mut app);
+    assert!(type_in(&mut app, "then this<tab>").is_empty());
+    assert!(shown(&mut app).1.iter().any(|row| row.contains("then this (after")));
+    type_in(&mut app, "<up> too<tab>");
+    let failed = |kind| Event::TurnFailed(turn_failed(kind));
+    happened(&mut app, failed(ErrorKind::Interrupted));
+    assert_eq!(shown(&mut app).1[0], "› then this too");
+}
+
+#[test]
+fn what_runs_in_the_background_is_counted_and_can_be_stopped() {
+    let mut app = app();
+    let command = CommandExecution {
+        pid: Some(77),
+        status: agent_protocol::Status::Completed,
+        ..CommandExecution::begun("/bin/bash -c 'npm run dev'")
+    };
+    let details = ItemDetails::CommandExecution(command);
+    let item =
+        ThreadItem { id: "i3".into(), details, call_id: None, step: None, duration_ms: None };
+    happened(&mut app, Event::ItemCompleted { item });
+    assert!(shown(&mut app).1.last().unwrap().contains("1 in the background"));
+    type_in(&mut app, "/ps<enter>");
+    assert_eq!(type_in(&mut app, "npm<enter>"), [Effect::Stop { pid: 77 }]);
+    let (command, reason) = ("npm run dev".to_owned(), "you stopped it".to_owned());
+    happened(&mut app, Event::ProcessReaped { pid: 77, command, reason });
+    assert!(!shown(&mut app).1.last().unwrap().contains("background"));
+}
+
+#[test]
+fn of_a_long_message_the_beginning_is_shown_and_a_picture_is_heard_by_another_name() {
+    let mut app = app();
+    let text = "a row\n".repeat(100);
+    app.update(Input::Paste(text.clone()));
+    let effects = type_in(&mut app, "<enter>");
+    assert!(matches!(&effects[..], [Effect::Send(message)] if message.text() == text));
+    let heard = |text: &str| {
+        let details = ItemDetails::UserMessage { text: text.into() };
+        let item =
+            ThreadItem { id: "i".into(), details, call_id: None, step: None, duration_ms: None };
+        Event::ItemCompleted { item }
+    };
+    happened(&mut app, heard(text.trim()));
+    let (finished, region) = shown(&mut app);
+    assert_eq!(region[0], "›", "nothing waits");
+    assert!(finished.len() < 30 && finished.last().unwrap().contains("more lines"), "{finished:?}");
+    app.update(Input::Paste("/tmp/picture.png".into()));
+    type_in(&mut app, "look<enter>");
+    happened(&mut app, heard("look\n[image]"));
+    assert_eq!(shown(&mut app).1[0], "›");
+}
+
+#[test]
+fn shortening_the_conversation_between_turns_is_seen_and_can_be_stopped() {
+    let mut app = app();
+    happened(&mut app, Event::StepStarted { step: 1 });
+    assert!(shown(&mut app).1.iter().any(|row| row.contains("esc stops")));
+    assert_eq!(type_in(&mut app, "<esc>"), [Effect::Interrupt]);
+}

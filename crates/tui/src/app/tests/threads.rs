@@ -1,0 +1,130 @@
+//! Threads: earlier ones, going back, names.
+
+use super::*;
+
+#[test]
+fn an_earlier_thread_is_chosen_from_this_directory_first() {
+    let mut app = app();
+    assert_eq!(type_in(&mut app, "/resume<enter>"), [Effect::FindThreads(GoOn::Resume)]);
+    let thread = |value: &str, label: &str, is_here| Choice {
+        value: value.into(),
+        label: label.into(),
+        is_here,
+        ..Choice::default()
+    };
+    let threads = vec![thread("1", "mend the parser", true), thread("2", "elsewhere", false)];
+    app.update(Input::Threads { how: GoOn::Resume, threads });
+    let (_, region) = shown(&mut app);
+    assert!(region.contains(&"› mend the parser".to_owned()), "{region:?}");
+    assert!(!region.iter().any(|row| row.contains("elsewhere")));
+    let effects = type_in(&mut app, "<tab>else<enter>");
+    assert_eq!(effects, [Effect::Open(Next::Earlier(GoOn::Resume, "2".into()))]);
+}
+
+#[test]
+fn who_chooses_no_thread_to_begin_with_leaves() {
+    let mut app = app();
+    let threads = vec![Choice { label: "one".into(), is_here: true, ..Choice::default() }];
+    app.update(Input::Threads { how: GoOn::Resume, threads });
+    assert_eq!(type_in(&mut app, "<esc>"), [Effect::Leave]);
+}
+
+#[test]
+fn a_thread_that_is_gone_on_with_is_seen_as_it_was() {
+    let record = |event| Record { seq: None, at: String::new(), event, wire: vec![] };
+    let answer = |id: &str, text| match said(text) {
+        Event::ItemCompleted { item } => {
+            record(Event::ItemCompleted { item: ThreadItem { id: id.into(), ..item } })
+        }
+        other => panic!("{other:?}"),
+    };
+    let records = [record(Event::TurnStarted {}), answer("1", "Mended."), answer("2", "Yes.")];
+    let mut app = app();
+    app.remember(&records);
+    assert!(app.has_turns() && !app.is_running());
+    assert_eq!(shown(&mut app).0, ["", "Mended.", "", "Yes."]);
+}
+
+#[test]
+fn one_goes_back_to_an_earlier_message_and_says_with_what() {
+    let mut app = app();
+    let message = |id: &str, text: &str| {
+        let details = ItemDetails::UserMessage { text: text.into() };
+        let item =
+            ThreadItem { id: id.into(), details, call_id: None, step: None, duration_ms: None };
+        Event::ItemCompleted { item }
+    };
+    type_in(&mut app, "<esc><esc>");
+    assert!(shown(&mut app).1[0].starts_with('›'), "there is nothing to go back to");
+    for (id, text) in [("1", "first"), ("2", "second")] {
+        happened(&mut app, Event::TurnStarted {});
+        happened(&mut app, message(id, text));
+        happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Interrupted)));
+    }
+    type_in(&mut app, "<esc>");
+    assert!(shown(&mut app).1.last().unwrap().contains("esc again"));
+    type_in(&mut app, "<esc>");
+    assert!(shown(&mut app).1.iter().any(|row| row.starts_with("› second")));
+    type_in(&mut app, "first<enter>");
+    let effects = type_in(&mut app, "conv<enter>");
+    let back = Next::Rewind { turn: 1, scope: Scope::Conversation };
+    assert_eq!(effects, [Effect::Open(back)]);
+}
+
+#[test]
+fn what_was_seen_live_is_what_is_seen_when_the_thread_is_read_back() {
+    let record = |event: Event| Record { seq: None, at: String::new(), event, wire: vec![] };
+    let command = |status, output: &str| {
+        let command = CommandExecution {
+            status,
+            exit_code: (status == Status::Completed).then_some(0),
+            aggregated_output: output.into(),
+            ..CommandExecution::begun("/bin/bash -c 'make'")
+        };
+        let details = ItemDetails::CommandExecution(command);
+        let call_id = Some("c".to_owned());
+        ThreadItem { id: "i2".into(), details, call_id, step: Some(1), duration_ms: None }
+    };
+    let (call_id, reason) = ("c".to_owned(), "It wants more.".to_owned());
+    let action = Action::Note;
+    let events = [
+        thread_started(),
+        Event::TurnStarted {},
+        Event::StepStarted { step: 1 },
+        delta(DeltaField::Reasoning, "Hm"),
+        Event::ItemStarted { item: command(Status::InProgress, ""), rule: None },
+        Event::ApprovalRequested {
+            call_id: call_id.clone(),
+            action,
+            reason,
+            rule: None,
+            lifts: None,
+            prefix: None,
+        },
+        Event::ApprovalResolved { call_id, decision: Decision::Once, rule: None },
+        Event::ItemDelta { item_id: "i2".into(), field: DeltaField::Output, delta: "cc".into() },
+        Event::ItemCompleted { item: command(Status::Completed, "cc a.c\n") },
+        delta(DeltaField::Text, "It "),
+        said("It works."),
+        Event::TurnFailed(turn_failed(ErrorKind::Interrupted)),
+    ];
+    let mut live = app();
+    let mut lines = Vec::new();
+    for event in &events {
+        live.update(Input::Record(Box::new(record(event.clone()))));
+        lines.extend(shown(&mut live).0);
+    }
+    let kept: Vec<_> =
+        events.iter().filter(|event| event.is_durable()).cloned().map(record).collect();
+    let mut read_back = app();
+    read_back.remember(&kept);
+    assert_eq!(shown(&mut read_back).0, lines);
+    assert_eq!(shown(&mut read_back).1, shown(&mut live).1);
+}
+
+#[test]
+fn a_thread_is_given_a_name() {
+    let mut app = app();
+    assert_eq!(type_in(&mut app, "/name the parser<enter>"), [Effect::Name("the parser".into())]);
+    assert_eq!(type_in(&mut app, "/clear<enter>"), [Effect::Open(Next::New)]);
+}

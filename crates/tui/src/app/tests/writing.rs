@@ -1,0 +1,120 @@
+//! What helps while one writes: commands, files, earlier messages, an editor.
+
+use super::*;
+
+#[test]
+fn commands_of_the_screen_are_not_sent() {
+    let mut app = app();
+    assert_eq!(type_in(&mut app, "/compact<enter>"), [Effect::Compact]);
+    assert_eq!(type_in(&mut app, "/quit<enter>"), [Effect::Leave]);
+    assert!(type_in(&mut app, "/help<enter>").is_empty());
+}
+
+#[test]
+fn a_slash_offers_commands_and_tab_or_enter_takes_one() {
+    let mut app = App::new(Theme::colourless(), 40, 12);
+    assert_eq!(type_in(&mut app, "/"), [Effect::FindPrompts]);
+    assert!(shown(&mut app).1.iter().any(|row| row.contains("/new")));
+    assert!(type_in(&mut app, "<enter>").is_empty(), "a lone slash means none of them");
+    type_in(&mut app, "comp");
+    assert!(shown(&mut app).1[0].starts_with("› /compact"));
+    type_in(&mut app, "<tab>");
+    assert_eq!(shown(&mut app).1[0], "› /compact");
+    assert_eq!(type_in(&mut app, "<enter>"), [Effect::Compact]);
+    assert_eq!(type_in(&mut app, "/comp<enter>"), [Effect::Compact]);
+    let second = type_in(&mut app, "/<down><enter>");
+    assert_eq!(second, [Effect::FindThreads(GoOn::Resume)]);
+}
+
+#[test]
+fn an_unknown_command_names_the_nearest_and_can_be_mended() {
+    let mut app = app();
+    assert!(type_in(&mut app, "/copmact<esc><enter>").is_empty());
+    let (finished, region) = shown(&mut app);
+    let said = finished.join(" ");
+    assert!(said.contains("/copmact") && said.contains("/compact"), "{said}");
+    assert_eq!(region[0], "› /copmact");
+}
+
+#[test]
+fn what_changes_the_thread_waits_for_the_end_of_the_turn() {
+    let mut app = app();
+    happened(&mut app, Event::TurnStarted {});
+    assert!(type_in(&mut app, "/new<enter>").is_empty());
+    assert!(shown(&mut app).0.join(" ").contains("end of the turn"));
+    assert_eq!(type_in(&mut app, "<c-u>/compact<enter>"), [Effect::Compact]);
+}
+
+#[test]
+fn a_list_is_narrowed_by_typing_and_what_is_taken_is_the_argument() {
+    let mut app = app();
+    type_in(&mut app, "/sandbox<enter>");
+    assert!(shown(&mut app).1.iter().any(|row| row.contains("read-only")));
+    let change = Change::Sandbox(SandboxMode::WorkspaceWrite);
+    assert_eq!(type_in(&mut app, "work<enter>"), [Effect::Open(Next::Again(change))]);
+    let change = Change::Effort("high".into());
+    assert_eq!(type_in(&mut app, "/effort high<enter>"), [Effect::Open(Next::Again(change))]);
+    assert!(type_in(&mut app, "/sandbox loose<enter>").is_empty());
+    assert!(shown(&mut app).0.join(" ").contains("loose"));
+}
+
+#[test]
+fn prompts_of_the_person_are_commands_too() {
+    let mut app = app();
+    let prompts = vec![Prompt::markdown("fix.md", "Fix $1 at once.")];
+    type_in(&mut app, "/fi");
+    app.update(Input::Prompts(prompts));
+    assert!(shown(&mut app).1[0].contains("/fix"));
+    let effects = type_in(&mut app, "x a.rs<enter>");
+    assert!(
+        matches!(&effects[..], [Effect::Send(message)] if message.text() == "Fix a.rs at once.")
+    );
+}
+
+#[test]
+fn an_at_sign_finds_a_file_and_what_comes_late_for_another_word_is_not_shown() {
+    let mut app = app();
+    assert_eq!(type_in(&mut app, "see @"), [Effect::FindFiles(String::new())]);
+    assert_eq!(
+        type_in(&mut app, "ma"),
+        [Effect::FindFiles("m".into()), Effect::FindFiles("ma".into())]
+    );
+    app.update(files("m", &["mod.rs"]));
+    assert_eq!(shown(&mut app).1[0], "› see @ma");
+    app.update(files("ma", &["src/main.rs", "a map.md"]));
+    assert_eq!(shown(&mut app).1[..2], ["› src/main.rs", "  a map.md"]);
+    assert!(type_in(&mut app, "<tab>").is_empty());
+    assert_eq!(shown(&mut app).1[0], "› see src/main.rs");
+    type_in(&mut app, "@a");
+    app.update(files("a", &["a map.md"]));
+    type_in(&mut app, "<enter>");
+    assert_eq!(shown(&mut app).1[0], "› see src/main.rs 'a map.md'");
+}
+
+#[test]
+fn messages_of_earlier_threads_are_a_key_away() {
+    let mut app = app();
+    app.update(Input::History(vec!["mend the parser".into(), "go on".into()]));
+    type_in(&mut app, "<up><up>");
+    assert_eq!(shown(&mut app).1[0], "› mend the parser");
+    type_in(&mut app, "<c-u><c-r>on<enter>");
+    assert_eq!(shown(&mut app).1[0], "› go on");
+}
+
+#[test]
+fn an_editor_goes_on_with_what_is_written() {
+    let mut app = app();
+    assert_eq!(type_in(&mut app, "so<c-g>").last(), Some(&Effect::Edit("so".into())));
+    app.update(Input::Edited("so much more\n".into()));
+    assert_eq!(shown(&mut app).1[0], "› so much more");
+}
+
+#[test]
+fn with_vims_keys_esc_leaves_inserting_before_it_stops_anything() {
+    let mut app = app();
+    app.use_vim();
+    happened(&mut app, Event::TurnStarted {});
+    assert!(type_in(&mut app, "mend<esc>").is_empty());
+    assert!(shown(&mut app).1.last().unwrap().starts_with("NORMAL"));
+    assert_eq!(type_in(&mut app, "<esc>"), [Effect::Interrupt]);
+}
