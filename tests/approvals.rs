@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use agent_core::{CompactionStyle, Limits, Log, Secrets, Thread, ThreadConfig, ThreadHandle};
 use agent_protocol::{
-    ApprovalPolicy, Command, Content, Decision, Event, ItemDetails, Record, SandboxMode, Settings,
-    SettingsFields, Status, ToolChoice, TransportKind,
+    ApprovalPolicy, Command, Content, Decision, Event, ItemDetails, Record, RuleChange, RuleEffect,
+    RuleScope, SandboxMode, Settings, SettingsFields, Status, ToolChoice, TransportKind,
 };
 use agent_testkit::{Scene, ScriptedModel};
 use agent_tools::{Policy, RuleFiles, Rules, Toolbox, ToolboxConfig};
@@ -374,4 +374,43 @@ async fn what_is_typed_into_a_command_outside_the_sandbox_is_asked_for_too() {
     asking.answer(&question, Decision::Deny { message: Some("No.".to_owned()) });
     assert_eq!(asking.question().await, None);
     assert!(!path.exists());
+}
+
+/// What the thread answers when its rules are to be changed, after the person's `change`.
+async fn changed(asking: &mut Asking, change: RuleChange) -> (Vec<String>, Option<String>) {
+    asking.command(Command::Rules(change));
+    loop {
+        let record = asking.handle.records.recv().await.expect("the thread has ended");
+        asking.heard.push(record.clone());
+        if let Event::RulesListed { rules, failed } = record.event {
+            return (rules.into_iter().map(|rule| rule.words).collect(), failed);
+        }
+    }
+}
+
+fn put(scope: RuleScope, effect: RuleEffect, words: &str) -> RuleChange {
+    RuleChange::Put { old: None, scope, effect, words: words.to_owned() }
+}
+
+#[tokio::test]
+async fn a_rule_made_while_a_question_waits_answers_it_and_holds_for_what_comes() {
+    let model = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "mkdir one"}))
+        .calls("exec_command", json!({"cmd": "mkdir two"}))
+        .says("Done.");
+    let mut asking = Asking::start(model, ApprovalPolicy::Untrusted);
+    asking.question().await.unwrap();
+    let no_words = changed(&mut asking, put(RuleScope::Always, RuleEffect::Allow, " ")).await;
+    assert!(no_words.0.is_empty() && no_words.1.unwrap().contains("no word is given"));
+    assert!(!asking.made("one"));
+    let made = changed(&mut asking, put(RuleScope::Project, RuleEffect::Allow, "mkdir")).await;
+    assert_eq!(made, (vec!["mkdir".to_owned()], None));
+    assert_eq!(asking.question().await, None, "nothing else is asked");
+    assert!(asking.made("one") && asking.made("two"));
+    let by = asking.heard.iter().filter_map(|record| match &record.event {
+        Event::ApprovalResolved { rule, .. } => rule.clone(),
+        _ => None,
+    });
+    let by = by.collect::<Vec<_>>();
+    assert!(by.len() == 1 && by[0].ends_with("projects/here.rules:2"), "{by:?}");
 }

@@ -1,6 +1,7 @@
 //! What one can do on the screen beside talking: run, look for, go on with, go back, change, begin.
 
 use agent_testkit::{PtyScreen, Scene, ScriptedModel, ScriptedServer};
+use serde_json::json;
 
 const AGENT: &str = env!("CARGO_BIN_EXE_agent");
 
@@ -204,5 +205,63 @@ fn what_is_said_on_the_command_line_is_said_first() {
     let screen = scene.screen(&["why does it fail?", "-m", "scripted"], COLUMNS, ROWS);
     screen.wait_for("It fails because of a typo.");
     wait_until_ready(&screen);
+    leave(screen);
+}
+
+#[test]
+fn a_rule_made_on_the_screen_holds_at_once_is_kept_and_can_be_taken_away() {
+    let touch = || json!({"cmd": "touch made"});
+    let model = ScriptedModel::new()
+        .calls("exec_command", touch())
+        .says("It may not.")
+        .calls("exec_command", touch())
+        .says("It may.");
+    let (scene, server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    screen.press("/permissions<enter>");
+    screen.wait_for("No rule says anything");
+    screen.press("a<tab><tab><down>touch<enter>");
+    screen.wait_for("› forbid touch");
+    let file = scene.home().join("rules/default.rules");
+    let rules = || std::fs::read_to_string(&file).unwrap();
+    assert!(rules().contains("pattern=[\"touch\"], decision=\"forbidden\""), "{}", rules());
+    screen.press("<esc>go<enter>");
+    screen.wait_for("It may not.");
+    wait_until_ready(&screen);
+    assert_eq!(scene.read("made"), None);
+    assert!(sent_after(0, &server).contains("A rule of the person forbids this command"));
+    screen.press("/effort low<enter>");
+    screen.wait_for("with effort low");
+    screen.press("/permissions<enter>");
+    screen.wait_for("› forbid touch");
+    screen.press("dd");
+    screen.wait_for("No rule says anything");
+    assert!(!rules().contains("touch"), "{}", rules());
+    screen.press("<esc>again<enter>");
+    screen.wait_for("It may.");
+    wait_until_ready(&screen);
+    assert!(scene.read("made").is_some());
+    leave(screen);
+}
+
+#[test]
+fn a_message_that_was_not_heard_yet_is_taken_back_and_said_otherwise() {
+    let model = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "until [ -e go ]; do sleep 0.02; done"}))
+        .says("So it is.");
+    let (scene, server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    screen.press("wait<enter>");
+    screen.wait_for("running `until");
+    screen.press("use the old one<enter>");
+    screen.wait_for("use the old one (up takes it back)");
+    screen.press("<up>");
+    screen.wait_for("› use the old one");
+    screen.press("<c-w><c-w>new one<enter>");
+    screen.wait_for("use the new one (up takes it back)");
+    std::fs::write(scene.workspace().join("go"), "").unwrap();
+    screen.wait_for("So it is.");
+    let sent = sent_after(0, &server);
+    assert!(sent.contains("use the new one") && !sent.contains("old one"), "{sent}");
     leave(screen);
 }

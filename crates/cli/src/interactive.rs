@@ -422,7 +422,9 @@ impl Stage<'_> {
     }
 
     fn open(&self, begin: Begin, remarks: Vec<String>) -> anyhow::Result<Opened> {
-        open(&self.settings, begin, remarks, self.environment, Instant::now())
+        // An answer in the thread before may have made rules.
+        let settings = self.settings.with_rules_of_now(self.environment);
+        open(&settings, begin, remarks, self.environment, Instant::now())
     }
 
     /// A thread in which nothing was said is not worth keeping.

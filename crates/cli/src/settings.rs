@@ -14,7 +14,8 @@ use agent_transport::Network;
 
 use crate::args::{Args, Command, Flags};
 use crate::config::{
-    self, BadKey, CommandLayers, Config, ConfigError, Entry, Environment, KeyPath, Notes, Origin,
+    self, BadKey, CommandLayers, Config, ConfigError, Entry, Environment, Homes, KeyPath, Notes,
+    Origin,
 };
 use crate::providers::{Provider, ProviderError};
 use crate::workspace::{Workspace, WorkspaceError};
@@ -200,6 +201,16 @@ impl Settings {
         let model = model_settings(&self.config, name.to_owned(), &self.provider);
         let reasoning = self.model.reasoning.clone();
         Self { model: ModelSettings { reasoning, ..model }, ..self.clone() }
+    }
+
+    /// The same with the rules that are on the disk by now. What is wrong with them was said at the start.
+    pub(crate) fn with_rules_of_now(&self, environment: &Environment) -> Self {
+        let (homes, mut notes) = (Homes::of(environment), Notes::new(false));
+        let trusted = self.permissions.trusted;
+        match rules::read(&homes, &self.workspace, trusted, environment, &mut notes) {
+            Ok(rules) => Self { rules, ..self.clone() },
+            Err(_) => self.clone(),
+        }
     }
 
     /// What the screen's line of facts says.

@@ -6,17 +6,18 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use agent_protocol::{
-    Action, Content, Decision, DeltaField, Event, Item, ItemDetails, RejectReason, Status,
-    ThreadItem, ToolCall,
+    Action, Content, Decision, DeltaField, Event, Item, ItemDetails, RejectReason, RuleScope,
+    Status, ThreadItem, ToolCall,
 };
 use agent_tools::{
-    FOR_THIS_THREAD, Policy, Prepared, Progress, Question, Scope, ToolOutput, Toolbox, Verdict,
+    FOR_THIS_THREAD, Policy, Prepared, Progress, Question, ToolOutput, Toolbox, Verdict,
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 
+use crate::asides::{self, Rules};
 use crate::conversation::Conversation;
 use crate::inbox::Inbox;
 use crate::lookout::{Before, Lookout};
@@ -196,12 +197,7 @@ impl Calls {
 
     /// Acts on the decisions that have come.
     pub(crate) fn decide(&mut self, bench: &mut Bench<'_>, inbox: &mut Inbox) -> Result<(), Stop> {
-        if let Some((rows, columns)) = inbox.take_size() {
-            bench.toolbox.resize(rows, columns);
-        }
-        for pid in inbox.take_stops() {
-            stop(bench.conversation, bench.toolbox, pid)?;
-        }
+        self.see_to_asides(bench, inbox)?;
         while let Some(decision) =
             self.asked.front().and_then(|(call, _)| inbox.take_decision(&call.call.call_id))
         {
@@ -212,8 +208,8 @@ impl Calls {
                     bench.policy.remember(&call.prepared.action);
                     FOR_THIS_THREAD.to_owned()
                 }
-                Decision::Project { prefix } => keep(bench, Scope::Project, &question, prefix)?,
-                Decision::Always { prefix } => keep(bench, Scope::Always, &question, prefix)?,
+                Decision::Project { prefix } => keep(bench, RuleScope::Project, &question, prefix)?,
+                Decision::Always { prefix } => keep(bench, RuleScope::Always, &question, prefix)?,
                 Decision::Deny { .. } => "the person".to_owned(),
             };
             bench.conversation.publish(Event::ApprovalResolved {
@@ -237,6 +233,22 @@ impl Calls {
             self.ask(bench)?;
         }
         Ok(())
+    }
+
+    /// What the person asks beside the conversation; by a new rule it may answer a question, too.
+    pub(crate) fn see_to_asides(
+        &mut self,
+        bench: &mut Bench<'_>,
+        inbox: &mut Inbox,
+    ) -> Result<(), Stop> {
+        let Bench { conversation, toolbox, policy, .. } = bench;
+        if asides::see_to(conversation, toolbox, policy, inbox)? == Rules::AsBefore {
+            return Ok(());
+        }
+        let asked = |calls: &Self| calls.asked.front().map(|(call, _)| call.call.call_id.clone());
+        let before = asked(self);
+        self.start_allowed(bench)?;
+        if asked(self) != before { self.ask(bench) } else { Ok(()) }
     }
 
     /// What was just allowed is not asked for again, also when the call came before the answer.
@@ -328,7 +340,7 @@ const ONCE: &str = "the person, this once";
 /// Makes a lasting rule of an answer; where it cannot be kept the call alone is allowed, and the person is told.
 fn keep(
     bench: &mut Bench<'_>,
-    scope: Scope,
+    scope: RuleScope,
     question: &Question,
     prefix: &[String],
 ) -> Result<String, Stop> {

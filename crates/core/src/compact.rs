@@ -7,6 +7,8 @@ use agent_protocol::{Content, Event, Item, ItemDetails, ItemKind, Request, Respo
 use agent_transport::TransportError;
 use futures_util::StreamExt as _;
 
+use crate::asides;
+use crate::calls::Bench;
 use crate::meter::StepMeter;
 use crate::rollout::RolloutError;
 use crate::thread::Thread;
@@ -163,7 +165,7 @@ async fn collect(
     asked: Asked,
     meter: &mut StepMeter,
 ) -> Result<Result<Vec<Item>, TransportError>, Stop> {
-    let cx = thread.step_context();
+    let mut cx = thread.step_context();
     let mut stream = match asked {
         Asked::With(last) => {
             request.window = request.window.with_last(last);
@@ -175,7 +177,11 @@ async fn collect(
     loop {
         tokio::select! {
             biased;
-            asked = cx.inbox.attend() => asked?,
+            asked = cx.inbox.attend() => {
+                asked?;
+                let Bench { conversation, toolbox, policy, .. } = &mut cx.bench;
+                asides::see_to(conversation, toolbox, policy, cx.inbox)?;
+            }
             event = stream.next() => {
                 let event = match event {
                     Some(Ok(event)) => event,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use agent_protocol::{Command, Content, Decision, Item};
+use agent_protocol::{Command, Content, Decision, Item, RuleChange, Unheard};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
@@ -23,6 +23,11 @@ pub(crate) struct Inbox {
     stops: Vec<u32>,
     /// Rows and columns of the person's terminal, when it has changed.
     size: Option<(u16, u16)>,
+    /// Of those on their way into the response, so many of the last are wanted back: the server may have heard them.
+    wanted_back: usize,
+    /// What the person has back.
+    returned: Vec<Unheard>,
+    rule_changes: Vec<RuleChange>,
     /// The conversation is to be shortened.
     compacts: bool,
     closing: bool,
@@ -35,10 +40,8 @@ pub(crate) enum Task {
     Turn(Vec<Content>),
     Compact,
     Run(String),
-    /// [`Inbox::take_stops`] says what.
-    Stop,
-    /// [`Inbox::take_size`] says to what.
-    Resize,
+    /// What is not for the conversation: [`crate::asides`].
+    Aside,
 }
 
 impl Inbox {
@@ -51,6 +54,9 @@ impl Inbox {
             lines: Vec::new(),
             stops: Vec::new(),
             size: None,
+            wanted_back: 0,
+            returned: Vec::new(),
+            rule_changes: Vec::new(),
             compacts: false,
             closing: false,
             deadline: None,
@@ -63,8 +69,8 @@ impl Inbox {
             if self.closing {
                 return None;
             }
-            if self.size.is_some() {
-                return Some(Task::Resize);
+            if self.has_asides() {
+                return Some(Task::Aside);
             }
             if !self.lines.is_empty() {
                 return Some(Task::Run(self.lines.remove(0)));
@@ -79,11 +85,11 @@ impl Inbox {
                 Some(Command::Send(content)) => return Some(Task::Turn(content)),
                 Some(Command::Compact) => return Some(Task::Compact),
                 Some(Command::Run(line)) => return Some(Task::Run(line)),
-                Some(Command::Stop { pid }) => {
-                    self.stops.push(pid);
-                    return Some(Task::Stop);
-                }
+                Some(Command::Stop { pid }) => self.stops.push(pid),
                 Some(Command::Resize { rows, columns }) => self.size = Some((rows, columns)),
+                Some(Command::Rules(change)) => self.rule_changes.push(change),
+                // What waited is heard by now.
+                Some(Command::TakeBack(_)) => {}
                 Some(Command::Interrupt | Command::Decide { .. }) => {}
                 Some(Command::Shutdown) | None => self.closing = true,
             }
@@ -93,6 +99,13 @@ impl Inbox {
     /// From now on the turn may take this long.
     pub(crate) fn limit(&mut self, time: Option<Duration>) {
         self.deadline = time.and_then(|time| Instant::now().checked_add(time));
+    }
+
+    fn has_asides(&self) -> bool {
+        self.size.is_some()
+            || !self.stops.is_empty()
+            || !self.returned.is_empty()
+            || !self.rule_changes.is_empty()
     }
 
     /// During a turn: returns when something came that changes what the turn waits for, or stops it. Cancel safe.
@@ -112,6 +125,8 @@ impl Inbox {
             Some(Command::Run(line)) => self.lines.push(line),
             Some(Command::Stop { pid }) => self.stops.push(pid),
             Some(Command::Resize { rows, columns }) => self.size = Some((rows, columns)),
+            Some(Command::TakeBack(what)) => self.give_back(what),
+            Some(Command::Rules(change)) => self.rule_changes.push(change),
             Some(Command::Interrupt) => return Err(Stop::Interrupted),
             // Without a front end nobody can answer or stop it any more.
             Some(Command::Shutdown) | None => {
@@ -135,6 +150,27 @@ impl Inbox {
         self.size.take()
     }
 
+    pub(crate) fn take_rule_changes(&mut self) -> Vec<RuleChange> {
+        std::mem::take(&mut self.rule_changes)
+    }
+
+    pub(crate) fn take_returned(&mut self) -> Vec<Unheard> {
+        std::mem::take(&mut self.returned)
+    }
+
+    /// The last of those that wait goes back to the person, as soon as it is sure that the model does not hear it.
+    fn give_back(&mut self, what: Unheard) {
+        let is_back = match what {
+            Unheard::Message => self.messages.pop().is_some(),
+            Unheard::Line => self.lines.pop().is_some(),
+        };
+        if is_back {
+            self.returned.push(what);
+        } else if what == Unheard::Message && self.wanted_back < self.steered.len() {
+            self.wanted_back += 1;
+        }
+    }
+
     pub(crate) fn take_messages(&mut self) -> Vec<Vec<Content>> {
         std::mem::take(&mut self.messages)
     }
@@ -151,16 +187,81 @@ impl Inbox {
     /// The response has heard these.
     pub(crate) fn heard(&mut self, items: &[Item]) -> Vec<Vec<Content>> {
         let heard = self.steered.extract_if(.., |(item, _)| items.contains(item));
-        heard.map(|(_, content)| content).collect()
+        let heard = heard.map(|(_, content)| content).collect();
+        self.wanted_back = self.wanted_back.min(self.steered.len());
+        heard
     }
 
     /// Whatever the response has not heard is for the next request, before what came later.
     pub(crate) fn take_back(&mut self) {
+        let wanted = std::mem::take(&mut self.wanted_back);
+        self.steered.truncate(self.steered.len() - wanted);
+        self.returned.extend(std::iter::repeat_n(Unheard::Message, wanted));
         let unheard = self.steered.drain(..).map(|(_, content)| content);
         self.messages.splice(..0, unheard);
     }
 
     pub(crate) fn take_decision(&mut self, call_id: &str) -> Option<Decision> {
         self.decisions.remove(call_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(text: &str) -> Vec<Content> {
+        vec![Content::text(text)]
+    }
+
+    /// All of these were asked during a turn.
+    async fn asked(commands: impl IntoIterator<Item = Command>) -> Inbox {
+        let (send, commands_of) = mpsc::unbounded_channel();
+        let mut inbox = Inbox::new(commands_of);
+        attend(&mut inbox, &send, commands).await;
+        inbox
+    }
+
+    async fn attend(
+        inbox: &mut Inbox,
+        send: &mpsc::UnboundedSender<Command>,
+        commands: impl IntoIterator<Item = Command>,
+    ) {
+        for command in commands {
+            let _ = send.send(command);
+        }
+        while !inbox.commands.is_empty() {
+            assert!(inbox.attend().await.is_ok());
+        }
+    }
+
+    fn say(text: &str) -> Command {
+        Command::Send(content(text))
+    }
+
+    const BACK: Command = Command::TakeBack(Unheard::Message);
+
+    #[tokio::test]
+    async fn what_waits_for_the_next_step_is_given_back_at_once_the_last_first() {
+        let line = Command::Run("make".into());
+        let back = Command::TakeBack(Unheard::Line);
+        let mut inbox = asked([say("a"), line, say("b"), BACK, back.clone(), back]).await;
+        assert_eq!(inbox.take_returned(), [Unheard::Message, Unheard::Line]);
+        assert_eq!(inbox.take_messages(), [content("a")]);
+        assert!(inbox.lines.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_on_its_way_is_given_back_only_when_it_was_not_heard() {
+        let (send, commands) = mpsc::unbounded_channel();
+        let mut inbox = Inbox::new(commands);
+        attend(&mut inbox, &send, [say("a"), say("b"), say("c")]).await;
+        let sent = inbox.steer();
+        attend(&mut inbox, &send, [BACK, BACK]).await;
+        assert!(inbox.take_returned().is_empty(), "the server may have heard them");
+        assert_eq!(inbox.heard(&sent[..2]), [content("a"), content("b")]);
+        inbox.take_back();
+        assert_eq!(inbox.take_returned(), [Unheard::Message]);
+        assert!(inbox.take_messages().is_empty());
     }
 }

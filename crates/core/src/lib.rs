@@ -1,6 +1,7 @@
 //! The agent: the loop over one session, the thread's state, its rollout. It never reads the environment, the
 //! clock's zone or the terminal, and knows no front end: commands come in, records go out.
 
+mod asides;
 mod calls;
 mod changes;
 mod compact;

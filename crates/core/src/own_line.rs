@@ -51,8 +51,9 @@ pub(crate) async fn run(thread: &mut Thread, line: String) -> Result<(), Rollout
     let output = loop {
         tokio::select! {
             biased;
-            asked = thread.inbox.attend() => if asked.is_err() {
-                break stopped(item.details.clone());
+            asked = thread.inbox.attend() => match asked {
+                Ok(()) => thread.see_to_asides()?,
+                Err(_) => break stopped(item.details.clone()),
             },
             Some(Progress::Output(mut delta)) = said.recv() => {
                 thread.secrets().remove(&mut delta);

@@ -65,6 +65,7 @@ pub(crate) async fn run(
     let mut speech = Speech::new(step, cx.live);
     let response = respond(cx, meter, &mut calls, &mut speech).await;
     cx.inbox.take_back();
+    calls.see_to_asides(&mut cx.bench, cx.inbox)?;
     meter.response_over();
     let outcome = match response {
         Ok(outcome) => outcome,

@@ -12,6 +12,7 @@ use agent_tools::{Policy, Toolbox};
 use agent_transport::{Control, ControlSender, Transport};
 use tokio::sync::mpsc;
 
+use crate::asides;
 use crate::calls::{self, Bench};
 use crate::compact::{self, CompactionStyle};
 use crate::conversation::Conversation;
@@ -234,12 +235,7 @@ impl Thread {
             match task {
                 Task::Turn(message) => turn::run(&mut self, message).await?,
                 Task::Run(line) => own_line::run(&mut self, line).await?,
-                Task::Stop => self.stop_processes()?,
-                Task::Resize => {
-                    if let Some((rows, columns)) = self.inbox.take_size() {
-                        self.toolbox.resize(rows, columns);
-                    }
-                }
+                Task::Aside => self.see_to_asides()?,
                 Task::Compact => match compact::run(&mut self, compact::ASKED_FOR).await {
                     Err(Stop::Log(error)) => return Err(error),
                     // Stopped, or not possible, which was said.
@@ -262,12 +258,10 @@ impl Thread {
         Ok(())
     }
 
-    /// Ends the commands that the person wants to end.
-    fn stop_processes(&mut self) -> Result<(), RolloutError> {
-        for pid in self.inbox.take_stops() {
-            calls::stop(&mut self.conversation, &self.toolbox, pid)?;
-        }
-        Ok(())
+    /// Does what the person asks beside the conversation.
+    pub(crate) fn see_to_asides(&mut self) -> Result<(), RolloutError> {
+        let Self { conversation, toolbox, policy, inbox, .. } = self;
+        asides::see_to(conversation, toolbox, policy, inbox).map(|_| ())
     }
 
     pub(crate) fn toolbox(&self) -> &Toolbox {

@@ -242,7 +242,10 @@ async fn wait(thread: &mut Thread, delay: Duration) -> Result<(), Stop> {
     loop {
         tokio::select! {
             () = &mut elapsed => return Ok(()),
-            asked = thread.inbox.attend() => asked?,
+            asked = thread.inbox.attend() => {
+                asked?;
+                thread.see_to_asides()?;
+            }
         }
     }
 }

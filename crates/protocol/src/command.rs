@@ -1,6 +1,6 @@
 //! What a front end asks of a thread.
 
-use crate::{Content, Decision};
+use crate::{Content, Decision, RuleChange, Unheard};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -19,6 +19,10 @@ pub enum Command {
     Stop { pid: u32 },
     /// The person's terminal is this large now, and those that the model gives commands follow it.
     Resize { rows: u16, columns: u16 },
+    /// Gives back the last of those that wait, as `waiting.returned` says; one that was heard already stays said.
+    TakeBack(Unheard),
+    /// Changes the rules about commands, from now on; `rules.listed` says which there are then.
+    Rules(RuleChange),
     /// Ends the thread; a turn under way is interrupted.
     Shutdown,
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, ApprovalPolicy, Decision, ErrorKind, SandboxMode, SendReason, TransportKind, Usage,
+    Action, ApprovalPolicy, Decision, ErrorKind, SandboxMode, SendReason, ShownRule, TransportKind,
+    Usage,
 };
 
 /// Something that happened in a thread. Durable ones are written before they are acted on or shown; live-only
@@ -93,6 +94,17 @@ pub enum Event {
     Budget { kind: BudgetKind, used: f64, limit: f64 },
     #[serde(rename = "process.reaped")]
     ProcessReaped { pid: u32, command: String, reason: String },
+    /// Live only: what the person wanted back will not be heard.
+    #[serde(rename = "waiting.returned")]
+    WaitingReturned { what: Unheard },
+    /// Live only: the rules about commands that hold now, as the person asked to see them.
+    #[serde(rename = "rules.listed")]
+    RulesListed {
+        rules: Vec<ShownRule>,
+        /// Why the change that was asked for was not made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<String>,
+    },
     /// The window grew by items that have no display form. Log only: no front end shows it.
     #[serde(rename = "wire.recorded")]
     WireRecorded {},
@@ -108,7 +120,11 @@ impl Event {
     pub fn is_durable(&self) -> bool {
         !matches!(
             self,
-            Self::ItemDelta { .. } | Self::PatchDelta { .. } | Self::TransportRetry { .. }
+            Self::ItemDelta { .. }
+                | Self::PatchDelta { .. }
+                | Self::TransportRetry { .. }
+                | Self::WaitingReturned { .. }
+                | Self::RulesListed { .. }
         )
     }
 
@@ -137,6 +153,16 @@ pub struct ThreadStarted {
     /// The rollout; absent when nothing is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_path: Option<PathBuf>,
+}
+
+/// What the person said and the thread has not heard yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Unheard {
+    Message,
+    /// A command line of their own.
+    Line,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ pub use command::Command;
 pub use event::{
     BudgetKind, ChangeKind, CommandExecution, DeltaField, ErrorMessage, Event, FileChange,
     ItemDetails, MessagePhase, Network, RejectReason, Status, StepCompleted, ThreadItem,
-    ThreadStarted, Timing, Todo, TurnCompleted, TurnError, TurnFailed,
+    ThreadStarted, Timing, Todo, TurnCompleted, TurnError, TurnFailed, Unheard,
 };
 pub use frame::{
     ApiError, Continue, FrameStyle, ServerEvent, ServerFrame, add_cache_comparison, compact_body,
@@ -23,7 +23,10 @@ pub use frame::{
     response_steer, response_warm_up, stated_wait, stateless_len,
 };
 pub use item::{CallForm, Content, ImageDetail, Item, ItemKind, Phase, Role, ToolCall, WebSearch};
-pub use permission::{Action, ApprovalPolicy, Decision, Granular, SandboxMode};
+pub use permission::{
+    Action, ApprovalPolicy, Decision, Granular, RuleChange, RuleEffect, RulePlace, RuleScope,
+    SandboxMode, ShownRule,
+};
 pub use record::{Header, ROLLOUT_FORMAT, Record};
 pub use request::{
     CustomFormat, ReasoningOptions, Request, Settings, SettingsFields, TextOptions, ToolChoice,

@@ -153,6 +153,76 @@ pub enum Decision {
     },
 }
 
+/// What a rule about commands says of those that begin as it does; the strictest is the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RuleEffect {
+    Allow,
+    Prompt,
+    Forbidden,
+}
+
+/// How far a rule reaches, and with that where it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RuleScope {
+    /// Until the thread ends; in no file.
+    Thread,
+    Project,
+    Always,
+}
+
+/// A rule that holds for a thread, for the person to see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ShownRule {
+    pub effect: RuleEffect,
+    /// What commands begin with: `npm run (build|lint)`.
+    pub words: String,
+    /// None: it is in a file that is not ours, and stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<RuleScope>,
+    pub at: RulePlace,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub justification: Option<String>,
+}
+
+/// Where a rule is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "in", rename_all = "snake_case")]
+pub enum RulePlace {
+    File {
+        path: PathBuf,
+        line: usize,
+    },
+    Thread {
+        number: usize,
+    },
+    /// What was allowed for the thread, and nothing that only begins like it.
+    Answer {
+        number: usize,
+    },
+}
+
+/// What the person does with the rules. A rule is known by what it was when it was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleChange {
+    /// Nothing: they are only to be seen.
+    Show,
+    /// Makes a rule, instead of `old` if there is one.
+    Put {
+        old: Option<ShownRule>,
+        scope: RuleScope,
+        effect: RuleEffect,
+        /// What commands begin with, as in a shell.
+        words: String,
+    },
+    Remove(ShownRule),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

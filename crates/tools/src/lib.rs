@@ -35,7 +35,7 @@ pub use patch::{
     recover_patches_of_others,
 };
 pub use policy::{
-    FOR_THIS_THREAD, Policy, Question, RuleCheck, RuleError, RuleFiles, Rules, Scope, Verdict,
+    FOR_THIS_THREAD, Policy, Question, RuleCheck, RuleError, RuleFiles, Rules, Verdict,
 };
 pub use process::Reaped;
 pub use sandbox::{Exit, SandboxError, Tier, TierReport, confined_main, probe, run_confined};

@@ -1,5 +1,6 @@
 //! The policy: what an action is allowed to do, decided from values alone. Enforcing it is the sandbox's business.
 
+mod changes;
 mod known_safe;
 mod offer;
 mod rules;
@@ -8,7 +9,7 @@ pub(crate) mod shell;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use agent_protocol::{Action, ApprovalPolicy, RejectReason, SandboxMode};
+use agent_protocol::{Action, ApprovalPolicy, RejectReason, RuleScope, SandboxMode};
 
 use rules::{Effect, Rule};
 pub use rules::{RuleCheck, RuleError, Rules};
@@ -34,13 +35,6 @@ pub struct RuleFiles {
     pub always: Option<PathBuf>,
     /// Those that hold in this project.
     pub project: Option<PathBuf>,
-}
-
-/// How far a lasting rule reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    Project,
-    Always,
 }
 
 /// What becomes of an action. `rule` is what decided, as the log has it.
@@ -267,22 +261,13 @@ impl Policy {
         }
     }
 
-    /// The person allowed for good what begins with `prefix`. Returns the rule, as the log has it.
+    /// The person allowed what begins with `prefix`. Returns the rule, as the log has it.
     ///
     /// # Errors
     /// When the rule cannot be written down; then it does not hold.
-    pub fn keep(&mut self, scope: Scope, prefix: &[String]) -> io::Result<String> {
-        let (file, heading) = match scope {
-            Scope::Always => (&self.files.always, "What agent may run without asking."),
-            Scope::Project => {
-                (&self.files.project, "What agent may run without asking in one project.")
-            }
-        };
-        let file = file.as_ref().ok_or_else(|| io::Error::other("there is no file for them"))?;
-        let rule = rules::append(file, heading, prefix)?;
-        let name = format!("rule {}", rule.place);
-        self.rules.push(rule);
-        Ok(name)
+    pub fn keep(&mut self, scope: RuleScope, prefix: &[String]) -> io::Result<String> {
+        let pattern: Vec<_> = prefix.iter().map(|word| vec![word.clone()]).collect();
+        self.add(scope, Effect::Allow, &pattern)
     }
 
     /// The person allowed this action for the rest of the thread.

@@ -4,11 +4,12 @@
 mod activity;
 mod commands;
 mod draw;
+mod outbox;
 mod pages;
 mod said;
 mod status;
 
-use agent_protocol::{Event, ItemDetails, Record};
+use agent_protocol::{Event, Record};
 
 use activity::Activity;
 
@@ -18,13 +19,14 @@ use crate::composer::{Composer, ComposerOutcome, History, Message, Mode, TokenKi
 use crate::effect::{Effect, Facts, Input};
 use crate::fuzzy::FileMatch;
 use crate::key::{KeyCode, KeyEvent, Modifiers};
-use crate::overlay::{Approval, Overlay, Pager, Picker, Reply, Secret};
+use crate::overlay::{Approval, Overlay, Pager, Permissions, Picker, Reply, Secret};
 use crate::prompts::Prompt;
 use crate::slash::Verb;
 use crate::theme::Theme;
 use crate::transcript::{Cell, Notice, Question, Transcript};
 
 pub use draw::Frame;
+use outbox::{Back, Outbox};
 use said::Said;
 
 /// The whole screen.
@@ -59,10 +61,7 @@ pub struct App {
     activity: Activity,
     has_greeted: bool,
     hides_status: bool,
-    /// Written while a turn runs, to be sent after it.
-    queued: Vec<Message>,
-    /// Sent while a turn runs, and not heard yet.
-    waiting: Vec<String>,
+    outbox: Outbox,
 }
 
 impl App {
@@ -88,8 +87,7 @@ impl App {
             activity: Activity::default(),
             has_greeted: false,
             hides_status: false,
-            queued: Vec::new(),
-            waiting: Vec::new(),
+            outbox: Outbox::default(),
         };
         app.resize(columns, rows);
         app
@@ -110,7 +108,7 @@ impl App {
         self.transcript = Transcript::default();
         self.drawn = 0;
         self.asked = None;
-        self.waiting.clear();
+        self.outbox.forget_sent();
         self.overlays.clear();
     }
 
@@ -170,6 +168,9 @@ impl App {
             Input::Record(record) => return self.hear(&record),
             Input::NotSent { message, reason } => self.take_back(&message, &reason),
             Input::Notice(notice) => self.transcript.cells.push(Cell::Notice(notice)),
+            Input::Permissions { about } => {
+                self.overlays.push(Box::new(Permissions::new(&about)));
+            }
             Input::Page { title, page } => {
                 self.overlays.push(Box::new(Pager::page(&title, page)));
             }
@@ -207,8 +208,7 @@ impl App {
 
     /// A message that could not be sent, for this reason: the person has it again.
     fn take_back(&mut self, message: &Message, reason: &str) {
-        let text = message.text();
-        self.waiting.retain(|waiting| waiting != text.trim());
+        self.outbox.not_sent(message);
         self.composer.put_back(message);
         self.transcript.cells.push(Cell::Notice(Notice::Failed(format!("Not sent: {reason}"))));
     }
@@ -224,24 +224,8 @@ impl App {
             self.activity.begin(self.now_ms);
         }
         self.activity.hear(&record.event, self.now_ms);
-        if let Some(Cell::Item(item)) = self.transcript.cells.last()
-            && let ItemDetails::UserMessage { text } = &item.details
-        {
-            let is_heard = |waiting: &String| waiting == text;
-            // A picture has another name where it was heard; messages are heard in order.
-            let first = |waiting: &String| text.contains("[image]") && !waiting.starts_with("! ");
-            let heard = self.waiting.iter().position(is_heard);
-            if let Some(heard) = heard.or_else(|| self.waiting.iter().position(first)) {
-                self.waiting.remove(heard);
-            }
-        }
-        if let Event::ItemStarted { item, .. } = &record.event
-            && let (ItemDetails::CommandExecution(_), None) = (&item.details, &item.call_id)
-        {
-            // One of the person's own: they run in the order they were given.
-            if let Some(first) = self.waiting.iter().position(|waiting| waiting.starts_with("! ")) {
-                self.waiting.remove(first);
-            }
+        if let Some(message) = self.outbox.hear(&record.event) {
+            self.composer.put_back(&message);
         }
         self.overlays.retain(|overlay| !overlay.is_over(&self.transcript));
         self.ask();
@@ -251,12 +235,11 @@ impl App {
     /// After a turn comes what was written for then. A turn that did not end well gives it back instead.
     fn go_on_with_queue(&mut self, event: &Event) -> Vec<Effect> {
         match event {
-            Event::TurnCompleted(_) if !self.queued.is_empty() => {
-                let message = self.queued.remove(0);
-                self.say(message)
+            Event::TurnCompleted(_) => {
+                self.outbox.next().map_or_else(Vec::new, |message| self.say(message))
             }
             Event::TurnFailed(_) => {
-                for message in self.queued.drain(..).rev() {
+                for message in self.outbox.take_queued().into_iter().rev() {
                     self.composer.put_back(&message);
                 }
                 vec![]
@@ -331,21 +314,25 @@ impl App {
             (KeyCode::Tab, _) if self.unasked().is_some() => self.ask_now(),
             (KeyCode::Tab, _) if self.is_running() && !self.composer.is_empty() => {
                 let message = self.composer.take();
-                self.queued.push(message);
+                self.outbox.queue(message);
             }
-            (KeyCode::Up, _) if self.composer.is_empty() && !self.queued.is_empty() => {
-                if let Some(message) = self.queued.pop() {
-                    self.composer.put_back(&message);
+            (KeyCode::Up, _) if self.composer.is_empty() && self.is_running() => {
+                match self.outbox.take_back() {
+                    Some(Back::Here(message)) => self.composer.put_back(&message),
+                    Some(Back::There(what)) => return vec![Effect::TakeBack(what)],
+                    None => return self.write(key),
                 }
             }
-            _ => {
-                if self.composer.handle(key) == ComposerOutcome::Send {
-                    return self.send();
-                }
-                return self.offer();
-            }
+            _ => return self.write(key),
         }
         vec![]
+    }
+
+    fn write(&mut self, key: KeyEvent) -> Vec<Effect> {
+        match self.composer.handle(key) {
+            ComposerOutcome::Send => self.send(),
+            _ => self.offer(),
+        }
     }
 
     /// Esc first leaves what vim calls inserting.
@@ -447,7 +434,7 @@ impl App {
         if let Some(line) = text.trim().strip_prefix('!').filter(|line| !line.trim().is_empty()) {
             let line = line.trim().to_owned();
             if self.is_running() {
-                self.waiting.push(format!("! {line}"));
+                self.outbox.sent_line(&line);
             }
             return vec![Effect::Run(line)];
         }
@@ -459,7 +446,7 @@ impl App {
 
     /// Sends a message, which is shown as waiting until it is heard.
     fn say(&mut self, message: Message) -> Vec<Effect> {
-        self.waiting.push(message.text().trim().to_owned());
+        self.outbox.sent(message.clone());
         vec![Effect::Send(message)]
     }
 }

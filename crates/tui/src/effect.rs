@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use agent_protocol::{Decision, Record, SandboxMode};
+use agent_protocol::{Decision, Record, RuleChange, SandboxMode, Unheard};
 
 use crate::composer::Message;
 use crate::fuzzy::FileMatch;
@@ -35,6 +35,10 @@ pub enum Input {
     Page {
         title: String,
         page: Page,
+    },
+    /// What may be done, in words, above the rules that the thread lists.
+    Permissions {
+        about: String,
     },
     Facts(Facts),
     Prompts(Vec<Prompt>),
@@ -85,7 +89,10 @@ pub enum Effect {
     Open(Next),
     /// Gives the thread a name, or takes it away.
     Name(String),
+    /// The last of those that were not heard yet.
+    TakeBack(Unheard),
     ShowPermissions,
+    ChangeRules(RuleChange),
     /// Shows all that the call of this id printed, which is more than is known.
     ShowOutput {
         call_id: String,

@@ -3,6 +3,7 @@
 
 mod approval;
 mod pager;
+mod permissions;
 mod picker;
 mod secret;
 
@@ -19,6 +20,7 @@ use crate::transcript::Transcript;
 
 pub(crate) use approval::Approval;
 pub(crate) use pager::Pager;
+pub(crate) use permissions::Permissions;
 pub(crate) use picker::Picker;
 pub(crate) use secret::Secret;
 

@@ -88,7 +88,7 @@ pub(crate) static TABLE: &[Slash] = &[
         "",
         Verb::Permissions,
         Always,
-        "what may be done without a question, and what not at all",
+        "what may be done without a question; make, change and remove rules",
     ),
     slash(
         "trust",

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use agent_protocol::{
-    Action, BudgetKind, ErrorKind, Event, FileChange, ItemDetails, Status, ThreadItem,
+    Action, BudgetKind, ErrorKind, Event, FileChange, ItemDetails, ShownRule, Status, ThreadItem,
     ThreadStarted, Todo, TransportKind, TurnCompleted, Usage,
 };
 
@@ -39,6 +39,8 @@ pub struct Transcript {
     pub previews: Vec<Preview>,
     /// Patches that the model is still writing.
     pub drafts: Vec<Draft>,
+    /// As they were listed last.
+    pub rules: Option<Rules>,
     /// The last trouble of the connection, until something comes again.
     pub retry: Option<String>,
 }
@@ -69,6 +71,16 @@ pub enum Notice {
 pub struct Process {
     pub pid: u32,
     pub command: String,
+}
+
+/// The rules about commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// How often they were listed so far.
+    pub count: usize,
+    pub rules: Vec<ShownRule>,
+    /// Why they are not what they were to become.
+    pub failed: Option<String>,
 }
 
 /// A call that waits for the person.
@@ -181,7 +193,11 @@ impl Transcript {
                 self.turn_over();
             }
             Event::StepStarted { .. } => self.asks_model = true,
-            Event::WireRecorded {} => {}
+            Event::RulesListed { rules, failed } => {
+                let count = self.rules.as_ref().map_or(0, |listed| listed.count) + 1;
+                self.rules = Some(Rules { count, rules: rules.clone(), failed: failed.clone() });
+            }
+            Event::WaitingReturned { .. } | Event::WireRecorded {} => {}
         }
     }
 

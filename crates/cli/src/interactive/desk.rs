@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use agent_core::Threads;
-use agent_protocol::{ApprovalPolicy, Command, Content, ImageDetail, SandboxMode};
+use agent_protocol::{ApprovalPolicy, Command, Content, ImageDetail, RuleChange, SandboxMode};
 use agent_tui::composer::{Image, ImageSource};
 use agent_tui::effect::{Effect, Input, Next, Page};
 use agent_tui::runner::Act;
@@ -68,10 +68,12 @@ impl Desk<'_> {
             // Asked only where there is no thread.
             Effect::Chosen(_) => {}
             Effect::Name(name) => self.say(Input::Notice(self.name(&name))),
+            Effect::TakeBack(what) => self.command(Command::TakeBack(what)),
             Effect::ShowPermissions => {
-                let page = Page::Plain(permissions(self.settings));
-                self.say(Input::Page { title: "Permissions".to_owned(), page });
+                self.say(Input::Permissions { about: permissions(self.settings) });
+                self.command(Command::Rules(RuleChange::Show));
             }
+            Effect::ChangeRules(change) => self.command(Command::Rules(change)),
             Effect::ShowOutput { call_id, title, known } => {
                 self.show_output(&call_id, title, known);
             }
@@ -200,27 +202,7 @@ fn permissions(settings: &Settings) -> String {
     let roots =
         rules.writable_roots.iter().map(|root| format!("Writable too: {}\n", root.display()));
     let modes = format!("sandbox {}, asks {}", rules.sandbox, rules.approval);
-    format!(
-        "{sandbox}\n{}{network}\n{approval}\n{trust}\n\n{}\n{modes}\n/sandbox changes how far commands reach.\n",
-        roots.collect::<String>(),
-        rules_in_words(settings),
-    )
-}
-
-/// Each rule with its file and line, and where the person's own are to be edited.
-fn rules_in_words(settings: &Settings) -> String {
-    let mut text = String::new();
-    for rule in settings.rules.in_words() {
-        text.push_str(&format!("{rule}\n"));
-    }
-    if text.is_empty() {
-        text.push_str("No rule says anything of a command line.\n");
-    }
-    let files = [&settings.rule_files.always, &settings.rule_files.project];
-    for file in files.into_iter().flatten() {
-        text.push_str(&format!("Your answers become rules in {}\n", file.display()));
-    }
-    text
+    format!("{sandbox} {network}\n{approval}\n{trust}\n{}{modes}", roots.collect::<String>())
 }
 
 /// More than this nobody goes through; the file is there for those who do.

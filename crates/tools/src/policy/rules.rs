@@ -2,29 +2,21 @@
 //! the strictest counts, and a command line is allowed only when each of its commands is.
 
 mod check;
+mod edit;
 mod file;
 mod parse;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use serde::Serialize;
 
 use super::shell;
 
+pub(crate) use agent_protocol::RuleEffect as Effect;
 pub use check::RuleCheck;
+pub(crate) use edit::{append, read_words, remove, rewrite};
 pub use file::RuleError;
-pub(crate) use file::append;
-
-/// What a rule decides; the strictest is the greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Effect {
-    Allow,
-    Prompt,
-    Forbidden,
-}
 
 /// One rule, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,18 +25,25 @@ pub(crate) struct Rule {
     pub(crate) pattern: Vec<Vec<String>>,
     pub(crate) effect: Effect,
     pub(crate) justification: Option<String>,
+    /// Its text says more than the fields here do.
+    pub(crate) has_examples: bool,
     pub(crate) place: Place,
 }
 
-/// A line of a file, from 1.
+/// A line of a file, from 1; of no file what holds for the thread only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) file: Arc<PathBuf>,
     pub(crate) line: usize,
+    /// Of the file, as it was read.
+    pub(crate) bytes: Range<usize>,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.file.as_os_str().is_empty() {
+            return write!(f, "{} of this thread", self.line);
+        }
         write!(f, "{}:{}", self.file.display(), self.line)
     }
 }
@@ -110,17 +109,25 @@ impl Rules {
         allowing.map(Rule::words).collect()
     }
 
-    /// Each of them for the person: `allow cargo test (default.rules:3)`.
-    pub fn in_words(&self) -> Vec<String> {
-        let line = |rule: &Rule| {
-            let effect = match rule.effect {
-                Effect::Allow => "allow",
-                Effect::Prompt => "ask",
-                Effect::Forbidden => "forbid",
-            };
-            format!("{effect} {} ({})", rule.words(), rule.place)
-        };
-        self.rules.iter().map(line).collect()
+    pub(crate) fn all(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    pub(crate) fn retain(&mut self, stays: impl FnMut(&Rule) -> bool) {
+        self.rules.retain(stays);
+    }
+
+    /// Takes what the file now says instead of what it said.
+    pub(crate) fn read_again(&mut self, file: &Path) {
+        let real = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+        self.rules.retain(|rule| {
+            let of = rule.place.file.as_path();
+            of != file && of != real
+        });
+        // What is wrong with it was said when it was read first.
+        let (now, _) = Self::read(file);
+        self.executables.retain(|known| !now.executables.contains(known));
+        self.extend(now);
     }
 
     pub(crate) fn push(&mut self, rule: Rule) {
@@ -155,7 +162,7 @@ impl Rules {
 
 impl Rule {
     /// The pattern, with alternatives in brackets.
-    fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let words = |any_of: &Vec<String>| match &any_of[..] {
             [word] => word.clone(),
             several => format!("({})", several.join("|")),

@@ -208,8 +208,8 @@ fn a_rule_that_is_offered_and_taken_is_written_down_and_holds_from_then_on() {
     let mut policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into())
         .with_rules(Rules::default(), files.clone());
     for (scope, line, file) in [
-        (Scope::Always, "cargo build -q", files.always.as_ref().unwrap()),
-        (Scope::Project, "npm run lint", files.project.as_ref().unwrap()),
+        (RuleScope::Always, "cargo build -q", files.always.as_ref().unwrap()),
+        (RuleScope::Project, "npm run lint", files.project.as_ref().unwrap()),
     ] {
         let Verdict::Ask(question) = policy.judge(&outside(line)) else { panic!("{line}") };
         let prefix = question.prefix.unwrap();

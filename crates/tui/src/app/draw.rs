@@ -8,10 +8,11 @@ use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::Modifier;
 use ratatui_core::text::{Line, Span};
 
+use super::outbox::State;
 use super::said::Said;
 use super::{App, status};
 use crate::cell::{Detail, Look};
-use crate::composer::{Composer, Mode};
+use crate::composer::{Composer, Message, Mode};
 use crate::filter::plain;
 use crate::markdown::{Link, Rendered};
 use crate::overlay::{Around, Place};
@@ -217,12 +218,23 @@ impl App {
     /// Messages that were not heard yet, and those for after the turn.
     fn waiting(&self) -> Vec<Line<'static>> {
         let mark = self.theme.glyphs.quote;
-        let queued = self.queued.iter().map(|message| {
-            format!("{mark} {} (after this turn; up takes it back)", plain(&message.shown()))
-        });
-        let waiting = self.waiting.iter().map(|text| format!("{mark} {}", plain(text)));
-        let rows: Vec<_> = waiting.chain(queued).collect();
-        let lines = rows.iter().flat_map(|row| row.lines().take(WAITING_ROWS));
+        let last = self.outbox.all().filter(|(_, state)| *state != State::Wanted).count();
+        let row = |(at, (message, state)): (usize, (&Message, State))| {
+            let note = match state {
+                State::Wanted => " (taken back unless it is heard before)",
+                State::Queued if at + 1 == last => " (after this turn; up takes it back)",
+                State::Queued => " (after this turn)",
+                State::Sent if at + 1 == last && self.is_running() => " (up takes it back)",
+                State::Sent => "",
+            };
+            let shown = plain(&message.shown()).into_owned();
+            let mut rows = shown.lines().take(WAITING_ROWS);
+            let first = rows.next().unwrap_or_default();
+            let rest: String = rows.map(|row| format!("\n{row}")).collect();
+            format!("{mark} {first}{rest}{note}")
+        };
+        let rows: Vec<_> = self.outbox.all().enumerate().map(row).collect();
+        let lines = rows.iter().flat_map(|row| row.lines());
         let columns = usize::from(self.columns);
         let lines: Vec<_> = lines
             .flat_map(|row| wrap::wrap(&Line::styled(row.to_owned(), self.theme.dim), columns))

@@ -3,6 +3,7 @@
 mod anything;
 mod asking;
 mod looks;
+mod permissions;
 mod reading;
 mod talking;
 mod threads;
@@ -15,7 +16,7 @@ use crate::overlay::Place;
 use agent_protocol::{
     Action, CommandExecution, Decision, DeltaField, ErrorKind, Event, ItemDetails, Network,
     SandboxMode, Status, ThreadItem, ThreadStarted, Timing, TransportKind, TurnError, TurnFailed,
-    Usage,
+    Unheard, Usage,
 };
 
 fn app() -> App {

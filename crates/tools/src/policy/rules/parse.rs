@@ -50,9 +50,9 @@ fn statement(
     match name {
         "prefix_rule" => {
             let order = ["pattern", "decision", "match", "not_match", "justification"];
-            let place = Place { file: file.clone(), line };
-            let rule = prefix_rule(at, reading.call(name, &order)?, place, &mut rules.rules);
-            return rule;
+            let call = reading.call(name, &order)?;
+            let place = Place { file: file.clone(), line, bytes: at..reading.at };
+            return prefix_rule(at, call, place, &mut rules.rules);
         }
         "host_executable" => {
             let mut call = reading.call(name, &["name", "paths"])?;
@@ -64,7 +64,8 @@ fn statement(
         // Which hosts may be reached is not for rules about commands.
         "network_rule" => {
             reading.call(name, &["host", "protocol", "decision", "justification"])?;
-            rules.not_honoured.push(Place { file: file.clone(), line });
+            let place = Place { file: file.clone(), line, bytes: at..reading.at };
+            rules.not_honoured.push(place);
         }
         "" => {
             return Err(Slip { at, problem: "a rule must begin here: `prefix_rule(…)`".into() });
@@ -104,7 +105,8 @@ fn prefix_rule(at: usize, mut call: Call, place: Place, rules: &mut Vec<Rule>) -
         }
     };
     let justification = call.text("justification")?.filter(|text| !text.trim().is_empty());
-    let rule = Rule { pattern, effect, justification, place };
+    let has_examples = call.has("match") || call.has("not_match");
+    let rule = Rule { pattern, effect, justification, has_examples, place };
     let examples = check_examples(&rule, &mut call);
     if examples.is_ok() || effect != Effect::Allow {
         rules.push(rule);
@@ -192,6 +194,10 @@ struct Call {
 impl Call {
     fn lacks(&self, argument: &str) -> Slip {
         Slip { at: self.at, problem: format!("`{}` lacks `{argument}`", self.name) }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.arguments.iter().any(|(given, _)| given == name)
     }
 
     /// Taken out; `None` is as good as absent.
@@ -388,7 +394,7 @@ impl<'a> Reading<'a> {
 }
 
 /// The words of an example.
-fn split(line: &str) -> Option<Vec<String>> {
+pub(super) fn split(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut rest = line.chars();

@@ -19,6 +19,11 @@ fn words(line: &str) -> Vec<String> {
     line.split(' ').map(str::to_owned).collect()
 }
 
+fn allow(path: &Path, heading: &str, prefix: &[String]) -> std::io::Result<Rule> {
+    let pattern: Vec<_> = prefix.iter().map(|word| vec![word.clone()]).collect();
+    append(path, heading, Effect::Allow, &pattern)
+}
+
 const WHOLE: &str = r#"
 # What is mine.
 prefix_rule(
@@ -211,11 +216,11 @@ fn an_appended_rule_is_read_back_and_the_rest_of_the_file_is_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("deep/rules/default.rules");
     let odd = ["a \"b\"\\".to_owned(), "é\n\u{1b}".to_owned()];
-    let first = append(&path, "Made by a test.", &words("cargo test")).unwrap();
+    let first = allow(&path, "Made by a test.", &words("cargo test")).unwrap();
     assert_eq!(first.place.to_string(), format!("{}:2", path.display()));
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.trim_end()).unwrap();
-    let second = append(&path, "Made by a test.", &odd).unwrap();
+    let second = allow(&path, "Made by a test.", &odd).unwrap();
     let (rules, errors) = Rules::read(&path);
     assert_eq!(errors, []);
     assert_eq!(rules.rules, [first, second]);
@@ -254,13 +259,49 @@ fn a_file_that_is_none_is_said_and_not_touched() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("default.rules");
     std::fs::write(&path, b"\xff").unwrap();
-    assert!(append(&path, "", &words("a b")).is_err());
+    assert!(allow(&path, "", &words("a b")).is_err());
     assert_eq!(std::fs::read(&path).unwrap(), b"\xff");
     let (_, errors) = Rules::read_dir(dir.path());
     assert!(
         errors[0].to_string().ends_with("default.rules:1:1: it cannot be read: it is not UTF-8")
     );
     assert_eq!(Rules::read_dir(&dir.path().join("gone")), (Rules::default(), vec![]));
+}
+
+#[test]
+fn a_rule_is_taken_out_or_says_something_else_and_the_rest_of_the_file_is_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("my.rules");
+    let text = "# Mine.\nprefix_rule([\"a\"]); prefix_rule(\n  [\"b\", [\"c\", \"d\"]],\n  \"prompt\",\n  \
+                justification=\"Why.\",\n)  # of b\n\nprefix_rule([\"e\"])\n  prefix_rule([\"f\"], match=[\"f g\"])\n";
+    std::fs::write(&path, text).unwrap();
+    let (rules, _) = Rules::read(&path);
+    let [a, b, e, f] = rules.all() else { panic!() };
+    rewrite(b, Effect::Forbidden, &read_words("b (c|x)").unwrap()).unwrap();
+    remove(e).unwrap();
+    let now = std::fs::read_to_string(&path).unwrap();
+    let forbids = "prefix_rule(pattern=[\"b\", [\"c\", \"x\"]], decision=\"forbidden\", justification=\"Why.\")";
+    let examples = "\n  prefix_rule([\"f\"], match=[\"f g\"])\n";
+    assert_eq!(now, format!("# Mine.\nprefix_rule([\"a\"]); {forbids}  # of b\n{examples}"));
+    remove(a).unwrap();
+    let now = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(now, format!("# Mine.\n {forbids}  # of b\n{examples}"));
+    let refused = rewrite(f, Effect::Forbidden, &read_words("g").unwrap()).unwrap_err();
+    assert!(refused.to_string().contains("it has examples"), "{refused}");
+    assert!(remove(e).unwrap_err().to_string().contains("not in its file any more"));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), now);
+}
+
+#[test]
+fn words_are_typed_as_in_a_shell() {
+    let read = |line| read_words(line).map_err(|error| error.to_string());
+    let words = |line: &[&[&str]]| -> Vec<Vec<String>> {
+        line.iter().map(|any| any.iter().map(|word| (*word).to_owned()).collect()).collect()
+    };
+    assert_eq!(read("npm run (build|lint)"), Ok(words(&[&["npm"], &["run"], &["build", "lint"]])));
+    assert_eq!(read("  a 'b c' "), Ok(words(&[&["a"], &["b c"]])));
+    assert!(read(" ").unwrap_err().contains("every command"));
+    assert!(read("a 'b").unwrap_err().contains("quote"));
 }
 
 proptest! {
@@ -281,7 +322,7 @@ proptest! {
     #[test]
     fn any_words_survive_the_file(prefix in proptest::collection::vec("\\PC{1,8}|[\"'\\\\\n\t a]{1,8}", 1..4)) {
         let dir = tempfile::tempdir().unwrap();
-        let rule = append(&dir.path().join("a.rules"), "x", &prefix).unwrap();
+        let rule = allow(&dir.path().join("a.rules"), "x", &prefix).unwrap();
         let (rules, errors) = Rules::read_dir(dir.path());
         prop_assert_eq!(errors, vec![]);
         prop_assert_eq!(rules.rules, vec![rule]);

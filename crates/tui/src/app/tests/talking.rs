@@ -43,12 +43,12 @@ fn a_command_line_of_ones_own_is_run_and_waits_while_a_turn_runs() {
     assert_eq!(type_in(&mut app, "! ls -l<enter>"), [Effect::Run("ls -l".into())]);
     happened(&mut app, Event::TurnStarted {});
     type_in(&mut app, "!make<enter>");
-    assert!(shown(&mut app).1[0].ends_with("! make"));
+    assert!(shown(&mut app).1[0].ends_with("! make (up takes it back)"));
     let details = ItemDetails::CommandExecution(agent_protocol::CommandExecution::begun("make"));
     let item =
         ThreadItem { id: "i7".into(), details, call_id: None, step: None, duration_ms: None };
     happened(&mut app, Event::ItemStarted { item, rule: None });
-    assert!(!shown(&mut app).1.iter().any(|row| row.ends_with("! make")));
+    assert!(!shown(&mut app).1.iter().any(|row| row.contains("! make")));
 }
 
 #[test]
@@ -139,4 +139,47 @@ fn shortening_the_conversation_between_turns_is_seen_and_can_be_stopped() {
     happened(&mut app, Event::StepStarted { step: 1 });
     assert!(shown(&mut app).1.iter().any(|row| row.contains("esc stops")));
     assert_eq!(type_in(&mut app, "<esc>"), [Effect::Interrupt]);
+}
+
+fn heard(text: &str) -> Event {
+    let details = ItemDetails::UserMessage { text: text.into() };
+    let item = ThreadItem { id: "u".into(), details, call_id: None, step: None, duration_ms: None };
+    Event::ItemCompleted { item }
+}
+
+fn returned(what: Unheard) -> Event {
+    Event::WaitingReturned { what }
+}
+
+#[test]
+fn what_was_not_heard_yet_is_taken_back_the_last_first_and_what_was_stays_said() {
+    let mut app = app();
+    step_started(&mut app);
+    type_in(&mut app, "one<enter>two<enter>!make<enter>");
+    let region = shown(&mut app).1;
+    assert!(region.contains(&"▌ ! make (up takes it back)".to_owned()), "{region:?}");
+    assert_eq!(type_in(&mut app, "<up>"), [Effect::TakeBack(Unheard::Line)]);
+    assert_eq!(type_in(&mut app, "<up>"), [Effect::TakeBack(Unheard::Message)]);
+    happened(&mut app, returned(Unheard::Line));
+    assert!(shown(&mut app).1.contains(&"› ! make".to_owned()));
+    type_in(&mut app, "<c-u>");
+    happened(&mut app, heard("one"));
+    happened(&mut app, returned(Unheard::Message));
+    let region = shown(&mut app).1;
+    assert!(region.contains(&"› two".to_owned()), "{region:?}");
+    assert!(!region.iter().any(|row| row.contains("one") || row.contains("back")), "{region:?}");
+}
+
+#[test]
+fn what_was_wanted_back_too_late_is_shown_as_said() {
+    let mut app = app();
+    step_started(&mut app);
+    type_in(&mut app, "stop that<enter><up>");
+    let region = shown(&mut app).1;
+    assert!(region.iter().any(|row| row.contains("stop that (taken back")), "{region:?}");
+    happened(&mut app, heard("stop that"));
+    let (finished, region) = shown(&mut app);
+    assert!(finished.iter().any(|row| row.contains("stop that")), "{finished:?}");
+    assert!(!region.iter().any(|row| row.contains("stop that")), "{region:?}");
+    assert!(type_in(&mut app, "<up>").is_empty(), "nothing waits any more");
 }

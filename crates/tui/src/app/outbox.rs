@@ -1,0 +1,128 @@
+//! What the person said and the thread has not heard yet: sent while a turn runs, or kept for after it.
+
+use agent_protocol::{Event, ItemDetails, Unheard};
+
+use crate::composer::Message;
+
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// To be sent after the turn.
+    queued: Vec<Message>,
+    /// Sent, the first first.
+    sent: Vec<Sent>,
+}
+
+#[derive(Debug)]
+struct Sent {
+    what: Unheard,
+    message: Message,
+    /// The person wants it back, and it is not sure yet whether it was heard.
+    is_wanted: bool,
+}
+
+/// What the person takes back.
+#[derive(Debug)]
+pub(super) enum Back {
+    Here(Message),
+    /// The thread has it.
+    There(Unheard),
+}
+
+/// What is shown of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Sent,
+    Wanted,
+    Queued,
+}
+
+impl Outbox {
+    pub(super) fn queue(&mut self, message: Message) {
+        self.queued.push(message);
+    }
+
+    pub(super) fn sent(&mut self, message: Message) {
+        self.sent.push(Sent { what: Unheard::Message, message, is_wanted: false });
+    }
+
+    /// A command line of the person's own was sent.
+    pub(super) fn sent_line(&mut self, line: &str) {
+        let message = Message::from(format!("! {line}"));
+        self.sent.push(Sent { what: Unheard::Line, message, is_wanted: false });
+    }
+
+    /// It could not be sent.
+    pub(super) fn not_sent(&mut self, message: &Message) {
+        self.sent.retain(|sent| sent.message != *message);
+    }
+
+    /// The first of those for after the turn.
+    pub(super) fn next(&mut self) -> Option<Message> {
+        (!self.queued.is_empty()).then(|| self.queued.remove(0))
+    }
+
+    /// All of those for after the turn.
+    pub(super) fn take_queued(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.queued)
+    }
+
+    /// Another thread will not hear what was sent to this one.
+    pub(super) fn forget_sent(&mut self) {
+        self.sent.clear();
+    }
+
+    /// The last of all, for the person to write on.
+    pub(super) fn take_back(&mut self) -> Option<Back> {
+        if let Some(message) = self.queued.pop() {
+            return Some(Back::Here(message));
+        }
+        let last = self.sent.iter_mut().rev().find(|sent| !sent.is_wanted)?;
+        last.is_wanted = true;
+        Some(Back::There(last.what))
+    }
+
+    /// Takes what the thread says of them; the message that the person has back.
+    pub(super) fn hear(&mut self, event: &Event) -> Option<Message> {
+        match event {
+            Event::ItemCompleted { item } => {
+                if let ItemDetails::UserMessage { text } = &item.details {
+                    self.heard(text);
+                }
+            }
+            // Lines of the person's own run in the order they were given.
+            Event::ItemStarted { item, .. } if item.call_id.is_none() => {
+                if matches!(item.details, ItemDetails::CommandExecution(_)) {
+                    self.remove(|sent| sent.what == Unheard::Line);
+                }
+            }
+            Event::WaitingReturned { what } => {
+                return self
+                    .remove(|sent| sent.what == *what && sent.is_wanted)
+                    .map(|it| it.message);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn heard(&mut self, text: &str) {
+        let is_message = |sent: &Sent| sent.what == Unheard::Message;
+        let is_it = |sent: &Sent| is_message(sent) && sent.message.text().trim() == text;
+        // A picture has another name where it was heard; messages are heard in order.
+        if self.remove(is_it).is_none() && text.contains("[image]") {
+            self.remove(is_message);
+        }
+    }
+
+    fn remove(&mut self, is_it: impl Fn(&Sent) -> bool) -> Option<Sent> {
+        let at = self.sent.iter().position(is_it)?;
+        Some(self.sent.remove(at))
+    }
+
+    /// In the order in which they will be heard.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Message, State)> {
+        let state = |sent: &Sent| if sent.is_wanted { State::Wanted } else { State::Sent };
+        let sent = self.sent.iter().map(move |sent| (&sent.message, state(sent)));
+        sent.chain(self.queued.iter().map(|message| (message, State::Queued)))
+    }
+}
