@@ -417,6 +417,7 @@ impl App {
                 self.overlays.pop();
                 self.run(verb, &argument)
             }
+            Reply::Over(verb, argument) => self.run(verb, &argument),
             Reply::Done(effects) => {
                 self.overlays.pop();
                 effects

@@ -2,6 +2,7 @@
 //! forgets it all when we leave.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
@@ -9,8 +10,9 @@ use ratatui_core::style::Style;
 use ratatui_core::text::Line;
 
 use crate::app::Frame;
+use crate::markdown::Link;
 use crate::overlay::Place;
-use crate::terminal::Inline;
+use crate::terminal::{Inline, Region};
 
 /// All cells of the terminal, drawn on `W`.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct Full<W> {
     rows: u16,
     /// All that is finished.
     lines: Vec<Line<'static>>,
+    /// Of these lines, in their order.
+    links: Vec<Link>,
     /// Lines below what is shown of them.
     below: usize,
     /// How many lines were shown.
@@ -30,7 +34,7 @@ impl<W: Write> Full<W> {
     /// On an empty screen, with the cursor at its beginning.
     pub fn new(out: W, columns: u16, rows: u16) -> Self {
         let inline = Inline::new(out, columns, rows, false);
-        Self { inline, columns, rows, lines: Vec::new(), below: 0, page: 1 }
+        Self { inline, columns, rows, lines: Vec::new(), links: Vec::new(), below: 0, page: 1 }
     }
 
     /// The terminal has this size, and nothing on it; finished lines come again.
@@ -38,6 +42,7 @@ impl<W: Write> Full<W> {
         (self.columns, self.rows) = (columns, rows);
         self.inline.restart(columns, rows);
         self.lines.clear();
+        self.links.clear();
         self.below = 0;
     }
 
@@ -60,20 +65,23 @@ impl<W: Write> Full<W> {
     /// # Errors
     /// When the terminal is gone.
     pub fn draw(&mut self, frame: Frame, note: Style) -> io::Result<()> {
-        let Frame { finished, region, cursor, place, .. } = frame;
+        let Frame { finished, links, region, cursor, place } = frame;
         if self.below > 0 {
             // Who reads what was said earlier goes on reading it.
             self.below += finished.len();
         }
+        let before = self.lines.len();
+        self.links.extend(links.into_iter().map(|link| Link { line: before + link.line, ..link }));
         self.lines.extend(finished);
         if place == Place::Whole {
-            return self.inline.draw(&[], &[], region, cursor);
+            return self.inline.draw(&[], &[], Region { cells: region, links: vec![], cursor });
         }
         let height = region.area.height.min(self.rows);
         self.page = usize::from(self.rows - height);
         self.below = self.below.min(self.lines.len().saturating_sub(self.page));
         let end = self.lines.len() - self.below;
-        let shown = &self.lines[end.saturating_sub(self.page)..end];
+        let begin = end.saturating_sub(self.page);
+        let shown = &self.lines[begin..end];
         let mut cells = Buffer::empty(Rect::new(0, 0, self.columns, self.rows));
         let mut top = 0;
         for line in shown {
@@ -90,7 +98,16 @@ impl<W: Write> Full<W> {
                 cells[(x, top + y)] = region[(x, y)].clone();
             }
         }
-        self.inline.draw(&[], &[], cells, Position { x: cursor.x, y: top + cursor.y })
+        let links = self.links_of(begin..end);
+        let cursor = cursor.map(|cursor| Position { x: cursor.x, y: top + cursor.y });
+        self.inline.draw(&[], &[], Region { cells, links, cursor })
+    }
+
+    /// Of these lines, counted from the first of them.
+    fn links_of(&self, lines: Range<usize>) -> Vec<Link> {
+        let at = |line: usize| self.links.partition_point(|link| link.line < line);
+        let links = self.links[at(lines.start)..at(lines.end)].iter().cloned();
+        links.map(|link| Link { line: link.line - lines.start, ..link }).collect()
     }
 }
 
@@ -109,7 +126,7 @@ mod tests {
             finished: finished.iter().map(|line| Line::from((*line).to_owned())).collect(),
             links: vec![],
             region: buffer,
-            cursor: Position { x: 2, y: 0 },
+            cursor: Some(Position { x: 2, y: 0 }),
             place: Place::Below,
         }
     }
@@ -140,6 +157,27 @@ mod tests {
             draw(full, &["four", "five", "six"], "> b");
         });
         assert_eq!(many, "two\nthree\nfour\nfive\nsix\n> b");
+    }
+
+    #[test]
+    fn what_leads_somewhere_does_so_wherever_it_is_scrolled_to() {
+        let lines: Vec<_> = (1..=12).map(|number| number.to_string()).collect();
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        let link = Link { line: 1, columns: 0..1, target: "https://example.com/".into() };
+        let mut bytes = Vec::new();
+        let mut full = Full::new(&mut bytes, COLUMNS, ROWS);
+        let drawn = |full: &mut Full<&mut Vec<u8>>, finished: &[&str], links| {
+            let frame = Frame { links, ..frame(finished, "> ") };
+            full.draw(frame, Modifier::DIM.into()).unwrap();
+        };
+        drawn(&mut full, &lines[..3], vec![link.clone()]);
+        drawn(&mut full, &lines[3..], vec![]);
+        (0..9).for_each(|_| full.page_up());
+        drawn(&mut full, &[], vec![]);
+        let text = String::from_utf8(bytes).unwrap();
+        let led = text.match_indices("]8;;https://example.com/").map(|(at, _)| &text[at..]);
+        let led: Vec<_> = led.map(|rest| rest.contains("\u{1b}[0m2\u{1b}]8;;\u{1b}")).collect();
+        assert_eq!(led, [true, true], "{text:?}");
     }
 
     #[test]

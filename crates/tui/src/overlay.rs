@@ -84,4 +84,6 @@ pub(crate) enum Reply {
     Ask(Vec<Effect>),
     /// It closes, and this command is given.
     Run(Verb, String),
+    /// It stays, and this command is given.
+    Over(Verb, String),
 }

@@ -22,7 +22,7 @@ use crate::key::{KeyCode, KeyEvent};
 use crate::keyboard::Keyboard;
 use crate::overlay::Place;
 use crate::raw::{Output, Raw};
-use crate::terminal::Inline;
+use crate::terminal::{Inline, Region};
 use crate::theme::{Look, Theme};
 
 /// Between two frames while much happens.
@@ -291,16 +291,18 @@ impl Terminal {
     }
 
     fn draw(&mut self, app: &mut App) -> io::Result<()> {
-        if let Some(full) = &mut self.full {
-            return full.draw(app.draw(), self.manners.look.theme().dim);
-        }
-        let Frame { finished, mut links, region, cursor, place } = app.draw();
+        let mut frame = app.draw();
         if !self.manners.answers {
-            links.clear();
+            frame.links.clear();
         }
+        if let Some(full) = &mut self.full {
+            return full.draw(frame, self.manners.look.theme().dim);
+        }
+        let Frame { finished, links, region, cursor, place } = frame;
+        let region = Region { cells: region, links: vec![], cursor };
         if place == Place::Below {
             self.leave_whole()?;
-            return self.inline.draw(&finished, &links, region, cursor);
+            return self.inline.draw(&finished, &links, region);
         }
         if self.whole.is_none()
             && let Some((_, raw)) = &self.raw
@@ -309,7 +311,7 @@ impl Terminal {
         }
         let (columns, rows) = (self.columns, self.rows);
         let whole = self.whole.get_or_insert_with(|| Inline::new(Output, columns, rows, false));
-        whole.draw(&finished, &links, region, cursor)
+        whole.draw(&finished, &links, region)
     }
 
     fn leave_whole(&mut self) -> io::Result<()> {

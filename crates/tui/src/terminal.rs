@@ -27,14 +27,36 @@ pub struct Inline<W> {
     shown: Buffer,
     /// The row of the region and the column where the terminal's cursor stands.
     cursor: (usize, u16),
+    is_cursor_hidden: bool,
+    /// Of what is on the screen.
+    links: Vec<Link>,
     /// The terminal breaks its lines anew when it becomes narrower, as all but a few do.
     reflows: bool,
+}
+
+/// The rows that are redrawn, as they are to look.
+#[derive(Debug)]
+pub struct Region {
+    pub cells: Buffer,
+    /// Of its rows, in their order.
+    pub links: Vec<Link>,
+    /// None hides it.
+    pub cursor: Option<Position>,
 }
 
 impl<W: Write> Inline<W> {
     /// A region of no rows where the cursor stands, at the beginning of a line.
     pub fn new(out: W, columns: u16, rows: u16, reflows: bool) -> Self {
-        Self { out, columns, rows, shown: Buffer::empty(Rect::default()), cursor: (0, 0), reflows }
+        Self {
+            out,
+            columns,
+            rows,
+            shown: Buffer::empty(Rect::default()),
+            cursor: (0, 0),
+            is_cursor_hidden: false,
+            links: Vec::new(),
+            reflows,
+        }
     }
 
     /// The terminal has another size: what is drawn next begins where the region does now. A terminal that became
@@ -64,6 +86,7 @@ impl<W: Write> Inline<W> {
     /// Something else was written since: the region begins anew where the cursor stands.
     pub fn forget(&mut self) {
         self.shown = Buffer::empty(Rect::default());
+        self.links.clear();
         self.cursor = (0, 0);
     }
 
@@ -76,22 +99,21 @@ impl<W: Write> Inline<W> {
         above.sum::<usize>() + usize::from(column / columns)
     }
 
-    /// Writes `finished` with its `links` above the region, and makes the region look like `next`, with the cursor at `cursor`.
+    /// Writes `finished` with its `links` above the region, and makes the region look like `next`.
     ///
     /// # Errors
     /// When the terminal is gone.
     pub fn draw(
         &mut self,
         finished: &[Line<'_>],
-        links: &[Link],
-        next: Buffer,
-        cursor: Position,
+        mut links: &[Link],
+        next: Region,
     ) -> io::Result<()> {
+        let Region { cells: next, links: next_links, cursor } = next;
         let mut bytes = String::new();
         if finished.is_empty() {
             self.scroll(&mut bytes, &next);
         }
-        let mut links = links;
         for (index, line) in finished.iter().enumerate() {
             let mut row = Buffer::empty(Rect::new(0, 0, self.columns, 1));
             row.set_line(0, 0, line, self.columns);
@@ -101,17 +123,24 @@ impl<W: Write> Inline<W> {
         }
         let top = finished.len();
         for y in 0..next.area.height {
-            self.put(&mut bytes, top + usize::from(y), &next, y, &[]);
+            let line = usize::from(y);
+            let from = next_links.partition_point(|link| link.line < line);
+            let to = next_links.partition_point(|link| link.line <= line);
+            self.put(&mut bytes, top + line, &next, y, &next_links[from..to]);
         }
         let end = top + usize::from(next.area.height);
         if end < usize::from(self.shown.area.height) {
             self.go(&mut bytes, (end, 0));
             tell(&mut bytes, Clear(ClearType::FromCursorDown));
         }
+        let is_hidden = std::mem::replace(&mut self.is_cursor_hidden, cursor.is_none());
+        let is_as_before = is_hidden == self.is_cursor_hidden;
+        let last = Position { x: 0, y: next.area.height.saturating_sub(1) };
+        let cursor = cursor.unwrap_or(last);
         self.go(&mut bytes, (top + usize::from(cursor.y), cursor.x));
         self.cursor = (usize::from(cursor.y), cursor.x);
-        self.shown = next;
-        if bytes.is_empty() {
+        (self.shown, self.links) = (next, next_links);
+        if bytes.is_empty() && is_as_before {
             return Ok(());
         }
         self.write(&bytes)
@@ -149,6 +178,15 @@ impl<W: Write> Inline<W> {
         let moved = &mut self.shown.content[..(by + rows) * width];
         moved.rotate_left(by * width);
         moved[rows * width..].fill(Cell::default());
+        self.links.retain(|link| link.line >= by);
+        self.links.iter_mut().filter(|link| link.line < by + rows).for_each(|link| link.line -= by);
+    }
+
+    /// Where the cell that is shown there leads.
+    fn shown_target(&self, row: usize, x: u16) -> Option<&str> {
+        let from = self.links.partition_point(|link| link.line < row);
+        let of_row = self.links[from..].iter().take_while(|link| link.line == row);
+        target_at(of_row, x)
     }
 
     /// Writes row `y` of `cells` into row `row`, counted from the region's first one as it was: what differs there, or
@@ -169,11 +207,10 @@ impl<W: Write> Inline<W> {
         while x < end {
             let cell = &cells[(x, y)];
             let width = u16::try_from(crate::width::of(cell.symbol())).unwrap_or(1).max(1);
-            let leads = links.iter().find(|link| link.columns.contains(&usize::from(x)));
-            let target = leads.map(|link| &*link.target).filter(|target| may_be_opened(target));
+            let target = target_at(links, x);
             let there = shown.and_then(|shown| self.shown.cell((x, shown)));
-            let is_there = there == Some(cell);
-            if !is_there || target.is_some() {
+            let is_there = there == Some(cell) && self.shown_target(row, x) == target;
+            if !is_there {
                 self.go(bytes, (row, x));
                 if target != open {
                     bytes.push_str(&link(target.unwrap_or_default()));
@@ -218,7 +255,8 @@ impl<W: Write> Inline<W> {
     /// # Errors
     /// When the terminal is gone.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.draw(&[], &[], Buffer::empty(Rect::new(0, 0, self.columns, 0)), Position::ORIGIN)
+        let cells = Buffer::empty(Rect::new(0, 0, self.columns, 0));
+        self.draw(&[], &[], Region { cells, links: vec![], cursor: Some(Position::ORIGIN) })
     }
 
     /// All at once. Terminals that know no synchronized updates at least do not show the cursor run about.
@@ -227,7 +265,9 @@ impl<W: Write> Inline<W> {
         tell(&mut update, BeginSynchronizedUpdate);
         tell(&mut update, Hide);
         update.push_str(bytes);
-        tell(&mut update, Show);
+        if !self.is_cursor_hidden {
+            tell(&mut update, Show);
+        }
         tell(&mut update, EndSynchronizedUpdate);
         self.out.write_all(update.as_bytes())?;
         self.out.flush()
@@ -261,6 +301,12 @@ fn may_be_opened(target: &str) -> bool {
     target.len() <= MAX_TARGET
         && target.bytes().all(|byte| byte.is_ascii_graphic())
         && schemes.iter().any(|scheme| target.len() > scheme.len() && target.starts_with(scheme))
+}
+
+/// Where column `x` of the row of these links leads.
+fn target_at<'a>(links: impl IntoIterator<Item = &'a Link>, x: u16) -> Option<&'a str> {
+    let leads = links.into_iter().find(|link| link.columns.contains(&usize::from(x)))?;
+    Some(&*leads.target).filter(|target| may_be_opened(target))
 }
 
 /// What follows leads to `target`; to nothing if it is empty.

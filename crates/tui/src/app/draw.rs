@@ -34,7 +34,8 @@ pub struct Frame {
     /// Of what is finished.
     pub links: Vec<Link>,
     pub region: Buffer,
-    pub cursor: Position,
+    /// None where nothing is written.
+    pub cursor: Option<Position>,
     pub place: Place,
 }
 
@@ -147,10 +148,7 @@ impl App {
         for (y, line) in (0..).zip(&above) {
             region.set_line(0, y, line, self.columns);
         }
-        let mut cursor = Position { x: 0, y: height.saturating_sub(1) };
-        if let Some(field) = field {
-            cursor = draw_field(field, top, written, &mut region, &self.theme);
-        }
+        let cursor = field.map(|field| draw_field(field, top, written, &mut region, &self.theme));
         if let Some(status) = status {
             region.set_line(0, top + written, &status, self.columns);
         }

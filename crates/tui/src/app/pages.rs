@@ -40,6 +40,8 @@ const PAGER_KEYS: &[(&str, &str)] = &[
     ("g", "to the beginning"),
     ("G", "to the end"),
     ("/", "search; n the next, N the one before"),
+    ("<tab>", "in the conversation: to the next command"),
+    ("<enter>", "in the conversation: all that the command printed"),
     ("q", "close"),
 ];
 

@@ -46,8 +46,12 @@ fn shown(app: &mut App) -> (Vec<String>, Vec<String>) {
 }
 
 fn said(text: &str) -> Event {
+    said_as("i", text)
+}
+
+fn said_as(id: &str, text: &str) -> Event {
     let details = ItemDetails::AgentMessage { text: text.into(), phase: None, partial: false };
-    let item = ThreadItem { id: "i".into(), details, call_id: None, step: None, duration_ms: None };
+    let item = ThreadItem { id: id.into(), details, call_id: None, step: None, duration_ms: None };
     Event::ItemCompleted { item }
 }
 

@@ -1,5 +1,6 @@
 //! A text on the whole terminal, gone through with the keys of pagers, and searched.
 
+use agent_protocol::ItemDetails;
 use ratatui_core::style::Modifier;
 use ratatui_core::text::{Line, Span};
 
@@ -8,6 +9,7 @@ use crate::composer::{Composer, ComposerOutcome, History};
 use crate::effect::Page;
 use crate::filter::plain;
 use crate::key::{KeyCode, KeyEvent};
+use crate::slash::Verb;
 use crate::transcript::Cell;
 use crate::{cell, diff, markdown, wrap};
 
@@ -26,6 +28,17 @@ pub(crate) struct Pager {
     /// What is searched, while it is being written.
     asking: Option<Composer>,
     query: String,
+    /// Of the conversation; their outputs can be opened.
+    commands: Vec<Ran>,
+    /// The one that is pointed at.
+    mark: Option<usize>,
+}
+
+/// A command that was run, and the row where it begins.
+#[derive(Debug)]
+struct Ran {
+    row: usize,
+    item_id: String,
 }
 
 #[derive(Debug)]
@@ -62,6 +75,8 @@ impl Pager {
             page: 1,
             asking: None,
             query: String::new(),
+            commands: Vec::new(),
+            mark: None,
         }
     }
 
@@ -71,6 +86,7 @@ impl Pager {
         if anew {
             self.columns = around.columns;
             self.lines.clear();
+            self.commands.clear();
         }
         match &mut self.body {
             Body::Page(page) if anew => self.lines = of_page(page, around),
@@ -81,9 +97,16 @@ impl Pager {
                 }
                 let finished = around.transcript.finished();
                 let cells = around.transcript.cells.get(*shown..finished).unwrap_or_default();
-                let before =
+                let mut before =
                     shown.checked_sub(1).and_then(|last| around.transcript.cells.get(last));
-                self.lines.extend(whole(cells, before, around));
+                for cell in cells {
+                    // An empty row stands before it.
+                    let row = self.lines.len() + 1;
+                    let ran = command_of(cell).map(|item_id| Ran { row, item_id });
+                    self.commands.extend(ran);
+                    self.lines.extend(whole(std::slice::from_ref(cell), before, around));
+                    before = Some(cell);
+                }
                 *shown = finished;
             }
         }
@@ -121,6 +144,37 @@ impl Pager {
         self.top = found.unwrap_or(self.top);
     }
 
+    fn is_on_page(&self, command: &Ran) -> bool {
+        (self.top..self.top + self.page).contains(&command.row)
+    }
+
+    /// The command that is pointed at, else the first on the page.
+    fn command(&self) -> Option<&Ran> {
+        let marked = self.mark.and_then(|at| self.commands.get(at));
+        let marked = marked.filter(|command| self.is_on_page(command));
+        marked.or_else(|| self.commands.iter().find(|command| self.is_on_page(command)))
+    }
+
+    /// Points at the next command, or the one before.
+    fn point(&mut self, way: Way) {
+        let marked =
+            self.mark.filter(|at| self.commands.get(*at).is_some_and(|it| self.is_on_page(it)));
+        let next = match (way, marked) {
+            (Way::Forward, Some(at)) => Some(at + 1),
+            (Way::Forward, None) => self.commands.iter().position(|it| it.row >= self.top),
+            (Way::Back, Some(at)) => at.checked_sub(1),
+            (Way::Back, None) => {
+                let end = self.top + self.page;
+                self.commands.iter().rposition(|it| it.row < end)
+            }
+        };
+        let Some(command) = next.and_then(|at| self.commands.get(at)) else { return };
+        if !self.is_on_page(command) {
+            self.top = command.row.saturating_sub(1);
+        }
+        self.mark = next;
+    }
+
     fn ask(&mut self, key: KeyEvent) {
         let Some(field) = &mut self.asking else { return };
         if key.code == KeyCode::Esc {
@@ -139,7 +193,8 @@ impl Pager {
         } else {
             format!(" · n N: {}", plain(&self.query))
         };
-        let text = format!("{end} of {all} · / searches · g G ends · q closes{found}");
+        let opens = if self.commands.is_empty() { "" } else { " · tab enter open an output" };
+        let text = format!("{end} of {all} · / searches · g G ends{opens} · q closes{found}");
         Line::styled(text, around.theme.dim)
     }
 }
@@ -155,7 +210,13 @@ impl Overlay for Pager {
             (KeyCode::Esc | KeyCode::Char('q'), false) | (KeyCode::Char('c' | 't' | 'o'), true) => {
                 return Reply::Done(vec![]);
             }
-            (KeyCode::Down | KeyCode::Char('j') | KeyCode::Enter, false) => self.top += 1,
+            (KeyCode::Tab, _) if key.modifiers.shift => self.point(Way::Back),
+            (KeyCode::Tab, _) => self.point(Way::Forward),
+            (KeyCode::Enter, _) => match self.command() {
+                Some(command) => return Reply::Over(Verb::Output, command.item_id.clone()),
+                None => self.top += 1,
+            },
+            (KeyCode::Down | KeyCode::Char('j'), false) => self.top += 1,
             (KeyCode::Up | KeyCode::Char('k'), false) => self.top = self.top.saturating_sub(1),
             (KeyCode::PageDown | KeyCode::Char(' ' | 'f'), _) => self.top += self.page,
             (KeyCode::PageUp | KeyCode::Char('b'), _) => {
@@ -187,6 +248,11 @@ impl Overlay for Pager {
         let mut rows = vec![Line::styled(self.title.clone(), style)];
         let text = self.lines.iter().chain(&unfinished).skip(self.top).take(self.page);
         rows.extend(text.map(|line| marked(line, &self.query)));
+        let pointed_at = self.mark.and_then(|at| self.commands.get(at));
+        if let Some(command) = pointed_at.filter(|command| self.is_on_page(command)) {
+            let row = &mut rows[1 + command.row - self.top];
+            row.style = row.style.add_modifier(Modifier::REVERSED);
+        }
         rows.resize(self.page + 1, Line::default());
         rows.push(self.footer(all, around));
         rows
@@ -198,6 +264,16 @@ impl Overlay for Pager {
 
     fn place(&self) -> Place {
         Place::Whole
+    }
+}
+
+/// The item of a command.
+fn command_of(cell: &Cell) -> Option<String> {
+    match cell {
+        Cell::Item(item) if matches!(item.details, ItemDetails::CommandExecution(_)) => {
+            Some(item.id.clone())
+        }
+        _ => None,
     }
 }
 

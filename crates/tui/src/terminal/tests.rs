@@ -22,6 +22,10 @@ fn region(rows: &[&str]) -> Buffer {
     buffer
 }
 
+fn at(cells: Buffer, cursor: Position) -> Region {
+    Region { cells, links: vec![], cursor: Some(cursor) }
+}
+
 /// Everything a terminal of six rows has shown, scrolled away or not.
 fn screen(bytes: &[u8]) -> String {
     let mut parser = vt100::Parser::new(size(6), size(COLUMNS), 100);
@@ -45,9 +49,11 @@ fn each_finished_line_is_in_the_scrollback_once_and_the_region_below_it() {
     for number in 0..12 {
         let finished = [Line::from(format!("line {number}"))];
         let typed = format!("> typed {number}");
-        inline.draw(&finished, &[], region(&["working", &typed]), Position { x: 3, y: 1 }).unwrap();
+        inline
+            .draw(&finished, &[], at(region(&["working", &typed]), Position { x: 3, y: 1 }))
+            .unwrap();
         // A change within the region touches nothing else.
-        inline.draw(&[], &[], region(&["thinking", &typed]), Position { x: 3, y: 1 }).unwrap();
+        inline.draw(&[], &[], at(region(&["thinking", &typed]), Position { x: 3, y: 1 })).unwrap();
     }
     let expected: Vec<_> = (0..12).map(|number| format!("line {number}")).collect();
     assert_eq!(screen(&bytes), format!("{}\nthinking\n> typed 11", expected.join("\n")));
@@ -67,7 +73,7 @@ proptest! {
             for (finished, rows) in &frames[..length] {
                 let lines: Vec<_> = finished.iter().map(|line| Line::from(line.as_str())).collect();
                 let rows: Vec<_> = rows.iter().map(String::as_str).collect();
-                inline.draw(&lines, &[], region(&rows), Position { x: 1, y: 0 }).unwrap();
+                inline.draw(&lines, &[], at(region(&rows), Position { x: 1, y: 0 })).unwrap();
                 expected.extend(finished.iter().map(|line| line.trim_end().to_owned()));
             }
             expected.extend(frames[length - 1].1.iter().map(|row| row.trim_end().to_owned()));
@@ -82,9 +88,9 @@ fn text_that_scrolls_is_not_written_again() {
     let mut bytes = Vec::new();
     let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
     let here = Position { x: 0, y: 4 };
-    inline.draw(&[], &[], region(&["one", "two", "three", "four", "> "]), here).unwrap();
-    inline.draw(&[], &[], region(&["two", "three", "four", "five", "> "]), here).unwrap();
-    inline.draw(&[Line::from("two")], &[], region(&["three", "four", "> "]), here).unwrap();
+    inline.draw(&[], &[], at(region(&["one", "two", "three", "four", "> "]), here)).unwrap();
+    inline.draw(&[], &[], at(region(&["two", "three", "four", "five", "> "]), here)).unwrap();
+    inline.draw(&[Line::from("two")], &[], at(region(&["three", "four", "> "]), here)).unwrap();
     assert_eq!(screen(&bytes), "two\nthree\nfour\n>");
     let text = String::from_utf8(bytes).unwrap();
     assert_eq!(text.matches("three").count(), 1, "{text:?}");
@@ -95,9 +101,9 @@ fn what_did_not_change_is_not_written_again() {
     let mut bytes = Vec::new();
     let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
     let here = Position { x: 0, y: 0 };
-    inline.draw(&[], &[], region(&["aaaa", "bbbb"]), here).unwrap();
-    inline.draw(&[], &[], region(&["aaaa", "bbbb"]), here).unwrap();
-    inline.draw(&[], &[], region(&["aaaa", "bbxb"]), here).unwrap();
+    inline.draw(&[], &[], at(region(&["aaaa", "bbbb"]), here)).unwrap();
+    inline.draw(&[], &[], at(region(&["aaaa", "bbbb"]), here)).unwrap();
+    inline.draw(&[], &[], at(region(&["aaaa", "bbxb"]), here)).unwrap();
     inline.clear().unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let updates: Vec<_> = text.split("\x1b[?2026h").skip(1).collect();
@@ -111,7 +117,7 @@ fn colours_and_wide_characters_come_out_as_they_were_drawn() {
     let mut bytes = Vec::new();
     let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
     let line = Line::styled("한글 ok", Style::new().fg(Color::Red).add_modifier(Modifier::BOLD));
-    inline.draw(&[line], &[], region(&["> "]), Position { x: 2, y: 0 }).unwrap();
+    inline.draw(&[line], &[], at(region(&["> "]), Position { x: 2, y: 0 })).unwrap();
     let mut parser = vt100::Parser::new(size(6), size(COLUMNS), 0);
     parser.process(&bytes);
     let screen = parser.screen();
@@ -128,7 +134,7 @@ fn a_finished_line_leads_where_its_link_does_if_that_is_a_page_or_a_file() {
         let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
         let link = Link { line: 0, columns: 4..7, target: target.into() };
         let line = [Line::from("see the page")];
-        inline.draw(&line, &[link], region(&["> "]), Position { x: 2, y: 0 }).unwrap();
+        inline.draw(&line, &[link], at(region(&["> "]), Position { x: 2, y: 0 })).unwrap();
         assert!(screen(&bytes).starts_with("see the page\n"));
         String::from_utf8(bytes).unwrap()
     };
@@ -143,4 +149,55 @@ fn a_finished_line_leads_where_its_link_does_if_that_is_a_page_or_a_file() {
     for refused in deceits.iter().chain(&others) {
         assert!(!target(refused).contains("\x1b]8"), "{refused}");
     }
+}
+
+/// Of `https://example.com/`, in columns 2 to 5 of a row.
+fn example(line: usize) -> Link {
+    Link { line, columns: 2..6, target: "https://example.com/".into() }
+}
+
+#[test]
+fn a_row_of_the_region_leads_somewhere_and_is_written_again_only_when_that_changes() {
+    let mut bytes = Vec::new();
+    let mut inline = Inline::new(&mut bytes, COLUMNS, 8, true);
+    let rows = ["one", "two", "three", "to here", "four", "five", "> "];
+    let linked = |rows: &[&str], line| Region {
+        links: vec![example(line)],
+        ..at(region(rows), Position::ORIGIN)
+    };
+    inline.draw(&[], &[], linked(&rows, 3)).unwrap();
+    inline.draw(&[], &[], linked(&rows, 3)).unwrap();
+    let moved = ["two", "three", "to here", "four", "five", "six", "> "];
+    inline.draw(&[], &[], linked(&moved, 2)).unwrap();
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    assert_eq!(text.matches("]8;;https://example.com/").count(), 1, "{text:?}");
+    assert_eq!(screen(&bytes).lines().nth(2), Some("to here"));
+    let mut inline = Inline::new(&mut bytes, COLUMNS, 8, true);
+    inline.draw(&[], &[], linked(&moved, 2)).unwrap();
+    inline.draw(&[], &[], at(region(&moved), Position::ORIGIN)).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.rsplit("]8;;").next().is_some_and(|rest| rest.contains(" her")), "{text:?}");
+}
+
+#[test]
+fn the_cursor_is_hidden_while_nothing_is_written() {
+    let hidden = |cursor: &[Option<Position>]| {
+        let mut bytes = Vec::new();
+        let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
+        for cursor in cursor {
+            inline
+                .draw(
+                    &[],
+                    &[],
+                    Region { cursor: *cursor, ..at(region(&["y yes"]), Position::ORIGIN) },
+                )
+                .unwrap();
+        }
+        let mut parser = vt100::Parser::new(size(6), size(COLUMNS), 0);
+        parser.process(&bytes);
+        parser.screen().hide_cursor()
+    };
+    let shown = Some(Position::ORIGIN);
+    assert!(hidden(&[None]) && hidden(&[shown, None]) && hidden(&[None, None]));
+    assert!(!hidden(&[shown]) && !hidden(&[None, shown]));
 }

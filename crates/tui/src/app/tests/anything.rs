@@ -90,7 +90,10 @@ proptest::proptest! {
             let area = region.area;
             proptest::prop_assert_eq!(area.width, columns);
             proptest::prop_assert!(area.height <= rows, "{} of {}", area.height, rows);
-            proptest::prop_assert!(cursor.x < columns && cursor.y < rows, "{cursor} in {area}");
+            proptest::prop_assert!(
+                cursor.is_none_or(|cursor| cursor.x < columns && cursor.y < rows),
+                "{cursor:?} in {area}"
+            );
         }
     }
 }

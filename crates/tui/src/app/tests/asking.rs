@@ -179,3 +179,15 @@ fn a_command_is_shown_byte_for_byte_and_a_reason_broken_at_words() {
         region[2..4].iter().map(|row| format!("{row:40}")[4..].to_owned()).collect();
     assert!(shown.starts_with(&format!("echo {}", "ab  cd ".repeat(8).trim_end())), "{shown:?}");
 }
+
+#[test]
+fn while_a_question_is_open_there_is_no_cursor_but_where_something_is_written() {
+    let mut app = app();
+    assert!(app.draw().cursor.is_some());
+    asks(&mut app, "make");
+    assert_eq!(app.draw().cursor, None);
+    type_in(&mut app, "t");
+    assert!(app.draw().cursor.is_some());
+    type_in(&mut app, "<esc>n");
+    assert!(app.draw().cursor.is_some());
+}

@@ -45,22 +45,45 @@ fn the_last_answer_is_copied_and_the_conversation_exported() {
     assert!(text.contains("Mended."));
 }
 
+fn ran(id: &str, line: &str, output: &str, truncated: bool) -> Event {
+    let command = CommandExecution {
+        aggregated_output: output.into(),
+        exit_code: Some(0),
+        status: Status::Completed,
+        truncated,
+        ..CommandExecution::begun(format!("/bin/bash -c '{line}'"))
+    };
+    let details = ItemDetails::CommandExecution(command);
+    let call_id = Some(format!("call-{id}"));
+    let item = ThreadItem { id: id.into(), details, call_id, step: None, duration_ms: None };
+    Event::ItemCompleted { item }
+}
+
+#[test]
+fn in_the_conversation_a_key_opens_all_that_a_command_printed() {
+    let mut app = app();
+    happened(&mut app, ran("1", "make", "a lot", true));
+    for number in 0..9 {
+        happened(&mut app, said_as(&format!("m{number}"), "A word."));
+    }
+    happened(&mut app, ran("2", "seq 2", "1\n2\n", false));
+    happened(&mut app, ran("3", "seq 3", "1\n2\n3\n", false));
+    type_in(&mut app, "<c-t>");
+    shown(&mut app);
+    type_in(&mut app, "<enter>");
+    assert_eq!(shown(&mut app).1[0], "seq 2", "the first on the page");
+    type_in(&mut app, "q<tab><tab><enter>");
+    assert_eq!(shown(&mut app).1[0], "seq 3");
+    type_in(&mut app, "q");
+    assert_eq!(shown(&mut app).1[0], "The conversation", "it is still open");
+    type_in(&mut app, "<s-tab><s-tab>");
+    let (call_id, title, known) = ("call-1".into(), "make".into(), "a lot".into());
+    assert_eq!(type_in(&mut app, "<enter>"), [Effect::ShowOutput { call_id, title, known }]);
+}
+
 #[test]
 fn all_that_a_command_printed_can_be_read() {
     let mut app = app();
-    let ran = |id: &str, line: &str, output: &str, truncated| {
-        let command = CommandExecution {
-            aggregated_output: output.into(),
-            exit_code: Some(0),
-            status: Status::Completed,
-            truncated,
-            ..CommandExecution::begun(format!("/bin/bash -c '{line}'"))
-        };
-        let details = ItemDetails::CommandExecution(command);
-        let call_id = Some(format!("call-{id}"));
-        let item = ThreadItem { id: id.into(), details, call_id, step: None, duration_ms: None };
-        Event::ItemCompleted { item }
-    };
     happened(&mut app, ran("1", "make", "a lot", true));
     happened(&mut app, ran("2", "seq 3", "1\n2\n3\n", false));
     type_in(&mut app, "<c-o>");
