@@ -265,3 +265,52 @@ fn a_message_that_was_not_heard_yet_is_taken_back_and_said_otherwise() {
     assert!(sent.contains("use the new one") && !sent.contains("old one"), "{sent}");
     leave(screen);
 }
+
+/// A picture of one pixel.
+const PICTURE: &[u8] = b"\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00\x01\
+    \x08\x02\x00\x00\x00\x90\x77\x53\xde\x00\x00\x00\x0c\x49\x44\x41\x54\x78\x9c\x63\xf8\xcf\xc0\x00\
+    \x00\x03\x01\x01\x00\xc9\xfe\x92\xef\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82";
+
+/// A scene in which a program of this name prints what is in the file `clip` of the workspace.
+fn with_clipboard(scene: Scene, name: &str) -> Scene {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bin = scene.home().join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let script = "#!/bin/sh\ncase \"$*\" in *image/png*) exec cat clip;; esac\nexit 1\n";
+    std::fs::write(bin.join(name), script).unwrap();
+    std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    scene.env("PATH", &path).env("WAYLAND_DISPLAY", "wayland-0")
+}
+
+#[test]
+fn a_picture_of_the_clipboard_is_kept_with_the_thread_and_shown_to_the_model() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (scene, server) = scene(ScriptedModel::new().says("A red dot."));
+    let scene = with_clipboard(scene, "wl-paste");
+    let mut screen = show(&scene, &[]);
+    screen.press("<c-v>");
+    screen.wait_for("There is no picture in the clipboard");
+    std::fs::write(scene.workspace().join("clip"), "no picture").unwrap();
+    screen.press("<c-v>");
+    screen.wait_for("The picture cannot be taken");
+    std::fs::write(scene.workspace().join("clip"), PICTURE).unwrap();
+    screen.press("what is this? <c-v>");
+    screen.wait_for("[image clipboard-1.png]");
+    let kept = scene.rollouts()[0].with_file_name("images/clipboard-1.png");
+    assert_eq!(std::fs::read(&kept).unwrap(), PICTURE);
+    assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    screen.press("<enter>");
+    screen.wait_for("A red dot.");
+    assert!(sent_after(0, &server).contains("data:image/png;base64,"));
+    leave(screen);
+}
+
+#[test]
+fn where_no_program_knows_the_clipboard_it_is_said_which_would() {
+    let (scene, _server) = scene(ScriptedModel::new());
+    let mut screen = show(&scene, &[]);
+    screen.press("<c-v>");
+    screen.wait_for("was found: wl-paste (wl-clipboard)");
+    leave(screen);
+}

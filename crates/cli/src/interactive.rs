@@ -1,6 +1,7 @@
 //! `agent` without a command: threads on the screen, one after the other, until the person leaves.
 
 mod beginning;
+mod clipboard;
 mod desk;
 mod editor;
 mod files;

@@ -177,6 +177,7 @@ impl App {
             Input::Files { query, found } => self.found(&query, found),
             Input::History(earlier) => self.composer.remember(earlier),
             Input::Edited(text) => self.composer.edited(&text),
+            Input::Picture(image) => self.composer.attach(image),
             Input::Ask { title, choices } => {
                 let picker = Picker::new(Verb::Answer, &title, choices).leaving();
                 self.overlays.push(Box::new(picker));
@@ -295,6 +296,7 @@ impl App {
             (KeyCode::Char('d'), true) if self.composer.is_empty() => return vec![Effect::Leave],
             (KeyCode::Char('t'), true) => self.overlays.push(Box::new(Pager::transcript())),
             (KeyCode::Char('o'), true) => return self.open_last_output(),
+            (KeyCode::Char('v'), true) => return vec![Effect::TakePicture],
             (KeyCode::Char('g'), true) if self.composer.search().is_none() => {
                 return vec![Effect::Edit(self.composer.text())];
             }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use agent_protocol::{Decision, Record, RuleChange, SandboxMode, Unheard};
 
-use crate::composer::Message;
+use crate::composer::{Image, Message};
 use crate::fuzzy::FileMatch;
 use crate::key::KeyEvent;
 use crate::prompts::Prompt;
@@ -49,6 +49,8 @@ pub enum Input {
     },
     /// Messages of earlier threads, the latest last.
     History(Vec<String>),
+    /// Goes with the message that is being written.
+    Picture(Image),
     /// What an editor made of the text that is being written.
     Edited(String),
     /// Something is to be decided before there is a thread; what is chosen is [`Effect::Chosen`].
@@ -112,6 +114,8 @@ pub enum Effect {
     Chosen(String),
     FindPrompts,
     FindFiles(String),
+    /// Takes the picture that is in the clipboard; what comes of it is [`Input::Picture`].
+    TakePicture,
     /// Lets the person write in an editor.
     Edit(String),
     FindThreads(GoOn),

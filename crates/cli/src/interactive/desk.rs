@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::files::Files;
 use super::history::History;
-use super::{editor, others, prompts};
+use super::{clipboard, editor, others, prompts};
 use crate::args::ReviewArgs;
 use crate::config::Environment;
 use crate::screen::Screen;
@@ -95,6 +95,13 @@ impl Desk<'_> {
                 });
             }
             Effect::FindFiles(query) => self.files.find(query),
+            Effect::TakePicture => {
+                let (say, taking) =
+                    (self.say.clone(), clipboard::take(self.environment, self.pictures()));
+                tokio::spawn(async move {
+                    let _ = say.send(taking.await);
+                });
+            }
             Effect::Edit(text) => return Act::Lend(Box::pin(editor::edit(self.environment, text))),
             Effect::FindPrompts => {
                 let (settings, environment) = (self.settings.clone(), self.environment.clone());
@@ -102,6 +109,14 @@ impl Desk<'_> {
             }
         }
         Act::Done
+    }
+
+    /// Where pictures of this thread are kept.
+    fn pictures(&self) -> PathBuf {
+        match &self.settings.state_dir {
+            Some(state) => state.join("threads").join(&self.thread_id).join("images"),
+            None => std::env::temp_dir().join(format!("agent-{}", self.thread_id)).join("images"),
+        }
     }
 
     fn command(&self, command: Command) {

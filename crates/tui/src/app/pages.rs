@@ -28,6 +28,7 @@ const KEYS: &[(&str, &str)] = &[
     ("<c-d>", "leave, when nothing is written"),
     ("<c-t>", "the whole conversation"),
     ("<c-g>", "write in your editor"),
+    ("<c-v>", "the picture in the clipboard"),
     ("<f2>", "the line of facts, on or off"),
     ("<c-o>", "the whole output of the last command"),
 ];

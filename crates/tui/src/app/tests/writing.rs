@@ -1,6 +1,7 @@
 //! What helps while one writes: commands, files, earlier messages, an editor.
 
 use super::*;
+use crate::composer::{Image, Part};
 
 #[test]
 fn commands_of_the_screen_are_not_sent() {
@@ -117,4 +118,15 @@ fn with_vims_keys_esc_leaves_inserting_before_it_stops_anything() {
     assert!(type_in(&mut app, "mend<esc>").is_empty());
     assert!(shown(&mut app).1.last().unwrap().starts_with("NORMAL"));
     assert_eq!(type_in(&mut app, "<esc>"), [Effect::Interrupt]);
+}
+
+#[test]
+fn a_picture_of_the_clipboard_goes_with_the_message() {
+    let mut app = app();
+    assert_eq!(type_in(&mut app, "see <c-v>").last(), Some(&Effect::TakePicture));
+    app.update(Input::Picture(Image::at("/threads/1/images/clipboard-1.png".into())));
+    assert_eq!(shown(&mut app).1[0], "› see [image clipboard-1.png]");
+    let effects = type_in(&mut app, "<enter>");
+    let [Effect::Send(message)] = &effects[..] else { panic!("{effects:?}") };
+    assert!(matches!(message.parts[1], Part::Image(_)), "{message:?}");
 }
