@@ -199,6 +199,60 @@ fn without_a_key_there_are_three_ways_to_go_on() {
     assert_eq!(left.code, Some(0));
 }
 
+/// Everything below `dir` that contains `text`.
+fn files_with(text: &str, dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let found = entries.flat_map(|path| match path.symlink_metadata().unwrap().file_type() {
+        kind if kind.is_dir() => files_with(text, &path),
+        kind if kind.is_file() => {
+            let holds = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).contains(text);
+            if holds { vec![path] } else { vec![] }
+        }
+        _ => vec![],
+    });
+    found.collect()
+}
+
+#[tokio::test]
+async fn a_key_is_kept_if_the_person_says_so_and_stands_nowhere_else() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "cat \"$AGENT_HOME/credentials.json\"; env"}))
+        .says("I see nothing.")
+        .serve();
+    let key = server.token();
+    for (answer, keeps) in [("run", false), ("keep", true)] {
+        // No such host: nothing is sent to anybody.
+        let scene = Scene::new(AGENT).env("OPENAI_BASE_URL", "https://nowhere.invalid/v1");
+        let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+        screen.wait_for("Welcome.");
+        screen.press("<enter>");
+        screen.wait_for("it is not shown");
+        screen.paste(key);
+        screen.press("<enter>");
+        screen.wait_for("Keep the key");
+        screen.press(&format!("{answer}<enter>"));
+        screen.wait_for("for commands");
+        leave(screen);
+        let file = scene.home().join("credentials.json");
+        let expected = if keeps { vec![file.clone()] } else { vec![] };
+        assert_eq!(files_with(key, scene.home().parent().unwrap()), expected);
+        if keeps {
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+            let scene = scene.env("OPENAI_BASE_URL", &server.base_url()).unrehearsed();
+            let recording = scene.workspace().join("run.jsonl");
+            let record = format!("--record={}", recording.display());
+            let run = scene.run(&["exec", "--json", "-m", "scripted", &record, "look"]).await;
+            let run = run.succeeded();
+            let output = run.items("command_execution")[0]["aggregated_output"].to_string();
+            assert!(output.contains("PATH") && !output.contains(key), "{output}");
+            assert!(!run.stdout.contains(key) && !run.stderr.contains(key));
+            assert!(recording.exists() && files_with(key, &scene.workspace()).is_empty());
+            assert_eq!(files_with(key, &scene.home()), [file]);
+        }
+    }
+}
+
 #[test]
 fn what_is_said_on_the_command_line_is_said_first() {
     let (scene, _server) = scene(ScriptedModel::new().says("It fails because of a typo."));

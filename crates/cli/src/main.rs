@@ -3,6 +3,7 @@
 mod apply_patch;
 mod args;
 mod config;
+mod credentials;
 mod demo;
 mod doctor;
 mod error;

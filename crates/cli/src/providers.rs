@@ -8,6 +8,7 @@ use std::time::Duration;
 use agent_transport::{Credential, Endpoint, EndpointError, TransportChoice};
 
 use crate::config::{Config, Environment, Homes, Notes};
+use crate::credentials::{self, Kept};
 
 /// What is asked of OpenAI and of providers of the person's own, unless a model is named.
 pub(crate) const DEFAULT_MODEL: &str = "gpt-6-sol";
@@ -101,7 +102,7 @@ impl Provider {
         }
         let headers = headers(id, config, environment);
         let name = text("name").unwrap_or_else(|| id.to_owned());
-        let key = Key::find(id, &name, config, homes, environment);
+        let key = Key::find(id, &name, config, homes, environment, notes);
         Ok(Self {
             id: id.to_owned(),
             base_url: text("base_url"),
@@ -211,13 +212,15 @@ struct Key {
 
 impl Key {
     /// Looks where this provider's key may be. `CODEX_API_KEY` and Codex's file hold OpenAI keys and are shown to
-    /// nobody else; `AGENT_API_KEY` is for whoever is asked, but never before the provider's own.
+    /// nobody else; `AGENT_API_KEY` is for whoever is asked, but never before the provider's own. What we keep is for one
+    /// provider each, and stands behind what the person says for a run.
     fn find(
         id: &str,
         name: &str,
         config: &Config,
         homes: &Homes,
         environment: &Environment,
+        notes: &mut Notes,
     ) -> Self {
         let own = config.text(["model_providers", id, "env_key"]);
         let openai = config.flag(["model_providers", id, "requires_openai_auth"]) == Some(true);
@@ -234,6 +237,18 @@ impl Key {
         }
         if let Some(token) = config.text(["model_providers", id, "experimental_bearer_token"]) {
             return Self::found(token.to_owned(), "experimental_bearer_token".to_owned());
+        }
+        if !variables.is_empty()
+            && let Some(home) = &homes.agent
+        {
+            let file = credentials::file(home).display().to_string();
+            match credentials::find(home, id) {
+                Kept::Key(key) => return Self::found(key, file),
+                Kept::Exposed => notes.tell(format!(
+                    "the key in {file} is ignored: others can read it; chmod 600 it, and think of getting another key"
+                )),
+                Kept::Nothing => {}
+            }
         }
         let mut has_login = false;
         if openai && let Some(home) = &homes.codex {

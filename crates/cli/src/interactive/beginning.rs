@@ -1,18 +1,22 @@
 //! The first time, when there is no key to ask anybody with: the three ways to go on, to choose from.
 
+use std::path::Path;
+
 use agent_tui::app::App;
 use agent_tui::effect::{Choice, Effect, Input};
 use agent_tui::runner::{Act, Terminal};
+use anyhow::Context as _;
 use tokio::sync::mpsc;
 
 use super::manners::manners;
-use crate::config::Environment;
+use crate::config::{Environment, Homes};
+use crate::credentials;
 use crate::providers::MissingKey;
 use crate::settings::Settings;
 
 /// What the person chose.
 pub(crate) enum Way {
-    /// A key for this run, as if this variable held it.
+    /// A key, as if this variable held it.
     Key {
         variable: String,
         key: String,
@@ -34,37 +38,65 @@ pub(crate) async fn without_key(
     let names = || missing.variables.iter().map(String::as_str);
     let known = names().find(|name| *name == "OPENAI_API_KEY");
     let variable = known.or_else(|| names().next()).unwrap_or("AGENT_API_KEY");
-    let choice = |value: &str, label: String, note: &str| Choice {
-        value: value.to_owned(),
-        label,
-        note: note.to_owned(),
-        is_here: true,
-        is_current: false,
-    };
     let title =
         format!("Welcome. There is no key for {} yet; nothing was sent anywhere.", missing.name);
     let choices = vec![
-        choice(
-            "key",
-            "Give a key".to_owned(),
-            &format!("for this run; to keep it, export {variable}=…"),
-        ),
-        choice("local", "Use a model on this machine".to_owned(), "Ollama"),
-        choice("demo", "See the demo".to_owned(), "a scripted model, everything else real"),
+        choice("key", "Give a key", "it is asked for next, and whether to keep it"),
+        choice("local", "Use a model on this machine", "Ollama"),
+        choice("demo", "See the demo", "a scripted model, everything else real"),
     ];
     let mut terminal = Terminal::enter(manners(environment, settings))?;
     let chosen = match ask(&mut terminal, Input::Ask { title, choices }).await? {
         Some(chosen) if chosen == "key" => {
-            let title = format!("The key for {} (it is not shown):", missing.name);
-            let key = ask(&mut terminal, Input::AskSecret { title }).await?;
-            key.map(|key| Way::Key { variable: variable.to_owned(), key })
+            let home = Homes::of(environment).agent;
+            key(&mut terminal, settings, missing, variable, home.as_deref()).await
         }
-        Some(chosen) if chosen == "local" => Some(Way::Local),
-        Some(_) => Some(Way::Demo),
-        None => None,
+        Some(chosen) if chosen == "local" => Ok(Some(Way::Local)),
+        Some(_) => Ok(Some(Way::Demo)),
+        None => Ok(None),
     };
     terminal.leave()?;
-    Ok(chosen)
+    chosen
+}
+
+/// Asks for the key, and whether it is to be kept.
+async fn key(
+    terminal: &mut Terminal,
+    settings: &Settings,
+    missing: &MissingKey,
+    variable: &str,
+    home: Option<&Path>,
+) -> anyhow::Result<Option<Way>> {
+    let title = format!("The key for {} (it is not shown):", missing.name);
+    let Some(key) = ask(terminal, Input::AskSecret { title }).await? else { return Ok(None) };
+    if let Some(home) = home {
+        let file = credentials::file(home);
+        let choices = vec![
+            choice("keep", "Keep it", &format!("in {}, which only you can read", file.display())),
+            choice("once", "For this run", &format!("to keep it yourself: export {variable}=…")),
+        ];
+        let title =
+            "Keep the key for the next time? Commands of the model cannot read it.".to_owned();
+        match ask(terminal, Input::Ask { title, choices }).await? {
+            Some(answer) if answer == "keep" => {
+                credentials::keep(home, &settings.provider.id, &key)
+                    .with_context(|| format!("cannot keep the key in {}", file.display()))?;
+            }
+            Some(_) => {}
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(Way::Key { variable: variable.to_owned(), key }))
+}
+
+fn choice(value: &str, label: &str, note: &str) -> Choice {
+    Choice {
+        value: value.to_owned(),
+        label: label.to_owned(),
+        note: note.to_owned(),
+        is_here: true,
+        is_current: false,
+    }
 }
 
 /// One question before there is a thread.
