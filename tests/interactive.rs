@@ -81,7 +81,7 @@ fn an_earlier_thread_is_chosen_seen_as_it_was_and_gone_on_with() {
     wait_until_ready(&screen);
     leave(screen);
     let before = server.frames().len();
-    let mut screen = scene.screen(&["resume", "-m", "scripted"], COLUMNS, ROWS);
+    let mut screen = scene.screen(&["resume", "-m", "scripted", "-s", "read-only"], COLUMNS, ROWS);
     screen.wait_for("Go on with which thread?");
     screen.press("what<enter>");
     screen.wait_for("It is 42.");
@@ -171,19 +171,48 @@ fn the_thread_that_runs_is_changed_and_a_new_one_begun() {
 }
 
 #[test]
-fn a_directory_is_trusted_once() {
-    let (scene, _server) = scene(ScriptedModel::new().says("Yes."));
+fn no_turn_begins_before_it_was_said_once_whether_the_directory_is_trusted() {
+    let touch = json!({"cmd": "touch made"});
+    let model = ScriptedModel::new().calls("exec_command", touch).says("Made.");
+    let (scene, server) = scene(model);
     let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
-    screen.wait_for("nobody has said yet");
+    screen.wait_for("for commands");
+    screen.press("make it<enter>");
+    screen.wait_for("Do you trust this directory?");
+    assert!(!sent_after(0, &server).contains("make it"));
+    screen.press("<esc>");
+    screen.wait_for("› make it");
+    screen.press(" now<enter>");
+    screen.wait_for("n no, only look");
+    screen.press("y");
+    screen.wait_for("is trusted; the sandbox is workspace-write");
+    screen.wait_for("Made.");
     wait_until_ready(&screen);
+    assert!(scene.read("made").is_some());
+    assert_eq!(sent_after(0, &server).matches("make it now").count(), 1);
+    leave(screen);
+    let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+    screen.wait_for("workspace-write");
+    screen.press("once more<enter>");
+    screen.wait_for("Made.");
+    leave(screen);
+}
+
+#[test]
+fn a_directory_that_is_not_trusted_is_only_looked_at_and_not_asked_about_again() {
+    let touch = || json!({"cmd": "touch made"});
+    let model = ScriptedModel::new().calls("exec_command", touch()).says("It may only look.");
+    let (scene, _server) = scene(model);
+    let args = ["make it", "-m", "scripted"];
+    let mut screen = scene.screen(&args, COLUMNS, ROWS);
+    screen.wait_for("Do you trust this directory?");
+    screen.press("n");
+    screen.wait_for("is not trusted; the sandbox is read-only");
+    screen.wait_for("It may only look.");
+    wait_until_ready(&screen);
+    assert_eq!(scene.read("made"), None);
     screen.press("/trust<enter>");
     screen.wait_for("is trusted; the sandbox is workspace-write");
-    wait_until_ready(&screen);
-    leave(screen);
-    assert_eq!(scene.rollouts().len(), 0, "nothing was said");
-    let screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
-    screen.wait_for("workspace-write");
-    assert!(!screen.screen().contains("nobody has said yet"));
     leave(screen);
 }
 
@@ -256,7 +285,8 @@ async fn a_key_is_kept_if_the_person_says_so_and_stands_nowhere_else() {
 #[test]
 fn what_is_said_on_the_command_line_is_said_first() {
     let (scene, _server) = scene(ScriptedModel::new().says("It fails because of a typo."));
-    let screen = scene.screen(&["why does it fail?", "-m", "scripted"], COLUMNS, ROWS);
+    let screen =
+        scene.screen(&["why does it fail?", "-m", "scripted", "-s", "read-only"], COLUMNS, ROWS);
     screen.wait_for("It fails because of a typo.");
     wait_until_ready(&screen);
     leave(screen);

@@ -16,7 +16,7 @@ const FACTS: &str = "· read-only ·";
 fn start(model: ScriptedModel) -> (Scene, ScriptedServer, PtyScreen) {
     let server = model.serve();
     let scene = Scene::new(AGENT).facing(&server);
-    let screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+    let screen = scene.screen(&["-m", "scripted", "-s", "read-only"], COLUMNS, ROWS);
     (scene, server, screen)
 }
 
@@ -77,7 +77,7 @@ fn a_message_is_sent_and_its_answer_streams_in_and_stays() {
 fn keys_typed_before_the_first_frame_are_not_lost() {
     let server = ScriptedModel::new().says("I heard you.").serve();
     let scene = Scene::new(AGENT).facing(&server);
-    let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+    let mut screen = scene.screen(&["-m", "scripted", "-s", "read-only"], COLUMNS, ROWS);
     screen.press("early<enter>");
     screen.wait_for("I heard you.");
     leave(screen);
@@ -87,7 +87,12 @@ fn keys_typed_before_the_first_frame_are_not_lost() {
 fn a_terminal_that_answers_nothing_is_not_waited_for() {
     let server = ScriptedModel::new().says("Hello.").serve();
     let scene = Scene::new(AGENT).facing(&server);
-    let mut screen = scene.screen_answering(&["-m", "scripted"], COLUMNS, ROWS, Answers::none());
+    let mut screen = scene.screen_answering(
+        &["-m", "scripted", "-s", "read-only"],
+        COLUMNS,
+        ROWS,
+        Answers::none(),
+    );
     wait_until_ready(&screen);
     assert_eq!(screen.modes().keyboard, [0_u16; 0]);
     screen.press("hi<enter>");
@@ -146,7 +151,12 @@ fn a_lone_escape_byte_is_the_key_too() {
         ScriptedModel::new().calls("exec_command", json!({"cmd": "echo begun; sleep 1000"}));
     let server = model.serve();
     let scene = Scene::new(AGENT).facing(&server);
-    let mut screen = scene.screen_answering(&["-m", "scripted"], COLUMNS, ROWS, Answers::none());
+    let mut screen = scene.screen_answering(
+        &["-m", "scripted", "-s", "read-only"],
+        COLUMNS,
+        ROWS,
+        Answers::none(),
+    );
     wait_until_ready(&screen);
     screen.press("go<enter>");
     screen.wait_for("begun");
@@ -214,12 +224,12 @@ fn a_paste_of_a_megabyte_is_one_chip_and_sent_whole() {
 
 /// A shell that starts the agent, says when it is stopped, and goes on with it on enter.
 fn in_a_shell(scene: &Scene) -> PtyScreen {
-    let agent = scene.command(&["-m", "scripted"]);
+    let agent = scene.command(&["-m", "scripted", "-s", "read-only"]);
     let agent = agent.as_std();
     #[expect(clippy::disallowed_methods, reason = "only a shell with job control stops its jobs")]
     let mut shell = std::process::Command::new("bash");
     let script = format!(
-        "{} -m scripted; echo the job stopped; read _; fg >/dev/null; echo the job ended",
+        "{} -m scripted -s read-only; echo the job stopped; read _; fg >/dev/null; echo the job ended",
         agent.get_program().to_string_lossy()
     );
     shell.args(["--norc", "-m", "-c", &script]).current_dir(scene.workspace()).env_clear();
@@ -371,7 +381,8 @@ fn it_looks_as_the_background_needs_it_which_the_terminal_is_asked_for() {
         let server = ScriptedModel::new().says("Now `mark` it.").serve();
         let scene = Scene::new(AGENT).facing(&server).config(config);
         let answers = Answers { background, ..Answers::all() };
-        let mut screen = scene.screen_answering(&["-m", "scripted"], COLUMNS, ROWS, answers);
+        let mut screen =
+            scene.screen_answering(&["-m", "scripted", "-s", "read-only"], COLUMNS, ROWS, answers);
         // Its answers are given in order, and this is the last one.
         screen.wait_until("it was answered", |screen| screen.modes().keyboard == [5]);
         wait_until_ready(&screen);
@@ -386,7 +397,7 @@ fn it_looks_as_the_background_needs_it_which_the_terminal_is_asked_for() {
 fn without_unicode_our_signs_are_ascii() {
     let server = ScriptedModel::new().says("- one\n- two").serve();
     let scene = Scene::new(AGENT).facing(&server).env("LANG", "C");
-    let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+    let mut screen = scene.screen(&["-m", "scripted", "-s", "read-only"], COLUMNS, ROWS);
     screen.wait_for("- read-only -");
     screen.press("go<enter>");
     screen.wait_for("* two");
@@ -413,7 +424,8 @@ fn on_the_alternate_screen_pages_scroll_and_nothing_is_left_behind() {
     const COUNT: usize = 60;
     let server = ScriptedModel::new().says(&lines(COUNT)).serve();
     let scene = Scene::new(AGENT).facing(&server);
-    let mut screen = scene.screen(&["--alt-screen", "-m", "scripted"], COLUMNS, ROWS);
+    let mut screen =
+        scene.screen(&["--alt-screen", "-m", "scripted", "-s", "read-only"], COLUMNS, ROWS);
     wait_until_ready(&screen);
     assert!(screen.modes().alternate && !screen.modes().mouse);
     screen.press("many<enter>");

@@ -83,9 +83,6 @@ pub(crate) async fn run(
         // Nobody but us holds the other end.
         let _ = stage.say.send(Input::Say(prompt));
     }
-    if settings.asks_trust {
-        stage.app.update(Input::Notice(Notice::Said(UNTRUSTED.to_owned())));
-    }
     stage.app.update(Input::History(stage.history.read()));
     let played = tokio::select! {
         played = stage.begin(first, opened) => played,
@@ -100,9 +97,6 @@ pub(crate) async fn run(
     }
     Ok(ended_by)
 }
-
-const UNTRUSTED: &str = "Commands may only look here: nobody has said yet that this directory is to be trusted. /trust lets them write in it, and \
-                         its own configuration count; /trust no leaves it so.";
 
 /// What the settings are made of.
 #[derive(Clone, Copy)]
@@ -284,10 +278,17 @@ impl Stage<'_> {
                 return self.open(Begin::New, remarks);
             }
             Next::Earlier(how, which) => return self.earlier(id, *how, which),
-            Next::Trust(trusted) => match self.trust(*trusted) {
-                Ok(said) => Notice::Said(said),
-                Err(error) => Notice::Failed(format!("{error:#}")),
-            },
+            Next::Trust { trusted, then } => {
+                let _ = self.say.send(Input::Do(then.clone()));
+                match self.trust(*trusted) {
+                    Ok(said) => Notice::Said(said),
+                    Err(error) => {
+                        // It is not asked again and again.
+                        self.settings.asks_trust = false;
+                        Notice::Failed(format!("{error:#}"))
+                    }
+                }
+            }
             Next::Rewind { turn, scope } => return self.rewind(id, *turn, *scope),
             Next::Again(change) => {
                 self.settings = changed(&before, change);
@@ -336,9 +337,7 @@ impl Stage<'_> {
 
     /// Remembers whether this directory is trusted, and lets it count at once.
     fn trust(&mut self, trusted: bool) -> anyhow::Result<String> {
-        let workspace = &self.settings.workspace;
-        let root = workspace.repository.as_ref().map(|repository| repository.root.clone());
-        let directory = root.unwrap_or_else(|| workspace.cwd.clone());
+        let directory = trusted_directory(&self.settings);
         trust::remember(crate::state_dir(&self.settings)?, &directory, trusted)
             .context("cannot remember it")?;
         // What was changed on the screen stays changed.
@@ -519,6 +518,13 @@ fn remarks(earlier: &[Record], settings: &Settings) -> Vec<String> {
     remarks
 }
 
+/// What is trusted, or is not: the whole repository, where there is one.
+fn trusted_directory(settings: &Settings) -> PathBuf {
+    let workspace = &settings.workspace;
+    let root = workspace.repository.as_ref().map(|repository| repository.root.clone());
+    root.unwrap_or_else(|| workspace.cwd.clone())
+}
+
 fn facts(settings: &Settings, environment: &Environment) -> Facts {
     let repository = settings.workspace.repository.as_ref();
     Facts {
@@ -528,6 +534,7 @@ fn facts(settings: &Settings, environment: &Environment) -> Facts {
             Head::Branch(name) => name,
             Head::Detached(commit) => commit[..7].to_owned(),
         }),
+        asks_trust: settings.asks_trust.then(|| trusted_directory(settings).display().to_string()),
         status_line: settings.status_line(),
         models: settings.known_models(),
         themes: themes(environment, settings),

@@ -19,7 +19,7 @@ use crate::composer::{Composer, ComposerOutcome, History, Message, Mode, TokenKi
 use crate::effect::{Effect, Facts, Input};
 use crate::fuzzy::FileMatch;
 use crate::key::{KeyCode, KeyEvent, Modifiers};
-use crate::overlay::{Approval, Overlay, Pager, Permissions, Picker, Reply, Secret};
+use crate::overlay::{Approval, Overlay, Pager, Permissions, Picker, Reply, Secret, Trust};
 use crate::prompts::Prompt;
 use crate::slash::Verb;
 use crate::theme::Theme;
@@ -186,6 +186,7 @@ impl App {
             Input::Threads { how, threads } => self.choose_thread(how, threads),
             Input::Facts(facts) => self.facts = facts,
             Input::Say(text) => return self.say(Message::from(text)),
+            Input::Do(effects) => return effects,
             Input::Prompts(prompts) => {
                 (self.prompts, self.found_prompts) = (prompts, true);
                 return self.offer();
@@ -419,6 +420,11 @@ impl App {
                 self.overlays.pop();
                 self.run(verb, &argument)
             }
+            Reply::NotNow(held) => {
+                self.overlays.pop();
+                self.hold_off(held);
+                vec![]
+            }
             Reply::Over(verb, argument) => self.run(verb, &argument),
             Reply::Done(effects) => {
                 self.overlays.pop();
@@ -450,7 +456,29 @@ impl App {
     /// Sends a message, which is shown as waiting until it is heard.
     fn say(&mut self, message: Message) -> Vec<Effect> {
         self.outbox.sent(message.clone());
-        vec![Effect::Send(message)]
+        self.begin_turn(Effect::Send(message))
+    }
+
+    /// No turn begins before it was said whether the directory is trusted.
+    fn begin_turn(&mut self, effect: Effect) -> Vec<Effect> {
+        let Some(directory) = &self.facts.asks_trust else { return vec![effect] };
+        self.overlays.push(Box::new(Trust::new(directory, effect)));
+        vec![]
+    }
+
+    /// The person goes on writing what was to begin a turn.
+    fn hold_off(&mut self, held: Effect) {
+        match held {
+            Effect::Send(message) => {
+                self.outbox.not_sent(&message);
+                self.composer.put_back(&message);
+            }
+            Effect::Review(what) => {
+                let text = format!("/review {what}");
+                self.composer.put_back(&Message::from(text.trim_end().to_owned()));
+            }
+            _ => {}
+        }
     }
 }
 

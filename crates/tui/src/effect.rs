@@ -18,6 +18,8 @@ pub enum Input {
     Paste(String),
     /// The person has said this already, on the command line.
     Say(String),
+    /// What was held back can be done.
+    Do(Vec<Effect>),
     Record(Box<Record>),
     Resize {
         columns: u16,
@@ -130,8 +132,11 @@ pub enum Next {
     Earlier(GoOn, String),
     /// The same one, with something changed.
     Again(Change),
-    /// The same one, after its directory is trusted, or is not.
-    Trust(bool),
+    /// The same one, after its directory is trusted, or is not; what was held back until then is done by [`Input::Do`].
+    Trust {
+        trusted: bool,
+        then: Vec<Effect>,
+    },
     /// The same one, as it was before a turn, counted from 1.
     Rewind {
         turn: u32,
@@ -193,6 +198,8 @@ pub struct Facts {
     /// Tokens.
     pub context_window: Option<u64>,
     pub branch: Option<String>,
+    /// The directory of which nobody has said whether it is trusted: no turn begins before that.
+    pub asks_trust: Option<String>,
     /// What the line below the composer says; none leaves it to us.
     pub status_line: Option<Vec<String>>,
     /// Those the person may want.

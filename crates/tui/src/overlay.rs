@@ -6,6 +6,7 @@ mod pager;
 mod permissions;
 mod picker;
 mod secret;
+mod trust;
 
 use std::fmt;
 
@@ -23,6 +24,7 @@ pub(crate) use pager::Pager;
 pub(crate) use permissions::Permissions;
 pub(crate) use picker::Picker;
 pub(crate) use secret::Secret;
+pub(crate) use trust::Trust;
 
 /// One of the stack.
 pub(crate) trait Overlay: fmt::Debug {
@@ -80,6 +82,8 @@ pub(crate) enum Reply {
     Stay,
     /// It closes, and this is to be done.
     Done(Vec<Effect>),
+    /// It closes, and this, which was held back, is not to be done now.
+    NotNow(Effect),
     /// It stays, and this is to be done.
     Ask(Vec<Effect>),
     /// It closes, and this command is given.

@@ -90,7 +90,10 @@ impl App {
             Verb::Fork => self.go_on(GoOn::Fork, argument),
             Verb::Rewind => self.rewind(argument),
             Verb::Name => vec![Effect::Name(argument.to_owned())],
-            Verb::Trust => vec![Effect::Open(Next::Trust(argument != "no"))],
+            Verb::Trust => {
+                let trusted = argument != "no";
+                vec![Effect::Open(Next::Trust { trusted, then: vec![] })]
+            }
             Verb::Answer => vec![Effect::Chosen(argument.to_owned())],
             Verb::Permissions => vec![Effect::ShowPermissions],
             Verb::Model | Verb::Effort | Verb::Sandbox => self.change(verb, argument),
@@ -107,7 +110,7 @@ impl App {
             Verb::Diff => vec![Effect::ShowDiff],
             Verb::Undo => vec![Effect::Open(Next::Undo)],
             Verb::Compact => vec![Effect::Compact],
-            Verb::Review => vec![Effect::Review(argument.to_owned())],
+            Verb::Review => self.begin_turn(Effect::Review(argument.to_owned())),
             Verb::Init => self.say(Message::from(INIT.to_owned())),
             Verb::Copy => self.copy(),
             Verb::Export => {

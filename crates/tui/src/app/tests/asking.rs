@@ -191,3 +191,34 @@ fn while_a_question_is_open_there_is_no_cursor_but_where_something_is_written() 
     type_in(&mut app, "<esc>n");
     assert!(app.draw().cursor.is_some());
 }
+
+#[test]
+fn no_turn_begins_before_it_was_said_whether_the_directory_is_trusted() {
+    let mut app = App::new(Theme::colourless(), 80, 24);
+    let asks_trust = Some("/home/me/new".to_owned());
+    app.update(Input::Facts(Facts { asks_trust, ..Facts::default() }));
+    assert_eq!(type_in(&mut app, "!ls<enter>"), [Effect::Run("ls".into())], "that is no turn");
+    assert!(type_in(&mut app, "mend it<enter>").is_empty());
+    let region = shown(&mut app).1.join("\n");
+    assert!(region.contains("/home/me/new") && region.contains("mend it"), "{region}");
+    assert!(type_in(&mut app, "x<enter><esc>").is_empty());
+    assert_eq!(shown(&mut app).1[0], "› mend it");
+    type_in(&mut app, "<enter>");
+    let effects = type_in(&mut app, "n");
+    let [Effect::Open(Next::Trust { trusted: false, then })] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(app.update(Input::Do(then.clone())), *then);
+    assert!(matches!(&then[..], [Effect::Send(message)] if message.text() == "mend it"));
+    app.update(Input::Facts(Facts::default()));
+    assert_eq!(type_in(&mut app, "more<enter>").len(), 1, "it is asked once");
+}
+
+#[test]
+fn a_review_waits_for_that_too() {
+    let mut app = app();
+    let asks_trust = Some("/w".to_owned());
+    app.update(Input::Facts(Facts { asks_trust, ..Facts::default() }));
+    assert!(type_in(&mut app, "/review the tests<enter><esc>").is_empty());
+    assert_eq!(shown(&mut app).1[0], "› /review the tests");
+}
