@@ -7,6 +7,8 @@ mod editor;
 mod files;
 mod history;
 mod manners;
+mod next;
+mod opening;
 mod others;
 mod prompts;
 
@@ -15,24 +17,19 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Context as _;
-
-use agent_core::{Origin, Thread, ThreadHandle, Threads, UndoLog};
-use agent_protocol::{Command, Event, Record, TransportKind};
+use agent_core::{ThreadHandle, Threads};
+use agent_protocol::{Command, Event, Record};
 use agent_tui::app::App;
-use agent_tui::effect::{Change, Choice, Effect, Facts, GoOn, Input, Next, Scope};
+use agent_tui::effect::{Choice, Effect, Facts, GoOn, Input, Next};
 use agent_tui::runner::{Act, Terminal};
-use agent_tui::transcript::Notice;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::args::{Args, OpenArgs};
-use crate::config::{Environment, trust};
-use crate::screen::Screen;
-use crate::session::{self, Begin, SessionOptions};
+use crate::config::Environment;
+use crate::session::Begin;
 use crate::settings::Settings;
 use crate::threads::{NoThread, ThreadArg};
-use crate::undo::{self, UndoArgs};
 use crate::window;
 use crate::workspace::Head;
 pub(crate) use beginning::{Way, without_key};
@@ -40,6 +37,8 @@ use desk::Desk;
 use files::Files;
 use history::History;
 use manners::{manners, themes};
+use next::trusted_directory;
+use opening::{Opened, open};
 
 /// Opens a thread and shows it, and those the person opens after it. Returns the
 /// signal that ended it, if one did.
@@ -150,9 +149,6 @@ fn going_on(how: GoOn, path: PathBuf) -> Begin {
     }
 }
 
-const FILES_WENT_BACK: &str =
-    "The person has put back files that you changed; look at them again before you rely on them.";
-
 /// What stays from thread to thread.
 struct Stage<'a> {
     settings: Settings,
@@ -164,14 +160,6 @@ struct Stage<'a> {
     history: History,
     say: UnboundedSender<Input>,
     inputs: UnboundedReceiver<Input>,
-}
-
-/// A thread that nobody has seen yet.
-struct Opened {
-    thread: Thread,
-    handle: ThreadHandle,
-    /// What it has said before.
-    earlier: Vec<Record>,
 }
 
 impl Stage<'_> {
@@ -266,263 +254,6 @@ impl Stage<'_> {
         }
         id
     }
-
-    /// Opens what comes after the thread of this id. What cannot be done is said, and the thread goes on.
-    fn next(&mut self, id: &str, next: Next) -> anyhow::Result<Opened> {
-        let before = self.settings.clone();
-        let mut remarks = vec![];
-        let said = match &next {
-            Next::New => {
-                self.forget_if_empty(id);
-                self.app.clear();
-                return self.open(Begin::New, remarks);
-            }
-            Next::Earlier(how, which) => return self.earlier(id, *how, which),
-            Next::Trust { trusted, then } => {
-                let _ = self.say.send(Input::Do(then.clone()));
-                match self.trust(*trusted) {
-                    Ok(said) => Notice::Said(said),
-                    Err(error) => {
-                        // It is not asked again and again.
-                        self.settings.asks_trust = false;
-                        Notice::Failed(format!("{error:#}"))
-                    }
-                }
-            }
-            Next::Rewind { turn, scope } => return self.rewind(id, *turn, *scope),
-            Next::Again(change) => {
-                self.settings = changed(&before, change);
-                Notice::Said(words(change))
-            }
-            Next::Undo => match self.undo(id) {
-                Ok(text) => {
-                    remarks.push(format!("{FILES_WENT_BACK}\n{text}"));
-                    Notice::Said(text)
-                }
-                Err(error) => Notice::Failed(format!("{error:#}")),
-            },
-        };
-        let opened = self.open(self.again(id)?, remarks).or_else(|error| {
-            // What does not work must not cost the conversation.
-            let _ = self.say.send(desk::failed(&format!("{error:#}")));
-            self.settings = before;
-            self.open(self.again(id)?, vec![])
-        })?;
-        self.app.update(Input::Notice(said));
-        // It is on the screen already.
-        Ok(Opened { earlier: vec![], ..opened })
-    }
-
-    /// Opens an earlier thread after the one of this id, which goes on when that cannot be done.
-    fn earlier(&mut self, id: &str, how: GoOn, which: &str) -> anyhow::Result<Opened> {
-        let threads = Threads::under(crate::state_dir(&self.settings)?);
-        let found = threads.find(which).map_err(anyhow::Error::from);
-        match found.and_then(|found| self.open(going_on(how, found.path), vec![])) {
-            Ok(opened) if how == GoOn::Fork && which == id => {
-                let said = "A new thread goes on from here; the one before stays as it is.";
-                self.app.update(Input::Notice(Notice::Said(said.to_owned())));
-                Ok(Opened { earlier: vec![], ..opened })
-            }
-            Ok(opened) => {
-                self.forget_if_empty(id);
-                Ok(opened)
-            }
-            Err(error) => {
-                let _ = self.say.send(desk::failed(&format!("{error:#}")));
-                let opened = self.open(self.again(id)?, vec![])?;
-                Ok(Opened { earlier: vec![], ..opened })
-            }
-        }
-    }
-
-    /// Remembers whether this directory is trusted, and lets it count at once.
-    fn trust(&mut self, trusted: bool) -> anyhow::Result<String> {
-        let directory = trusted_directory(&self.settings);
-        trust::remember(crate::state_dir(&self.settings)?, &directory, trusted)
-            .context("cannot remember it")?;
-        // What was changed on the screen stays changed.
-        let model = self.settings.model.clone();
-        self.settings = Settings::resolve(self.args, self.environment)?;
-        self.settings.model = model;
-        let (directory, mode) = (directory.display(), self.settings.permissions.sandbox);
-        Ok(if trusted {
-            format!("{directory} is trusted; the sandbox is {mode}.")
-        } else {
-            format!("{directory} is not trusted; the sandbox is {mode}.")
-        })
-    }
-
-    /// Opens the thread of this id as it was before a turn. As it is now it stays on the disk.
-    fn rewind(&mut self, id: &str, turn: u32, scope: Scope) -> anyhow::Result<Opened> {
-        let mut said = vec![];
-        if scope != Scope::Conversation {
-            said.push(self.undo_from(id, turn).unwrap_or_else(|error| format!("{error:#}")));
-        }
-        let remarks = match scope {
-            Scope::Conversation => vec![],
-            Scope::Files | Scope::Both => vec![FILES_WENT_BACK.to_owned()],
-        };
-        let begin = self.again(id)?;
-        let opened = match begin {
-            Begin::Resume(path) if scope != Scope::Files => {
-                let message = self.app.message_of(turn).unwrap_or_default();
-                let threads = Threads::under(crate::state_dir(&self.settings)?);
-                let opened =
-                    self.open(Begin::Resume(threads.fork_before(&path, turn)?), remarks)?;
-                self.app.clear();
-                self.app.remember(&opened.earlier);
-                self.app.skip_what_was_shown();
-                self.app.update(Input::Edited(message.clone()));
-                let first = message.lines().next().unwrap_or_default();
-                said.insert(
-                    0,
-                    format!(
-                        "Back to before “{first}”. What came after it is kept as the thread {id}."
-                    ),
-                );
-                opened
-            }
-            begin => self.open(begin, remarks)?,
-        };
-        self.app.update(Input::Notice(Notice::Said(said.join("\n"))));
-        Ok(Opened { earlier: vec![], ..opened })
-    }
-
-    /// Puts back what the turns from this one on changed.
-    fn undo_from(&self, id: &str, turn: u32) -> anyhow::Result<String> {
-        let state = crate::state_dir(&self.settings)?;
-        let thread = Threads::under(state).find(id)?;
-        let log = UndoLog::at(&thread.path.with_file_name("undo"));
-        let mut said = String::new();
-        let mut last = None;
-        while let Some(set) = log.last_done()? {
-            let Origin::Turn(number) = set.origin else { break };
-            // One of which something had to stay would be found again and again.
-            if number < turn || last == Some(set.number) {
-                break;
-            }
-            last = Some(set.number);
-            said.push_str(&self.undo(id)?);
-            said.push('\n');
-        }
-        if said.is_empty() {
-            said.push_str("No file was changed since then.");
-        }
-        Ok(said.trim_end().to_owned())
-    }
-
-    /// The thread of this id again; a new one where nothing was said in it, so that it begins with what now holds.
-    fn again(&self, id: &str) -> anyhow::Result<Begin> {
-        if !self.app.has_turns() {
-            self.forget_if_empty(id);
-            return Ok(Begin::New);
-        }
-        let state = crate::state_dir(&self.settings)?;
-        Ok(Begin::Resume(Threads::under(state).find(id)?.path))
-    }
-
-    fn open(&self, begin: Begin, remarks: Vec<String>) -> anyhow::Result<Opened> {
-        // An answer in the thread before may have made rules.
-        let settings = self.settings.with_rules_of_now(self.environment);
-        open(&settings, begin, remarks, self.environment, Instant::now())
-    }
-
-    /// A thread in which nothing was said is not worth keeping.
-    fn forget_if_empty(&self, id: &str) {
-        let Some(state) = self.settings.state_dir.as_ref().filter(|_| !self.app.has_turns()) else {
-            return;
-        };
-        let threads = Threads::under(state);
-        if let Ok(thread) = threads.find(id) {
-            // It is in nobody's way.
-            let _ = threads.remove(&thread);
-        }
-    }
-
-    fn undo(&self, id: &str) -> anyhow::Result<String> {
-        let state = crate::state_dir(&self.settings)?;
-        let thread = ThreadArg { id: Some(id.to_owned()), ..ThreadArg::default() };
-        let args = UndoArgs { thread, ..UndoArgs::default() };
-        let undone = undo::undo(&args, state, &self.settings.workspace.cwd, Screen::PLAIN)?;
-        Ok(undone.text.trim_end().to_owned())
-    }
-}
-
-fn open(
-    settings: &Settings,
-    begin: Begin,
-    mut remarks: Vec<String>,
-    environment: &Environment,
-    process_started: Instant,
-) -> anyhow::Result<Opened> {
-    let mut transport = session::transport(settings, environment, None)?;
-    transport.connect();
-    let earlier = match &begin {
-        Begin::New => vec![],
-        Begin::Resume(path) | Begin::Fork(path) => agent_core::read_rollout(path)?.records,
-    };
-    remarks.extend(self::remarks(&earlier, settings));
-    let options = SessionOptions {
-        transport_kind: TransportKind::Websocket,
-        live: true,
-        interactive: true,
-        remarks,
-        ..SessionOptions::new(settings, environment, process_started)?
-    };
-    let opening = session::opening(settings);
-    let (mut thread, handle) =
-        session::open(settings, begin, opening, Box::new(transport), options)?;
-    thread.warm_up();
-    Ok(Opened { thread, handle, earlier })
-}
-
-fn changed(settings: &Settings, change: &Change) -> Settings {
-    match change {
-        Change::Model(name) => settings.with_model(name),
-        Change::Effort(level) => {
-            let mut settings = settings.clone();
-            settings.model.reasoning.effort = Some(level.clone());
-            settings
-        }
-        Change::Sandbox(mode) => {
-            let mut settings = settings.clone();
-            settings.permissions.sandbox = *mode;
-            settings
-        }
-    }
-}
-
-fn words(change: &Change) -> String {
-    match change {
-        Change::Model(name) => format!("{name} answers from here on."),
-        Change::Effort(level) => format!("The model thinks with effort {level} from here on."),
-        Change::Sandbox(mode) => format!("The sandbox is {mode} from here on."),
-    }
-}
-
-/// What is no longer as the model was told.
-fn remarks(earlier: &[Record], settings: &Settings) -> Vec<String> {
-    let started = earlier.iter().rev().find_map(|record| match &record.event {
-        Event::ThreadStarted(started) => Some(started),
-        _ => None,
-    });
-    let Some(started) = started else { return vec![] };
-    let mut remarks = vec![];
-    let (mode, cwd) = (settings.permissions.sandbox, &settings.workspace.cwd);
-    if started.sandbox != mode {
-        remarks.push(format!("The sandbox is `{mode}` from here on."));
-    }
-    if started.cwd != *cwd {
-        remarks.push(format!("The working directory is {} from here on.", cwd.display()));
-    }
-    remarks
-}
-
-/// What is trusted, or is not: the whole repository, where there is one.
-fn trusted_directory(settings: &Settings) -> PathBuf {
-    let workspace = &settings.workspace;
-    let root = workspace.repository.as_ref().map(|repository| repository.root.clone());
-    root.unwrap_or_else(|| workspace.cwd.clone())
 }
 
 fn facts(settings: &Settings, environment: &Environment) -> Facts {

@@ -11,6 +11,7 @@ mod writing;
 
 use super::*;
 use crate::effect::{Change, Choice, GoOn, Next, Page, Scope};
+use crate::fuzzy::FileMatch;
 use crate::key::keys;
 use crate::overlay::Place;
 use agent_protocol::{

@@ -1,0 +1,149 @@
+//! What keys do where one writes: the overlays have seen them first, the list above the composer sees them next.
+
+use super::App;
+use super::outbox::Back;
+use crate::completion::Completion;
+use crate::composer::{ComposerOutcome, Mode, TokenKind};
+use crate::effect::Effect;
+use crate::fuzzy::FileMatch;
+use crate::key::{KeyCode, KeyEvent, Modifiers};
+use crate::overlay::Pager;
+use crate::slash::Verb;
+
+impl App {
+    /// What a key does.
+    pub(super) fn take_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let may_leave = std::mem::take(&mut self.may_leave);
+        let may_go_back = std::mem::take(&mut self.may_go_back);
+        if let Some(overlay) = self.overlays.last_mut() {
+            let reply = overlay.press(key);
+            return self.answer(reply);
+        }
+        if let Some(effects) = self.complete(key) {
+            return effects;
+        }
+        match (key.code, key.modifiers.ctrl) {
+            (KeyCode::Char('c'), true) if may_leave => return vec![Effect::Leave],
+            (KeyCode::Char('c'), true) => {
+                self.may_leave = true;
+                self.composer.clear();
+                self.completion = None;
+                return if self.is_running() { vec![Effect::Interrupt] } else { vec![] };
+            }
+            (KeyCode::Char('d'), true) if self.composer.is_empty() => return vec![Effect::Leave],
+            (KeyCode::Char('t'), true) => self.overlays.push(Box::new(Pager::transcript())),
+            (KeyCode::Char('o'), true) => return self.open_last_output(),
+            (KeyCode::Char('v'), true) => return vec![Effect::TakePicture],
+            (KeyCode::Char('g'), true) if self.composer.search().is_none() => {
+                return vec![Effect::Edit(self.composer.text())];
+            }
+            (KeyCode::Esc, _) if self.is_running() && !self.is_inserting() => {
+                return vec![Effect::Interrupt];
+            }
+            (KeyCode::F(2), _) => self.hides_status = !self.hides_status,
+            (KeyCode::Esc, _) if self.composer.is_empty() && self.composer.mode().is_none() => {
+                if may_go_back {
+                    return self.run(Verb::Rewind, "");
+                }
+                self.may_go_back = self.has_turns();
+            }
+            (KeyCode::Char('?'), false) if self.composer.is_empty() => {
+                return self.run(Verb::Keys, "");
+            }
+            (KeyCode::Tab, _) if self.unasked().is_some() => self.ask_now(),
+            (KeyCode::Tab, _) if self.is_running() && !self.composer.is_empty() => {
+                let message = self.composer.take();
+                self.outbox.queue(message);
+            }
+            (KeyCode::Up, _) if self.composer.is_empty() && self.is_running() => {
+                match self.outbox.take_back() {
+                    Some(Back::Here(message)) => self.composer.put_back(&message),
+                    Some(Back::There(what)) => return vec![Effect::TakeBack(what)],
+                    None => return self.write(key),
+                }
+            }
+            _ => return self.write(key),
+        }
+        vec![]
+    }
+
+    fn write(&mut self, key: KeyEvent) -> Vec<Effect> {
+        match self.composer.handle(key) {
+            ComposerOutcome::Send => self.send(),
+            _ => self.offer(),
+        }
+    }
+
+    /// Esc first leaves what vim calls inserting.
+    fn is_inserting(&self) -> bool {
+        self.composer.mode() == Some(Mode::Insert) && !self.composer.is_empty()
+    }
+
+    /// What a key does to the list above the composer; none when it is not meant for it.
+    fn complete(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        let completion = self.completion.as_mut()?;
+        match (key.code, key.modifiers.ctrl) {
+            (KeyCode::Up, _) | (KeyCode::Char('p'), true) => completion.up(),
+            (KeyCode::Down, _) | (KeyCode::Char('n'), true) => completion.down(),
+            (KeyCode::Esc, _) => {
+                self.dismissed = Some(completion.kind);
+                self.completion = None;
+            }
+            (KeyCode::Tab, _) => self.take_completion(),
+            (KeyCode::Enter, _) if key.modifiers == Modifiers::default() => {
+                let is_command = completion.kind == TokenKind::Command;
+                // A lone slash means none of them yet.
+                if is_command && self.composer.text() == "/" && completion.is_untouched() {
+                    return Some(vec![]);
+                }
+                self.take_completion();
+                return Some(if is_command { self.send() } else { vec![] });
+            }
+            _ => return None,
+        }
+        Some(vec![])
+    }
+
+    fn take_completion(&mut self) {
+        if let Some(completion) = self.completion.take() {
+            self.composer.complete(completion.taken());
+        }
+    }
+
+    /// Offers what the word under the cursor may become.
+    pub(super) fn offer(&mut self) -> Vec<Effect> {
+        let token = self.composer.token().filter(|_| self.composer.search().is_none());
+        let Some(token) = token else {
+            (self.completion, self.dismissed) = (None, None);
+            return vec![];
+        };
+        if self.dismissed == Some(token.kind) {
+            return vec![];
+        }
+        match token.kind {
+            TokenKind::Command => {
+                self.completion = Completion::commands(&token.query, &self.prompts);
+                if !std::mem::replace(&mut self.found_prompts, true) {
+                    return vec![Effect::FindPrompts];
+                }
+            }
+            TokenKind::File => {
+                // What was found for fewer letters stays until there is something better.
+                self.completion = self.completion.take().filter(|shown| shown.kind == token.kind);
+                return vec![Effect::FindFiles(token.query)];
+            }
+        }
+        vec![]
+    }
+
+    /// Shows the files that were found, if they are still what is asked for.
+    pub(super) fn found(&mut self, query: &str, found: Vec<FileMatch>) {
+        let token = self.composer.token().filter(|token| token.kind == TokenKind::File);
+        let is_wanted = token.is_some_and(|token| token.query == query)
+            && self.dismissed != Some(TokenKind::File)
+            && self.composer.search().is_none();
+        if is_wanted {
+            self.completion = Completion::files(found, &self.theme);
+        }
+    }
+}
