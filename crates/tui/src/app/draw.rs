@@ -216,13 +216,14 @@ impl App {
     /// Messages that were not heard yet, and those for after the turn.
     fn waiting(&self) -> Vec<Line<'static>> {
         let mark = self.theme.glyphs.quote;
-        let last = self.outbox.all().filter(|(_, state)| *state != State::Wanted).count();
+        let states: Vec<_> = self.outbox.all().map(|(_, state)| state).collect();
+        let last = states.iter().rposition(|state| *state != State::Wanted);
         let row = |(at, (message, state)): (usize, (&Message, State))| {
             let note = match state {
                 State::Wanted => " (taken back unless it is heard before)",
-                State::Queued if at + 1 == last => " (after this turn; up takes it back)",
+                State::Queued if Some(at) == last => " (after this turn; up takes it back)",
                 State::Queued => " (after this turn)",
-                State::Sent if at + 1 == last && self.is_running() => " (up takes it back)",
+                State::Sent if Some(at) == last && self.is_running() => " (up takes it back)",
                 State::Sent => "",
             };
             let shown = plain(&message.shown()).into_owned();

@@ -1,6 +1,11 @@
 //! How it all looks.
 
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+use ratatui_core::style::{Color, Style};
+
 use super::*;
+use crate::theme::{Background, Colours, Look};
 
 #[test]
 fn the_line_of_facts_says_what_the_person_wants_and_a_key_takes_it_away() {
@@ -22,20 +27,66 @@ fn the_line_of_facts_says_what_the_person_wants_and_a_key_takes_it_away() {
     assert_eq!(last(&mut app), "ctrl-c again leaves");
 }
 
-/// The region at a width, as it is drawn.
-fn screen(columns: u16, play: impl Fn(&mut App)) -> String {
-    let mut app = App::new(Theme::default(), columns, 24);
+/// A screen of this width to which something has happened.
+fn played(columns: u16, theme: Theme, play: fn(&mut App)) -> App {
+    let mut app = App::new(theme, columns, 24);
     app.update(Input::Prompts(vec![]));
     happened(&mut app, thread_started());
     play(&mut app);
-    let (finished, region) = shown(&mut app);
+    app
+}
+
+/// The region at a width, as it is drawn.
+fn screen(columns: u16, play: fn(&mut App)) -> String {
+    let (finished, region) = shown(&mut played(columns, Theme::default(), play));
     [finished, region].concat().join("\n")
 }
 
-#[test]
-fn the_screen_in_each_of_its_states() {
-    type Play = fn(&mut App);
-    let states: [(&str, Play); 9] = [
+/// The same, every styled piece in brackets behind its colours and modifiers.
+fn styled_screen(columns: u16, theme: Theme, play: fn(&mut App)) -> String {
+    let Frame { finished, region, .. } = played(columns, theme, play).draw();
+    let rows = finished.iter().map(|line| {
+        let mut row = Buffer::empty(Rect::new(0, 0, columns, 1));
+        row.set_line(0, 0, line, columns);
+        styled(&row, 0)
+    });
+    let rows: Vec<_> = rows.chain((0..region.area.height).map(|y| styled(&region, y))).collect();
+    rows.join("\n")
+}
+
+fn styled(cells: &Buffer, y: u16) -> String {
+    let mut pieces: Vec<(String, String)> = Vec::new();
+    let mut x = 0;
+    while x < cells.area.width {
+        let cell = &cells[(x, y)];
+        let marks = marks(cell.style());
+        match pieces.last_mut() {
+            Some((last, text)) if *last == marks => text.push_str(cell.symbol()),
+            _ => pieces.push((marks, cell.symbol().to_owned())),
+        }
+        x += u16::try_from(crate::width::of(cell.symbol())).unwrap().max(1);
+    }
+    let piece = |(marks, text): &(String, String)| match marks.is_empty() {
+        true => text.clone(),
+        false => format!("[{marks}|{text}]"),
+    };
+    pieces.iter().map(piece).collect::<String>().trim_end().to_owned()
+}
+
+fn marks(style: Style) -> String {
+    let colour = |lead: &str, colour: Option<Color>| {
+        let colour = colour.filter(|colour| *colour != Color::Reset)?;
+        Some(format!("{lead}{colour}").to_lowercase())
+    };
+    let modifiers = style.add_modifier.iter_names().map(|(name, _)| name.to_lowercase());
+    let colours = [colour("", style.fg), colour("on ", style.bg)].into_iter().flatten();
+    colours.chain(modifiers).collect::<Vec<_>>().join(" ")
+}
+
+type Play = fn(&mut App);
+
+fn states() -> [(&'static str, Play); 13] {
+    [
         ("idle", |_| {}),
         ("at_work", |app| {
             type_in(app, "mend it<enter>");
@@ -106,8 +157,42 @@ fn the_screen_in_each_of_its_states() {
         ("status", |app| {
             type_in(app, "/status<enter>");
         }),
-    ];
-    for (name, play) in states {
+        ("waiting", |app| {
+            step_started(app);
+            type_in(app, "not like that<enter>one more<enter><up>");
+            type_in(app, "and then this<tab>");
+        }),
+        ("patched", |app| {
+            let diff = "@@ -1,2 +1,2 @@\n fn main() {\n-    let a = 1;\n+    let b = \"b\";\n";
+            let Event::PatchDelta { change, .. } = patch_delta(0, "/home/me/project/a.rs", diff)
+            else {
+                unreachable!()
+            };
+            let details =
+                ItemDetails::FileChange { changes: vec![change], status: Status::Completed };
+            let call_id = Some("c".to_owned());
+            let item =
+                ThreadItem { id: "i5".into(), details, call_id, step: None, duration_ms: None };
+            happened(app, Event::ItemCompleted { item });
+            happened(app, said("Mended, see [the book](https://example.com/)."));
+        }),
+        ("trusting", |app| {
+            let asks_trust = Some("/home/me/project".to_owned());
+            app.update(Input::Facts(Facts { asks_trust, ..Facts::default() }));
+            type_in(app, "mend it<enter>");
+        }),
+        ("failed", |app| {
+            step_started(app);
+            let mut failed = turn_failed(ErrorKind::Network);
+            failed.error.message = "the connection was refused".into();
+            happened(app, Event::TurnFailed(failed));
+        }),
+    ]
+}
+
+#[test]
+fn the_screen_in_each_of_its_states() {
+    for (name, play) in states() {
         for columns in [40, 80, 200] {
             insta::assert_snapshot!(format!("{name}_at_{columns}"), screen(columns, play));
         }
@@ -119,4 +204,30 @@ fn of_the_facts_those_that_do_not_fit_are_left_out() {
     let mut app = App::new(Theme::colourless(), 24, 12);
     happened(&mut app, thread_started());
     assert_eq!(shown(&mut app).1.last().unwrap(), "gpt-6-sol");
+}
+
+#[test]
+fn the_screen_in_each_of_its_looks() {
+    let all = Look {
+        colours: Colours::All,
+        background: Background::Dark,
+        is_guess: false,
+        unicode: true,
+    };
+    let looks = [
+        ("dark", all),
+        ("light", Look { background: Background::Light, ..all }),
+        ("sixteen", Look { colours: Colours::Sixteen, ..all }),
+        ("colourless", Look { colours: Colours::None, ..all }),
+        ("ascii", Look { colours: Colours::None, unicode: false, ..all }),
+    ];
+    for (name, look) in looks {
+        for columns in [40, 80, 200] {
+            let state = |(name, play): (&str, Play)| {
+                format!("== {name} ==\n{}\n", styled_screen(columns, look.theme(), play))
+            };
+            let all: String = states().into_iter().map(state).collect();
+            insta::assert_snapshot!(format!("{name}_at_{columns}"), all);
+        }
+    }
 }
