@@ -112,7 +112,7 @@ fn r13_a_thousand_resizes_while_an_answer_comes_lose_nothing() {
     let lines: String = (1..=40).map(|number| format!("line {number} of many.\n\n")).collect();
     let server = ScriptedModel::new().says(&lines).serve();
     let scene = Scene::new(AGENT).facing(&server);
-    let mut screen = scene.screen(&["-m", "scripted"], 80, 24);
+    let mut screen = scene.screen(&["-m", "scripted", "-s", "read-only"], 80, 24);
     screen.wait_for("scripted");
     screen.press("many<enter>");
     for number in 0..1_000_u16 {

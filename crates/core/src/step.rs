@@ -17,6 +17,9 @@ use crate::inbox::Inbox;
 use crate::meter::StepMeter;
 use crate::turn::Stop;
 
+/// A request that has not left by then waits for the network, and there is time for other things.
+const PROMPTLY: Duration = Duration::from_millis(5);
+
 /// How a step ended that was not stopped.
 pub(crate) struct StepEnd {
     /// It made calls: the model waits for their outputs.
@@ -59,8 +62,6 @@ pub(crate) async fn run(
     if let Some((rows, columns)) = cx.inbox.take_size() {
         cx.bench.toolbox.resize(rows, columns);
     }
-    // While the model thinks there is time for what its calls will need.
-    cx.bench.toolbox.warm_up();
     let mut calls = Calls::new(step);
     let mut speech = Speech::new(step, cx.live);
     let response = respond(cx, meter, &mut calls, &mut speech).await;
@@ -106,6 +107,8 @@ async fn respond(
     let request = bench.conversation.request();
     control.clear();
     let mut stream = transport.respond(&request, control);
+    let mut connecting = std::pin::pin!(tokio::time::sleep(PROMPTLY));
+    let mut is_warm = false;
     loop {
         tokio::select! {
             biased;
@@ -127,6 +130,10 @@ async fn respond(
                 }
             },
             attended = calls.attend() => record_call(calls, bench, attended, meter)?,
+            () = &mut connecting, if !is_warm => {
+                is_warm = true;
+                bench.toolbox.warm_up();
+            }
             event = stream.next() => {
                 let event = match event {
                     Some(Ok(event)) => event,
@@ -134,6 +141,10 @@ async fn respond(
                     None => return Ok(Outcome::Broken(TransportError::Dropped("the stream ended early".to_owned()))),
                 };
                 meter.observe(&event);
+                // While the model thinks there is time for what its calls will need, and not before it is asked.
+                if matches!(event, ResponseEvent::Sent(_)) && !std::mem::replace(&mut is_warm, true) {
+                    bench.toolbox.warm_up();
+                }
                 match event {
                     ResponseEvent::ItemDone { output_index, item } => match item.kind() {
                         ItemKind::ToolCall(call) => {
