@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use agent_protocol::{
-    Action, BudgetKind, ErrorKind, Event, FileChange, ItemDetails, ShownRule, Status, ThreadItem,
-    ThreadStarted, Todo, TransportKind, TurnCompleted, Usage,
+    Action, BudgetKind, Decision, ErrorKind, Event, FileChange, ItemDetails, ShownRule, Status,
+    ThreadItem, ThreadStarted, Todo, TransportKind, TurnCompleted, Usage,
 };
 
 /// All that a thread has said.
@@ -151,8 +151,11 @@ impl Transcript {
                     prefix: prefix.clone(),
                 });
             }
-            Event::ApprovalResolved { call_id, .. } => {
+            Event::ApprovalResolved { call_id, decision, .. } => {
                 self.questions.retain(|question| question.call_id != *call_id);
+                if let Decision::Deny { message: Some(message) } = decision {
+                    self.notice(Notice::Said(format!("You said: {message}")));
+                }
             }
             Event::StepCompleted(step) => {
                 self.asks_model = false;

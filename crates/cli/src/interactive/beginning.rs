@@ -72,11 +72,11 @@ async fn key(
     if let Some(home) = home {
         let file = credentials::file(home);
         let choices = vec![
-            choice("keep", "Keep it", &format!("in {}, which only you can read", file.display())),
+            choice("keep", "Keep it", &format!("in {}", file.display())),
             choice("once", "For this run", &format!("to keep it yourself: export {variable}=…")),
         ];
         let title =
-            "Keep the key for the next time? Commands of the model cannot read it.".to_owned();
+            "Keep the key for the next time? Only you can read it then, and no command in the sandbox.".to_owned();
         match ask(terminal, Input::Ask { title, choices }).await? {
             Some(answer) if answer == "keep" => {
                 credentials::keep(home, &settings.provider.id, &key)

@@ -9,6 +9,10 @@ use crate::width;
 
 /// How much of a command line is said.
 const COMMAND_COLUMNS: usize = 40;
+/// Of a command this much is always shown.
+const LEAST_COLUMNS: usize = 6;
+/// "running ``" and the mark of what was cut.
+const AROUND_COMMAND: usize = 11;
 
 #[derive(Debug, Default)]
 pub(super) struct Activity {
@@ -65,13 +69,13 @@ impl Activity {
         }
     }
 
-    /// Running `cargo test` and 2 more, 12 s.
-    pub(super) fn words(&self, transcript: &Transcript, now_ms: u64) -> String {
+    /// Running `cargo test` and 2 more, 12 s: in so many columns, if the command can be cut to that.
+    pub(super) fn words(&self, transcript: &Transcript, now_ms: u64, columns: usize) -> String {
         if let Some(retry) = &transcript.retry {
             return retry.clone();
         }
         if !transcript.questions.is_empty() {
-            return "waits for your answer; tab shows the question".to_owned();
+            return "tab shows the question".to_owned();
         }
         let since = |ms: u64| match now_ms.saturating_sub(ms) {
             ms @ ..60_000 => format!("{} s", ms / 1_000),
@@ -79,14 +83,17 @@ impl Activity {
         };
         let running = self.calls.first().and_then(|(id, began)| {
             let item = transcript.item(id)?;
-            Some((doing(&item.details), since(*began)))
+            Some((item, since(*began)))
         });
-        if let Some((what, took)) = running {
+        if let Some((item, took)) = running {
             let more = match self.calls.len() - 1 {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            return format!("{what}{more}, {took}");
+            let rest = format!("{more}, {took}");
+            let room = columns.saturating_sub(rest.len() + AROUND_COMMAND);
+            let what = doing(&item.details, room.clamp(LEAST_COLUMNS, COMMAND_COLUMNS));
+            return format!("{what}{rest}");
         }
         let what = match self.phase {
             Phase::Waiting if !self.is_connected => "connecting",
@@ -111,12 +118,12 @@ fn is_call(item: &ThreadItem) -> bool {
     }
 }
 
-fn doing(details: &ItemDetails) -> String {
+fn doing(details: &ItemDetails, columns: usize) -> String {
     match details {
         ItemDetails::CommandExecution(command) => {
             let line = cell::bare(&command.command);
             let first = line.lines().next().unwrap_or_default();
-            let short = width::head(first, COMMAND_COLUMNS);
+            let short = width::head(first, columns);
             let rest = if short.len() < line.len() { "…" } else { "" };
             format!("running `{}{rest}`", crate::filter::plain(short))
         }
@@ -124,7 +131,7 @@ fn doing(details: &ItemDetails) -> String {
         ItemDetails::McpToolCall { tool, .. } => format!("calling {}", crate::filter::plain(tool)),
         ItemDetails::ToolCall { tool, subject, .. } => {
             let (_, present) = cell::verb(tool);
-            format!("{present} {}", crate::filter::plain(width::head(subject, COMMAND_COLUMNS)))
+            format!("{present} {}", crate::filter::plain(width::head(subject, columns)))
         }
         _ => "working".to_owned(),
     }

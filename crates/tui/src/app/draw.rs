@@ -249,13 +249,14 @@ impl App {
         if !self.is_running() {
             return Vec::new();
         }
-        let words = self.activity.words(&self.transcript, self.now_ms);
+        const STOPS: &str = " · esc stops";
+        let room = usize::from(self.columns).saturating_sub(2 + width::of(STOPS));
+        let words = self.activity.words(&self.transcript, self.now_ms, room);
         let words = plain(&words).replace('\n', " ");
-        let room = usize::from(self.columns).saturating_sub(2);
         vec![Line::from(vec![
             Span::styled(format!("{} ", self.theme.glyphs.bullet), self.theme.accent),
             Span::styled(width::head(&words, room).to_owned(), self.theme.accent),
-            Span::styled(" · esc stops", self.theme.dim),
+            Span::styled(STOPS, self.theme.dim),
         ])]
     }
 

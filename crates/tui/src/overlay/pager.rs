@@ -193,7 +193,8 @@ impl Pager {
         } else {
             format!(" · n N: {}", plain(&self.query))
         };
-        let opens = if self.commands.is_empty() { "" } else { " · tab enter open an output" };
+        let opens =
+            if self.commands.is_empty() { "" } else { " · tab command · enter its output" };
         let text = format!("{end} of {all} · / searches · g G ends{opens} · q closes{found}");
         Line::styled(text, around.theme.dim)
     }

@@ -16,6 +16,9 @@ use crate::transcript::Rules;
 use crate::{view, width, wrap};
 use form::{Form, Outcome};
 
+/// Rows that say where a rule is.
+const PLACE_ROWS: usize = 4;
+
 #[derive(Debug)]
 pub(crate) struct Permissions {
     about: String,
@@ -97,19 +100,32 @@ impl Permissions {
             let words = words(rule);
             let words = width::head(&words, widest);
             let gap = " ".repeat(widest + 2 - width::of(words));
-            let why = rule.justification.as_deref().map(|why| format!(" · {why}"));
-            let note = format!("{} · {}{}", reach(rule), place(rule), why.unwrap_or_default());
-            let note = plain(&note).replace('\n', " ");
             let room = around.columns.saturating_sub(widest + 11);
             let line = Line::from(vec![
                 Span::styled(if is_taken { "› " } else { "  " }, theme.accent),
                 Span::styled(format!("{:<7}", effect_word(rule.effect)), theme.accent),
                 Span::raw(format!("{words}{gap}")),
-                Span::styled(width::head(&note, room).to_owned(), theme.dim),
+                Span::styled(width::head(reach(rule), room).to_owned(), theme.dim),
             ]);
             if is_taken { line.style(Modifier::BOLD) } else { line }
         };
         shown.into_iter().map(row).collect()
+    }
+
+    /// Where the rule is that is pointed at, and why.
+    fn place(&self, around: &Around<'_>) -> Vec<Line<'static>> {
+        let Some(rule) = self.rules().get(self.at) else { return Vec::new() };
+        let texts = std::iter::once(place(rule)).chain(rule.justification.clone());
+        let rows = texts.flat_map(|text| {
+            let text = plain(&text).replace('\n', " ");
+            let row = Line::styled(text, around.theme.dim);
+            wrap::wrap(&row, around.columns.saturating_sub(2).max(1))
+        });
+        let indented = |mut line: Line<'static>| {
+            line.spans.insert(0, Span::raw("  "));
+            line
+        };
+        rows.map(indented).take(PLACE_ROWS).collect()
     }
 
     fn hint(&self, around: &Around<'_>) -> Vec<Line<'static>> {
@@ -179,8 +195,8 @@ impl Overlay for Permissions {
             rows.extend(note);
             return rows;
         }
-        let hint = self.hint(around);
-        let taken = 3 + hint.len() + note.len();
+        let (place, hint) = (self.place(around), self.hint(around));
+        let taken = 3 + place.len() + hint.len() + note.len();
         let wanted = self.rules().len().clamp(1, 12);
         let about = self
             .about
@@ -192,6 +208,7 @@ impl Overlay for Permissions {
         rows.extend(about);
         rows.push(Line::default());
         rows.extend(self.list(around, room));
+        rows.extend(place);
         rows.extend(note);
         rows.extend(hint);
         rows

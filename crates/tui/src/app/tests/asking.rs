@@ -79,8 +79,13 @@ fn a_refusal_can_say_what_to_do_instead() {
     asks(&mut app, "rm -r target");
     let effects = type_in(&mut app, "tuse cargo clean<enter>");
     let message = Some("use cargo clean".to_owned());
-    let expected = Effect::Decide { call_id: "c".into(), decision: Decision::Deny { message } };
+    let decision = Decision::Deny { message };
+    let call_id = "c".to_owned();
+    let expected = Effect::Decide { call_id: call_id.clone(), decision: decision.clone() };
     assert_eq!(effects, [expected]);
+    happened(&mut app, Event::ApprovalResolved { call_id, decision, rule: None });
+    let finished = shown(&mut app).0;
+    assert!(finished.contains(&"• You said: use cargo clean".to_owned()), "{finished:?}");
 }
 
 #[test]

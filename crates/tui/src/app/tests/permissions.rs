@@ -38,6 +38,10 @@ fn each_rule_says_how_far_it_reaches_and_where_it_is() {
     let answer = rule("make all", Some(RuleScope::Thread), RulePlace::Answer { number: 0 });
     let mut app = opened(&[mine(), theirs, answer]);
     insta::assert_snapshot!(shown(&mut app).1.join("\n"));
+    type_in(&mut app, "<down>");
+    assert!(shown(&mut app).1.contains(&"  /home/me/.codex/rules/x.rules:7".to_owned()));
+    type_in(&mut app, "a");
+    insta::assert_snapshot!("a_new_rule", shown(&mut app).1.join("\n"));
 }
 
 #[test]

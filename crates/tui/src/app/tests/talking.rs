@@ -65,7 +65,7 @@ fn while_a_turn_runs_it_says_what_it_is_doing() {
     app.update(Input::Tick(3_500));
     assert_eq!(doing(&mut app), "• thinking, 2 s · esc stops");
     happened(&mut app, said("I see."));
-    let command = CommandExecution::begun("/bin/bash -c 'cargo test'");
+    let command = CommandExecution::begun("/bin/bash -c 'cargo test --all'");
     let item = ThreadItem {
         id: "i2".into(),
         details: ItemDetails::CommandExecution(command),
@@ -75,7 +75,11 @@ fn while_a_turn_runs_it_says_what_it_is_doing() {
     };
     happened(&mut app, Event::ItemStarted { item, rule: None });
     app.update(Input::Tick(15_900));
-    assert_eq!(doing(&mut app), "• running `cargo test`, 12 s · esc stops");
+    assert_eq!(
+        doing(&mut app),
+        "• running `cargo tes…`, 12 s · esc stops",
+        "what stops it is never cut"
+    );
 }
 
 #[test]

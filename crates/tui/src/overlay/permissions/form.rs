@@ -7,7 +7,7 @@ use ratatui_core::text::{Line, Span};
 use super::{Around, effect_word, scope_words};
 use crate::composer::{Composer, ComposerOutcome, History};
 use crate::key::{KeyCode, KeyEvent};
-use crate::view;
+use crate::{view, wrap};
 
 const EFFECTS: [RuleEffect; 3] = [RuleEffect::Allow, RuleEffect::Prompt, RuleEffect::Forbidden];
 const SCOPES: [RuleScope; 3] = [RuleScope::Thread, RuleScope::Project, RuleScope::Always];
@@ -105,8 +105,17 @@ impl Form {
         let at_scope = SCOPES.iter().position(|scope| *scope == self.scope);
         let mut rows = vec![
             row("tab", EFFECTS.map(effect_word), at_effect.unwrap_or_default()),
-            row("up", SCOPES.map(scope_words), at_scope.unwrap_or_default()),
+            row("down", SCOPES.map(scope_words), at_scope.unwrap_or_default()),
         ];
+        let what = match self.effect {
+            RuleEffect::Allow => {
+                "runs without a question; outside the sandbox, if the model asks for that"
+            }
+            RuleEffect::Prompt => "you are asked each time",
+            RuleEffect::Forbidden => "does not run, and the model is told so",
+        };
+        let what = Line::styled(format!("        {what}"), theme.dim);
+        rows.splice(1..1, wrap::wrap(&what, around.columns));
         let hints =
             ["what commands begin with, (a|b) for either", "enter keeps it", "esc goes back"];
         let hints = view::flow(&hints, " · ", around.columns);
