@@ -1,6 +1,6 @@
 //! What one can do on the screen beside talking: run, look for, go on with, go back, change, begin.
 
-use agent_testkit::{PtyScreen, Scene, ScriptedModel, ScriptedServer};
+use agent_testkit::{PtyScreen, Scene, ScriptedModel, ScriptedServer, Step};
 use serde_json::json;
 
 const AGENT: &str = env!("CARGO_BIN_EXE_agent");
@@ -325,6 +325,21 @@ fn a_rule_made_on_the_screen_holds_at_once_is_kept_and_can_be_taken_away() {
     screen.wait_for("It may.");
     wait_until_ready(&screen);
     assert!(scene.read("made").is_some());
+    leave(screen);
+}
+
+#[test]
+fn a_message_that_a_running_answer_may_not_hear_comes_back_while_it_goes_on() {
+    let slowly = Step::new().says(&"word ".repeat(4000)).at_tokens_per_second(100.0);
+    let (scene, _server) = scene(ScriptedModel::new().step(slowly));
+    let mut screen = show(&scene, &[]);
+    screen.press("tell me<enter>");
+    screen.wait_for("writing");
+    screen.press("not that<enter><up>");
+    screen.wait_for("› not that");
+    assert!(screen.screen().contains("esc stops"), "{}", screen.screen());
+    screen.press("<esc>");
+    screen.wait_for("Stopped.");
     leave(screen);
 }
 

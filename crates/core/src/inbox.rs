@@ -15,7 +15,7 @@ pub(crate) struct Inbox {
     /// Messages that came while a turn ran: heard at its next step.
     messages: Vec<Vec<Content>>,
     /// Messages on their way into the running response, as they were sent.
-    steered: Vec<(Item, Vec<Content>)>,
+    steered: Vec<Steered>,
     decisions: HashMap<String, Decision>,
     /// Command lines of the person's own that came while a turn ran.
     lines: Vec<String>,
@@ -23,8 +23,6 @@ pub(crate) struct Inbox {
     stops: Vec<u32>,
     /// Rows and columns of the person's terminal, when it has changed.
     size: Option<(u16, u16)>,
-    /// Of those on their way into the response, so many of the last are wanted back: the server may have heard them.
-    wanted_back: usize,
     /// What the person has back.
     returned: Vec<Unheard>,
     rule_changes: Vec<RuleChange>,
@@ -35,6 +33,18 @@ pub(crate) struct Inbox {
     deadline: Option<Instant>,
 }
 
+/// A message on its way into the running response.
+#[derive(Debug)]
+struct Steered {
+    /// As it was sent.
+    item: Item,
+    content: Vec<Content>,
+    /// The server does not let this response hear it.
+    is_refused: bool,
+    /// The person wants it back, and the server may have heard it.
+    is_wanted: bool,
+}
+
 /// What a thread is to do next.
 pub(crate) enum Task {
     Turn(Vec<Content>),
@@ -42,6 +52,12 @@ pub(crate) enum Task {
     Run(String),
     /// What is not for the conversation: [`crate::asides`].
     Aside,
+}
+
+impl Steered {
+    fn new(content: Vec<Content>) -> Self {
+        Self { item: Item::user(&content), content, is_refused: false, is_wanted: false }
+    }
 }
 
 impl Inbox {
@@ -54,7 +70,6 @@ impl Inbox {
             lines: Vec::new(),
             stops: Vec::new(),
             size: None,
-            wanted_back: 0,
             returned: Vec::new(),
             rule_changes: Vec::new(),
             compacts: false,
@@ -166,9 +181,25 @@ impl Inbox {
         };
         if is_back {
             self.returned.push(what);
-        } else if what == Unheard::Message && self.wanted_back < self.steered.len() {
-            self.wanted_back += 1;
+        } else if what == Unheard::Message
+            && let Some(last) = self.steered.iter_mut().rfind(|steered| !steered.is_wanted)
+        {
+            last.is_wanted = true;
+            self.return_refused();
         }
+    }
+
+    /// The running response does not hear these; they are for the next request.
+    pub(crate) fn refused(&mut self, items: &[Item]) {
+        let refused = self.steered.iter_mut().filter(|steered| items.contains(&steered.item));
+        refused.for_each(|steered| steered.is_refused = true);
+        self.return_refused();
+    }
+
+    fn return_refused(&mut self) {
+        let is_back = |steered: &mut Steered| steered.is_wanted && steered.is_refused;
+        let back = self.steered.extract_if(.., is_back).map(|_| Unheard::Message);
+        self.returned.extend(back);
     }
 
     pub(crate) fn take_messages(&mut self) -> Vec<Vec<Content>> {
@@ -178,27 +209,24 @@ impl Inbox {
     /// What is to be said to the response that runs, if the server lets it hear.
     pub(crate) fn steer(&mut self) -> Vec<Item> {
         let messages = std::mem::take(&mut self.messages).into_iter();
-        let steered: Vec<_> = messages.map(|content| (Item::user(&content), content)).collect();
-        let items = steered.iter().map(|(item, _)| item.clone()).collect();
+        let steered: Vec<_> = messages.map(Steered::new).collect();
+        let items = steered.iter().map(|steered| steered.item.clone()).collect();
         self.steered.extend(steered);
         items
     }
 
     /// The response has heard these.
     pub(crate) fn heard(&mut self, items: &[Item]) -> Vec<Vec<Content>> {
-        let heard = self.steered.extract_if(.., |(item, _)| items.contains(item));
-        let heard = heard.map(|(_, content)| content).collect();
-        self.wanted_back = self.wanted_back.min(self.steered.len());
-        heard
+        let heard = self.steered.extract_if(.., |steered| items.contains(&steered.item));
+        heard.map(|steered| steered.content).collect()
     }
 
     /// Whatever the response has not heard is for the next request, before what came later.
     pub(crate) fn take_back(&mut self) {
-        let wanted = std::mem::take(&mut self.wanted_back);
-        self.steered.truncate(self.steered.len() - wanted);
-        self.returned.extend(std::iter::repeat_n(Unheard::Message, wanted));
-        let unheard = self.steered.drain(..).map(|(_, content)| content);
-        self.messages.splice(..0, unheard);
+        let (back, unheard): (Vec<_>, Vec<_>) =
+            self.steered.drain(..).partition(|steered| steered.is_wanted);
+        self.returned.extend(back.iter().map(|_| Unheard::Message));
+        self.messages.splice(..0, unheard.into_iter().map(|steered| steered.content));
     }
 
     pub(crate) fn take_decision(&mut self, call_id: &str) -> Option<Decision> {
@@ -263,5 +291,21 @@ mod tests {
         inbox.take_back();
         assert_eq!(inbox.take_returned(), [Unheard::Message]);
         assert!(inbox.take_messages().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_the_response_may_not_hear_is_given_back_at_once() {
+        let (send, commands) = mpsc::unbounded_channel();
+        let mut inbox = Inbox::new(commands);
+        attend(&mut inbox, &send, [say("a"), say("b"), say("c")]).await;
+        let sent = inbox.steer();
+        attend(&mut inbox, &send, [BACK]).await;
+        inbox.refused(&sent);
+        assert_eq!(inbox.take_returned(), [Unheard::Message]);
+        attend(&mut inbox, &send, [BACK]).await;
+        assert_eq!(inbox.take_returned(), [Unheard::Message]);
+        assert!(inbox.steer().is_empty(), "it is not tried again");
+        inbox.take_back();
+        assert_eq!(inbox.take_messages(), [content("a")]);
     }
 }

@@ -163,6 +163,10 @@ async fn respond(
                             bench.conversation.publish_message(&message)?;
                         }
                     }
+                    ResponseEvent::Steer(SteerOutcome::Failed { items, .. }) => {
+                        inbox.refused(&items);
+                        calls.see_to_asides(bench, inbox)?;
+                    }
                     other => speech.hear(bench, other)?,
                 }
             }
