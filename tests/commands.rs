@@ -227,3 +227,28 @@ async fn without_files_the_rules_that_hold_here_are_asked() {
     assert!(run.stdout.starts_with("{\n  \"decision\": \"allow\""), "{}", run.stdout);
     assert!(run.stderr.contains("default.rules: network_rule in line 2"), "{}", run.stderr);
 }
+
+#[tokio::test]
+async fn a_thread_that_another_process_works_on_is_left_to_it_and_that_one_is_named() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "until [ -e go-on ]; do :; done"}))
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut first = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);
+    first.until("item.started command_execution").await;
+    let id = scene.run(&["threads"]).await.stdout.split(' ').next().unwrap().to_owned();
+    for args in [&["exec", "resume", "--last", "more"][..], &["threads", "rm", &id]] {
+        let run = scene.run(args).await;
+        assert_eq!(run.code, Some(1), "{args:?}");
+        let holder = if cfg!(target_os = "linux") {
+            format!("process {} works on", first.pid())
+        } else {
+            "another process works on".to_owned()
+        };
+        assert!(run.stderr.contains(&holder), "{}", run.stderr);
+    }
+    std::fs::write(scene.workspace().join("go-on"), "").unwrap();
+    first.finish().await.succeeded();
+    scene.run(&["threads", "rm", &id]).await.succeeded();
+}

@@ -141,6 +141,11 @@ impl Settings {
             }
         }
 
+        for dir in &flags.permission.reach.add_dirs {
+            if !environment.absolute(dir, &environment.cwd).is_dir() {
+                notes.tell(format!("--add-dir {}: there is no such directory", dir.display()));
+            }
+        }
         if args.alt_screen {
             let (key, origin) = (["tui", "alternate_screen"].into(), Origin::Flag("--alt-screen"));
             config.add([Entry { key, value: "always".into(), origin }]);

@@ -8,6 +8,7 @@ mod compact;
 mod conversation;
 mod drafts;
 mod history;
+mod holder;
 mod import;
 mod inbox;
 mod lookout;
@@ -27,6 +28,7 @@ mod undo;
 
 pub use compact::CompactionStyle;
 pub use history::History;
+pub use holder::Holder;
 pub use import::{CodexHome, Import, ImportError, Imported, import_codex};
 pub use price::Price;
 pub use prompt::{BASE_INSTRUCTIONS, DocSearch, Docs, GitFacts, Opening, Surroundings};

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use agent_protocol::{Header, ROLLOUT_FORMAT, Record};
 
+use crate::holder::{self, Holder};
+
 /// The open log of one thread. Its file is locked: nobody else appends to it.
 #[derive(Debug)]
 pub struct Rollout {
@@ -31,12 +33,19 @@ pub enum RolloutError {
     Damaged { path: PathBuf, line: usize, message: String },
     #[error("{} is of format {format}; this version reads up to {ROLLOUT_FORMAT}", path.display())]
     TooNew { path: PathBuf, format: u32 },
-    #[error("another process works on this thread: {}", path.display())]
-    Locked { path: PathBuf },
+    #[error("{holder} works on this thread: {}", path.display())]
+    Locked { path: PathBuf, holder: Holder },
 }
 
 fn io_error<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> RolloutError + 'a {
     move |source| RolloutError::Io { what, path: path.to_owned(), source }
+}
+
+/// For as long as the file is open.
+fn hold(file: &File, path: &Path) -> Result<(), RolloutError> {
+    holder::take(file)
+        .map_err(io_error("lock", path))?
+        .map_err(|holder| RolloutError::Locked { path: path.to_owned(), holder })
 }
 
 /// Makes the directory and its missing parents, for their owner alone (S22).
@@ -59,7 +68,7 @@ impl Rollout {
         let mut options = OpenOptions::new();
         options.append(true).read(true).create_new(true).mode(0o600);
         let file = options.open(&path).map_err(io_error("create", &path))?;
-        file.try_lock().map_err(|_| RolloutError::Locked { path: path.clone() })?;
+        hold(&file, &path)?;
         let mut rollout = Self { file, path, line: Vec::new() };
         rollout.write_line(header)?;
         Ok(rollout)
@@ -76,7 +85,7 @@ impl Rollout {
             .read(true)
             .open(path)
             .map_err(io_error("open", path))?;
-        file.try_lock().map_err(|_| RolloutError::Locked { path: path.to_owned() })?;
+        hold(&file, path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io_error("read", path))?;
         let (loaded, whole) = parse(path, &bytes)?;

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::holder::{self, Holder};
 use crate::private::replace;
 use crate::rollout::{Loaded, Rollout, RolloutError, read_rollout};
 use crate::thread::new_thread_id;
@@ -49,8 +50,8 @@ pub enum ThreadsError {
     Unknown(String),
     #[error("`{which}` may mean any of these threads:{}", Candidates(.candidates))]
     Ambiguous { which: String, candidates: Vec<ThreadSummary> },
-    #[error("the thread {0} is in use by another process")]
-    InUse(String),
+    #[error("{holder} works on the thread {id}")]
+    InUse { id: String, holder: Holder },
     #[error("cannot {what} {}: {source}", path.display())]
     Io { what: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -211,7 +212,9 @@ impl Threads {
             move |source| ThreadsError::Io { what, path, source }
         };
         let held = File::open(path).map_err(io_error("open"))?;
-        held.try_lock().map_err(|_| ThreadsError::InUse(thread.id.clone()))?;
+        holder::take(&held)
+            .map_err(io_error("lock"))?
+            .map_err(|holder| ThreadsError::InUse { id: thread.id.clone(), holder })?;
         let folder = self.dir.join(&thread.id);
         // Out of the way at once: a removal cut short leaves no half of a thread behind that looks like one.
         let gone = self.dir.join(format!(".removed-{}", thread.id));

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::holder::{self, Holder};
 use crate::private::replace;
 use crate::rollout::create_private_dir;
 pub use entry::{Digest, Entry, EntryKind, RelativePath};
@@ -60,8 +61,8 @@ pub enum UndoError {
     Io { what: &'static str, path: PathBuf, source: io::Error },
     #[error("{} holds more than {limit} files: changes there cannot be undone", workspace.display())]
     TooManyPaths { workspace: PathBuf, limit: usize },
-    #[error("another process works on this thread: {}", .0.display())]
-    InUse(PathBuf),
+    #[error("{holder} works on this thread: {}", path.display())]
+    InUse { path: PathBuf, holder: Holder },
     #[error("the thread has no change set {0}")]
     NoSuchSet(u32),
     #[error("what was known of the workspace before the turn is lost: {}", .0.display())]
@@ -104,7 +105,9 @@ impl Snapshots {
             .mode(0o600)
             .open(&path)
             .map_err(UndoError::io("open", &path))?;
-        lock.try_lock().map_err(|_| UndoError::InUse(config.undo_dir.clone()))?;
+        holder::take(&lock)
+            .map_err(UndoError::io("lock", &path))?
+            .map_err(|holder| UndoError::InUse { path: config.undo_dir.clone(), holder })?;
         let log = UndoLog::at(&config.undo_dir);
         Ok(Self { config, log, _lock: lock })
     }

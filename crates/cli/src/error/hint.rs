@@ -27,6 +27,9 @@ pub(super) fn hint(error: &anyhow::Error, context: &Context) -> Option<String> {
     if let Some(error) = find::<TransportError>(error) {
         return transport_hint(error, context);
     }
+    if let Some(RolloutError::Locked { .. }) = find(error) {
+        return Some("Wait until it is done, or go on beside it in a thread of its own: `agent exec fork ID`, `agent fork ID`.".to_owned());
+    }
     if find::<RolloutError>(error).is_some() {
         return Some("Nothing is done that cannot be recorded first. Make room, set AGENT_HOME to a folder that can be written, or keep nothing: --ephemeral. What was recorded stays: `agent exec resume --last` goes on from there.".to_owned());
     }

@@ -211,7 +211,7 @@ fn a_thread_is_removed_with_all_that_is_beside_it_unless_somebody_works_on_it() 
     state.thread("0a01", "/one", "a", 60);
     let thread = state.threads.find("0a01").unwrap();
     let held = Rollout::open(&thread.path).unwrap();
-    assert!(matches!(state.threads.remove(&thread), Err(ThreadsError::InUse(_))));
+    assert!(matches!(state.threads.remove(&thread), Err(ThreadsError::InUse { .. })));
     drop(held);
     state.threads.remove(&thread).unwrap();
     assert_eq!(state.ids(), Vec::<String>::new());
