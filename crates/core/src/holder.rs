@@ -4,6 +4,8 @@ use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// The process that holds a file, as far as the system tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +25,23 @@ impl fmt::Display for Holder {
 /// # Errors
 /// When the file system cannot lock.
 pub(crate) fn take(file: &File) -> io::Result<Result<(), Holder>> {
-    match file.try_lock() {
-        Ok(()) => Ok(Ok(())),
-        Err(TryLockError::WouldBlock) => Ok(Err(Holder(holder_of(file)))),
-        Err(TryLockError::Error(error)) => Err(error),
+    let begun = Instant::now();
+    loop {
+        let holder = match file.try_lock() {
+            Ok(()) => return Ok(Ok(())),
+            Err(TryLockError::WouldBlock) => Holder(holder_of(file)),
+            Err(TryLockError::Error(error)) => return Err(error),
+        };
+        if holder.0.is_some() || begun.elapsed() > LET_GO {
+            return Ok(Err(holder));
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// Of a process that was killed a child may be left that is just about to become another program, and holds the file
+/// until then.
+const LET_GO: Duration = Duration::from_millis(500);
 
 /// Linux lists all locks, by the file's number within its device.
 fn holder_of(file: &File) -> Option<u32> {
@@ -41,8 +54,9 @@ fn holder_of(file: &File) -> Option<u32> {
         (number.parse() == Ok(inode)).then(|| pid.parse().ok())?
     });
     // On another device a file may have the same number; who is out of sight has none.
-    let holder = holders.next().filter(|pid| *pid > 0)?;
-    holders.next().is_none().then_some(holder)
+    let holder: u32 = holders.next()?;
+    let is_alive = Path::new("/proc").join(holder.to_string()).exists();
+    (is_alive && holders.next().is_none()).then_some(holder)
 }
 
 #[cfg(test)]
