@@ -120,3 +120,18 @@ async fn r7_a_run_that_was_killed_leaves_nothing_once_the_next_has_begun() {
         assert_eq!(temporary(&scene), [""; 0].map(PathBuf::from), "after event {event}");
     }
 }
+
+#[tokio::test]
+async fn r7_a_run_that_is_not_kept_leaves_no_long_output_either() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "seq 100000"}))
+        .says("That was long.")
+        .serve();
+    let scene = scene(&server);
+    scene.run(&["exec", "--ephemeral", "count"]).await.succeeded();
+    let told = server.frames()[1].json["input"].to_string();
+    assert!(told.contains("99999"), "the end was told");
+    let threads = fs::read_dir(scene.home().join("threads")).into_iter().flatten();
+    assert_eq!(threads.count(), 0, "nothing of it is kept");
+    assert_eq!(temporary(&scene), [""; 0].map(PathBuf::from));
+}

@@ -80,6 +80,9 @@ pub(crate) enum Begin {
     Fork(PathBuf),
 }
 
+/// Where no file can be made: nothing is left of a thread that is not kept, however it ends (R7).
+const NOWHERE: &str = "/dev/null/outputs";
+
 /// Opens the thread's log and publishes its beginning; nothing was sent to the model yet.
 ///
 /// # Errors
@@ -112,12 +115,9 @@ pub(crate) fn open(
         // Only a fork that nothing was said in yet goes on from another thread than itself.
         header.forked_from.clone().filter(|_| forks).unwrap_or_else(|| header.thread_id.clone())
     });
-    let outputs_dir = match &threads_dir {
-        Some(dir) => dir.join(&thread_id).join("outputs"),
-        None => std::env::temp_dir().join(format!("agent-{thread_id}")),
-    };
-    let journal_dir = threads_dir.as_ref().filter(|_| !options.ephemeral);
-    let journal_dir = journal_dir.map(|dir| dir.join(&thread_id).join("journal"));
+    let kept = threads_dir.as_ref().filter(|_| !options.ephemeral).map(|dir| dir.join(&thread_id));
+    let outputs_dir = kept.as_ref().map_or_else(|| NOWHERE.into(), |dir| dir.join("outputs"));
+    let journal_dir = kept.map(|dir| dir.join("journal"));
     let policy = Policy::new(
         settings.permissions.approval,
         settings.permissions.sandbox,
