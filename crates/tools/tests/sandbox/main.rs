@@ -15,7 +15,9 @@ mod files;
 mod git;
 mod kernel;
 mod local;
+mod looks;
 mod network;
+mod obeyed;
 mod place;
 mod terminal;
 mod work;
@@ -30,6 +32,8 @@ use ends::Crowd;
 use failing::Failing;
 use files::WRITE_AT_HOME;
 use git::Plant;
+use looks::Look;
+use obeyed::Obeyed;
 use place::{Host, Place};
 use terminal::Watched;
 use work::Work;
@@ -74,6 +78,7 @@ fn played(part: &[&str]) -> Option<i32> {
         ["plant", name, home] => edits::plant(name, Path::new(home)),
         ["write", name, home] => edits::write(name, Path::new(home)),
         ["edit", tier, mode, name, home] => edits::attempt(name, tier, mode, Path::new(home)),
+        ["look", tier, mode, name, home] => looks::look_at(name, tier, mode, Path::new(home)),
         ["failing", name, home] => failing::tries(name, home),
         ["terminal", ref part @ .., home] => {
             // Its end would hang up on us.
@@ -119,6 +124,8 @@ enum What {
     Edit(&'static Edit),
     Failing(&'static Failing),
     Crowd(&'static Crowd),
+    Look(&'static Look),
+    Obeyed(&'static Obeyed),
 }
 
 /// What came of a try.
@@ -137,6 +144,8 @@ impl Case {
             What::Edit(edit) => edit.name,
             What::Failing(failing) => failing.name,
             What::Crowd(crowd) => crowd.name,
+            What::Look(look) => look.name,
+            What::Obeyed(obeyed) => obeyed.name,
         }
     }
 
@@ -164,6 +173,11 @@ impl Case {
                     ["workspace-write", "read-only"]
                         .map(|mode| edit.attempted(self.user, tier, mode, host)),
                 ),
+                What::Look(look) => outcomes.extend(
+                    ["workspace-write", "read-only"]
+                        .map(|mode| look.outcome(self.user, tier, mode, host)),
+                ),
+                What::Obeyed(obeyed) => outcomes.push(obeyed.outcome(self.user, tier, host)),
                 What::Crowd(crowd) => outcomes.extend(crowd.outcomes(self.user, tier, host)),
                 What::Failing(failing) => {
                     if *tier == "full" {
@@ -178,8 +192,8 @@ impl Case {
     fn on_full(&self) -> bool {
         match &self.what {
             What::Attack(attack) => attack.on_full,
-            What::Plant(_) | What::Edit(_) | What::Failing(_) | What::Crowd(_) => false,
             What::Work(work) => work.on_full,
+            _ => false,
         }
     }
 
@@ -194,6 +208,8 @@ impl Case {
             What::Edit(edit) => edit.is_harmful(self.user, host).then_some(WORKED),
             What::Failing(_) => failing::works(self.user, host).then_some(WORKED),
             What::Crowd(crowd) => crowd.outlives(self.user, host).then_some(WORKED),
+            What::Look(look) => look.works(self.user, host).then_some(WORKED),
+            What::Obeyed(obeyed) => obeyed.works(self.user, host).then_some(WORKED),
         };
         match worked {
             Some(WORKED) => Outcome::Held,
@@ -243,6 +259,8 @@ fn suite(only: &str) -> ExitCode {
         let all = attacks.chain(plants).chain(work::WORK.iter().map(What::Work));
         let all = all.chain(edits).chain(failing.map(What::Failing));
         let all = all.chain(ends::CROWDS.iter().map(What::Crowd));
+        let all = all.chain(looks::LOOKS.iter().map(What::Look));
+        let all = all.chain(obeyed::OBEYED.iter().map(What::Obeyed));
         let cases = all.map(|what| Case { what, user });
         let cases: Vec<_> =
             cases.filter(|case| only.split(',').any(|only| case.name().contains(only))).collect();

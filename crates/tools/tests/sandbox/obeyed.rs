@@ -1,0 +1,100 @@
+//! S10: a command that leaves something where we would look for a project's configuration. Without the sandbox it is
+//! there afterwards; with it, it is not, and what was there before is.
+
+use std::fs;
+use std::path::Path;
+
+use crate::Outcome;
+use crate::place::{Host, Place};
+
+/// What a command does about one of the project's own folders. Both are scripts for bash.
+pub(crate) struct Obeyed {
+    pub(crate) name: &'static str,
+    /// Done beforehand, by the person.
+    before: &'static str,
+    script: &'static str,
+}
+
+const fn obeyed(name: &'static str, before: &'static str, script: &'static str) -> Obeyed {
+    Obeyed { name, before, script }
+}
+
+/// The person's own, which is to stay.
+const OWN: &str = "mkdir .codex .agent; echo own >.codex/config.toml; echo own >.agent/config.toml";
+
+pub(crate) const OBEYED: &[Obeyed] = &[
+    obeyed("s10_made_where_there_was_none", "", "mkdir .codex; echo evil >.codex/config.toml"),
+    obeyed("s10_made_in_our_own_folder", "", "mkdir .agent; echo evil >.agent/config.toml"),
+    obeyed("s10_skills", "", "mkdir -p .agents/skills; echo evil >.agents/skills/x"),
+    obeyed("s10_written_over", OWN, "echo evil >.codex/config.toml"),
+    obeyed("s10_appended", OWN, "echo evil >>.agent/config.toml"),
+    obeyed("s10_put_beside", OWN, "echo evil >.codex/rules"),
+    obeyed("s10_renamed_over", OWN, "echo evil >x; mv -f x .codex/config.toml"),
+    obeyed("s10_moved_away", OWN, "mv .codex x; mkdir .codex; echo evil >.codex/config.toml"),
+    obeyed("s10_removed", OWN, "rm -r .codex; mkdir .codex; echo evil >.codex/config.toml"),
+    obeyed("s10_a_folder_moved_there", "", "mkdir x; echo evil >x/config.toml; mv x .codex"),
+    obeyed(
+        "s10_exchanged",
+        OWN,
+        r#"
+        mkdir x; echo evil >x/config.toml
+        python3 -c 'import ctypes; ctypes.CDLL(None).renameat2(-100, b"x", -100, b".codex", 2)' || mv -T x .codex
+    "#,
+    ),
+    obeyed("s10_a_link_to_a_folder", "", "mkdir x; echo evil >x/config.toml; ln -s x .codex"),
+    obeyed("s10_a_link_in_the_folder", OWN, "echo evil >x; ln -sf ../x .codex/config.toml"),
+    obeyed("s10_a_hard_link", OWN, "echo evil >x; ln -f x .codex/config.toml"),
+    obeyed(
+        "s10_behind_the_persons_own_link",
+        "mkdir real; echo own >real/config.toml; ln -s real .codex",
+        "rm .codex; mkdir x; echo evil >x/config.toml; ln -s x .codex",
+    ),
+    obeyed(
+        "s10_by_what_outlives_the_command",
+        "",
+        r#"
+        (setsid bash -c 'trap "" TERM HUP INT; for i in $(seq 60); do mkdir -p .codex && echo evil >.codex/config.toml; sleep 0.05; done' >/dev/null 2>&1 &)
+        sleep 0.1
+    "#,
+    ),
+];
+
+impl Obeyed {
+    pub(crate) fn works(&self, user: u32, host: &Host) -> bool {
+        let place = self.place(user, host);
+        place.run_unconfined(&format!("{}\nsleep 0.2", self.script));
+        is_evil(&place.workspace)
+    }
+
+    pub(crate) fn outcome(&self, user: u32, tier: &str, host: &Host) -> Outcome {
+        let place = self.place(user, host);
+        let before = kept(&place.workspace);
+        let ran = place.run_line(tier, self.script);
+        if is_evil(&place.workspace) {
+            Outcome::Trouble(format!("({tier}) it is there:\n{}", ran.said))
+        } else if kept(&place.workspace) != before {
+            Outcome::Trouble(format!("({tier}) what was there is not:\n{}", ran.said))
+        } else {
+            Outcome::Held
+        }
+    }
+
+    fn place(&self, user: u32, host: &Host) -> Place {
+        let place = Place::new(user, host);
+        place.run_unconfined(self.before);
+        place
+    }
+}
+
+const FILES: [&str; 4] =
+    [".codex/config.toml", ".codex/rules", ".agent/config.toml", ".agents/skills/x"];
+
+fn is_evil(workspace: &Path) -> bool {
+    FILES.iter().any(|file| {
+        fs::read_to_string(workspace.join(file)).is_ok_and(|text| text.contains("evil"))
+    })
+}
+
+fn kept(workspace: &Path) -> Vec<Option<String>> {
+    FILES.iter().map(|file| fs::read_to_string(workspace.join(file)).ok()).collect()
+}
