@@ -41,6 +41,23 @@ pub(crate) const ATTACKS: &[Attack] = &[
         })
         .map(drop)
     }),
+    attack("s7_slow_down", |home| {
+        let bystander = number(home, "bystander")?.cast_unsigned();
+        // SAFETY: no memory is involved.
+        check(unsafe { libc::setpriority(libc::PRIO_PROCESS, bystander, 19) }).map(drop)
+    }),
+    attack("s7_slow_a_group_down", |home| {
+        // It leads a group of its own.
+        let bystander = number(home, "bystander")?.cast_unsigned();
+        // SAFETY: no memory is involved.
+        check(unsafe { libc::setpriority(libc::PRIO_PGRP, bystander, 19) }).map(drop)
+    }),
+    attack("s7_starve_of_the_disk", |home| {
+        const IDLE: i32 = 3 << 13;
+        // SAFETY: no memory is involved; 1 means a process.
+        check(unsafe { libc::syscall(libc::SYS_ioprio_set, 1, number(home, "bystander")?, IDLE) })
+            .map(drop)
+    }),
     attack("s7_trace", |home| {
         let bystander = number(home, "bystander")?;
         // SAFETY: no memory of ours is involved.
@@ -90,8 +107,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     }),
     attack("s7_shared_memory_by_name", |home| {
         fs::read(format!("/dev/shm/agent-{}", number(home, "bystander")?)).map(drop)
-    })
-    .on_full(),
+    }),
     attack("s7_write_shared_memory_by_name", |home| {
         let name = format!("/dev/shm/agent-{}", number(home, "bystander")?);
         fs::File::options().write(true).open(name).map(drop)

@@ -55,6 +55,7 @@ pub(crate) const WORK: &[Work] = &[
         (sleep 60 & kill %1; wait %1) || test $? = 143
         cat <<<here >/dev/null; echo >/dev/null; : </dev/zero; head -c 4 /dev/urandom | wc -c | grep -q 4
         bash -c 'exit 3' || test $? = 3
+        test "$(nice -n 7 nice)" -ge 7; (renice -n 9 $BASHPID 2>/dev/null || true); nice -n 5 timeout 5 true
         bash -c 'kill -9 $$' || test $? = 137
         mkfifo p; (echo x >p &); read y <p; test "$y" = x
         echo hidden >$'\xff odd \n name'; test -s $'\xff odd \n name'

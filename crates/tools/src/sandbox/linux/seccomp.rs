@@ -132,6 +132,7 @@ pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
         // A limit lowered under another process ends it as surely as a signal does.
         let other = Test::Any { argument: 0, mask: u32::MAX };
         filter.when(libc::SYS_prlimit64, vec![other], DENY);
+        priorities(&mut filter);
     }
     if scope.truncate_unguarded {
         filter.always(libc::SYS_truncate, DENY);
@@ -151,6 +152,15 @@ pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
     }
     sockets(&mut filter, scope);
     filter.assemble()
+}
+
+/// Everybody's processes can be slowed down by whoever has the same user: only one's own may be.
+fn priorities(filter: &mut Filter) {
+    const OF_A_USER: [(i64, u32); 2] = [(libc::SYS_setpriority, 2), (libc::SYS_ioprio_set, 3)];
+    for (call, user) in OF_A_USER {
+        filter.when(call, vec![Test::Any { argument: 1, mask: u32::MAX }], DENY);
+        filter.when(call, vec![Test::Is { argument: 0, mask: u32::MAX, value: user }], DENY);
+    }
 }
 
 fn sockets(filter: &mut Filter, scope: Scope) {
