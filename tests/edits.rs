@@ -153,26 +153,57 @@ async fn r6_what_an_editor_saves_meanwhile_is_never_lost() {
     }
 }
 
+/// How many files a patch from the shell adds.
+const FILES: usize = 60;
+
+/// `agent apply-patch` when it has begun to change the workspace.
+async fn applying(scene: &Scene) -> tokio::process::Child {
+    let files = (0..FILES).map(|n| format!("*** Add File: new/{n}\n+{n}\n"));
+    let patch = format!("*** Begin Patch\n{}*** End Patch\n", files.collect::<String>());
+    let mut command = scene.command(&["apply-patch"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut input, patch.as_bytes()).await.unwrap();
+    drop(input);
+    while !scene.workspace().join("new").exists() && child.try_wait().unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    child
+}
+
 #[tokio::test]
 async fn r5_a_patch_from_the_shell_that_is_asked_to_end_is_finished_first() {
-    const FILES: usize = 60;
-    let patch: String = (0..FILES).map(|n| format!("*** Add File: new/{n}\n+{n}\n")).collect();
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let scene = Scene::new(AGENT);
-        let mut command = scene.command(&["apply-patch"]);
-        let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
-        let mut input = child.stdin.take().unwrap();
-        let patch = format!("*** Begin Patch\n{patch}*** End Patch\n");
-        tokio::io::AsyncWriteExt::write_all(&mut input, patch.as_bytes()).await.unwrap();
-        drop(input);
-        let new = scene.workspace().join("new");
-        while !new.exists() && child.try_wait().unwrap().is_none() {
-            tokio::task::yield_now().await;
-        }
+        let mut child = applying(&scene).await;
         if let Some(pid) = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
             let _ = kill_process(pid, signal);
         }
         assert_eq!(child.wait().await.unwrap().code(), Some(0), "{signal:?}");
+        let new = scene.workspace().join("new");
         assert_eq!(fs::read_dir(new).unwrap().count(), FILES, "{signal:?}");
     }
+}
+
+#[tokio::test]
+async fn r5_a_patch_from_the_shell_that_was_killed_is_undone_before_the_next() {
+    let mut halves = 0;
+    for begun in 0..10 {
+        let scene = Scene::new(AGENT).unrehearsed();
+        let mut child = applying(&scene).await;
+        let new = scene.workspace().join("new");
+        let count = || fs::read_dir(&new).map_or(0, Iterator::count);
+        while count() < begun * FILES / 10 && child.try_wait().unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+        child.kill().await.unwrap();
+        halves += usize::from(count() > 0 && count() < FILES);
+        let next = "*** Begin Patch\n*** Add File: other\n+x\n*** End Patch\n";
+        scene.run_with_input(&["apply-patch"], next).await.succeeded();
+        assert!(!new.exists() || count() == FILES, "{} files, at {begun}", count());
+        let names =
+            fs::read_dir(scene.workspace()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(names.into_iter().all(|name| !name.to_string_lossy().starts_with(".agent-")));
+    }
+    assert!(halves > 0, "a kill came within a patch");
 }

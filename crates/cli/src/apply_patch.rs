@@ -6,17 +6,24 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-/// Applies it and returns what is to be printed: a line a file, then what was out of the ordinary.
+/// Where patches are noted while they are applied, below the state directory.
+pub(crate) const JOURNALS: &str = "patches";
+
+/// Applies it and returns what is to be printed: a line a file, then what was out of the ordinary. What an earlier one
+/// left half done when it was killed is undone first.
 ///
 /// # Errors
 /// When standard input cannot be read, or the patch is refused; then no file was changed.
-pub(crate) fn run(directory: &Path) -> anyhow::Result<String> {
+pub(crate) fn run(directory: &Path, state: Option<&Path>) -> anyhow::Result<String> {
     let mut patch = String::new();
     io::stdin().read_to_string(&mut patch).context("cannot read the patch from standard input")?;
     let _in_peace = crate::undisturbed()?;
-    let summary = agent_tools::apply_patch_to(directory, &patch)?;
+    let journals = state.map(|state| state.join(JOURNALS));
+    let undone =
+        journals.as_deref().map(agent_tools::recover_patches_of_others).unwrap_or_default();
+    let summary = agent_tools::apply_patch_to(directory, &patch, journals.as_deref())?;
     let mut text = format!("{summary}\n");
-    for note in summary.notes() {
+    for note in undone.into_iter().chain(summary.notes()) {
         let _ = writeln!(text, "note: {note}");
     }
     Ok(agent_tui::plain(&text).into_owned())

@@ -143,7 +143,10 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             }
             print(&execpolicy::check(check, &rules)?)
         }
-        Command::ApplyPatch(_) => print(&apply_patch::run(&directory(args, &environment)?)?),
+        Command::ApplyPatch(_) => {
+            let state = Homes::of(&environment).state;
+            print(&apply_patch::run(&directory(args, &environment)?, state.as_deref())?)
+        }
         Command::Threads(threads) => {
             let settings = resolve(args, &environment, context)?;
             let (state, cwd) = (state_dir(&settings)?, &settings.workspace.cwd);

@@ -184,9 +184,11 @@ fn recovered_of_others(threads: &Path, own: &str) -> Vec<String> {
     let mut names: Vec<_> =
         names.map(|entry| entry.file_name()).filter(|name| name != own).collect();
     names.sort_unstable();
-    let youngest =
-        names.iter().rev().take(LOOKED_AT).map(|name| threads.join(name).join("journal"));
-    youngest.flat_map(|journal| agent_tools::recover_patches_of_others(&journal)).collect()
+    let youngest = names.iter().rev().take(LOOKED_AT);
+    let journals = youngest.map(|name| threads.join(name).join("journal"));
+    let from_the_shell = threads.with_file_name(crate::apply_patch::JOURNALS);
+    let all = journals.chain([from_the_shell]);
+    all.flat_map(|journal| agent_tools::recover_patches_of_others(&journal)).collect()
 }
 
 /// Ours and Codex's homes and the rollouts, by their real names too.

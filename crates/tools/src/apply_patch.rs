@@ -230,17 +230,27 @@ impl ApplyPatch {
     }
 }
 
-/// Applies `patch` below `dir` and nowhere else, without a sandbox: what `agent apply-patch` does.
+/// Applies `patch` below `dir` and nowhere else, without a sandbox: what `agent apply-patch` does. It is noted in
+/// `journals` before, where that can be written, for `recover_patches_of_others`.
 ///
 /// # Errors
 /// When `patch` is none or cannot be applied as a whole; then no file was changed.
-pub fn apply_patch_to(dir: &Path, patch: &str) -> Result<PatchSummary, PatchRefusal> {
+pub fn apply_patch_to(
+    dir: &Path,
+    patch: &str,
+    journals: Option<&Path>,
+) -> Result<PatchSummary, PatchRefusal> {
     let refuse = |problem| PatchRefusal::new(RejectReason::PatchMismatch, &[problem]);
     let dir = std::fs::canonicalize(dir)
         .map_err(|error| refuse(format!("{}: {}", dir.display(), files::trouble(&error))))?;
     let parsed = patch::parse(patch).map_err(|error| refuse(error.to_string()))?;
     let places = patch::resolve_all(&parsed, &dir).map_err(refuse)?;
-    patch::apply(&parsed, &places, &Roots::new([dir.as_path()]), &mut Journal::none())
+    let noted = journals.and_then(|journals| PatchJournal::create(journals).ok());
+    let writer = noted.as_ref().and_then(|noted| noted.writer().ok());
+    let mut journal = writer.map(Journal::to).unwrap_or_default();
+    let applied = patch::apply(&parsed, &places, &Roots::new([dir.as_path()]), &mut journal);
+    noted.map(PatchJournal::settle);
+    applied
 }
 
 #[cfg(test)]
@@ -398,11 +408,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("a"), "1\r\n").unwrap();
         let patch = PATCH.replace("*** End", "*** Add File: b/c\n+x\n*** End");
-        assert_eq!(apply_patch_to(dir.path(), &patch).unwrap().to_string(), "M a\nA b/c");
+        assert_eq!(apply_patch_to(dir.path(), &patch, None).unwrap().to_string(), "M a\nA b/c");
         assert_eq!(std::fs::read_to_string(dir.path().join("a")).unwrap(), "2\r\n");
-        let refusal = apply_patch_to(dir.path(), &patch).unwrap_err().to_string();
+        let refusal = apply_patch_to(dir.path(), &patch, None).unwrap_err().to_string();
         assert!(refusal.contains("a: these lines are not in the file:\n1\n"), "{refusal}");
-        let nowhere = apply_patch_to(&dir.path().join("gone"), &patch).unwrap_err().to_string();
+        let nowhere =
+            apply_patch_to(&dir.path().join("gone"), &patch, None).unwrap_err().to_string();
         assert!(nowhere.ends_with("gone: no such file or directory"), "{nowhere}");
     }
 }
