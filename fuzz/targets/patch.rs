@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use agent_tools::fuzzing::{rewritten, updated};
+use agent_tools::fuzzing::{previewed, rewritten, updated};
 
 const LINES: &[&str] =
     &["a", "b", " a", "    a", "\ta", "", " ", "***", "@@", "+a", "-a", "é", "fn a() {", "}", "a "];
@@ -21,6 +21,7 @@ fn arbitrary(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (file, patch) = text.split_once('\0').unwrap_or(("", text));
     assert_eq!(rewritten(file), file);
+    assert_eq!(previewed(patch, 1 + data.len() % 5), previewed(patch, usize::MAX));
     for update in updated(file, patch).unwrap_or_default() {
         let Some(text) = update.text else { continue };
         let mut known: HashMap<&str, usize> = HashMap::new();

@@ -1,9 +1,27 @@
 //! Doors for the fuzz targets in `fuzz/`: pure functions that take what others wrote, and that nobody else has any
 //! business with. Only with feature `fuzzing`, which the product never has.
 
+use agent_protocol::FileChange;
+
 use crate::output::{Decoder, Ends};
-use crate::patch::{HunkLine, Section, TextFile, apply_hunks, parse};
+use crate::patch::{HunkLine, PatchPreview, Section, TextFile, apply_hunks, parse};
 use crate::policy::shell;
+
+/// What is seen of a patch that comes in pieces of so many characters.
+pub fn previewed(patch: &str, size: usize) -> Vec<FileChange> {
+    let mut preview = PatchPreview::below(std::path::Path::new("/"));
+    let mut changes: Vec<FileChange> = Vec::new();
+    let characters: Vec<char> = patch.chars().collect();
+    for piece in characters.chunks(size) {
+        for seen in preview.push(&piece.iter().collect::<String>()) {
+            match changes.get_mut(seen.index as usize) {
+                Some(change) => change.grow(seen.change),
+                None => changes.push(seen.change),
+            }
+        }
+    }
+    changes
+}
 
 /// The commands of a line, if it is understood.
 pub fn commands(line: &str) -> Option<Vec<Vec<String>>> {

@@ -90,34 +90,39 @@ impl PatchPreview {
     /// Takes what has come of the call's input, and says what of it is new to see.
     pub fn push(&mut self, delta: &str) -> Vec<PreviewedChange> {
         self.taken += delta.len();
-        let text = if self.taken > MOST { None } else { self.text(delta) };
-        let mut seen = Vec::new();
-        let Some(text) = text.filter(|_| self.place != Place::Lost) else {
+        if self.taken > MOST {
             self.place = Place::Lost;
+        }
+        if self.place == Place::Lost {
             self.line = String::new();
-            return seen;
-        };
+            return vec![];
+        }
+        let text = self.text(delta);
+        let mut seen = Vec::new();
         let mut lines = text.split('\n');
         self.line.push_str(lines.next().unwrap_or_default());
         for next in lines {
             let line = std::mem::replace(&mut self.line, next.to_owned());
             seen.extend(self.take(line.strip_suffix('\r').unwrap_or(&line)));
         }
+        if matches!(&self.form, Form::Json(unquote) if unquote.is_lost()) {
+            self.place = Place::Lost;
+        }
         merged(seen)
     }
 
-    /// What of the patch's text has come; none when it cannot be one.
-    fn text(&mut self, delta: &str) -> Option<String> {
+    /// What of the patch's text has come.
+    fn text(&mut self, delta: &str) -> String {
         if matches!(self.form, Form::Unknown) {
             self.form = match delta.trim_start().chars().next() {
-                None => return Some(String::new()),
+                None => return String::new(),
                 Some('{') => Form::Json(Unquote::default()),
                 Some(_) => Form::Plain,
             };
         }
         match &mut self.form {
             Form::Json(unquote) => unquote.push(delta),
-            Form::Plain | Form::Unknown => Some(delta.to_owned()),
+            Form::Plain | Form::Unknown => delta.to_owned(),
         }
     }
 
@@ -357,10 +362,14 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "\\PC*", sizes in prop::collection::vec(1_usize..9, 1..3)) {
-            seen(&text, &sizes);
-            seen(&format!("*** Begin Patch\n{text}"), &sizes);
-            seen(&format!("{{\"input\":\"*** Begin Patch\\n{text}"), &sizes);
+        fn no_text_makes_it_panic_and_what_is_seen_does_not_depend_on_the_pieces(
+            text in "\\PC*|([-+ @*\\\\\"nuAddFile:{}]|\n|\\*\\*\\* Add File: x\n){0,40}",
+            sizes in prop::collection::vec(1_usize..9, 1..3),
+        ) {
+            let json = format!("{{\"input\":\"*** Begin Patch\\n*** Add File: a\\n{text}");
+            for text in [text.clone(), format!("*** Begin Patch\n{text}"), json] {
+                prop_assert_eq!(seen(&text, &sizes), seen(&text, &[usize::MAX]));
+            }
         }
     }
 

@@ -21,6 +21,8 @@ enum State {
     Unicode(u32, u32),
     /// What comes after the text is of no interest.
     After,
+    /// It is another object, or none.
+    Lost,
 }
 
 impl Default for State {
@@ -30,62 +32,69 @@ impl Default for State {
 }
 
 impl Unquote {
-    /// What of the text comes with this piece; none when the object is another than one with this text first.
-    pub(super) fn push(&mut self, piece: &str) -> Option<String> {
+    /// What of the text comes with this piece.
+    pub(super) fn push(&mut self, piece: &str) -> String {
         let mut text = String::with_capacity(piece.len());
         for c in piece.chars() {
-            self.state = match std::mem::replace(&mut self.state, State::After) {
-                State::Before(mut begun) => {
-                    if !c.is_ascii_whitespace() {
-                        begun.push(c);
-                    }
-                    if !BEGINNINGS.iter().any(|beginning| beginning.starts_with(&begun)) {
-                        return None;
-                    }
-                    if BEGINNINGS.contains(&begun.as_str()) {
-                        State::Text
-                    } else {
-                        State::Before(begun)
-                    }
+            self.state = self.take(c, &mut text).unwrap_or(State::Lost);
+        }
+        text
+    }
+
+    /// The object is another than one with this text first: nothing more will come.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.state, State::Lost)
+    }
+
+    fn take(&mut self, c: char, text: &mut String) -> Option<State> {
+        Some(match std::mem::replace(&mut self.state, State::Lost) {
+            State::Before(mut begun) => {
+                if !c.is_ascii_whitespace() {
+                    begun.push(c);
                 }
-                State::Text => match c {
-                    '\\' => State::Escape,
-                    '"' => State::After,
-                    c => {
-                        self.give(u32::from(c), &mut text);
-                        State::Text
-                    }
-                },
-                State::Escape => {
-                    let meant = match c {
-                        'n' => '\n',
-                        't' => '\t',
-                        'r' => '\r',
-                        'b' => '\u{8}',
-                        'f' => '\u{c}',
-                        '"' | '\\' | '/' => c,
-                        'u' => {
-                            self.state = State::Unicode(0, 0);
-                            continue;
-                        }
-                        _ => return None,
-                    };
-                    self.give(u32::from(meant), &mut text);
+                if !BEGINNINGS.iter().any(|beginning| beginning.starts_with(&begun)) {
+                    return None;
+                }
+                if BEGINNINGS.contains(&begun.as_str()) {
+                    State::Text
+                } else {
+                    State::Before(begun)
+                }
+            }
+            State::Text => match c {
+                '\\' => State::Escape,
+                '"' => State::After,
+                c => {
+                    self.give(u32::from(c), text);
                     State::Text
                 }
-                State::Unicode(digits, value) => {
-                    let value = value * 16 + c.to_digit(16)?;
-                    if digits < 3 {
-                        State::Unicode(digits + 1, value)
-                    } else {
-                        self.give(value, &mut text);
-                        State::Text
-                    }
+            },
+            State::Escape => {
+                let meant = match c {
+                    'n' => '\n',
+                    't' => '\t',
+                    'r' => '\r',
+                    'b' => '\u{8}',
+                    'f' => '\u{c}',
+                    '"' | '\\' | '/' => c,
+                    'u' => return Some(State::Unicode(0, 0)),
+                    _ => return None,
+                };
+                self.give(u32::from(meant), text);
+                State::Text
+            }
+            State::Unicode(digits, value) => {
+                let value = value * 16 + c.to_digit(16)?;
+                if digits < 3 {
+                    State::Unicode(digits + 1, value)
+                } else {
+                    self.give(value, text);
+                    State::Text
                 }
-                State::After => State::After,
-            };
-        }
-        Some(text)
+            }
+            State::After => State::After,
+            State::Lost => State::Lost,
+        })
     }
 
     /// A half without its other half is a character that cannot be shown.
@@ -117,7 +126,8 @@ mod tests {
         let mut unquote = Unquote::default();
         let characters: Vec<_> = json.chars().collect();
         let pieces = characters.chunks(size.max(1)).map(|piece| piece.iter().collect::<String>());
-        pieces.map(|piece| unquote.push(&piece)).collect()
+        let text = pieces.map(|piece| unquote.push(&piece)).collect();
+        (!unquote.is_lost()).then_some(text)
     }
 
     proptest! {
