@@ -70,12 +70,12 @@ impl<W: Write> Full<W> {
             // Who reads what was said earlier goes on reading it.
             self.below += finished.len();
         }
+        if place == Place::Whole {
+            return self.inline.draw(&[], &[], Region { cells: region, links, cursor });
+        }
         let before = self.lines.len();
         self.links.extend(links.into_iter().map(|link| Link { line: before + link.line, ..link }));
         self.lines.extend(finished);
-        if place == Place::Whole {
-            return self.inline.draw(&[], &[], Region { cells: region, links: vec![], cursor });
-        }
         let height = region.area.height.min(self.rows);
         self.page = usize::from(self.rows - height);
         self.below = self.below.min(self.lines.len().saturating_sub(self.page));

@@ -15,6 +15,7 @@ use ratatui_core::text::Line;
 use crate::composer::Composer;
 use crate::effect::Effect;
 use crate::key::KeyEvent;
+use crate::markdown::Link;
 use crate::slash::Verb;
 use crate::theme::Theme;
 use crate::transcript::Transcript;
@@ -40,6 +41,11 @@ pub(crate) trait Overlay: fmt::Debug {
 
     /// How it looks now.
     fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>>;
+
+    /// What of the rows that were drawn last leads somewhere, in their order.
+    fn links(&self) -> Vec<Link> {
+        Vec::new()
+    }
 
     /// What is being written in it; drawn below its rows.
     fn field(&mut self) -> Option<&mut Composer> {

@@ -299,9 +299,9 @@ impl Terminal {
             return full.draw(frame, self.manners.look.theme().dim);
         }
         let Frame { finished, links, region, cursor, place } = frame;
-        let region = Region { cells: region, links: vec![], cursor };
         if place == Place::Below {
             self.leave_whole()?;
+            let region = Region { cells: region, links: vec![], cursor };
             return self.inline.draw(&finished, &links, region);
         }
         if self.whole.is_none()
@@ -311,7 +311,7 @@ impl Terminal {
         }
         let (columns, rows) = (self.columns, self.rows);
         let whole = self.whole.get_or_insert_with(|| Inline::new(Output, columns, rows, false));
-        whole.draw(&finished, &links, region)
+        whole.draw(&finished, &[], Region { cells: region, links, cursor })
     }
 
     fn leave_whole(&mut self) -> io::Result<()> {

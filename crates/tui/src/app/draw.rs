@@ -31,7 +31,7 @@ const THINKING_ROWS: usize = 3;
 pub struct Frame {
     /// Handed out once; none while an overlay takes all of the terminal.
     pub finished: Vec<Line<'static>>,
-    /// Of what is finished.
+    /// Of what is finished; of the region while an overlay takes all of the terminal.
     pub links: Vec<Link>,
     pub region: Buffer,
     /// None where nothing is written.
@@ -47,7 +47,9 @@ impl App {
             let field = self.overlays.last_mut().and_then(|overlay| overlay.field());
             let written = field.map_or(0, |field| field.height());
             let over = self.over(usize::from(self.rows).saturating_sub(written));
-            return self.frame(Vec::new(), Vec::new(), over, None, Place::Whole);
+            let links = self.overlays.last().map(|overlay| overlay.links()).unwrap_or_default();
+            let frame = self.frame(Vec::new(), Vec::new(), over, None, Place::Whole);
+            return Frame { links, ..frame };
         }
         let said = self.transcript.previews.iter().find(|said| said.field == DeltaField::Text);
         if let Some(said) = said {

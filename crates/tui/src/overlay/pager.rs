@@ -9,6 +9,7 @@ use crate::composer::{Composer, ComposerOutcome, History};
 use crate::effect::Page;
 use crate::filter::plain;
 use crate::key::{KeyCode, KeyEvent};
+use crate::markdown::{Link, Rendered};
 use crate::slash::Verb;
 use crate::transcript::Cell;
 use crate::{cell, diff, markdown, wrap};
@@ -20,6 +21,8 @@ pub(crate) struct Pager {
     /// As many columns as `lines` are made for.
     columns: usize,
     lines: Vec<Line<'static>>,
+    /// Of these lines, in their order.
+    links: Vec<Link>,
     top: usize,
     /// It goes to its end before it is drawn.
     at_end: bool,
@@ -70,6 +73,7 @@ impl Pager {
             body,
             columns: 0,
             lines: Vec::new(),
+            links: Vec::new(),
             top: 0,
             at_end: false,
             page: 1,
@@ -86,10 +90,14 @@ impl Pager {
         if anew {
             self.columns = around.columns;
             self.lines.clear();
+            self.links.clear();
             self.commands.clear();
         }
         match &mut self.body {
-            Body::Page(page) if anew => self.lines = of_page(page, around),
+            Body::Page(page) if anew => {
+                let Rendered { lines, links } = of_page(page, around);
+                (self.lines, self.links) = (lines, links);
+            }
             Body::Page(_) => {}
             Body::Transcript(shown) => {
                 if anew {
@@ -104,6 +112,10 @@ impl Pager {
                     let row = self.lines.len() + 1;
                     let ran = command_of(cell).map(|item_id| Ran { row, item_id });
                     self.commands.extend(ran);
+                    let links = cell::links(cell, around.columns, around.theme).into_iter();
+                    let before_it = self.lines.len();
+                    let here = |link: Link| Link { line: before_it + link.line, ..link };
+                    self.links.extend(links.map(here));
                     self.lines.extend(whole(std::slice::from_ref(cell), before, around));
                     before = Some(cell);
                 }
@@ -259,6 +271,14 @@ impl Overlay for Pager {
         rows
     }
 
+    fn links(&self) -> Vec<Link> {
+        let at = |line: usize| self.links.partition_point(|link| link.line < line);
+        let shown = &self.links[at(self.top)..at(self.top + self.page)];
+        // Below the title.
+        let row = |link: &Link| Link { line: 1 + link.line - self.top, ..link.clone() };
+        shown.iter().map(row).collect()
+    }
+
     fn field(&mut self) -> Option<&mut Composer> {
         self.asking.as_mut()
     }
@@ -278,8 +298,8 @@ fn command_of(cell: &Cell) -> Option<String> {
     }
 }
 
-fn of_page(page: &Page, around: &Around<'_>) -> Vec<Line<'static>> {
-    match page {
+fn of_page(page: &Page, around: &Around<'_>) -> Rendered {
+    let lines = match page {
         Page::Plain(text) => {
             let rows = plain(text).into_owned();
             let wrapped = |row: &str| {
@@ -288,9 +308,10 @@ fn of_page(page: &Page, around: &Around<'_>) -> Vec<Line<'static>> {
             };
             rows.lines().flat_map(wrapped).collect()
         }
-        Page::Markdown(text) => markdown::render(text, around.columns, around.theme).lines,
+        Page::Markdown(text) => return markdown::render(text, around.columns, around.theme),
         Page::Diff(unified) => diff::render(unified, around.columns, usize::MAX, around.theme),
-    }
+    };
+    Rendered { lines, links: Vec::new() }
 }
 
 fn whole(cells: &[Cell], before: Option<&Cell>, around: &Around<'_>) -> Vec<Line<'static>> {

@@ -93,3 +93,25 @@ fn all_that_a_command_printed_can_be_read() {
     let (call_id, title, known) = ("call-1".into(), "make".into(), "a lot".into());
     assert_eq!(effects, [Effect::ShowOutput { call_id, title, known }]);
 }
+
+#[test]
+fn links_lead_where_they_say_in_the_pager_too() {
+    let mut app = app();
+    for number in 0..9 {
+        happened(&mut app, said_as(&format!("m{number}"), "A word."));
+    }
+    happened(&mut app, said_as("m", "See [it](https://example.com/)."));
+    type_in(&mut app, "<c-t>");
+    let links = |app: &mut App| {
+        let Frame { links, region, .. } = app.draw();
+        let text = |link: &crate::markdown::Link| -> String {
+            let y = u16::try_from(link.line).unwrap();
+            let columns = link.columns.clone().map(|x| u16::try_from(x).unwrap());
+            columns.map(|x| region[(x, y)].symbol()).collect()
+        };
+        links.iter().map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(links(&mut app), ["it", "https://example.com/"]);
+    type_in(&mut app, "g");
+    assert!(links(&mut app).is_empty());
+}

@@ -4,7 +4,7 @@ use agent_protocol::{RuleChange, RuleEffect, RuleScope, ShownRule};
 use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
-use super::{Around, effect_word, scope_words};
+use super::{Around, effect_word};
 use crate::composer::{Composer, ComposerOutcome, History};
 use crate::key::{KeyCode, KeyEvent};
 use crate::{view, wrap};
@@ -105,22 +105,27 @@ impl Form {
         let at_scope = SCOPES.iter().position(|scope| *scope == self.scope);
         let mut rows = vec![
             row("tab", EFFECTS.map(effect_word), at_effect.unwrap_or_default()),
-            row("down", SCOPES.map(scope_words), at_scope.unwrap_or_default()),
+            row("down", SCOPES.map(scope_name), at_scope.unwrap_or_default()),
         ];
         let what = match self.effect {
-            RuleEffect::Allow => {
-                "runs without a question; outside the sandbox, if the model asks for that"
-            }
+            RuleEffect::Allow => "runs unasked, also outside the sandbox",
             RuleEffect::Prompt => "you are asked each time",
             RuleEffect::Forbidden => "does not run, and the model is told so",
         };
-        let what = Line::styled(format!("        {what}"), theme.dim);
+        let what = Line::styled(format!("  {what}"), theme.dim);
         rows.splice(1..1, wrap::wrap(&what, around.columns));
-        let hints =
-            ["what commands begin with, (a|b) for either", "enter keeps it", "esc goes back"];
+        let hints = ["what it begins with; (a|b) for either", "enter keeps it", "esc goes back"];
         let hints = view::flow(&hints, " · ", around.columns);
         rows.extend(hints.into_iter().map(|row| Line::styled(row, theme.dim)));
         rows
+    }
+}
+
+fn scope_name(scope: RuleScope) -> &'static str {
+    match scope {
+        RuleScope::Thread => "thread",
+        RuleScope::Project => "project",
+        RuleScope::Always => "everywhere",
     }
 }
 
