@@ -62,7 +62,8 @@ pub(crate) enum Intent {
 pub(crate) struct Journal(Option<File>);
 
 impl Journal {
-    /// Nothing is kept: for patches that nobody would undo after a crash.
+    /// Nothing is kept.
+    #[cfg(test)]
     pub(crate) fn none() -> Self {
         Self(None)
     }

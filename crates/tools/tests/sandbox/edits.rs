@@ -274,7 +274,7 @@ pub(crate) fn plant(name: &str, home: &Path) -> i32 {
 /// As a careless tool does it.
 pub(crate) fn write(name: &str, home: &Path) -> i32 {
     let edit = known(name);
-    edit.again_and_again(home, || {
+    let attempt = || {
         let _ = match (edit.deed)(home) {
             Write(path) => {
                 let _ = path.parent().map(fs::create_dir_all);
@@ -283,7 +283,8 @@ pub(crate) fn write(name: &str, home: &Path) -> i32 {
             Delete(path) => fs::remove_file(path),
             Move(from, to) => fs::rename(from, to),
         };
-    });
+    };
+    edit.again_and_again(home, attempt, || false);
     FAILED
 }
 
@@ -294,7 +295,7 @@ pub(crate) fn attempt(name: &str, tier: &str, mode: &str, home: &Path) -> i32 {
     let runtime = agent::runtime();
     let toolbox = Toolbox::new(agent::config(mode, home));
     let made = AtomicBool::new(false);
-    edit.again_and_again(home, || {
+    let attempt = || {
         let prepared = agent::prepared(&toolbox, "apply_patch", &patch(&(edit.deed)(home)));
         let Ok(prepared) = prepared else { return };
         let Action::Edit { paths, beyond } = &prepared.action else {
@@ -307,9 +308,11 @@ pub(crate) fn attempt(name: &str, tier: &str, mode: &str, home: &Path) -> i32 {
             let done = runtime.block_on(agent::performed(prepared));
             made.fetch_or(done.is_ok(), Ordering::Relaxed);
         }
-    });
-    // Else no edit ran into anything.
-    assert!(!edit.turning || mode == "read-only" || made.into_inner(), "no edit was made at all");
+    };
+    // Without one that was made no edit ran into anything.
+    let is_made = || mode == "read-only" || made.load(Ordering::Relaxed);
+    edit.again_and_again(home, attempt, is_made);
+    assert!(!edit.turning || is_made(), "no edit was made at all");
     FAILED
 }
 
@@ -340,12 +343,15 @@ fn instead(old: &str) -> String {
     format!("{old}+changed\n")
 }
 
-/// How long a race may take to be won; careless tools lose it soon.
+/// How long a race goes on at least; careless tools lose it soon.
 const PATIENCE: Duration = Duration::from_millis(600);
+/// How long at most, on a machine that has other things to do.
+const LAST: Duration = Duration::from_secs(30);
 
 impl Edit {
-    /// Once; but when somebody turns things meanwhile, until the patience ends. In between all is as it was planted.
-    fn again_and_again(&self, home: &Path, attempt: impl Fn()) {
+    /// Once; but when somebody turns things meanwhile, until harm is done, or the patience ends and it was tried well
+    /// enough. In between all is as it was planted.
+    fn again_and_again(&self, home: &Path, attempt: impl Fn(), is_enough: impl Fn() -> bool) {
         if !self.turning {
             return attempt();
         }
@@ -361,7 +367,8 @@ impl Edit {
                 }
             });
             let begun = Instant::now();
-            while !is_harmed() && begun.elapsed() < PATIENCE {
+            let goes_on = |gone: Duration| gone < PATIENCE || (!is_enough() && gone < LAST);
+            while !is_harmed() && goes_on(begun.elapsed()) {
                 let rest = resting.lock();
                 self.replant(home);
                 drop(rest);
