@@ -247,7 +247,7 @@ pub fn apply_patch_to(
     let places = patch::resolve_all(&parsed, &dir).map_err(refuse)?;
     let noted = journals.and_then(|journals| PatchJournal::create(journals).ok());
     let writer = noted.as_ref().and_then(|noted| noted.writer().ok());
-    let mut journal = writer.map(Journal::to).unwrap_or_default();
+    let mut journal = writer.map_or_else(Journal::none, Journal::to);
     let applied = patch::apply(&parsed, &places, &Roots::new([dir.as_path()]), &mut journal);
     noted.map(PatchJournal::settle);
     applied
