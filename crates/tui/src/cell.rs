@@ -20,6 +20,7 @@ const OUTPUT_ROWS: usize = 6;
 const DIFF_ROWS: usize = 40;
 /// Rows of a patch while it is written.
 const DRAFT_ROWS: usize = 12;
+const DRAFT_FILES: usize = 8;
 const REASONING_ROWS: usize = 3;
 const MESSAGE_ROWS: usize = 20;
 
@@ -280,7 +281,12 @@ fn patch(changes: &[FileChange], status: Status, look: &Look<'_>) -> Vec<Line<'s
 pub fn draft(changes: &[FileChange], look: &Look<'_>) -> Vec<Line<'static>> {
     let Look { columns, theme, .. } = *look;
     let mut lines = vec![Line::default()];
-    for change in changes {
+    let before = changes.len().saturating_sub(DRAFT_FILES);
+    if before > 0 {
+        let text = format!("{} {before} files before", theme.glyphs.ellipsis);
+        lines.extend(block(theme.glyphs.bullet, &text, theme.dim, columns));
+    }
+    for change in &changes[before..] {
         let verb = match change.kind {
             ChangeKind::Delete => "Deleting",
             ChangeKind::Add | ChangeKind::Update => "Writing",

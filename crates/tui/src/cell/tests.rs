@@ -188,3 +188,18 @@ fn a_command_line_stands_without_its_shell_only_where_that_is_certain() {
         assert_eq!(bare(command), expected);
     }
 }
+
+#[test]
+fn a_patch_that_is_being_written_takes_few_rows_however_long_it_is() {
+    let theme = Theme::default();
+    let look = Look { columns: 60, detail: Detail::Brief, theme: &theme, cwd: Path::new("/w") };
+    let diff = "+line\n".repeat(5_000) + "+the last\n";
+    let changes: Vec<_> = (0..10_000)
+        .map(|number| file(&format!("/w/{number}"), ChangeKind::Add, &diff[..6 * (number % 3)]))
+        .chain([file("/w/z", ChangeKind::Add, &diff)])
+        .collect();
+    let lines: Vec<_> = draft(&changes, &look).iter().map(ToString::to_string).collect();
+    assert_eq!(lines.len(), 2 + DRAFT_FILES + DRAFT_ROWS);
+    assert!(lines[1].ends_with("9993 files before"), "{}", lines[1]);
+    assert_eq!(lines[lines.len() - 1], "    +the last");
+}
