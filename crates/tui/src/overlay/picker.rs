@@ -10,7 +10,7 @@ use crate::filter::plain;
 use crate::fuzzy::rank;
 use crate::key::{KeyCode, KeyEvent};
 use crate::slash::Verb;
-use crate::width;
+use crate::{width, wrap};
 
 /// Rows of the list.
 const ROWS: usize = 12;
@@ -119,10 +119,12 @@ impl Overlay for Picker {
     fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
         let theme = around.theme;
         self.field.resize(around.columns.saturating_sub(2));
-        let room = around.rows.saturating_sub(4).clamp(1, ROWS);
-        let first = (self.at + 1).saturating_sub(room);
         let title = Line::styled(self.title.clone(), theme.accent.add_modifier(Modifier::BOLD));
-        let mut rows = vec![Line::default(), title];
+        let title = wrap::wrap(&title, around.columns);
+        let room = around.rows.saturating_sub(3 + title.len()).clamp(1, ROWS);
+        let first = (self.at + 1).saturating_sub(room);
+        let mut rows = vec![Line::default()];
+        rows.extend(title);
         let shown = self.fit.iter().enumerate().skip(first).take(room);
         let shown: Vec<_> = shown.map(|(number, &index)| (number, &self.choices[index])).collect();
         let label = |choice: &Choice| {

@@ -137,8 +137,11 @@ fn a_question_before_there_is_a_thread_is_answered_or_left() {
         ..Choice::default()
     };
     let choices = vec![choice("key", "Give a key"), choice("demo", "See the demo")];
-    let ask = Input::Ask { title: "Welcome.".into(), choices };
+    let title = "Welcome. There is no key yet; nothing was sent.".into();
+    let ask = Input::Ask { title, choices };
     app.update(ask.clone());
+    let region = shown(&mut app).1;
+    assert_eq!(region[..2], ["Welcome. There is no key yet; nothing", "was sent."]);
     assert_eq!(type_in(&mut app, "demo<enter>"), [Effect::Chosen("demo".into())]);
     app.update(ask);
     assert_eq!(type_in(&mut app, "<esc>"), [Effect::Leave]);
