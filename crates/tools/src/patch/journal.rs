@@ -63,7 +63,6 @@ pub(crate) struct Journal(Option<File>);
 
 impl Journal {
     /// Nothing is kept.
-    #[cfg(test)]
     pub(crate) fn none() -> Self {
         Self(None)
     }
