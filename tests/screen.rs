@@ -447,3 +447,20 @@ fn on_the_alternate_screen_pages_scroll_and_nothing_is_left_behind() {
     left.gave_the_terminal_back();
     assert_eq!(left.rows, [""; 0]);
 }
+
+#[test]
+fn the_cursor_is_there_where_one_writes_and_nowhere_else() {
+    let (_scene, _server, mut screen) = start(ScriptedModel::new());
+    wait_until_ready(&screen);
+    let hidden = |screen: &PtyScreen| screen.modes().cursor_hidden;
+    assert!(!hidden(&screen));
+    screen.press("<c-t>");
+    screen.wait_until("nothing is written in a pager", hidden);
+    screen.press("/");
+    screen.wait_until("but what is searched", |screen| !hidden(screen));
+    screen.press("<esc>");
+    screen.wait_until("the search is over", hidden);
+    screen.press("q");
+    screen.wait_until("one writes again", |screen| !hidden(screen));
+    leave(screen);
+}

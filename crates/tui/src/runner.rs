@@ -316,7 +316,12 @@ impl Terminal {
 
     fn leave_whole(&mut self) -> io::Result<()> {
         match (&self.raw, self.whole.take()) {
-            (Some((_, raw)), Some(_)) => raw.leave_alternate(),
+            (Some((_, raw)), Some(whole)) => {
+                // There is one cursor for both screens.
+                whole.end()?;
+                self.inline.cursor_was_shown();
+                raw.leave_alternate()
+            }
             _ => Ok(()),
         }
     }

@@ -88,6 +88,20 @@ impl<W: Write> Inline<W> {
         self.shown = Buffer::empty(Rect::default());
         self.links.clear();
         self.cursor = (0, 0);
+        self.is_cursor_hidden = false;
+    }
+
+    /// Something else has shown the cursor since.
+    pub fn cursor_was_shown(&mut self) {
+        self.is_cursor_hidden = false;
+    }
+
+    /// Nothing more is drawn, and the terminal goes on with its cursor.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn end(mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.is_cursor_hidden) { self.write("") } else { Ok(()) }
     }
 
     /// How many rows of the screen are above the cursor when the region's rows are broken at `columns`.
