@@ -1,25 +1,24 @@
 //! The tool calls of one step: understood, permitted, performed, recorded. They start while the response still
-//! streams and run at once, save that those which write the same files take turns.
+//! streams and run at once, save that those which write the same files take turns. What the person is asked about is in
+//! `questions.rs`.
+
+mod questions;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use agent_protocol::{
-    Action, Content, Decision, DeltaField, Event, Item, ItemDetails, RejectReason, RuleScope,
-    Status, ThreadItem, ToolCall,
+    Action, Content, DeltaField, Event, Item, ItemDetails, RejectReason, Status, ThreadItem,
+    ToolCall,
 };
-use agent_tools::{
-    FOR_THIS_THREAD, Policy, Prepared, Progress, Question, ToolOutput, Toolbox, Verdict,
-};
+use agent_tools::{Policy, Prepared, Progress, Question, ToolOutput, Toolbox, Verdict};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 
-use crate::asides::{self, Rules};
 use crate::conversation::Conversation;
-use crate::inbox::Inbox;
 use crate::lookout::{Before, Lookout};
 use crate::redact::Secrets;
 use crate::rollout::RolloutError;
@@ -180,96 +179,6 @@ impl Calls {
         Ok(())
     }
 
-    /// Puts the first question to the person.
-    fn ask(&self, bench: &mut Bench<'_>) -> Result<(), Stop> {
-        let Some((call, question)) = self.asked.front() else { return Ok(()) };
-        let Question { reason, rule, lifts, prefix } = question.clone();
-        bench.conversation.publish(Event::ApprovalRequested {
-            call_id: call.call.call_id.clone(),
-            action: call.prepared.action.clone(),
-            reason,
-            rule: Some(rule),
-            lifts,
-            prefix,
-        })?;
-        Ok(())
-    }
-
-    /// Acts on the decisions that have come.
-    pub(crate) fn decide(&mut self, bench: &mut Bench<'_>, inbox: &mut Inbox) -> Result<(), Stop> {
-        self.see_to_asides(bench, inbox)?;
-        while let Some(decision) =
-            self.asked.front().and_then(|(call, _)| inbox.take_decision(&call.call.call_id))
-        {
-            let Some((call, question)) = self.asked.pop_front() else { return Ok(()) };
-            let rule = match &decision {
-                Decision::Once => ONCE.to_owned(),
-                Decision::Thread => {
-                    bench.policy.remember(&call.prepared.action);
-                    FOR_THIS_THREAD.to_owned()
-                }
-                Decision::Project { prefix } => keep(bench, RuleScope::Project, &question, prefix)?,
-                Decision::Always { prefix } => keep(bench, RuleScope::Always, &question, prefix)?,
-                Decision::Deny { .. } => "the person".to_owned(),
-            };
-            bench.conversation.publish(Event::ApprovalResolved {
-                call_id: call.call.call_id.clone(),
-                decision: decision.clone(),
-                rule: Some(rule),
-            })?;
-            match decision {
-                Decision::Once
-                | Decision::Thread
-                | Decision::Project { .. }
-                | Decision::Always { .. } => self.start(bench, call)?,
-                Decision::Deny { message } => {
-                    let told =
-                        message.map(|message| format!(" They said: {message}")).unwrap_or_default();
-                    let text = format!("The person refused this call; it did not run.{told}");
-                    close(bench.conversation, &call.call, call.item, Status::Declined, &text)?;
-                }
-            }
-            self.start_allowed(bench)?;
-            self.ask(bench)?;
-        }
-        Ok(())
-    }
-
-    /// What the person asks beside the conversation; by a new rule it may answer a question, too.
-    pub(crate) fn see_to_asides(
-        &mut self,
-        bench: &mut Bench<'_>,
-        inbox: &mut Inbox,
-    ) -> Result<(), Stop> {
-        let Bench { conversation, toolbox, policy, .. } = bench;
-        if asides::see_to(conversation, toolbox, policy, inbox)? == Rules::AsBefore {
-            return Ok(());
-        }
-        let asked = |calls: &Self| calls.asked.front().map(|(call, _)| call.call.call_id.clone());
-        let before = asked(self);
-        self.start_allowed(bench)?;
-        if asked(self) != before { self.ask(bench) } else { Ok(()) }
-    }
-
-    /// What was just allowed is not asked for again, also when the call came before the answer.
-    fn start_allowed(&mut self, bench: &mut Bench<'_>) -> Result<(), Stop> {
-        for (call, question) in std::mem::take(&mut self.asked) {
-            let Verdict::Allow { rule } = bench.policy.judge(&call.prepared.action) else {
-                self.asked.push_back((call, question));
-                continue;
-            };
-            let call_id = call.call.call_id.clone();
-            let decision = Decision::Thread;
-            bench.conversation.publish(Event::ApprovalResolved {
-                call_id,
-                decision,
-                rule: Some(rule),
-            })?;
-            self.start(bench, call)?;
-        }
-        Ok(())
-    }
-
     fn start(&mut self, bench: &mut Bench<'_>, call: Call) -> Result<(), Stop> {
         if call.prepared.writes.iter().any(|path| self.busy.contains(path)) {
             self.queued.push_back(call);
@@ -332,31 +241,6 @@ impl Calls {
             self.start(bench, call)?;
         }
         Ok(Some(took))
-    }
-}
-
-const ONCE: &str = "the person, this once";
-
-/// Makes a lasting rule of an answer; where it cannot be kept the call alone is allowed, and the person is told.
-fn keep(
-    bench: &mut Bench<'_>,
-    scope: RuleScope,
-    question: &Question,
-    prefix: &[String],
-) -> Result<String, Stop> {
-    let kept = if question.prefix.as_deref() == Some(prefix) {
-        bench.policy.keep(scope, prefix)
-    } else {
-        Err(std::io::Error::other("it is not the rule that was offered"))
-    };
-    match kept {
-        Ok(rule) => Ok(rule),
-        Err(error) => {
-            let message =
-                format!("The rule could not be kept, so this call alone is allowed: {error}");
-            bench.conversation.publish_item(ItemDetails::Error { message }, vec![])?;
-            Ok(ONCE.to_owned())
-        }
     }
 }
 
