@@ -302,6 +302,7 @@ fn check_limits(thread: &mut Thread, meter: &TurnMeter) -> Result<(), Stop> {
         let Some(limit) = limit else { continue };
         if used >= limit {
             thread.conversation.publish(Event::Budget { kind, used, limit })?;
+            let word = if limit == 1.0 { word.trim_end_matches('s') } else { word };
             return Err(failed(
                 ErrorKind::Budget,
                 &format!("stopped at the limit of {limit} {word}"),
