@@ -116,8 +116,8 @@ fn merged(own: &OsStr, login: &OsStr) -> OsString {
     std::env::join_paths(all).unwrap_or_default()
 }
 
-/// What the machine's list of accounts says, where no variable does.
-fn shell_of_account() -> Option<PathBuf> {
+/// The login shell of the person, by the machine's list of accounts: for where no `SHELL` is set.
+pub fn shell_of_account() -> Option<PathBuf> {
     let accounts = std::fs::read("/etc/passwd").ok()?;
     let user = rustix::process::getuid().as_raw().to_string();
     let shell = accounts.split(|byte| *byte == b'\n').find_map(|line| {

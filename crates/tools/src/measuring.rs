@@ -1,6 +1,8 @@
 //! A door for the benchmark: what a command costs with its room built and without. Only with feature `measuring`, which
 //! the product never has.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
@@ -18,16 +20,20 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// `workspace` is what commands may write to; `helper` the agent's executable.
+    /// `workspace` is what commands may write to; `helper` the agent's executable; `env` the environment of commands.
     ///
     /// # Errors
     /// When nothing can be confined here.
-    pub async fn new(helper: PathBuf, workspace: PathBuf) -> Result<Self, SandboxError> {
+    pub async fn new(
+        helper: PathBuf,
+        workspace: PathBuf,
+        env: BTreeMap<OsString, OsString>,
+    ) -> Result<Self, SandboxError> {
         let policy = SandboxPolicy {
             mode: SandboxMode::WorkspaceWrite,
             writable_roots: vec![workspace.clone()],
             network: false,
-            env: std::env::vars_os().filter(|(name, _)| name == "PATH").collect(),
+            env,
             tier: None,
         };
         let sandbox = Sandbox::new(helper, policy);

@@ -1,5 +1,7 @@
 //! What confinement adds to a command: a plain spawn, a command whose room was built before, and one that waits for it.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -49,7 +51,7 @@ pub(crate) fn measure(agent: &Path, count: usize) -> anyhow::Result<()> {
 }
 
 async fn times(agent: &Path, workspace: &Path, count: usize) -> anyhow::Result<Times> {
-    let rooms = Rooms::new(agent.to_owned(), workspace.canonicalize()?).await?;
+    let rooms = Rooms::new(agent.to_owned(), workspace.canonicalize()?, environment()).await?;
     let mut times = Times::default();
     for _ in 0..count {
         tokio::time::sleep(REST).await;
@@ -70,8 +72,17 @@ async fn times(agent: &Path, workspace: &Path, count: usize) -> anyhow::Result<T
 fn plain(workspace: &Path) -> anyhow::Result<f64> {
     let [program, rest @ ..] = COMMAND;
     let mut command = child::command(program, workspace);
+    command.env_clear().envs(environment());
     let cost = child::run(command.args(rest).stdout(Stdio::null()).stderr(Stdio::null()))?;
     Ok(milliseconds(cost.began.elapsed()))
+}
+
+/// As a terminal sets it, as far as a shell looks at it when it starts.
+fn environment() -> BTreeMap<OsString, OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let set = |name: &str, value: &str| (name.into(), value.into());
+    let others = [set("HOME", "/"), set("SHELL", "/bin/bash"), set("LANG", "C.UTF-8")];
+    others.into_iter().chain([("PATH".into(), path)]).collect()
 }
 
 fn milliseconds(time: Duration) -> f64 {
