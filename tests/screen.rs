@@ -166,6 +166,26 @@ fn a_lone_escape_byte_is_the_key_too() {
 }
 
 #[test]
+fn a_lone_escape_byte_stops_an_answer_that_streams_in_without_a_pause() {
+    let model = ScriptedModel::new()
+        .step(Step::new().says(&lines(1_000)).at_tokens_per_second(400.0))
+        .says("I stopped.");
+    let server = model.serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let args = ["-m", "scripted", "-s", "read-only"];
+    let mut screen = scene.screen_answering(&args, COLUMNS, ROWS, Answers::none());
+    wait_until_ready(&screen);
+    screen.press("go<enter>");
+    screen.wait_for("line 9 of many.");
+    screen.send(b"\x1b");
+    wait_until_ready(&screen);
+    assert!(!screen.scrollback().contains(&"line 1000 of many.".to_owned()), "it was stopped");
+    screen.press("and now?<enter>");
+    screen.wait_for("I stopped.");
+    leave(screen);
+}
+
+#[test]
 fn the_scrollback_holds_each_finished_line_once_whatever_size_the_window_takes() {
     const COUNT: usize = 60;
     let model = ScriptedModel::new().says(&lines(COUNT)).step(

@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::stdio::stdin;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::time::Instant;
 
 use crate::decoder::{Decoder, Report};
 
@@ -19,6 +20,8 @@ pub(crate) struct Keyboard {
     decoder: Decoder,
     /// So many bytes were typed before the terminal was in raw mode.
     early: usize,
+    /// When something was read last: patience must not begin anew with each call.
+    read_at: Instant,
 }
 
 impl Keyboard {
@@ -34,7 +37,8 @@ impl Keyboard {
         )]
         let terminal = AsyncFd::with_interest(terminal, Interest::READABLE)?;
         let early = usize::try_from(early).unwrap_or(usize::MAX);
-        Ok(Self { terminal, decoder: Decoder::default(), early })
+        let decoder = Decoder::default();
+        Ok(Self { terminal, decoder, early, read_at: Instant::now() })
     }
 
     /// Waits for what comes next; none when the terminal is gone. Nothing is lost when this is dropped.
@@ -46,10 +50,12 @@ impl Keyboard {
             let readable = self.terminal.readable();
             let mut ready = match self.decoder.patience() {
                 None => readable.await?,
-                Some(patience) => match tokio::time::timeout(patience, readable).await {
-                    Ok(ready) => ready?,
-                    Err(_) => return Ok(Some(self.decoder.give_up().into_iter().collect())),
-                },
+                Some(patience) => {
+                    match tokio::time::timeout_at(self.read_at + patience, readable).await {
+                        Ok(ready) => ready?,
+                        Err(_) => return Ok(Some(self.decoder.give_up().into_iter().collect())),
+                    }
+                }
             };
             if !is_readable(self.terminal.get_ref())? {
                 ready.clear_ready();
@@ -59,6 +65,7 @@ impl Keyboard {
             let reports = match rustix::io::read(self.terminal.get_ref(), &mut bytes) {
                 Ok(0) | Err(rustix::io::Errno::IO) => return Ok(None),
                 Ok(read) => {
+                    self.read_at = Instant::now();
                     let early = self.early.min(read);
                     self.early -= early;
                     bytes[..early].iter_mut().filter(|c| **c == b'\n').for_each(|c| *c = b'\r');
