@@ -1,0 +1,109 @@
+//! What is told of the terminal, and asked of it: colours, signs, links, titles, notifications, its alternate screen.
+
+use super::*;
+
+#[test]
+fn who_looks_elsewhere_is_told_and_the_title_says_what_goes_on() {
+    let (_scene, _server, mut screen) = start(ScriptedModel::new().says("Done."));
+    wait_until_ready(&screen);
+    screen.focus(false);
+    screen.press("go<enter>");
+    screen.wait_for("Done.");
+    screen.wait_until("a notification", |screen| screen.notifications().1 == 1);
+    assert_eq!(screen.notifications().0, ["agent: the turn is over, workspace"]);
+    let titles = screen.titles();
+    assert!(titles.contains(&"* workspace - agent".to_owned()), "{titles:?}");
+    assert_eq!(titles.last().unwrap(), "workspace - agent");
+    leave(screen);
+}
+
+/// The colour of the first cell of `text` on the screen.
+fn colour_of(screen: &PtyScreen, text: &str) -> vt100::Color {
+    let cells = screen.cells();
+    let (row, line) =
+        (0..).zip(cells.rows(0, COLUMNS)).find(|(_, line)| line.contains(text)).unwrap();
+    let column = u16::try_from(line.find(text).unwrap()).unwrap();
+    cells.cell(row, column).unwrap().fgcolor()
+}
+
+#[test]
+fn it_looks_as_the_background_needs_it_which_the_terminal_is_asked_for() {
+    const BLUE: vt100::Color = vt100::Color::Idx(4);
+    const CYAN: vt100::Color = vt100::Color::Idx(6);
+    let white = Some("rgb:ffff/ffff/ffff".to_owned());
+    for (background, config, expected) in [
+        (None, "", CYAN),
+        (Some("rgb:0000/0000/0000".to_owned()), "", CYAN),
+        (white.clone(), "", BLUE),
+        (white.clone(), "tui.theme = \"dark\"", CYAN),
+        (white, "tui.theme = \"none\"", vt100::Color::Default),
+    ] {
+        let server = ScriptedModel::new().says("Now `mark` it.").serve();
+        let scene = Scene::new(AGENT).facing(&server).config(config);
+        let answers = Answers { background, ..Answers::all() };
+        let mut screen =
+            scene.screen_answering(&["-m", "scripted", "-s", "read-only"], COLUMNS, ROWS, answers);
+        // Its answers are given in order, and this is the last one.
+        screen.wait_until("it was answered", |screen| screen.modes().keyboard == [5]);
+        wait_until_ready(&screen);
+        screen.press("go<enter>");
+        screen.wait_for("Now mark it.");
+        assert_eq!(colour_of(&screen, "mark"), expected, "{config}");
+        leave(screen);
+    }
+}
+
+#[test]
+fn without_unicode_our_signs_are_ascii() {
+    let server = ScriptedModel::new().says("- one\n- two").serve();
+    let scene = Scene::new(AGENT).facing(&server).env("LANG", "C");
+    let mut screen = scene.screen(&["-m", "scripted", "-s", "read-only"], COLUMNS, ROWS);
+    screen.wait_for("- read-only -");
+    screen.press("go<enter>");
+    screen.wait_for("* two");
+    assert!(screen.screen().is_ascii(), "{}", screen.screen());
+    leave(screen);
+}
+
+#[test]
+fn links_of_an_answer_can_be_opened_and_each_is_written_once() {
+    let said = "Read [the book](https://doc.rust-lang.org/book/), not [this](javascript:alert).";
+    let (_scene, _server, mut screen) = start(ScriptedModel::new().says(said));
+    wait_until_ready(&screen);
+    screen.press("go<enter>");
+    screen.wait_until("it is finished", |screen| !screen.links().is_empty());
+    wait_until_ready(&screen);
+    let links = screen.links();
+    // Its text, and its target beside it.
+    assert!(links.iter().all(|link| link == "https://doc.rust-lang.org/book/"), "{links:?}");
+    leave(screen);
+}
+
+#[test]
+fn on_the_alternate_screen_pages_scroll_and_nothing_is_left_behind() {
+    const COUNT: usize = 60;
+    let server = ScriptedModel::new().says(&lines(COUNT)).serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut screen =
+        scene.screen(&["--alt-screen", "-m", "scripted", "-s", "read-only"], COLUMNS, ROWS);
+    wait_until_ready(&screen);
+    assert!(screen.modes().alternate && !screen.modes().mouse);
+    screen.press("many<enter>");
+    screen.wait_for(&format!("line {COUNT} of many."));
+    wait_until_ready(&screen);
+    screen.press("<pageup>");
+    screen.wait_for("lines below, pagedown");
+    assert!(!screen.screen().contains(&format!("line {COUNT} of many.")));
+    // What was drawn for another width is drawn anew, and from the end.
+    screen.resize(50, 12);
+    screen.wait_for(&format!("line {COUNT} of many."));
+    screen.press(&"<pageup>".repeat(COUNT));
+    screen.wait_for("line 1 of many.");
+    screen.press("half a message");
+    screen.wait_for("half a message");
+    assert!(screen.screen().contains("line 1 of many."), "typing leaves it where it is");
+    screen.press("<c-c><c-c>");
+    let left = screen.finish();
+    left.gave_the_terminal_back();
+    assert_eq!(left.rows, [""; 0]);
+}
