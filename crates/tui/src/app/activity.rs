@@ -19,10 +19,18 @@ pub(super) struct Activity {
     phase: Phase,
     /// When the turn, or what is done without one, began.
     began_ms: u64,
-    /// Calls under way, and when they began.
-    calls: Vec<(String, u64)>,
+    calls: Vec<Call>,
     /// Something came from the model in this process.
     is_connected: bool,
+}
+
+/// One under way.
+#[derive(Debug)]
+struct Call {
+    item_id: String,
+    call_id: Option<String>,
+    /// A question about it does not count.
+    began_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,12 +64,17 @@ impl Activity {
                 self.phase = Phase::Writing;
             }
             Event::ItemStarted { item, .. } if is_call(item) => {
-                self.calls.push((item.id.clone(), now_ms));
+                let (item_id, call_id) = (item.id.clone(), item.call_id.clone());
+                self.calls.push(Call { item_id, call_id, began_ms: now_ms });
                 self.phase = Phase::Working;
             }
             Event::ItemCompleted { item } => {
-                self.calls.retain(|(id, _)| *id != item.id);
+                self.calls.retain(|call| call.item_id != item.id);
                 self.phase = Phase::Working;
+            }
+            Event::ApprovalResolved { call_id, .. } => {
+                let asked = self.calls.iter_mut().filter(|it| it.call_id.as_ref() == Some(call_id));
+                asked.for_each(|call| call.began_ms = now_ms);
             }
             Event::StepCompleted(_) => self.is_connected = true,
             Event::TurnCompleted(_) | Event::TurnFailed(_) => self.calls.clear(),
@@ -81,9 +94,9 @@ impl Activity {
             ms @ ..60_000 => format!("{} s", ms / 1_000),
             ms => duration(ms),
         };
-        let running = self.calls.first().and_then(|(id, began)| {
-            let item = transcript.item(id)?;
-            Some((item, since(*began)))
+        let running = self.calls.first().and_then(|call| {
+            let item = transcript.item(&call.item_id)?;
+            Some((item, since(call.began_ms)))
         });
         if let Some((item, took)) = running {
             let more = match self.calls.len() - 1 {

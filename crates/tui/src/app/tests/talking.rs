@@ -80,6 +80,12 @@ fn while_a_turn_runs_it_says_what_it_is_doing() {
         "• running `cargo tes…`, 12 s · esc stops",
         "what stops it is never cut"
     );
+    asks(&mut app, "cargo test --all");
+    app.update(Input::Tick(60_000));
+    let (call_id, decision) = ("c".to_owned(), Decision::Once);
+    happened(&mut app, Event::ApprovalResolved { call_id, decision, rule: None });
+    app.update(Input::Tick(61_000));
+    assert!(doing(&mut app).contains("1 s"), "the question does not count");
 }
 
 #[test]
