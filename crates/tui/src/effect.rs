@@ -105,6 +105,8 @@ pub enum Effect {
     },
     /// Shows what the thread changed.
     ShowDiff,
+    /// Shows where the thread's time and bytes went.
+    ShowTrace,
     /// Puts text into the clipboard.
     Copy(String),
     /// Writes text to a file; to one of its own without a name.

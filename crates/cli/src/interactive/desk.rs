@@ -20,6 +20,7 @@ use crate::config::Environment;
 use crate::screen::Screen;
 use crate::settings::Settings;
 use crate::threads::ThreadArg;
+use crate::trace::{self, TraceArgs};
 use crate::undo::{self, DiffArgs};
 
 /// What is at hand while one thread is shown.
@@ -78,6 +79,7 @@ impl Desk<'_> {
                 self.show_output(&call_id, title, known);
             }
             Effect::ShowDiff => self.show_diff(),
+            Effect::ShowTrace => self.show_trace(),
             Effect::Copy(text) => copy(&text),
             Effect::Write { path, text } => {
                 let name = format!("thread-{}.md", self.thread_id.get(..13).unwrap_or("new"));
@@ -160,6 +162,23 @@ impl Desk<'_> {
         self.aside(move || {
             let whole = file.and_then(|file| read_beginning(&file));
             Some(Input::Page { title, page: Page::Plain(whole.unwrap_or(known)) })
+        });
+    }
+
+    fn show_trace(&self) {
+        let Some(state) = &self.settings.state_dir else {
+            return self.say(failed("Nothing is kept here, so nothing can be traced."));
+        };
+        let rollout = state.join("threads").join(&self.thread_id).join("rollout.jsonl");
+        let screen = Screen { coloured: false, ..Screen::of_stdout() };
+        self.aside(move || {
+            Some(match trace::run(&TraceArgs::default(), &rollout, screen) {
+                Ok(text) => Input::Page {
+                    title: "Where time and bytes went".to_owned(),
+                    page: Page::Plain(text),
+                },
+                Err(error) => failed(&format!("{error:#}")),
+            })
         });
     }
 

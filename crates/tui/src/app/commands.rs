@@ -38,6 +38,8 @@ fn scopes(turn: u32) -> Vec<Choice> {
     SCOPES.iter().map(choice).collect()
 }
 
+const NOTHING_SAID: &str = "Nothing was said yet.";
+
 const INIT: &str = "\
 Write a file AGENTS.md at the root of this project: what a capable newcomer who is an agent must know to work here. Look \
 around first: how it is built, tested, linted and run (the exact command lines, those of CI above all), how it is laid \
@@ -108,6 +110,7 @@ impl App {
             Verb::Processes => self.processes(argument),
             Verb::Output => self.output(argument),
             Verb::Diff => vec![Effect::ShowDiff],
+            Verb::Trace => self.trace(),
             Verb::Undo => vec![Effect::Open(Next::Undo)],
             Verb::Compact => vec![Effect::Compact],
             Verb::Review => self.begin_turn(Effect::Review(argument.to_owned())),
@@ -171,10 +174,18 @@ impl App {
             (None, _) => ("Go back to before which message?", self.messages()),
         };
         if choices.is_empty() {
-            self.note("Nothing was said yet.".to_owned());
+            self.note(NOTHING_SAID.to_owned());
         } else {
             self.overlays.push(Box::new(Picker::new(Verb::Rewind, title, choices)));
         }
+        vec![]
+    }
+
+    fn trace(&mut self) -> Vec<Effect> {
+        if self.has_turns() {
+            return vec![Effect::ShowTrace];
+        }
+        self.note(NOTHING_SAID.to_owned());
         vec![]
     }
 

@@ -2,6 +2,7 @@
 
 mod anything;
 mod asking;
+mod commands;
 mod looks;
 mod permissions;
 mod reading;

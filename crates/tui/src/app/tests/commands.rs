@@ -1,0 +1,159 @@
+//! Each command behind a slash: what comes of it where something was said and done, one command a row of the table.
+
+use super::*;
+use crate::slash::TABLE;
+
+/// A thread in which one message was said, a command run, and an answer given.
+fn worked() -> App {
+    let mut app = App::new(Theme::colourless(), 80, 24);
+    app.update(Input::Prompts(vec![]));
+    happened(&mut app, thread_started());
+    let themes = vec![("light".to_owned(), Theme::default())];
+    let models = vec!["gpt-6-sol".to_owned(), "gpt-6-luna".to_owned()];
+    app.update(Input::Facts(Facts { themes, models, ..Facts::default() }));
+    happened(&mut app, Event::TurnStarted {});
+    let item = |id: &str, details| ThreadItem {
+        id: id.into(),
+        details,
+        call_id: None,
+        step: None,
+        duration_ms: None,
+    };
+    let message = ItemDetails::UserMessage { text: "mend it".into() };
+    happened(&mut app, Event::ItemCompleted { item: item("1", message) });
+    let command = CommandExecution {
+        status: Status::Completed,
+        exit_code: Some(0),
+        aggregated_output: "1 passed\n".into(),
+        ..CommandExecution::begun("/bin/bash -c 'make test'")
+    };
+    let command = ItemDetails::CommandExecution(command);
+    happened(&mut app, Event::ItemCompleted { item: item("2", command) });
+    happened(&mut app, said_as("3", "Mended."));
+    happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Interrupted)));
+    shown(&mut app);
+    app
+}
+
+/// What comes of a command.
+enum Comes {
+    Of(Effect),
+    /// An effect that says too much to be written here, told by its beginning.
+    Like(&'static str),
+    /// Something is to be seen.
+    Seen(&'static str),
+}
+
+use Comes::{Like, Of, Seen};
+
+fn change(change: Change) -> Comes {
+    Of(Effect::Open(Next::Again(change)))
+}
+
+fn earlier(how: GoOn, which: &str) -> Comes {
+    Of(Effect::Open(Next::Earlier(how, which.to_owned())))
+}
+
+fn back(scope: Scope) -> Comes {
+    Of(Effect::Open(Next::Rewind { turn: 1, scope }))
+}
+
+fn trust(trusted: bool) -> Comes {
+    Of(Effect::Open(Next::Trust { trusted, then: vec![] }))
+}
+
+fn commands() -> Vec<(&'static str, Comes)> {
+    vec![
+        ("/new<enter>", Of(Effect::Open(Next::New))),
+        ("/resume<enter>", Of(Effect::FindThreads(GoOn::Resume))),
+        ("/resume parser<enter>", earlier(GoOn::Resume, "parser")),
+        ("/fork<enter>", earlier(GoOn::Fork, "0199")),
+        ("/fork parser<enter>", earlier(GoOn::Fork, "parser")),
+        ("/rewind<enter>", Seen("› mend it  turn 1")),
+        ("/rewind 1<enter>", Seen("What goes back?")),
+        ("/rewind<enter><enter><enter>", back(Scope::Both)),
+        ("/rewind<enter><enter><down><enter>", back(Scope::Conversation)),
+        ("/rewind<enter><enter><down><down><enter>", back(Scope::Files)),
+        ("/name parser<enter>", Of(Effect::Name("parser".into()))),
+        ("/permissions<enter>", Of(Effect::ShowPermissions)),
+        ("/trust<enter>", trust(true)),
+        ("/trust no<enter>", trust(false)),
+        ("/model<enter>", Seen("Which model?")),
+        ("/model<enter>luna<enter>", change(Change::Model("gpt-6-luna".into()))),
+        ("/model other<enter>", change(Change::Model("other".into()))),
+        ("/effort<enter>low<enter>", change(Change::Effort("low".into()))),
+        ("/sandbox read-only<enter>", change(Change::Sandbox(SandboxMode::ReadOnly))),
+        ("/status<enter>", Seen("thread      0199")),
+        ("/ps<enter>", Seen("Nothing runs in the background.")),
+        ("/output<enter><enter>", Seen("1 passed")),
+        ("/diff<enter>", Of(Effect::ShowDiff)),
+        ("/trace<enter>", Of(Effect::ShowTrace)),
+        ("/undo<enter>", Of(Effect::Open(Next::Undo))),
+        ("/compact<enter>", Of(Effect::Compact)),
+        ("/review<enter>", Of(Effect::Review(String::new()))),
+        ("/review the tests<enter>", Of(Effect::Review("the tests".into()))),
+        ("/init<enter>", Like("Send(Message { parts: [Text(\"Write a file AGENTS.md")),
+        ("/copy<enter>", Of(Effect::Copy("Mended.".into()))),
+        (
+            "/export<enter>",
+            Like("Write { path: None, text: \"## mend it\\n\\n```console\\n$ make test"),
+        ),
+        ("/export a.md<enter>", Like("Write { path: Some(\"a.md\")")),
+        ("/theme<enter>", Seen("› light")),
+        ("/theme pink<enter>", Seen("! There is no theme `pink`")),
+        ("/vim<enter>", Seen("INSERT · ")),
+        ("/vim<enter>/vim<enter>", Seen("gpt-6-sol · ")),
+        ("/help<enter>", Seen("/trace")),
+        ("/keys<enter>", Seen("ctrl-t")),
+        ("/quit<enter>", Of(Effect::Leave)),
+    ]
+}
+
+#[test]
+fn each_command_does_what_it_says() {
+    for (keys, comes) in commands() {
+        let mut app = worked();
+        let effects = type_in(&mut app, keys);
+        let (finished, region) = shown(&mut app);
+        match comes {
+            Of(effect) => assert_eq!(effects, [effect], "{keys}"),
+            Like(beginning) => {
+                let [effect] = &effects[..] else { panic!("{keys}: {effects:?}") };
+                assert!(format!("{effect:?}").starts_with(beginning), "{keys}: {effect:?}");
+            }
+            Seen(text) => {
+                assert!(effects.is_empty(), "{keys}: {effects:?}");
+                let rows = [finished, region].concat();
+                assert!(rows.iter().any(|row| row.contains(text)), "{keys}: {rows:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn none_of_the_commands_is_left_out_of_this_page() {
+    let said: Vec<_> = commands().into_iter().map(|(keys, _)| keys).collect();
+    for slash in TABLE {
+        let is_it = |keys: &&str| {
+            keys[1..].strip_prefix(slash.name).is_some_and(|rest| rest.starts_with([' ', '<']))
+        };
+        assert!(said.iter().any(is_it), "/{} has no test", slash.name);
+    }
+}
+
+#[test]
+fn the_colours_that_were_chosen_are_those_of_what_comes_next() {
+    let mut app = worked();
+    type_in(&mut app, "/theme light<enter>");
+    assert_eq!(app.theme, Theme::default());
+    assert_ne!(app.theme, Theme::colourless());
+}
+
+#[test]
+fn where_nothing_was_said_there_is_nothing_to_go_back_to_or_to_trace() {
+    for command in ["/rewind", "/trace"] {
+        let mut app = app();
+        assert!(type_in(&mut app, &format!("{command}<enter>")).is_empty());
+        assert!(shown(&mut app).0.join("\n").contains("Nothing was said yet."), "{command}");
+    }
+}

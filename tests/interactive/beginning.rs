@@ -1,0 +1,125 @@
+//! How it begins: the key, the question of trust, what is said on the command line.
+
+use super::*;
+
+#[test]
+fn no_turn_begins_before_it_was_said_once_whether_the_directory_is_trusted() {
+    let touch = json!({"cmd": "touch made"});
+    let model = ScriptedModel::new().calls("exec_command", touch).says("Made.");
+    let (scene, server) = scene(model);
+    let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+    screen.wait_for("for commands");
+    screen.press("make it<enter>");
+    screen.wait_for("Do you trust this directory?");
+    assert!(!sent_after(0, &server).contains("make it"));
+    screen.press("<esc>");
+    screen.wait_for("› make it");
+    screen.press(" now<enter>");
+    screen.wait_for("n no, only look");
+    screen.press("y");
+    screen.wait_for("is trusted; the sandbox is workspace-write");
+    screen.wait_for("Made.");
+    wait_until_ready(&screen);
+    assert!(scene.read("made").is_some());
+    assert_eq!(sent_after(0, &server).matches("make it now").count(), 1);
+    leave(screen);
+    let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+    screen.wait_for("workspace-write");
+    screen.press("once more<enter>");
+    screen.wait_for("Made.");
+    leave(screen);
+}
+
+#[test]
+fn a_directory_that_is_not_trusted_is_only_looked_at_and_not_asked_about_again() {
+    let touch = || json!({"cmd": "touch made"});
+    let model = ScriptedModel::new().calls("exec_command", touch()).says("It may only look.");
+    let (scene, _server) = scene(model);
+    let args = ["make it", "-m", "scripted"];
+    let mut screen = scene.screen(&args, COLUMNS, ROWS);
+    screen.wait_for("Do you trust this directory?");
+    screen.press("n");
+    screen.wait_for("is not trusted; the sandbox is read-only");
+    screen.wait_for("It may only look.");
+    wait_until_ready(&screen);
+    assert_eq!(scene.read("made"), None);
+    screen.press("/trust<enter>");
+    screen.wait_for("is trusted; the sandbox is workspace-write");
+    leave(screen);
+}
+
+#[test]
+fn without_a_key_there_are_three_ways_to_go_on() {
+    let scene = Scene::new(AGENT);
+    let mut screen = scene.screen(&[], COLUMNS, ROWS);
+    screen.wait_for("Welcome.");
+    screen.wait_for("See the demo");
+    screen.press("<esc>");
+    let left = screen.finish();
+    left.gave_the_terminal_back();
+    assert_eq!(left.code, Some(0));
+}
+
+/// Everything below `dir` that contains `text`.
+fn files_with(text: &str, dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let found = entries.flat_map(|path| match path.symlink_metadata().unwrap().file_type() {
+        kind if kind.is_dir() => files_with(text, &path),
+        kind if kind.is_file() => {
+            let holds = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).contains(text);
+            if holds { vec![path] } else { vec![] }
+        }
+        _ => vec![],
+    });
+    found.collect()
+}
+
+#[tokio::test]
+async fn a_key_is_kept_if_the_person_says_so_and_stands_nowhere_else() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "cat \"$AGENT_HOME/credentials.json\"; env"}))
+        .says("I see nothing.")
+        .serve();
+    let key = server.token();
+    for (answer, keeps) in [("run", false), ("keep", true)] {
+        // No such host: nothing is sent to anybody.
+        let scene = Scene::new(AGENT).env("OPENAI_BASE_URL", "https://nowhere.invalid/v1");
+        let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+        screen.wait_for("Welcome.");
+        screen.press("<enter>");
+        screen.wait_for("it is not shown");
+        screen.paste(key);
+        screen.press("<enter>");
+        screen.wait_for("Keep the key");
+        screen.press(&format!("{answer}<enter>"));
+        screen.wait_for("for commands");
+        leave(screen);
+        let file = scene.home().join("credentials.json");
+        let expected = if keeps { vec![file.clone()] } else { vec![] };
+        assert_eq!(files_with(key, scene.home().parent().unwrap()), expected);
+        if keeps {
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+            let scene = scene.env("OPENAI_BASE_URL", &server.base_url()).unrehearsed();
+            let recording = scene.workspace().join("run.jsonl");
+            let record = format!("--record={}", recording.display());
+            let run = scene.run(&["exec", "--json", "-m", "scripted", &record, "look"]).await;
+            let run = run.succeeded();
+            let output = run.items("command_execution")[0]["aggregated_output"].to_string();
+            assert!(output.contains("PATH") && !output.contains(key), "{output}");
+            assert!(!run.stdout.contains(key) && !run.stderr.contains(key));
+            assert!(recording.exists() && files_with(key, &scene.workspace()).is_empty());
+            assert_eq!(files_with(key, &scene.home()), [file]);
+        }
+    }
+}
+
+#[test]
+fn what_is_said_on_the_command_line_is_said_first() {
+    let (scene, _server) = scene(ScriptedModel::new().says("It fails because of a typo."));
+    let screen =
+        scene.screen(&["why does it fail?", "-m", "scripted", "-s", "read-only"], COLUMNS, ROWS);
+    screen.wait_for("It fails because of a typo.");
+    wait_until_ready(&screen);
+    leave(screen);
+}

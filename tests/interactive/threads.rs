@@ -1,0 +1,159 @@
+//! The thread that is shown: gone on with, forked, gone back in, changed, looked at.
+
+use super::*;
+
+#[test]
+fn an_earlier_thread_is_chosen_seen_as_it_was_and_gone_on_with() {
+    let (scene, server) = scene(ScriptedModel::new().says("It is 42.").says("Still 42."));
+    let mut screen = show(&scene, &[]);
+    screen.press("what is it?<enter>");
+    screen.wait_for("It is 42.");
+    wait_until_ready(&screen);
+    leave(screen);
+    let before = server.frames().len();
+    let mut screen = scene.screen(&["resume", "-m", "scripted", "-s", "read-only"], COLUMNS, ROWS);
+    screen.wait_for("Go on with which thread?");
+    screen.press("what<enter>");
+    screen.wait_for("It is 42.");
+    wait_until_ready(&screen);
+    screen.press("and now?<enter>");
+    screen.wait_for("Still 42.");
+    let sent = sent_after(before, &server);
+    assert!(sent.contains("what is it?") && sent.contains("read-only"), "{sent}");
+    leave(screen);
+    assert_eq!(scene.rollouts().len(), 1);
+}
+
+#[test]
+fn going_back_takes_the_files_along_and_gives_the_message_back() {
+    let model = ScriptedModel::new().calls_freely("apply_patch", PATCH).says("Noted.");
+    let (scene, server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    screen.press("note one<enter>");
+    screen.wait_for("Noted.");
+    wait_until_ready(&screen);
+    assert_eq!(scene.read("notes.md").unwrap(), "one\n");
+    screen.press("<esc>");
+    screen.wait_for("esc again");
+    screen.press("<esc>");
+    screen.wait_for("Go back to before which message?");
+    screen.press("<enter>");
+    screen.wait_for("What goes back?");
+    screen.press("<enter>");
+    screen.wait_for("Back to before");
+    screen.wait_for("› note one");
+    assert_eq!(scene.read("notes.md"), None);
+    let before = server.frames().len();
+    screen.press(" again<enter>");
+    screen.wait_until("it is noted again", |_| scene.read("notes.md").is_some());
+    wait_until_ready(&screen);
+    let sent = sent_after(before, &server);
+    assert!(sent.contains("note one again") && !sent.contains("Noted."), "{sent}");
+    leave(screen);
+    assert_eq!(scene.rollouts().len(), 2, "what came after it is kept");
+}
+
+#[test]
+fn what_a_turn_changed_is_put_back_and_the_model_is_told() {
+    let model = ScriptedModel::new()
+        .calls_freely("apply_patch", PATCH)
+        .says("Noted.")
+        .says("I will look again.");
+    let (scene, server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    screen.press("note one<enter>");
+    screen.wait_for("Noted.");
+    wait_until_ready(&screen);
+    screen.press("/undo<enter>");
+    screen.wait_for("Undid turn 1");
+    assert_eq!(scene.read("notes.md"), None);
+    wait_until_ready(&screen);
+    screen.press("go on<enter>");
+    screen.wait_for("I will look again.");
+    assert!(sent_after(0, &server).contains("put back files"));
+    leave(screen);
+}
+
+#[test]
+fn the_thread_that_runs_is_changed_and_a_new_one_begun() {
+    let (scene, server) = scene(ScriptedModel::new().says("First.").says("Second."));
+    let mut screen = show(&scene, &[]);
+    screen.press("one<enter>");
+    screen.wait_for("First.");
+    wait_until_ready(&screen);
+    screen.press("/sandbox read-only<enter>");
+    screen.wait_for("The sandbox is read-only from here on.");
+    screen.press("the second message<enter>");
+    screen.wait_for("Second.");
+    wait_until_ready(&screen);
+    let sent = sent_after(0, &server);
+    assert!(sent.contains("`read-only` from here on"), "{sent}");
+    let before = server.frames().len();
+    // In one go: what is typed behind a command is said in the thread that it opens.
+    screen.press("/new<enter>the third message<enter>");
+    screen.wait_until("the new thread answers", |screen| {
+        screen.scrollback().iter().filter(|row| *row == "First.").count() == 2
+    });
+    let sent = sent_after(before, &server);
+    assert!(sent.contains("the third message") && !sent.contains("the second message"), "{sent}");
+    leave(screen);
+    assert_eq!(scene.rollouts().len(), 2);
+}
+
+#[test]
+fn what_the_thread_changed_and_where_its_time_went_can_be_read() {
+    let model = ScriptedModel::new().calls_freely("apply_patch", PATCH).says("Noted.");
+    let (scene, _server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    screen.press("/diff<enter>");
+    screen.wait_for("This thread has changed no file.");
+    screen.press("note one<enter>");
+    screen.wait_for("Noted.");
+    wait_until_ready(&screen);
+    screen.press("/diff<enter>");
+    screen.wait_for("What this thread changed");
+    screen.wait_for("notes.md (new)");
+    screen.press("q/trace<enter>");
+    screen.wait_for("Where time and bytes went");
+    screen.wait_for("turn 1  note one");
+    screen.wait_for("apply_patch");
+    assert!(!screen.screen().contains("<U+001B>"), "{}", screen.screen());
+    screen.press("q");
+    wait_until_ready(&screen);
+    leave(screen);
+}
+
+#[test]
+fn a_fork_begins_with_all_of_this_thread_and_leaves_it_as_it_was() {
+    let (scene, server) = scene(ScriptedModel::new().says("It is 42.").says("Still 42."));
+    let mut screen = show(&scene, &[]);
+    screen.press("what is it?<enter>");
+    screen.wait_for("It is 42.");
+    wait_until_ready(&screen);
+    let earlier = scene.rollouts().remove(0);
+    let before = std::fs::read(&earlier).unwrap();
+    let frames = server.frames().len();
+    screen.press("/fork<enter>and now?<enter>");
+    screen.wait_for("Still 42.");
+    let sent = sent_after(frames, &server);
+    assert!(sent.contains("what is it?") && sent.contains("It is 42."), "{sent}");
+    leave(screen);
+    assert_eq!(scene.rollouts().len(), 2);
+    assert_eq!(std::fs::read(&earlier).unwrap(), before);
+}
+
+#[test]
+fn another_model_is_asked_from_here_on() {
+    let (scene, server) = scene(ScriptedModel::new().says("First.").says("Second."));
+    let mut screen = show(&scene, &[]);
+    screen.press("one<enter>");
+    screen.wait_for("First.");
+    wait_until_ready(&screen);
+    let frames = server.frames().len();
+    screen.press("/model scripted-too<enter>");
+    screen.wait_for("scripted-too");
+    screen.press("two<enter>");
+    screen.wait_for("Second.");
+    assert!(sent_after(frames, &server).contains(r#""model":"scripted-too""#));
+    leave(screen);
+}
