@@ -4,8 +4,17 @@ use super::{App, pages};
 use crate::view::{flow, grouped, size};
 
 /// What it says unless the person wants something else.
-const DEFAULT: [Part; 5] =
-    [Part::Model, Part::Sandbox, Part::Directory, Part::Context, Part::Saved];
+const DEFAULT: [Part; 9] = [
+    Part::Model,
+    Part::Sandbox,
+    Part::Directory,
+    Part::Context,
+    Part::Saved,
+    Part::Cached,
+    Part::Cost,
+    Part::Connection,
+    Part::Approval,
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
@@ -78,6 +87,7 @@ fn say(app: &App, part: Part) -> Option<String> {
         Part::Sandbox => thread.sandbox.to_string(),
         Part::Approval => format!("asks: {}", thread.approval_policy),
         Part::Context => left(transcript.window_tokens, facts.context_window)?,
+        Part::Connection if transcript.retry.is_some() => "reconnecting".to_owned(),
         Part::Connection => {
             pages::connection(transcript.connection.unwrap_or(thread.transport)).to_owned()
         }

@@ -21,6 +21,22 @@ fn the_line_of_facts_says_what_the_person_wants_and_a_key_takes_it_away() {
         ..Facts::default()
     }));
     assert_eq!(last(&mut app), "main · gpt-6-sol high");
+    let names = Some(vec!["connection".to_owned()]);
+    app.update(Input::Facts(Facts { status_line: names, ..Facts::default() }));
+    assert_eq!(last(&mut app), "WebSocket");
+    happened(
+        &mut app,
+        Event::TransportRetry {
+            attempt: 1,
+            max: 0,
+            delay_ms: 0,
+            kind: ErrorKind::Network,
+            message: "it was reset".into(),
+        },
+    );
+    assert_eq!(last(&mut app), "reconnecting");
+    step_started(&mut app);
+    assert_eq!(last(&mut app), "WebSocket");
     type_in(&mut app, "<f2>");
     assert_eq!(last(&mut app), "›");
     type_in(&mut app, "<c-c>");
