@@ -123,3 +123,27 @@ fn what_is_said_on_the_command_line_is_said_first() {
     wait_until_ready(&screen);
     leave(screen);
 }
+
+#[test]
+fn pictures_of_the_command_line_go_with_what_is_said_first() {
+    let (scene, server) = scene(ScriptedModel::new().says("A red dot."));
+    std::fs::write(scene.workspace().join("dot.png"), PICTURE).unwrap();
+    let mut screen = show(&scene, &["what is this?", "-i", "dot.png"]);
+    screen.wait_for("A red dot.");
+    wait_until_ready(&screen);
+    assert_eq!(sent_after(0, &server).matches("data:image/png;base64,").count(), 1);
+    screen.press("<c-d>");
+    screen.finish().gave_the_terminal_back();
+    let frames = server.frames().len();
+    let mut screen = show(&scene, &["-i", "dot.png"]);
+    screen.wait_for("[image dot.png]");
+    screen.press("and this?<enter>");
+    screen.wait_for("A red dot.");
+    assert!(sent_after(frames, &server).contains("data:image/png;base64,"));
+    leave(screen);
+    let screen = scene.screen(&["-i", "none.png", "-m", "scripted"], COLUMNS, ROWS);
+    let left = screen.finish();
+    left.gave_the_terminal_back();
+    assert!(left.rows.join(" ").contains("none.png"), "{:?}", left.rows);
+    assert_ne!(left.code, Some(0));
+}

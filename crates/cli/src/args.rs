@@ -29,6 +29,9 @@ pub(crate) struct Args {
     pub(crate) prompt: Option<String>,
     #[command(flatten)]
     pub(crate) flags: Flags,
+    /// Show an image to the model, with what is said first; several with commas or by repeating.
+    #[arg(short, long = "image", value_name = "FILE", value_delimiter = ',', num_args = 1)]
+    pub(crate) images: Vec<PathBuf>,
     /// Take the whole terminal, with scrolling of its own, instead of the rows below what was there.
     #[arg(long)]
     pub(crate) alt_screen: bool,

@@ -255,7 +255,7 @@ fn begin(run: &ExecRun, settings: &Settings) -> anyhow::Result<Begin> {
     Ok(found.map_or(Begin::New, begin))
 }
 
-fn image_content(cwd: &Path, path: &Path) -> anyhow::Result<Content> {
+pub(crate) fn image_content(cwd: &Path, path: &Path) -> anyhow::Result<Content> {
     let path: PathBuf = cwd.join(path);
     agent_tools::image_content(&path)
         .map_err(|error| anyhow::anyhow!("cannot use the image: {error}"))

@@ -14,12 +14,13 @@ mod prompts;
 
 use std::convert::Infallible;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use agent_core::{ThreadHandle, Threads};
 use agent_protocol::{Command, Event, Record};
 use agent_tui::app::App;
+use agent_tui::composer::{Image, Message, Part};
 use agent_tui::effect::{Choice, Effect, Facts, GoOn, Input, Next};
 use agent_tui::runner::{Act, Terminal};
 use tokio::signal::unix::{SignalKind, signal};
@@ -53,7 +54,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Option<i32>> {
     let Surroundings { args, environment } = surroundings;
     settings.require_model()?;
-    let is_new = matches!(start, Start::New);
+    let said = said_first(args, &settings.workspace.cwd, matches!(start, Start::New))?;
     let first = First::of(start, settings)?;
     let opened = match &first {
         First::Thread(begin) => {
@@ -78,9 +79,9 @@ pub(crate) async fn run(
     if settings.vim() {
         stage.app.use_vim();
     }
-    if let Some(prompt) = args.prompt.clone().filter(|_| is_new) {
+    for input in said {
         // Nobody but us holds the other end.
-        let _ = stage.say.send(Input::Say(prompt));
+        let _ = stage.say.send(input);
     }
     stage.app.update(Input::History(stage.history.read()));
     let played = tokio::select! {
@@ -95,6 +96,22 @@ pub(crate) async fn run(
         left?;
     }
     Ok(ended_by)
+}
+
+/// What the command line says: a prompt is sent with its pictures, pictures alone go with the message that is written.
+fn said_first(args: &Args, cwd: &Path, is_new: bool) -> anyhow::Result<Vec<Input>> {
+    for path in &args.images {
+        crate::exec::image_content(cwd, path)?;
+    }
+    let pictures = args.images.iter().map(|path| Image::at(cwd.join(path)));
+    Ok(match args.prompt.clone().filter(|_| is_new) {
+        Some(prompt) => {
+            let pictures = pictures.flat_map(|it| [Part::Text(" ".to_owned()), Part::Image(it)]);
+            let parts = std::iter::once(Part::Text(prompt)).chain(pictures).collect();
+            vec![Input::Say(Message { parts })]
+        }
+        None => pictures.map(Input::Picture).collect(),
+    })
 }
 
 /// What the settings are made of.

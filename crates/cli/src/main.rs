@@ -99,7 +99,8 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             show(args, Start::Earlier(GoOn::Fork, open), &environment, context, process_started)
         }
         Command::Exec(exec) => {
-            let run = exec.run();
+            let mut run = exec.run();
+            run.options.images.splice(0..0, args.images.iter().cloned());
             let settings = resolve(args, &environment, context)?;
             let outcome =
                 runtime()?.block_on(exec::run(&run, &settings, &environment, process_started))?;

@@ -185,7 +185,7 @@ impl App {
             Input::AskSecret { title } => self.overlays.push(Box::new(Secret::new(title))),
             Input::Threads { how, threads } => self.choose_thread(how, threads),
             Input::Facts(facts) => self.facts = facts,
-            Input::Say(text) => return self.say(Message::from(text)),
+            Input::Say(message) => return self.say(message),
             Input::Do(effects) => return effects,
             Input::Prompts(prompts) => {
                 (self.prompts, self.found_prompts) = (prompts, true);

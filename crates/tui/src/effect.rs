@@ -17,7 +17,7 @@ pub enum Input {
     Key(KeyEvent),
     Paste(String),
     /// The person has said this already, on the command line.
-    Say(String),
+    Say(Message),
     /// What was held back can be done.
     Do(Vec<Effect>),
     Record(Box<Record>),
