@@ -32,11 +32,13 @@ impl Phase {
 }
 
 const LABEL: usize = 34;
+/// Of the other columns and what stands around the bar.
+const NUMBERS: usize = 30;
 const NARROWEST_BAR: usize = 16;
 
 /// `width` columns, at least 80.
 pub(crate) fn waterfall(trace: &Trace, width: usize, coloured: bool) -> String {
-    let painter = Painter { bar: (width.max(80) - LABEL - 28).max(NARROWEST_BAR), coloured };
+    let painter = Painter { bar: (width.max(80) - LABEL - NUMBERS).max(NARROWEST_BAR), coloured };
     let mut text = String::new();
     for turn in &trace.turns {
         text += &painter.turn(turn);
@@ -233,6 +235,18 @@ mod tests {
         assert_eq!(strip(waterfall(&trace, 100, true)), waterfall(&trace, 100, false));
         for width in [0, 80, 81, 200] {
             waterfall(&trace, width, true);
+        }
+    }
+
+    #[test]
+    fn a_row_with_a_bar_is_as_wide_as_the_screen() {
+        for width in [80, 81, 200] {
+            let text = waterfall(&sample::trace(), width, false);
+            let rows: Vec<_> = text.lines().filter(|row| row.ends_with('▏')).collect();
+            assert!(!rows.is_empty());
+            for row in rows {
+                assert_eq!(agent_tui::width::of(row), width, "{row}");
+            }
         }
     }
 
