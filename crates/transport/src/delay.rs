@@ -1,10 +1,9 @@
 //! How long to wait before the next try (protocol.md 6.4).
 
 use std::hash::{BuildHasher, RandomState};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::RETRY_AFTER;
 
 const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(10);
@@ -17,17 +16,9 @@ pub(crate) fn backoff(attempt: u32) -> Duration {
     doubled.min(LONGEST).mul_f64(0.8 + jitter as f64 / 1000.0)
 }
 
-/// The wait that the headers of an HTTP answer ask for: `retry-after-ms`, or `retry-after` in seconds or as a date.
+/// The wait that the headers of an HTTP answer ask for.
 pub(crate) fn stated_wait(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::to_owned);
-    agent_protocol::stated_wait(text)
-        .or_else(|| until(&text(RETRY_AFTER.as_str())?, SystemTime::now()))
-}
-
-/// A date that has passed is no wait.
-fn until(date: &str, now: SystemTime) -> Option<Duration> {
-    let then = httpdate::parse_http_date(date.trim()).ok()?;
-    Some(then.duration_since(now).unwrap_or_default())
+    agent_protocol::stated_wait(|name| headers.get(name)?.to_str().ok().map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -52,8 +43,6 @@ mod tests {
                 "{name}: {value}"
             );
         }
-        let now = httpdate::parse_http_date("Wed, 21 Oct 2015 07:27:30 GMT").unwrap();
-        assert_eq!(until("Wed, 21 Oct 2015 07:28:00 GMT", now), Some(Duration::from_secs(30)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Errors of the API, in all their shapes, and the waits they ask for (protocol.md 6).
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// An error as the API reports it, whatever its shape (protocol.md 6.1, C6.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,17 +54,10 @@ impl ApiError {
         if let Some(message) = text("message") {
             self.message = message;
         }
-        let headers = &value["headers"];
-        self.retry_after = stated_wait(|name| {
-            headers[name]
-                .as_str()
-                .map(str::to_owned)
-                .or_else(|| headers[name].as_f64().map(|number| number.to_string()))
-        })
-        .or(self.retry_after)
-        .or_else(|| wait_in_message(&self.message));
-        self.request_id =
-            headers["x-request-id"].as_str().map(str::to_owned).or(self.request_id.take());
+        let header = |name: &str| header(value["headers"].as_object()?, name);
+        self.retry_after =
+            stated_wait(header).or(self.retry_after).or_else(|| wait_in_message(&self.message));
+        self.request_id = header("x-request-id").or(self.request_id.take());
     }
 
     /// The code, or the type that stands for one.
@@ -73,8 +66,18 @@ impl ApiError {
     }
 }
 
-/// The wait stated by headers: `retry-after-ms`, else `retry-after` in seconds, perhaps with a fraction
-/// (protocol.md 6.4). A date is not understood: `None`.
+/// A header that came as JSON: its name in any case, its value a text or a number.
+fn header(headers: &serde_json::Map<String, serde_json::Value>, name: &str) -> Option<String> {
+    let (_, value) = headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name))?;
+    match value {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The wait stated by headers: `retry-after-ms`, else `retry-after` in seconds, perhaps with a fraction, or as a date
+/// (protocol.md 6.4).
 pub fn stated_wait(header: impl Fn(&str) -> Option<String>) -> Option<Duration> {
     let number = |name: &str| {
         header(name)?.trim().parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0)
@@ -83,6 +86,13 @@ pub fn stated_wait(header: impl Fn(&str) -> Option<String>) -> Option<Duration> 
         .map(|ms| ms / 1000.0)
         .or_else(|| number("retry-after"))
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .or_else(|| until(&header("retry-after")?, SystemTime::now()))
+}
+
+/// A date that has passed is no wait.
+pub(super) fn until(date: &str, now: SystemTime) -> Option<Duration> {
+    let then = httpdate::parse_http_date(date.trim()).ok()?;
+    Some(then.duration_since(now).unwrap_or_default())
 }
 
 /// `try again in 1.5s` in a message (protocol.md 6.4).

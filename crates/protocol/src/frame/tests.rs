@@ -1,8 +1,8 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
-use super::error::wait_in_message;
+use super::error::{until, wait_in_message};
 use super::*;
 use crate::{Item, Request, ResponseEvent, Settings, SettingsFields, ToolChoice, ToolSpec, Usage};
 
@@ -155,6 +155,44 @@ fn every_shape_of_an_error_is_read() {
     assert_eq!(failed.retry_after, Some(Duration::from_millis(300)));
     assert!(!error(r#"{"type":"response.failed","response":{"error":null}}"#).message.is_empty());
     assert_eq!(ApiError::from_http(502, None, "<html>bad gateway").message, "<html>bad gateway");
+}
+
+#[test]
+fn a_wait_is_read_wherever_and_however_it_is_stated() {
+    let wait = |text: &str| error(text).retry_after.map(|wait| wait.as_secs_f64());
+    let wrapped = |headers: &str| {
+        wait(&format!(r#"{{"type":"error","status":429,"error":{{"headers":{headers}}}}}"#))
+    };
+    for (headers, seconds) in [
+        (r#"{"retry-after":"2"}"#, Some(2.0)),
+        (r#"{"Retry-After":"1.5"}"#, Some(1.5)),
+        (r#"{"retry-after":3}"#, Some(3.0)),
+        (r#"{"retry-after-ms":"250","retry-after":"9"}"#, Some(0.25)),
+        (r#"{"retry-after":"Wed, 21 Oct 2015 07:28:00 GMT"}"#, Some(0.0)),
+        (r#"{"retry-after":"soon"}"#, None),
+        (r#"{"retry-after":["2"]}"#, None),
+        ("[]", None),
+    ] {
+        assert_eq!(wrapped(headers), seconds, "{headers}");
+        let outside = format!(r#"{{"type":"error","status":429,"headers":{headers}}}"#);
+        assert_eq!(wait(&outside), seconds, "{headers}");
+        let failed = format!(
+            r#"{{"type":"response.failed","response":{{"error":{{"headers":{headers}}}}}}}"#
+        );
+        assert_eq!(wait(&failed), seconds, "{headers}");
+    }
+    for (message, seconds) in [
+        ("Please try again in 20ms.", Some(0.02)),
+        ("Try again in 1.5 seconds", Some(1.5)),
+        ("TRY AGAIN IN 2m0s.", Some(120.0)),
+        ("try again in a while", None),
+        ("try again in 5 fortnights", None),
+    ] {
+        let text = format!(r#"{{"type":"error","error":{{"message":"{message}"}}}}"#);
+        assert_eq!(wait(&text), seconds, "{message}");
+    }
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_450);
+    assert_eq!(until("Wed, 21 Oct 2015 07:28:00 GMT", now), Some(Duration::from_secs(30)));
 }
 
 #[test]
