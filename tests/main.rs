@@ -9,6 +9,7 @@ mod commands;
 mod contract;
 mod crashes;
 mod demo;
+mod drops;
 mod edits;
 mod errors;
 mod exec;

@@ -18,7 +18,6 @@ mod price;
 mod private;
 mod prompt;
 mod redact;
-mod retry;
 mod rollout;
 mod step;
 mod thread;

@@ -9,7 +9,6 @@ use agent_transport::TransportError;
 
 use crate::compact;
 use crate::meter::{StepMeter, TurnMeter};
-use crate::retry::Backoff;
 use crate::rollout::RolloutError;
 use crate::step::{self, Outcome, StepEnd};
 use crate::thread::Thread;
@@ -144,7 +143,8 @@ async fn steps(
 ) -> Result<(), Stop> {
     thread.conversation.publish_message(&message)?;
     let mut idle_since = Instant::now();
-    let mut backoff = Backoff::default();
+    // In a row: what is completed fills the patience up again (protocol.md 6.4).
+    let mut breaks = 0;
     let mut continuations = 0;
     let mut overflowed = false;
     loop {
@@ -160,7 +160,10 @@ async fn steps(
             answer.text = message;
         }
         let again = match end.outcome {
-            Outcome::Complete => false,
+            Outcome::Complete => {
+                breaks = 0;
+                false
+            }
             Outcome::Incomplete(reason) => resumes_after(&reason)?,
             Outcome::Broken(error) if error.kind() == ErrorKind::ContextOverflow && !overflowed => {
                 overflowed = true;
@@ -172,10 +175,17 @@ async fn steps(
             Outcome::Broken(error) => {
                 // Before its first item the transport has tried again by itself already. What the server may have finished
                 // all the same cannot be fetched (C6.3): the model is asked anew.
-                if end.items == 0 || !error.is_retryable() {
-                    return Err(Stop::Failed(turn_error(&error)));
-                }
-                wait(thread, backoff.next(&error)).await?;
+                breaks += 1;
+                let delay = error.wait_before(breaks).filter(|_| end.items > 0);
+                let Some(delay) = delay else { return Err(Stop::Failed(turn_error(&error))) };
+                thread.conversation.publish(Event::TransportRetry {
+                    attempt: breaks,
+                    max: 0,
+                    delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+                    kind: error.kind(),
+                    message: error.to_string(),
+                })?;
+                wait(thread, delay).await?;
                 true
             }
         };

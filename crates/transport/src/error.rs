@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use agent_protocol::{ApiError, ErrorKind};
 
+use crate::delay::backoff;
+
+/// A longer stated wait is an error, so that nobody hangs (protocol.md 6.4).
+const LONGEST_STATED_WAIT: Duration = Duration::from_secs(120);
+
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// The endpoint answered, with an error (protocol.md 6).
@@ -147,6 +152,18 @@ impl TransportError {
     pub fn retry_after(&self) -> Option<Duration> {
         self.api()?.retry_after
     }
+
+    /// How long to wait before try `attempt` (from 1) after this: as long as the server says, else longer each time.
+    /// `None` when another try is not worth it, or not worth so long a wait.
+    pub fn wait_before(&self, attempt: u32) -> Option<Duration> {
+        let may_be_tried = self.is_retryable() && self.long_wait().is_none();
+        may_be_tried.then(|| self.retry_after().unwrap_or_else(|| backoff(attempt)))
+    }
+
+    /// A stated wait that nobody keeps.
+    pub(crate) fn long_wait(&self) -> Option<Duration> {
+        self.retry_after().filter(|wait| *wait > LONGEST_STATED_WAIT)
+    }
 }
 
 /// The table of protocol.md 6.2: by code where there is one, else by status.
@@ -211,5 +228,18 @@ mod tests {
         ] {
             assert_eq!(api(status, code).is_retryable(), retryable, "{status:?} {code}");
         }
+    }
+
+    #[test]
+    fn a_wait_is_as_stated_and_nobody_keeps_too_long_a_one() {
+        let after = |seconds: Option<u64>, status| {
+            let retry_after = seconds.map(Duration::from_secs);
+            let error = ApiError { status: Some(status), retry_after, ..ApiError::default() };
+            TransportError::Api(error).wait_before(1)
+        };
+        assert_eq!(after(Some(120), 429), Some(Duration::from_secs(120)));
+        assert_eq!(after(Some(121), 429), None);
+        assert_eq!(after(Some(1), 400), None, "not worth another try");
+        assert!(after(None, 500).is_some_and(|wait| wait < Duration::from_secs(1)));
     }
 }

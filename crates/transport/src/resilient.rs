@@ -12,7 +12,6 @@ use tokio::time::{Instant, sleep};
 use crate::adaptation::Adaptation;
 use crate::answer::Answer;
 use crate::connection::Counter;
-use crate::delay::backoff;
 use crate::http::Ask;
 use crate::outlet::{self, Outlet};
 use crate::steers::{CANNOT_STEER, cannot_steer};
@@ -25,8 +24,8 @@ use crate::{
 const SOCKET_TRIES: u32 = 3;
 /// A socket that could not be had is not tried again for this long.
 const SOCKET_AGAIN_AFTER: Duration = Duration::from_secs(60);
-/// A longer stated wait is an error, so that nobody hangs (protocol.md 6.4).
-const LONGEST_STATED_WAIT: Duration = Duration::from_secs(120);
+/// A try that took longer than this to fail was no quick one: the next goes by HTTP.
+const QUICK: Duration = Duration::from_secs(5);
 
 /// How long a request is worth trying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +118,7 @@ impl Resilient {
             };
             let Err(error) = tried else { return Ok(()) };
             if out.items_done() > 0 {
-                return Err(error);
+                return Err(with_long_wait(error));
             }
             if let Some(kind) = self.learn_from(&error, &adapted) {
                 out.send(ResponseEvent::Other { kind }).await;
@@ -234,18 +233,16 @@ impl Resilient {
             let is_ours_to_bypass = error.is_retryable()
                 && !matches!(error, TransportError::Api(_))
                 && !is_offline(error);
-            if is_ours_to_bypass && trial.socket_failures >= self.socket_tries(error) {
+            // Who swallows upgrades lets one wait as long as one likes.
+            let is_slow =
+                matches!(error, TransportError::Connect { .. }) && trial.begun.elapsed() > QUICK;
+            if is_ours_to_bypass && (is_slow || trial.socket_failures >= self.socket_tries(error)) {
                 self.socket_after = Some(Instant::now() + SOCKET_AGAIN_AFTER);
                 return Verdict::ByHttp;
             }
         }
-        if !error.is_retryable()
-            || error.retry_after().is_some_and(|wait| wait > LONGEST_STATED_WAIT)
-        {
-            return Verdict::GiveUp;
-        }
+        let Some(delay) = error.wait_before(trial.failures) else { return Verdict::GiveUp };
         let Patience { max_retries, offline } = self.endpoint.patience;
-        let delay = error.retry_after().unwrap_or_else(|| backoff(trial.failures));
         if matches!(error, TransportError::Connect { .. })
             && offline.is_some_and(|limit| trial.begun.elapsed() + delay > limit)
         {
@@ -298,7 +295,7 @@ impl Transport for Resilient {
 
 /// Whoever reads of a wait that nobody keeps should know how long it is.
 fn with_long_wait(error: TransportError) -> TransportError {
-    let wait = error.retry_after().filter(|wait| *wait > LONGEST_STATED_WAIT);
+    let wait = error.long_wait();
     match (error, wait) {
         (TransportError::Api(mut api), Some(wait)) => {
             api.message += &format!(" The server asks to wait for {} s.", wait.as_secs());

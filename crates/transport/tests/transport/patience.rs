@@ -366,3 +366,55 @@ async fn a_close_code_that_means_no_is_not_tried_again() {
         assert_eq!(lines[1..], [format!("error: the server closed the connection: code {code}")]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_that_somebody_swallows_is_waited_for_once() {
+    let (mut client, mut server) = pair(endpoint());
+    let start = Instant::now();
+    let serve = async {
+        let swallowed = server.http().await;
+        let mut http = server.http().await;
+        http.request().await;
+        http.responds("r1", &[]).await;
+        swallowed
+    };
+    let (_swallowed, lines) = join!(serve, client.says("a"));
+    let late = "cannot connect to model.test: the WebSocket upgrade failed: no answer in time";
+    assert_eq!(lines[0], format!("fallback: {late}"));
+    assert_eq!(lines[1..], ["sent on http 1: stateless", "created r1", "completed r1"]);
+    assert_eq!(start.elapsed().as_secs(), 15);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_upgrade_is_waited_for_as_long_as_it_says() {
+    let (mut client, mut server) = pair(endpoint());
+    let start = Instant::now();
+    let serve = async {
+        let body = r#"{"error":{"message":"Too many connections."}}"#;
+        server.answers("429 Too Many Requests\r\nretry-after: 3", body).await;
+        let mut peer = server.socket().await;
+        peer.request().await;
+        peer.responds("r1", &[]).await;
+    };
+    let (_, lines) = join!(serve, client.says("a"));
+    let refused = "the endpoint refused the WebSocket upgrade: Too many connections. (status 429)";
+    assert_eq!(lines[0], format!("retry 1 of 6: {refused}"));
+    assert_eq!(lines[1], "sent on socket 1: first");
+    assert_eq!(start.elapsed().as_secs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_too_long_is_told_after_an_item_too() {
+    let (mut client, mut server) = pair(endpoint());
+    let serve = async {
+        let mut peer = server.socket().await;
+        peer.request().await;
+        peer.says(done(0, &call("a"))).await;
+        let error = json!({"code": "rate_limit_exceeded", "message": "Slow.", "headers": {"retry-after": "3600"}});
+        peer.says(json!({"type": "response.failed", "response": {"error": error}})).await;
+        peer
+    };
+    let (_peer, lines) = join!(serve, client.says("a"));
+    let error = "error: Slow. The server asks to wait for 3600 s. (rate_limit_exceeded)";
+    assert_eq!(lines.last().unwrap(), error);
+}
