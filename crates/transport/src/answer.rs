@@ -2,6 +2,11 @@
 
 use agent_protocol::{Item, ResponseEnd, ResponseEvent, Usage};
 
+use crate::TransportError;
+
+/// Several times what the longest answer of any model takes: a server that says more will never be done.
+const RESPONSE_BYTES: u64 = 256 << 20;
+
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) response_id: String,
@@ -20,6 +25,19 @@ pub(crate) enum Taken {
 }
 
 impl Answer {
+    /// Counts what came.
+    ///
+    /// # Errors
+    /// When it is more than any response.
+    pub(crate) fn hear(&mut self, bytes: usize) -> Result<(), TransportError> {
+        self.bytes_down += bytes as u64;
+        if self.bytes_down > RESPONSE_BYTES {
+            let message = format!("a response of more than {RESPONSE_BYTES} bytes");
+            return Err(TransportError::Protocol(message));
+        }
+        Ok(())
+    }
+
     pub(crate) fn take(&mut self, event: ResponseEvent) -> Taken {
         match event {
             ResponseEvent::Completed(end) => Taken::End(ResponseEvent::Completed(self.ended(end))),
@@ -109,5 +127,14 @@ mod tests {
         assert!(!done(1, &message));
         assert!(done(2, &message), "two messages may say the same");
         assert_eq!(answer.items(), 4);
+    }
+
+    #[test]
+    fn a_response_that_will_never_be_done_is_too_long() {
+        let mut answer = Answer::default();
+        for _ in 0..4 {
+            assert!(answer.hear(64 << 20).is_ok());
+        }
+        assert!(matches!(answer.hear(1), Err(TransportError::Protocol(_))));
     }
 }

@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 use crate::TransportError;
 use crate::alarm::Alarm;
 use crate::chain::Memory;
+use crate::clocks::{Clocks, Stamp};
 use crate::stream::Stream;
 use crate::upgrade::Upgraded;
 
@@ -47,6 +48,9 @@ pub(crate) struct Connection {
     /// A warm-up was sent whose answer has not ended: what comes until then is not ours.
     pub(crate) ignoring: bool,
     opened: Instant,
+    clocks: Clocks,
+    /// When it was last known that nobody slept.
+    rests_since: Stamp,
     /// The longest wait for a text frame of a response.
     idle_limit: Duration,
     last_heard: Instant,
@@ -63,6 +67,7 @@ impl Connection {
         number: u32,
         memory: Memory,
         idle_limit: Duration,
+        clocks: Clocks,
     ) -> Self {
         let now = Instant::now();
         let bytes_heard = socket.get_ref().bytes_read();
@@ -73,6 +78,8 @@ impl Connection {
             memory,
             ignoring: false,
             opened: now,
+            rests_since: clocks.now(),
+            clocks,
             idle_limit,
             last_heard: now,
             last_text: now,
@@ -139,9 +146,15 @@ impl Connection {
         }
     }
 
-    /// Whether nothing is known that speaks against it; looks, does not wait.
+    /// The response is over: from now on nobody may be there to hear it die.
+    pub(crate) fn rests(&mut self) {
+        self.rests_since = self.clocks.now();
+    }
+
+    /// Whether nothing is known that speaks against it; looks, does not wait (C1.4).
     pub(crate) fn is_alive(&mut self) -> bool {
-        self.poll_idle(&mut Context::from_waker(Waker::noop())).is_pending()
+        !self.clocks.have_slept_since(self.rests_since)
+            && self.poll_idle(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
     fn poll_frames(

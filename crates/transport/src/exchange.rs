@@ -165,7 +165,7 @@ impl Exchange<'_> {
             self.connection.ignoring = !ends_response(&frame.event);
             return Ok(None);
         }
-        self.state.answer.bytes_down += text.len() as u64;
+        self.state.answer.hear(text.len()).map_err(Cut::Lost)?;
         match frame.event {
             ServerEvent::Keepalive => Ok(None),
             ServerEvent::Error(error) => self.failed(error).await.map(|()| None),

@@ -23,13 +23,14 @@ use tokio::time::{Instant, timeout};
 use crate::adaptation::style_of;
 use crate::alarm::Alarm;
 use crate::answer::{Answer, Taken};
+use crate::clocks::Stamp;
 use crate::connect::dial;
 use crate::connection::Counter;
 use crate::outlet::{self, Outlet};
 use crate::sse::Sse;
 use crate::steers::{CANNOT_STEER, cannot_steer};
 use crate::upgrade::{MESSAGE_BYTES, api_error, common_headers};
-use crate::wire::ERROR_BODY_BYTES;
+use crate::wire::read_refusal;
 use crate::{Control, Endpoint, Network, Steering, Transport, TransportError};
 
 /// What is left of a body after its terminal event is a few bytes: not worth waiting for longer.
@@ -67,7 +68,8 @@ impl Opener {
         let (sender, connection) = shaken.map_err(dropped)?;
         // Ends by itself when sender and body are gone; what goes wrong is said to them.
         tokio::spawn(async move { connection.await.ok() });
-        Ok(Pooled { sender, rest: None, number: self.counter.next() })
+        let rests_since = self.network.clocks().now();
+        Ok(Pooled { sender, rest: None, number: self.counter.next(), rests_since })
     }
 }
 
@@ -77,6 +79,7 @@ struct Pooled {
     /// The body of the last answer, not yet read to its end: only then is the connection free.
     rest: Option<Incoming>,
     number: u32,
+    rests_since: Stamp,
 }
 
 impl Pooled {
@@ -128,6 +131,7 @@ impl ResponsesHttp {
             Ask::Compact => compact_body(request),
         });
         if let Some(mut pooled) = self.kept().await
+            && !self.opener.network.clocks().have_slept_since(pooled.rests_since)
             && pooled.is_free().await
         {
             match self.exchange(pooled, ask, body.clone(), Duration::ZERO, control, out).await {
@@ -159,6 +163,11 @@ impl ResponsesHttp {
             (None, Some(opening)) => opening.await.ok()?.ok(),
             (None, None) => None,
         }
+    }
+
+    fn keep(&mut self, mut pooled: Pooled) {
+        pooled.rests_since = self.opener.network.clocks().now();
+        self.pooled = Some(pooled);
     }
 
     async fn exchange(
@@ -206,7 +215,7 @@ impl ResponsesHttp {
             let events = timeout(idle_limit, compacted(answer)).await;
             let events = events.map_err(|_| Cut::Failed(TransportError::Idle(idle_limit)))?;
             let events = events.map_err(Cut::Failed)?;
-            self.pooled = Some(pooled);
+            self.keep(pooled);
             for event in events {
                 out.send(event).await;
             }
@@ -229,7 +238,7 @@ impl ResponsesHttp {
         match ended.map_err(Cut::Failed)? {
             End::Terminal(event) => {
                 pooled.rest = Some(stream.body);
-                self.pooled = Some(pooled);
+                self.keep(pooled);
                 out.send(event).await;
             }
             End::Interrupted(event) => out.send(event).await,
@@ -281,10 +290,7 @@ async fn refused_or_streaming(answer: Response<Incoming>) -> Result<Incoming, Tr
     if parts.status.is_success() && !is_json(&parts.headers) {
         return Ok(body);
     }
-    let body = Limited::new(body, ERROR_BODY_BYTES).collect().await;
-    // A body that cannot be had is an empty one: the status says enough.
-    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-    let error = api_error(parts.status, &parts.headers, &body);
+    let error = api_error(parts.status, &parts.headers, &read_refusal(body).await);
     if parts.status.is_success() {
         let message = format!("an answer in one piece instead of a stream: {}", error.message);
         return Err(TransportError::Protocol(message));
@@ -296,8 +302,7 @@ async fn refused_or_streaming(answer: Response<Incoming>) -> Result<Incoming, Tr
 async fn compacted(answer: Response<Incoming>) -> Result<Vec<ResponseEvent>, TransportError> {
     let (parts, body) = answer.into_parts();
     if !parts.status.is_success() {
-        let body = Limited::new(body, ERROR_BODY_BYTES).collect().await;
-        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        let body = read_refusal(body).await;
         return Err(TransportError::Api(api_error(parts.status, &parts.headers, &body)));
     }
     let body = Limited::new(body, MESSAGE_BYTES).collect().await;
@@ -354,7 +359,7 @@ impl EventStream {
                     let Some(bytes) = bytes? else {
                         return Err(TransportError::Dropped("end of stream".to_owned()));
                     };
-                    self.answer.bytes_down += bytes.len() as u64;
+                    self.answer.hear(bytes.len())?;
                     self.sse.push(&bytes);
                     if let Some(end) = self.read(out).await? {
                         return Ok(End::Terminal(end));

@@ -5,6 +5,7 @@ mod adaptation;
 mod alarm;
 mod answer;
 mod chain;
+mod clocks;
 mod connect;
 mod connection;
 mod control;

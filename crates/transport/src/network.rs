@@ -10,6 +10,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::{OnceCell, mpsc};
 use tokio::time::Instant;
 
+use crate::clocks::Clocks;
 use crate::{TransportError, tls};
 
 /// How long a host that refused the upgrade is not asked again (protocol.md 1.7).
@@ -54,6 +55,7 @@ struct Shared {
     /// Made for the first connection that needs it: reading the platform's roots takes milliseconds.
     tls: OnceCell<Arc<ClientConfig>>,
     hosts: Mutex<HashMap<String, Host>>,
+    clocks: Clocks,
     /// Instead of the network.
     memory: Option<mpsc::UnboundedSender<DuplexStream>>,
 }
@@ -91,7 +93,22 @@ impl Network {
         config: NetworkConfig,
         memory: Option<mpsc::UnboundedSender<DuplexStream>>,
     ) -> Self {
-        Self(Arc::new(Shared { config, tls: OnceCell::new(), hosts: Mutex::default(), memory }))
+        Self(Arc::new(Shared {
+            config,
+            tls: OnceCell::new(),
+            hosts: Mutex::default(),
+            clocks: Clocks::default(),
+            memory,
+        }))
+    }
+
+    /// As if the machine had slept for so long. For tests.
+    pub fn sleeps_for(&self, duration: Duration) {
+        self.0.clocks.put_forward(duration);
+    }
+
+    pub(crate) fn clocks(&self) -> &Clocks {
+        &self.0.clocks
     }
 
     pub(crate) fn config(&self) -> &NetworkConfig {

@@ -36,6 +36,8 @@ impl Opener {
         let agent = &self.network.config().user_agent;
         let upgraded = upgrade(stream, &self.endpoint, agent, deadline).await?;
         let memory = Memory::Nothing(reason);
-        Ok(Connection::new(upgraded, self.counter.next(), memory, self.endpoint.idle_timeout))
+        let (number, idle_limit) = (self.counter.next(), self.endpoint.idle_timeout);
+        let clocks = self.network.clocks().clone();
+        Ok(Connection::new(upgraded, number, memory, idle_limit, clocks))
     }
 }

@@ -123,5 +123,12 @@ mod tests {
             );
         }
         assert!(!Facts::of("openai", "127.0.0.1", 8123).beta_header);
+        let limit = |host: &str| Facts::of("mine", host, 443).frame_limit;
+        assert_eq!(
+            limit("api.openai.com"),
+            15_728_640,
+            "1 MiB below what closes the socket (C1.1)"
+        );
+        assert_eq!(limit("ai-gateway.vercel.sh"), 3_670_016);
     }
 }

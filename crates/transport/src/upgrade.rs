@@ -21,6 +21,8 @@ use crate::{ConnectStage, Endpoint, TransportError};
 
 /// C1.2.
 pub(crate) const MESSAGE_BYTES: usize = 64 << 20;
+/// What may wait to be written: the largest frame of ours, and answers to pings of a server that reads nothing.
+const UNSENT_BYTES: usize = 16 << 20;
 /// Cleared before every read, so no larger than a burst of deltas.
 const READ_BUFFER_BYTES: usize = 16 * 1024;
 
@@ -93,6 +95,7 @@ async fn shake_hands(
     let (stream, read) = wire.into_stream().await?;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
+        .max_write_buffer_size(UNSENT_BYTES)
         .max_message_size(Some(MESSAGE_BYTES))
         .max_frame_size(Some(MESSAGE_BYTES));
     let read = read.to_vec();

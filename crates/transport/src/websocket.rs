@@ -189,7 +189,8 @@ impl WebSocket {
             Some(preparation) if !preparation.has_failed() => preparation.claim().await?,
             _ => None,
         };
-        let found = match prepared {
+        let alive = prepared.and_then(|mut it| it.is_alive().then_some(it));
+        let found = match alive {
             Some(connection) => (connection, true),
             None => (self.opener.open(self.next_reason).await?, false),
         };

@@ -1,17 +1,22 @@
 //! HTTP/1.1 on a connection that soon stops to be HTTP: an upgrade, or a tunnel through a proxy.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::HeaderMap;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Connection, SendRequest};
 use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
 
 use crate::stream::Stream;
 
-/// Of the body of a refusal, this much is read.
-pub(crate) const ERROR_BODY_BYTES: usize = 64 * 1024;
+/// Of the body of a refusal, this much is read …
+const ERROR_BODY_BYTES: usize = 64 * 1024;
+/// … and waited for no longer: the status alone says enough.
+const ERROR_BODY_WITHIN: Duration = Duration::from_secs(2);
 
 /// hyper's connection, driven only while something is waited for: no task is spawned for it.
 pub(crate) struct Wire {
@@ -24,7 +29,7 @@ pub(crate) struct Wire {
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Wire {
@@ -42,12 +47,10 @@ impl Wire {
         carry(&mut self.connection, &mut self.ended, answer).await
     }
 
-    /// Reads what the answer says. A body that cannot be had is an empty one: the status says enough.
+    /// Reads what the answer says.
     pub(crate) async fn read(&mut self, answer: Response<Incoming>) -> Refusal {
         let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, ERROR_BODY_BYTES).collect();
-        let body = carry(&mut self.connection, &mut self.ended, body).await;
-        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        let body = carry(&mut self.connection, &mut self.ended, read_refusal(body)).await;
         Refusal { status: parts.status, headers: parts.headers, body }
     }
 
@@ -59,6 +62,23 @@ impl Wire {
         let parts = self.connection.into_parts();
         Ok((parts.io.into_inner(), parts.read_buf))
     }
+}
+
+/// What a refusal says, as far as it can be had.
+pub(crate) async fn read_refusal(mut body: Incoming) -> Vec<u8> {
+    let mut said = Vec::new();
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let Ok(data) = frame.into_data() else { continue };
+            said.extend_from_slice(&data[..data.len().min(ERROR_BODY_BYTES - said.len())]);
+            if said.len() == ERROR_BODY_BYTES {
+                return;
+            }
+        }
+    };
+    // What came in time is said, whether it was all or not.
+    let _ = timeout(ERROR_BODY_WITHIN, reading).await;
+    said
 }
 
 async fn carry<T>(

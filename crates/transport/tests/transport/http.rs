@@ -128,3 +128,18 @@ async fn a_connection_opened_early_is_used() {
     let (_, lines) = join!(serve, client.says("a"));
     assert_eq!(lines, ["sent on http 1: stateless", "created r1", "completed r1"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_error_is_believed_whatever_comes_of_its_body() {
+    let (mut client, mut server) = http_pair();
+    let start = tokio::time::Instant::now();
+    let serve = async {
+        let mut http = server.http().await;
+        http.request().await;
+        http.says("HTTP/1.1 400 No\r\ncontent-length: 99\r\n\r\nhalf a w").await;
+        http
+    };
+    let (_http, lines) = join!(serve, client.says("a"));
+    assert_eq!(lines[1], "error: half a w (status 400)");
+    assert_eq!(start.elapsed().as_secs(), 2);
+}

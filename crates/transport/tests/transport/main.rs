@@ -15,4 +15,5 @@ mod misbehaviour;
 mod network;
 mod patience;
 mod preparation;
+mod sleep;
 mod steering;

@@ -1,6 +1,7 @@
 //! The way through a real network: TLS with a private CA, proxies, connections that are reset.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_transport::{Credential, Endpoint, Network, NetworkConfig, Resilient, TransportChoice};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -154,6 +155,92 @@ async fn a_proxy_that_refuses_is_named_and_not_asked_again() {
             "error: cannot connect to 127.0.0.1: the proxy refused: it answered CONNECT with status 407 Proxy Authentication Required"
         ]
     );
+}
+
+#[tokio::test]
+async fn a_proxy_that_fails_or_keeps_silent_is_named_and_may_be_tried_again() {
+    for (status, reason) in [
+        ("503 Overloaded", "it answered CONNECT with status 503 Service Unavailable"),
+        ("", "no answer to CONNECT in time"),
+    ] {
+        let (proxy_listener, port) = listener().await;
+        let config = NetworkConfig {
+            http_proxy: Some(format!("http://127.0.0.1:{port}")),
+            ..NetworkConfig::default()
+        };
+        let mut endpoint = Endpoint::new("p", "http://model.test/v1", Credential::None).unwrap();
+        endpoint.connect_timeout = Duration::from_millis(200);
+        endpoint.patience.offline = Some(Duration::from_millis(600));
+        let mut client = Client::new(Resilient::new(endpoint, Network::new(config)));
+        let carry = async {
+            let mut silent = Vec::new();
+            loop {
+                if status.is_empty() {
+                    silent.push(proxy_listener.accept().await);
+                } else {
+                    proxy(&proxy_listener, status, 0).await;
+                }
+            }
+        };
+        let lines = tokio::select! {
+            lines = client.says("a") => lines,
+            () = carry => unreachable!(),
+        };
+        assert!(lines[0].starts_with("retry 1"), "{lines:?}");
+        assert!(lines[0].contains("127.0.0.1") && lines[0].ends_with(reason), "{lines:?}");
+        assert!(lines.last().unwrap().starts_with("error: cannot connect"), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_may_itself_be_reached_by_tls() {
+    let (tls, mut roots) = tls_server("model.test");
+    let (proxy_tls, proxy_ca) = tls_server("127.0.0.1");
+    roots.extend(proxy_ca);
+    let (proxy_listener, proxy_port) = listener().await;
+    let config = NetworkConfig {
+        https_proxy: Some(format!("https://127.0.0.1:{proxy_port}")),
+        extra_roots: roots,
+        ..NetworkConfig::default()
+    };
+    let serve = async {
+        let mut near = proxy_tls.accept(proxy_listener.accept().await.unwrap().0).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(near.read_u8().await.unwrap());
+        }
+        assert!(head.starts_with(b"CONNECT model.test:443 HTTP/1.1\r\n"));
+        near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        let mut peer = Peer::accept(tls.accept(near).await.unwrap()).await;
+        peer.request().await;
+        peer.responds("r1", &[]).await;
+    };
+    let mut client = client("https://model.test/v1", TransportChoice::Auto, config);
+    let (_, lines) = join!(serve, client.says("a"));
+    assert_eq!(lines, ["sent on socket 1: first", "created r1", "completed r1"]);
+}
+
+#[tokio::test]
+async fn the_stage_that_failed_is_named() {
+    let (listener, port) = listener().await;
+    let config = NetworkConfig::default;
+    let mut unknown = client("https://no-such-host.invalid/v1", TransportChoice::Auto, config());
+    let lines = unknown.says("a").await;
+    let said = lines.last().unwrap();
+    assert!(said.contains("cannot connect to no-such-host.invalid: name lookup failed"), "{said}");
+    for (scheme, stage) in [("https", "TLS failed"), ("http", "the WebSocket upgrade failed")] {
+        let serve = async {
+            let mut stream = listener.accept().await.unwrap().0;
+            let mut byte = [0];
+            stream.read_exact(&mut byte).await.unwrap();
+            stream.write_all(b"SSH-2.0-no_such_server\r\n").await.unwrap();
+        };
+        let url = format!("{scheme}://127.0.0.1:{port}/v1");
+        let mut client = client(&url, TransportChoice::Websocket, config());
+        let (_, lines) = join!(serve, client.says("a"));
+        let said = format!("error: cannot connect to 127.0.0.1: {stage}");
+        assert!(lines[0].starts_with(&said), "{lines:?}");
+    }
 }
 
 #[tokio::test]
