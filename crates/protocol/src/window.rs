@@ -39,6 +39,11 @@ impl Window {
         Self { last: Some(item), ..self.clone() }
     }
 
+    /// The conversation alone, and the item that is no part of it.
+    pub fn split_last(&self) -> (Self, Option<&Item>) {
+        (Self { last: None, ..self.clone() }, self.last.as_ref())
+    }
+
     /// Changes when the log was rewritten (compaction, rollback): a chain of another epoch does not hold.
     pub fn epoch(&self) -> u64 {
         self.epoch

@@ -3,8 +3,11 @@
 
 use std::borrow::Cow;
 
-use agent_protocol::{ApiError, FrameStyle, Request, Settings, SettingsFields};
+use agent_protocol::{
+    ApiError, CustomFormat, FrameStyle, Request, Settings, SettingsFields, ToolSpec,
+};
 
+use crate::withheld::Withheld;
 use crate::{Endpoint, Network};
 
 /// Of one transport, for its life: a thread's requests change as rarely as can be, since each change costs the
@@ -14,38 +17,62 @@ pub(crate) struct Adaptation {
     without: Vec<&'static str>,
     /// The settings that were adapted last, and what became of them.
     last: Option<(Settings, Settings)>,
+    withheld: Withheld,
 }
 
 impl Adaptation {
     /// The request as this endpoint takes it.
     pub(crate) fn adapt<'a>(&mut self, request: &'a Request) -> Cow<'a, Request> {
-        if self.without.is_empty() || request.settings.is_foreign() {
+        if request.settings.is_foreign() {
             return Cow::Borrowed(request);
         }
-        let settings = match &self.last {
-            Some((asked, adapted)) if *asked == request.settings => adapted.clone(),
-            _ => {
-                let mut fields = request.settings.fields().clone();
-                self.without.iter().for_each(|name| leave_out(&mut fields, name));
-                let adapted = Settings::new(fields);
-                self.last = Some((request.settings.clone(), adapted.clone()));
-                adapted
-            }
-        };
-        Cow::Owned(Request { settings, window: request.window.clone() })
+        let window = self.withheld.window_for(&request.window);
+        if self.without.is_empty() && window.is_none() {
+            return Cow::Borrowed(request);
+        }
+        let settings = self.settings(&request.settings);
+        Cow::Owned(Request { settings, window: window.unwrap_or_else(|| request.window.clone()) })
     }
 
-    /// The name of what this error complains of and the next request can do without.
+    fn settings(&mut self, asked: &Settings) -> Settings {
+        if self.without.is_empty() {
+            return asked.clone();
+        }
+        match &self.last {
+            Some((before, adapted)) if before == asked => adapted.clone(),
+            _ => {
+                let mut fields = asked.fields().clone();
+                self.without.iter().for_each(|name| leave_out(&mut fields, name));
+                let adapted = Settings::new(fields);
+                self.last = Some((asked.clone(), adapted.clone()));
+                adapted
+            }
+        }
+    }
+
+    /// The name of what this error complains of and the next request can do without. `sent` is what `request` was
+    /// adapted to.
     pub(crate) fn learn_from(
         &mut self,
         error: &ApiError,
         request: &Request,
+        sent: &Request,
     ) -> Option<&'static str> {
-        if !matches!(error.status, Some(400 | 422)) || request.settings.is_foreign() {
+        if request.settings.is_foreign() {
             return None;
         }
-        let param = error.param.as_deref()?;
-        let name = OPTIONAL.into_iter().find(|name| param.starts_with(name))?;
+        self.learn_field(error, sent)
+            .or_else(|| self.withheld.learn_from(error, &request.window, &sent.window))
+    }
+
+    fn learn_field(&mut self, error: &ApiError, request: &Request) -> Option<&'static str> {
+        if !matches!(error.status, Some(400 | 422)) {
+            return None;
+        }
+        let param = error.param.as_deref().unwrap_or_default();
+        let is_about_grammar = [param, &*error.message].iter().any(|text| text.contains(GRAMMAR));
+        let name = OPTIONAL.into_iter().find(|name| param.starts_with(name));
+        let name = name.or(is_about_grammar.then_some(GRAMMAR))?;
         if self.without.contains(&name) || !is_set(request.settings.fields(), name) {
             return None;
         }
@@ -57,6 +84,8 @@ impl Adaptation {
 
 /// Fields that we add by ourselves.
 const OPTIONAL: [&str; 4] = ["reasoning.summary", "text.verbosity", "include", "prompt_cache_key"];
+/// What a custom tool's input is held to; without it the tool takes any text (protocol.md 3.4).
+const GRAMMAR: &str = "grammar";
 
 fn is_set(fields: &SettingsFields, name: &str) -> bool {
     match name {
@@ -64,6 +93,9 @@ fn is_set(fields: &SettingsFields, name: &str) -> bool {
         "text.verbosity" => fields.text.as_ref().is_some_and(|it| it.verbosity.is_some()),
         "include" => !fields.include.is_empty(),
         "prompt_cache_key" => !fields.prompt_cache_key.is_empty(),
+        GRAMMAR => fields.tools.iter().any(|tool| {
+            matches!(tool, ToolSpec::Custom { format: CustomFormat::Grammar { .. }, .. })
+        }),
         _ => false,
     }
 }
@@ -85,6 +117,11 @@ fn leave_out(fields: &mut SettingsFields, name: &str) {
         }
         "include" => fields.include.clear(),
         "prompt_cache_key" => fields.prompt_cache_key.clear(),
+        GRAMMAR => fields.tools.iter_mut().for_each(|tool| {
+            if let ToolSpec::Custom { format, .. } = tool {
+                *format = CustomFormat::Text;
+            }
+        }),
         _ => {}
     }
 }
@@ -164,7 +201,11 @@ mod tests {
             ("include[0]", None),
             ("model", None),
         ] {
-            assert_eq!(adaptation.learn_from(&refused(param), &request), learned, "{param}");
+            assert_eq!(
+                adaptation.learn_from(&refused(param), &request, &request),
+                learned,
+                "{param}"
+            );
         }
         let adapted = adaptation.adapt(&request).into_owned();
         assert!(adapted.settings.json().contains(r#""reasoning":{"effort":"high"}"#));

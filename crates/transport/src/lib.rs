@@ -34,6 +34,7 @@ mod tls;
 mod upgrade;
 mod websocket;
 mod wire;
+mod withheld;
 
 use futures_util::stream::BoxStream;
 

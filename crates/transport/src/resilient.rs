@@ -120,7 +120,7 @@ impl Resilient {
             if out.items_done() > 0 {
                 return Err(with_long_wait(error));
             }
-            if let Some(kind) = self.learn_from(&error, &adapted) {
+            if let Some(kind) = self.learn_from(&error, request, &adapted) {
                 out.send(ResponseEvent::Other { kind }).await;
                 continue;
             }
@@ -145,12 +145,17 @@ impl Resilient {
     }
 
     /// What is left out of the next try, which costs nobody's patience.
-    fn learn_from(&mut self, error: &TransportError, request: &Request) -> Option<String> {
+    fn learn_from(
+        &mut self,
+        error: &TransportError,
+        request: &Request,
+        sent: &Request,
+    ) -> Option<String> {
         let TransportError::Api(error) = error else { return None };
         if self.network.learn_from_refusal(self.endpoint.authority(), error) {
             return Some("agent.without additional_tools".to_owned());
         }
-        let name = self.adaptation.learn_from(error, request)?;
+        let name = self.adaptation.learn_from(error, request, sent)?;
         Some(format!("agent.without {name}"))
     }
 

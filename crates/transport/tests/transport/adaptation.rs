@@ -1,8 +1,8 @@
 //! Requests as each endpoint takes them: lean frames, and fields that are left out (protocol.md 2.3, 6.2).
 
-use agent_protocol::{ReasoningOptions, Settings, ToolSpec};
+use agent_protocol::{CustomFormat, Item, ReasoningOptions, Settings, ToolSpec};
 use agent_transport::{Network, Resilient};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::join;
 
 use crate::client::{Client, endpoint, pair, settings};
@@ -130,4 +130,110 @@ async fn what_the_person_asked_for_is_never_left_out() {
     };
     let (_peer, lines) = join!(serve, client.says("a"));
     assert_eq!(lines[1..], ["error: Unknown: reasoning.effort. (status 400, unknown_parameter)"]);
+}
+
+fn reasoning(id: &str) -> Value {
+    json!({"type": "reasoning", "id": id, "summary": [], "encrypted_content": "sealed"})
+}
+
+fn ids(request: &Value) -> Vec<&str> {
+    let items = request["input"].as_array().unwrap().iter();
+    items.filter_map(|item| item["id"].as_str()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn reasoning_that_the_endpoint_cannot_open_is_left_out_and_its_own_kept() {
+    let (mut client, mut server) = pair(endpoint());
+    let serve = async {
+        let mut peer = server.socket().await;
+        assert_eq!(ids(&peer.request().await), ["of another"]);
+        peer.says(error(400, "invalid_encrypted_content")).await;
+        let again = peer.request().await;
+        assert_eq!((ids(&again), input(&again)), (vec![], vec!["go".to_owned()]));
+        peer.responds("r1", &[reasoning("its own"), call("a")]).await;
+        let step = peer.request().await;
+        assert_eq!((&step["previous_response_id"], input(&step)), (&json!("r1"), vec!["a".into()]));
+        peer.says(error(500, "server_error")).await;
+        let whole = peer.request().await;
+        assert_eq!((ids(&whole), input(&whole).len()), (vec!["its own"], 4));
+        // A refusal that nothing can be left out for any more is told.
+        peer.says(error(400, "invalid_encrypted_content")).await;
+        assert_eq!(ids(&peer.request().await), [""; 0]);
+        peer.says(error(400, "invalid_encrypted_content")).await;
+        peer
+    };
+    let ask = async {
+        client.log.push(Item::from_json(&reasoning("of another").to_string()).unwrap());
+        let lines = client.says("go").await;
+        assert_eq!(
+            lines[1..3],
+            ["other agent.without sealed reasoning", "sent on socket 1: after error"]
+        );
+        client.log.push(output("a"));
+        let lines = client.asks().await;
+        assert_eq!(lines[0], "sent on socket 1: chained");
+        assert!(lines.last().unwrap().starts_with("error: Because. (status 400"), "{lines:?}");
+    };
+    join!(serve, ask);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_grammar_cannot_be_read_the_tool_takes_any_text() {
+    let (mut client, mut server) = pair(endpoint());
+    let mut fields = client.settings.fields().clone();
+    let (syntax, definition) = ("lark".to_owned(), "start: /x/".to_owned());
+    fields.tools = vec![ToolSpec::Custom {
+        name: "apply_patch".to_owned(),
+        description: "Edits files.".to_owned(),
+        format: CustomFormat::Grammar { syntax, definition },
+    }];
+    client.settings = Settings::new(fields);
+    let serve = async {
+        let mut peer = server.socket().await;
+        assert_eq!(peer.request().await["tools"][0]["format"]["type"], "grammar");
+        let problem = json!({"param": "tools[0].format", "message": "Invalid grammar: line 1."});
+        peer.says(json!({"type": "error", "status": 400, "error": problem})).await;
+        assert_eq!(peer.request().await["tools"][0]["format"], json!({"type": "text"}));
+        peer.responds("r1", &[]).await;
+        assert_eq!(peer.request().await["previous_response_id"], "r1");
+        peer.responds("r2", &[]).await;
+    };
+    let ask = async {
+        assert_eq!(client.says("a").await[1], "other agent.without grammar");
+        assert_eq!(client.says("b").await[0], "sent on socket 1: chained");
+    };
+    join!(serve, ask);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_is_refused_is_named_in_its_place_and_the_conversation_goes_on() {
+    let (mut client, mut server) = pair(endpoint());
+    let image = |name: &str| json!({"type": "message", "role": "user", "content": [{"type": "input_image", "image_url": name}]});
+    let images = |request: &Value| {
+        let items = request["input"].as_array().unwrap().iter();
+        let parts = items.map(|item| item["content"][0].clone());
+        parts
+            .map(|part| part["image_url"].as_str().unwrap_or("word").to_owned())
+            .collect::<Vec<_>>()
+    };
+    let serve = async {
+        let mut peer = server.socket().await;
+        assert_eq!(images(&peer.request().await), ["good", "bad", "word"]);
+        peer.says(error(400, "image_parse_error")).await;
+        let again = peer.request().await;
+        assert_eq!(images(&again), ["good", "word", "word"]);
+        assert_eq!(input(&again)[1], "[an image that was refused]");
+        peer.responds("r1", &[]).await;
+        let next = peer.request().await;
+        assert_eq!((&next["previous_response_id"], input(&next).len()), (&json!("r1"), 1));
+        peer.responds("r2", &[]).await;
+    };
+    let ask = async {
+        for name in ["good", "bad"] {
+            client.log.push(Item::from_json(&image(name).to_string()).unwrap());
+        }
+        assert_eq!(client.says("a").await[1], "other agent.without an image");
+        assert_eq!(client.says("b").await[0], "sent on socket 1: chained");
+    };
+    join!(serve, ask);
 }
