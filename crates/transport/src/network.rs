@@ -1,6 +1,7 @@
 //! What all connections of the process share: how to get out, whom to trust, and what was learned about hosts.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct NetworkConfig {
     pub no_proxy: String,
     /// Certificates (PEM, any number) trusted beside the platform's.
     pub extra_roots: Vec<u8>,
+    /// Directories with files of such certificates; what in them is none is passed by.
+    pub extra_root_dirs: Vec<PathBuf>,
     /// `User-Agent` of every request.
     pub user_agent: String,
 }
@@ -40,6 +43,7 @@ impl std::fmt::Debug for NetworkConfig {
             .field("http_proxy", &shown(&self.http_proxy))
             .field("no_proxy", &self.no_proxy)
             .field("extra_roots", &self.extra_roots.len())
+            .field("extra_root_dirs", &self.extra_root_dirs)
             .field("user_agent", &self.user_agent)
             .finish()
     }
@@ -123,8 +127,9 @@ impl Network {
     /// What is wrong with the roots, as a sentence.
     pub(crate) async fn tls(&self) -> Result<Arc<ClientConfig>, String> {
         let make = || async {
-            let roots = self.0.config.extra_roots.clone();
-            let made = tokio::task::spawn_blocking(move || tls::client_config(&roots)).await;
+            let NetworkConfig { extra_roots, extra_root_dirs, .. } = self.0.config.clone();
+            let make = move || tls::client_config(&extra_roots, &extra_root_dirs);
+            let made = tokio::task::spawn_blocking(make).await;
             made.map_err(|error| error.to_string())?
         };
         self.0.tls.get_or_try_init(make).await.cloned()

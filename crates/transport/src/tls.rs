@@ -1,5 +1,6 @@
 //! TLS by rustls with ring and the platform's own judgement of certificates.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
@@ -7,15 +8,21 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
-/// The client's side of every TLS connection: roots of the platform and those in `extra_roots` (PEM).
+/// The client's side of every TLS connection: roots of the platform, those in `extra_roots` (PEM) and those in files of
+/// `directories` (protocol.md 1.4).
 ///
 /// # Errors
 /// What is wrong with the roots, as a sentence.
-pub(crate) fn client_config(extra_roots: &[u8]) -> Result<Arc<ClientConfig>, String> {
+pub(crate) fn client_config(
+    extra_roots: &[u8],
+    directories: &[PathBuf],
+) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut extra = certificates(extra_roots)?;
-    if !extra.is_empty() {
-        extra.extend(bundled());
+    if !extra.is_empty() || !directories.is_empty() {
+        let files = directories.iter().flat_map(|directory| files_in(directory));
+        extra.extend(usable(files.filter_map(|path| std::fs::read(path).ok())));
+        extra.extend(usable(bundled()));
     }
     let verifier = Verifier::new_with_extra_roots(extra, provider.clone())
         .map_err(|error| error.to_string())?;
@@ -41,13 +48,25 @@ const BUNDLES: [&str; 5] = [
 
 /// The platform's own roots. The verifier reads them too, but not when `SSL_CERT_FILE` or `SSL_CERT_DIR` is set, and
 /// what a person adds there stands beside the platform's roots, not in their place.
-fn bundled() -> Vec<CertificateDer<'static>> {
-    let Some(bundle) = BUNDLES.iter().find_map(|path| std::fs::read(path).ok()) else {
-        return Vec::new();
-    };
+fn bundled() -> Option<Vec<u8>> {
+    BUNDLES.iter().find_map(|path| std::fs::read(path).ok())
+}
+
+/// A pipe among them would never be read to its end.
+fn files_in(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_file())
+}
+
+/// The certificates in these files that can be roots.
+fn usable(files: impl IntoIterator<Item = Vec<u8>>) -> Vec<CertificateDer<'static>> {
     let mut accepted = RootCertStore::empty();
-    let found = CertificateDer::pem_slice_iter(&bundle).filter_map(Result::ok);
-    found.filter(|root| accepted.add(root.clone()).is_ok()).collect()
+    let mut roots = Vec::new();
+    for file in files {
+        let found = CertificateDer::pem_slice_iter(&file).filter_map(Result::ok);
+        roots.extend(found.filter(|root| accepted.add(root.clone()).is_ok()));
+    }
+    roots
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {

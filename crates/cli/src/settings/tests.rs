@@ -558,6 +558,7 @@ fn the_way_out_comes_from_the_environment_and_the_provider() {
         .var("ALL_PROXY", "http://all:1")
         .var("NO_PROXY", "localhost,.corp")
         .var("SSL_CERT_FILE", "~/ca.pem")
+        .var("SSL_CERT_DIR", "/etc/ours:/etc/theirs")
         .file("home/ca.pem", "PEM");
     let network = |place: &Place, arguments: &str| {
         way_out::resolve(&place.resolve(arguments).provider, &place.environment)
@@ -567,6 +568,7 @@ fn the_way_out_comes_from_the_environment_and_the_provider() {
     assert_eq!(found.http_proxy.as_deref(), Some("http://all:1"));
     assert_eq!(found.no_proxy, "localhost,.corp");
     assert_eq!(found.extra_roots, b"PEM\n");
+    assert_eq!(found.extra_root_dirs, ["/etc/ours", "/etc/theirs"].map(PathBuf::from));
     let own = network(&place, "exec x -c model_providers.openai.proxy=http://own:1").unwrap();
     assert_eq!(own.https_proxy.as_deref(), Some("http://own:1"));
     place.resolve("exec x").network(&place.environment).unwrap();

@@ -9,7 +9,7 @@ use crate::config::Environment;
 use crate::providers::Provider;
 
 /// The variables that name a file of further roots, the first that is set (conventions.md 11). On Linux the platform's
-/// own loader reads `SSL_CERT_FILE` and `SSL_CERT_DIR`; once more does no harm.
+/// own loader reads `SSL_CERT_FILE` and `SSL_CERT_DIR` in place of the system's roots; here they stand beside those.
 const BUNDLES: [&str; 2] = ["CODEX_CA_CERTIFICATE", "SSL_CERT_FILE"];
 
 /// Resolves the way out for `provider`.
@@ -34,6 +34,10 @@ pub(super) fn resolve(
         http_proxy: proxy(plain),
         no_proxy: any(&["NO_PROXY", "no_proxy"]).unwrap_or_default(),
         extra_roots: extra_roots(provider, environment)?,
+        extra_root_dirs: std::env::split_paths(environment.var("SSL_CERT_DIR").unwrap_or_default())
+            .filter(|path| !path.as_os_str().is_empty())
+            .map(|path| environment.absolute(&path, &environment.cwd))
+            .collect(),
         user_agent: format!(
             "agent/{} ({}; {})",
             env!("CARGO_PKG_VERSION"),

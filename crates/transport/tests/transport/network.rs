@@ -77,6 +77,31 @@ async fn a_private_ca_is_trusted_when_it_is_given_and_not_before() {
     join!(serve, ask);
 }
 
+#[tokio::test]
+async fn a_private_ca_is_found_among_the_files_of_a_directory() {
+    let (tls, ca) = tls_server("localhost");
+    let (listener, port) = listener().await;
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("README"), "no certificate").unwrap();
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    std::fs::write(directory.path().join("broken.pem"), broken).unwrap();
+    std::fs::create_dir(directory.path().join("below")).unwrap();
+    std::fs::write(directory.path().join("ours.crt"), ca).unwrap();
+    let gone = directory.path().join("gone");
+    let extra_root_dirs = vec![gone, directory.path().to_owned()];
+    let config = NetworkConfig { extra_root_dirs, ..NetworkConfig::default() };
+    let serve = async {
+        let stream = tls.accept(listener.accept().await.unwrap().0).await.unwrap();
+        let mut peer = Peer::accept(stream).await;
+        peer.request().await;
+        peer.responds("r1", &[]).await;
+    };
+    let url = format!("https://localhost:{port}/v1");
+    let mut client = client(&url, TransportChoice::Websocket, config);
+    let (_, lines) = join!(serve, client.says("a"));
+    assert_eq!(lines.last().unwrap(), "completed r1");
+}
+
 /// Serves one CONNECT: checks what is asked, answers `status`, and connects to `port` if that is 200.
 async fn proxy(listener: &TcpListener, status: &str, port: u16) -> String {
     let mut near = listener.accept().await.unwrap().0;
