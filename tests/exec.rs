@@ -221,6 +221,14 @@ async fn a_model_that_says_there_is_more_to_come_is_asked_again() {
 }
 
 #[tokio::test]
+async fn a_model_that_always_says_there_is_more_to_come_is_asked_twenty_times() {
+    let more = Step::new().says("More to come.").and_goes_on().repeated(50);
+    let server = ScriptedModel::new().step(more).serve();
+    Scene::new(AGENT).facing(&server).run(&["exec", "go"]).await.succeeded();
+    assert_eq!(server.frames().len(), 21);
+}
+
+#[tokio::test]
 async fn an_endpoint_without_sockets_is_asked_over_http_in_the_same_run() {
     let server =
         ScriptedModel::new().calls("exec_command", json!({"cmd": "echo hi"})).says("Done.").serve();

@@ -1,11 +1,15 @@
 //! What goes over the wire: the frames of a run, as the server sees them (protocol.md 2 and 5).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use agent_protocol::ApiError;
 use agent_testkit::{Finished, Refusal, Scene, ScriptedModel, ScriptedServer, Step};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_agent");
 
@@ -267,4 +271,51 @@ async fn why_the_prompt_cache_missed_is_asked_for_where_that_is_wanted() {
     scene.run(&["exec", "--debug-cache", "read it"]).await.succeeded();
     let options = &server.frames()[1].json["prompt_cache_options"];
     assert!(options["comparison_response_id"].is_string(), "{options}");
+}
+
+/// A proxy that leads every tunnel to `server`; it counts them and wants a password.
+async fn proxy_to(server: &ScriptedServer) -> (u16, Arc<AtomicUsize>) {
+    let (listener, far) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), server.address());
+    let port = listener.local_addr().unwrap().port();
+    let tunnels = Arc::new(AtomicUsize::new(0));
+    let counted = tunnels.clone();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(near.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap();
+            assert!(head.starts_with("CONNECT model.test:80 HTTP/1.1\r\n"), "{head}");
+            // base64 of me:secret
+            assert!(head.contains("proxy-authorization: Basic bWU6c2VjcmV0\r\n"), "{head}");
+            counted.fetch_add(1, Ordering::Relaxed);
+            near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            let mut far = TcpStream::connect(far).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    (port, tunnels)
+}
+
+#[tokio::test]
+async fn what_the_environment_says_of_proxies_holds_for_socket_and_http() {
+    let server = ScriptedModel::new().says("By socket.").says("By HTTP.").serve();
+    let (port, tunnels) = proxy_to(&server).await;
+    let proxy = format!("http://me:secret@127.0.0.1:{port}");
+    let scene = Scene::new(AGENT)
+        .unrehearsed()
+        .facing(&server)
+        .env("OPENAI_BASE_URL", "http://model.test/v1")
+        .env("ALL_PROXY", &proxy);
+    for (transport, count) in [("websocket", 1), ("http", 2)] {
+        let choice = format!("model_providers.openai.transport={transport}");
+        scene.run(&["exec", "-c", &choice, "go"]).await.succeeded();
+        assert_eq!(tunnels.load(Ordering::Relaxed), count, "{transport}");
+    }
+    assert_eq!((server.upgrades().len(), server.posts().len()), (1, 1));
+    let scene = scene.env("NO_PROXY", ".test");
+    let run = scene.run(&["exec", "--network-timeout", "0.1", "go"]).await;
+    assert!(run.stderr.contains("model.test") && !run.stderr.contains("secret"), "{}", run.stderr);
+    assert_eq!((run.code, tunnels.load(Ordering::Relaxed)), (Some(1), 2));
 }
