@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use agent_protocol::ApiError;
-use agent_testkit::{Finished, Refusal, Scene, ScriptedModel, ScriptedServer, Step};
+use agent_testkit::{Fault, Finished, Refusal, Scene, ScriptedModel, ScriptedServer, Step};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
@@ -318,4 +318,25 @@ async fn what_the_environment_says_of_proxies_holds_for_socket_and_http() {
     let run = scene.run(&["exec", "--network-timeout", "0.1", "go"]).await;
     assert!(run.stderr.contains("model.test") && !run.stderr.contains("secret"), "{}", run.stderr);
     assert_eq!((run.code, tunnels.load(Ordering::Relaxed)), (Some(1), 2));
+}
+
+#[tokio::test]
+async fn a_message_whose_id_changes_before_its_end_is_one_message() {
+    let server = ScriptedModel::new().says("Done.").serve();
+    for frame in [
+        json!({"type": "response.output_item.added", "output_index": 9, "item": {"type": "message", "id": "early", "role": "assistant", "content": []}}),
+        json!({"type": "response.output_text.delta", "output_index": 9, "item_id": "early", "delta": "Changing"}),
+        json!({"type": "response.output_item.done", "output_index": 9, "item": {"type": "message", "id": "late", "role": "assistant",
+            "content": [{"type": "output_text", "text": "Changing names."}]}}),
+    ] {
+        server.fail(1, 2, Fault::Text(frame.to_string()));
+    }
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+    let run = scene.run(&["exec", "--json", "--stream", "go"]).await.succeeded();
+    let messages = run.items("agent_message");
+    let texts: Vec<_> = messages.iter().map(|message| message["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["Changing names.", "Done."]);
+    let events = run.events();
+    let delta = events.iter().find(|event| event["delta"] == "Changing").unwrap();
+    assert_eq!(delta["item_id"], messages[0]["id"]);
 }

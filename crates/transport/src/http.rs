@@ -1,5 +1,5 @@
-//! The same conversation over HTTP (protocol.md 7): every request is the whole window, every answer a stream of
-//! server-sent events. For endpoints without a socket, requests too large for one, and those who want it so.
+//! The same conversation over HTTP (protocol.md 7): every request is the whole window, for no chain holds here
+//! (C5.3), every answer a stream of server-sent events. For endpoints without a socket, requests too large for one, and those who want it so.
 
 use std::sync::Arc;
 use std::task::Poll;

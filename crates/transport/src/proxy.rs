@@ -1,4 +1,5 @@
-//! Proxies: whether a host is reached through one, and the tunnel through it (CONNECT, for sockets and HTTP alike).
+//! Proxies: whether a host is reached through one, and the tunnel through it (CONNECT, for sockets and HTTP alike;
+//! protocol.md 1.4).
 
 use std::net::IpAddr;
 

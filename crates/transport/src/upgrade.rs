@@ -1,4 +1,4 @@
-//! The WebSocket handshake (protocol.md 1). hyper does it, so that the status and the body of a refusal are read.
+//! The WebSocket handshake (protocol.md 1.2). hyper does it, so that the status and the body of a refusal are read.
 
 use agent_protocol::ApiError;
 use bytes::Bytes;

@@ -299,3 +299,15 @@ async fn a_connection_that_is_reset_in_the_middle_is_a_broken_response() {
     let (_, lines) = join!(serve, client.says("a"));
     assert!(lines[2].starts_with("error: the connection broke before"), "{lines:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_beta_header_is_sent_where_it_is_known() {
+    for is_known in [true, false] {
+        let mut endpoint = crate::client::endpoint();
+        endpoint.facts.beta_header = is_known;
+        let (mut client, mut server) = crate::client::pair(endpoint);
+        let (asked, _) = join!(server.answers("401 No", ""), client.says("a"));
+        let header = "openai-beta: responses_websockets=2026-02-06\r\n";
+        assert_eq!(asked.head.contains(header), is_known, "{}", asked.head);
+    }
+}
