@@ -28,3 +28,4 @@ mod secrets;
 mod stdin;
 mod surroundings;
 mod wire;
+mod worktrees;

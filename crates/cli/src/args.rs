@@ -32,6 +32,10 @@ pub(crate) struct Args {
     /// Show an image to the model, with what is said first; several with commas or by repeating.
     #[arg(short, long = "image", value_name = "FILE", value_delimiter = ',', num_args = 1)]
     pub(crate) images: Vec<PathBuf>,
+    /// Work in a new work tree beside the repository, on a new branch `agent/NAME`.
+    #[arg(long, value_name = "NAME", require_equals = true)]
+    #[expect(clippy::option_option, reason = "the flag may come without a name")]
+    pub(crate) worktree: Option<Option<String>>,
     /// Take the whole terminal, with scrolling of its own, instead of the rows below what was there.
     #[arg(long)]
     pub(crate) alt_screen: bool,
@@ -239,6 +243,35 @@ impl Args {
             None => None,
         };
         exec.options.ignore_rules || inner.is_some_and(|options| options.ignore_rules)
+    }
+
+    /// The work tree that is asked for, by its name if it has one.
+    ///
+    /// # Errors
+    /// When no new thread is to begin in it.
+    pub(crate) fn worktree(&self) -> Result<Option<Option<&str>>, clap::Error> {
+        use clap::CommandFactory as _;
+        let (of_exec, is_new) = match &self.command {
+            None => (None, true),
+            Some(Command::Exec(exec)) => (exec.worktree.as_ref(), exec.command.is_none()),
+            Some(_) => (None, false),
+        };
+        let asked = of_exec.or(self.worktree.as_ref());
+        if asked.is_some() && !is_new {
+            let why = "`--worktree` is for a new thread: with `agent` alone or `agent exec`";
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, why));
+        }
+        Ok(asked.map(Option::as_deref))
+    }
+
+    /// The same in another directory, a work tree that was made.
+    pub(crate) fn within(&self, directory: PathBuf) -> Self {
+        let mut args = self.clone();
+        args.flags.config.directory = Some(directory);
+        if let Some(Command::Exec(exec)) = &mut args.command {
+            exec.flags.config.directory = None;
+        }
+        args
     }
 
     /// # Errors

@@ -22,7 +22,9 @@ mod trace;
 mod undo;
 mod window;
 mod workspace;
+mod worktree;
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -41,10 +43,11 @@ use crate::error::{Context, Report, TurnFailure};
 use crate::exec::Outcome;
 use crate::execpolicy::ExecpolicyCommand;
 use crate::interactive::{Start, Surroundings, Way};
-use crate::providers::MissingKey;
+use crate::providers::{MissingKey, ProviderError};
 use crate::screen::Screen;
 use crate::settings::Settings;
 use crate::workspace::Workspace;
+use crate::worktree::Worktree;
 
 fn main() -> ExitCode {
     // The sandbox's own processes are this executable too; they know no command line.
@@ -83,8 +86,11 @@ fn exit_codes(args: &Args) -> ExitCodes {
 
 fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::Result<ExitCode> {
     let environment = Environment::of_process().context("cannot tell the working directory")?;
-    let Some(command) = &args.command else {
+    if args.command.is_none() {
         args.check_prompt()?;
+    }
+    let args = &*in_worktree(args, &environment)?;
+    let Some(command) = &args.command else {
         if !interactive::is_possible() && args.prompt.is_none() {
             let _ = Args::command().print_help();
             return Ok(ExitCode::from(WRONG_USAGE));
@@ -246,6 +252,26 @@ fn first_run(
     let showing = interactive::run(&settings, start, surroundings, process_started);
     let ended_by = runtime()?.block_on(showing)?;
     Ok(ended_by.map_or(ExitCode::SUCCESS, by_signal))
+}
+
+/// What is asked for in the work tree that `--worktree` wants, once that is made.
+fn in_worktree<'a>(args: &'a Args, environment: &Environment) -> anyhow::Result<Cow<'a, Args>> {
+    let name = args.worktree().unwrap_or_else(|error| error.exit());
+    let Some(name) = name else { return Ok(Cow::Borrowed(args)) };
+    // What is wrong with the rest is said before anything is made.
+    let settings = Settings::resolve(args, environment)?;
+    settings.require_model()?;
+    if let (Some(missing), Some(_)) = (settings.provider.missing_key(), &args.command) {
+        return Err(ProviderError::NoKey(missing).into());
+    }
+    let made = Worktree::make(&directory(args, environment)?, name)?;
+    let _ = writeln!(
+        io::stderr(),
+        "note: working in {}, on the new branch {}",
+        made.directory.display(),
+        made.branch
+    );
+    Ok(Cow::Owned(args.within(made.directory)))
 }
 
 /// The directory of `-C`, without the rest of the configuration.

@@ -14,6 +14,10 @@ pub(crate) struct ExecArgs {
     /// The task; `-`, or none with piped input, reads it from standard input.
     #[arg(value_name = "PROMPT")]
     pub(crate) prompt: Option<String>,
+    /// Work in a new work tree beside the repository, on a new branch `agent/NAME`.
+    #[arg(long, value_name = "NAME", require_equals = true)]
+    #[expect(clippy::option_option, reason = "the flag may come without a name")]
+    pub(crate) worktree: Option<Option<String>>,
     #[command(flatten)]
     pub(crate) options: ExecOptions,
     #[command(flatten)]

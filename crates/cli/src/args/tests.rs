@@ -133,7 +133,6 @@ fn what_makes_no_sense_is_refused_as_wrong_usage() {
         ("exec --max-seconds -1 x", ErrorKind::UnknownArgument),
         ("exec --yolo -s read-only x", ErrorKind::ArgumentConflict),
         ("exec --json-compat x", ErrorKind::MissingRequiredArgument),
-        ("exec --worktree x", ErrorKind::UnknownArgument),
         ("sandbox", ErrorKind::MissingRequiredArgument),
         ("fix it", ErrorKind::UnknownArgument),
     ] {

@@ -1,0 +1,146 @@
+//! `--worktree`: a work tree of git's for one thread, beside the repository and on a new branch. What is not committed stays
+//! behind, but for what `.worktreeinclude` names (conventions.md 9).
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use anyhow::Context as _;
+
+use crate::workspace::{Repository, Workspace};
+
+const INCLUDE: &str = ".worktreeinclude";
+
+/// A new work tree.
+pub(crate) struct Worktree {
+    /// Where in it the thread works: what the directory it was asked from is there.
+    pub(crate) directory: PathBuf,
+    pub(crate) branch: String,
+}
+
+impl Worktree {
+    /// Makes one of what is checked out at `cwd`; a name is found when none is given.
+    ///
+    /// # Errors
+    /// Outside a repository, for a name that is taken or is none, and when git fails. Then nothing is left.
+    pub(crate) fn make(cwd: &Path, name: Option<&str>) -> anyhow::Result<Self> {
+        let workspace = Workspace::of(cwd, &[]);
+        let repository = workspace.repository.as_ref().with_context(|| {
+            format!("{} is not inside a git repository, which `--worktree` needs", cwd.display())
+        })?;
+        let name = name.map_or_else(new_name, str::to_owned);
+        anyhow::ensure!(
+            is_name(&name),
+            "`{name}` cannot be the name of a work tree: use letters, digits, `-`, `_` and `.`"
+        );
+        let place = place(repository, &name);
+        anyhow::ensure!(
+            fs::symlink_metadata(&place).is_err(),
+            "there is something already at {}",
+            place.display()
+        );
+        let branch = format!("agent/{name}");
+        let added = git(repository, ["worktree", "add", "--quiet", "-b", &branch], [&*place]);
+        added.with_context(|| format!("cannot make a work tree at {}", place.display()))?;
+        copy_included(repository, &place)
+            .with_context(|| format!("cannot copy what {INCLUDE} names to {}", place.display()))?;
+        let inner = cwd
+            .strip_prefix(&repository.root)
+            .map_or_else(|_| place.clone(), |inner| place.join(inner));
+        Ok(Self { directory: if inner.is_dir() { inner } else { place }, branch })
+    }
+}
+
+/// The end of a thread's id: no two begin with it.
+fn new_name() -> String {
+    let id = agent_core::new_thread_id();
+    id.rsplit('-').next().unwrap_or(&id).to_owned()
+}
+
+/// What is one name of a directory and of a branch, on every system.
+fn is_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    name.chars().all(is_plain)
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !name.ends_with('.')
+        && !name.ends_with(".lock")
+        && !name.contains("..")
+}
+
+/// Beside the main work tree, wherever it was asked from.
+fn place(repository: &Repository, name: &str) -> PathBuf {
+    let common = &repository.common_dir;
+    let main = if common.ends_with(".git") { common.parent() } else { None }.unwrap_or(common);
+    let mut folder = main.file_name().unwrap_or_default().to_owned();
+    folder.push(".worktrees");
+    main.with_file_name(folder).join(name)
+}
+
+/// Copies what git ignores and the file of the person names. What cannot be read is no reason to fail.
+fn copy_included(repository: &Repository, place: &Path) -> anyhow::Result<()> {
+    if !repository.root.join(INCLUDE).is_file() {
+        return Ok(());
+    }
+    let list = |from: &str| -> anyhow::Result<BTreeSet<PathBuf>> {
+        let said = git(repository, ["ls-files", "--others", "--ignored", "-z", from], [])?.stdout;
+        let names = said.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+        Ok(names.map(|name| OsString::from_vec(name.to_vec()).into()).collect())
+    };
+    let (named, ignored) =
+        (list(&format!("--exclude-from={INCLUDE}"))?, list("--exclude-standard")?);
+    for name in named.intersection(&ignored) {
+        let (from, to) = (repository.root.join(name), place.join(name));
+        // A link may lead anywhere, and a pipe nowhere.
+        if !fs::symlink_metadata(&from).is_ok_and(|found| found.is_file()) {
+            continue;
+        }
+        to.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::copy(&from, &to)?;
+    }
+    Ok(())
+}
+
+/// The person's own git, at the root of the work tree. Hooks of the repository are not run, and no variable that a hook
+/// around us may have left points it elsewhere.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the person asks for it, and nothing of the model's has a say in it"
+)]
+fn git<'a>(
+    repository: &Repository,
+    arguments: impl IntoIterator<Item = &'a str>,
+    paths: impl IntoIterator<Item = &'a Path>,
+) -> anyhow::Result<Output> {
+    let arguments = arguments.into_iter().map(OsStr::new);
+    let paths = paths.into_iter().map(Path::as_os_str);
+    let mut command = std::process::Command::new("git");
+    command.arg("-C").arg(&repository.root).args(["-c", "core.hooksPath=/dev/null"]);
+    command.args(arguments.chain(paths)).stdin(Stdio::null());
+    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR"] {
+        command.env_remove(variable);
+    }
+    let output = command.output().context("git cannot be started")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::bail!("git says: {}", agent_tui::plain(said.trim()));
+    }
+    Ok(output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_of_a_directory_and_of_a_branch() {
+        for name in ["fix", "fix-2", "1.0_b", &new_name()] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", ".", "..", "a/b", "-x", ".x", "a..b", "a.lock", "a.", "a b", "é", "a\n"] {
+            assert!(!is_name(name), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `--worktree`: the thread works beside the repository, on a branch of its own.
+
+use std::path::Path;
+
+use agent_testkit::{Scene, ScriptedModel, ScriptedServer};
+use serde_json::json;
+
+const AGENT: &str = env!("CARGO_BIN_EXE_agent");
+
+#[expect(clippy::disallowed_methods, reason = "git makes the repository")]
+fn git(directory: &Path, arguments: &[&str]) -> String {
+    let identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"];
+    let mut git = std::process::Command::new("git");
+    git.arg("-C").arg(directory).args(identity).args(arguments);
+    let output = git.env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A repository with a commit; a model that writes a file in whatever directory it is put, and commits it.
+fn scene() -> (Scene, ScriptedServer) {
+    let work = "cp lib/tracked made && git add made && git -c user.name=t -c user.email=t@t commit -qm made";
+    let model = ScriptedModel::new().calls("exec_command", json!({"cmd": work})).says("Done.");
+    let server = model.serve();
+    let scene = Scene::new(AGENT).facing(&server).outside_git().unrehearsed();
+    let scene = scene
+        .file("lib/tracked", "as committed\n")
+        .file(".gitignore", ".env\n*.log\n")
+        .file(".worktreeinclude", ".env\nlib/\n")
+        .file(".env", "MODE=test\n")
+        .file("big.log", "")
+        .file("lib/own.log", "");
+    git(&scene.workspace(), &["init", "--quiet"]);
+    git(&scene.workspace(), &["add", "--all"]);
+    git(&scene.workspace(), &["commit", "--quiet", "-m", "first"]);
+    std::fs::write(scene.workspace().join("lib/tracked"), "changed since\n").unwrap();
+    (scene, server)
+}
+
+const WRITING: [&str; 3] = ["exec", "-s", "workspace-write"];
+
+#[tokio::test]
+async fn a_thread_works_beside_the_repository_on_a_branch_of_its_own() {
+    let (scene, _server) = scene();
+    let run = scene.run(&[&WRITING[..], &["--worktree=fix", "go"]].concat()).await.succeeded();
+    let tree = scene.workspace().with_file_name("workspace.worktrees").join("fix");
+    assert!(run.stderr.contains("on the new branch agent/fix"), "{}", run.stderr);
+    let read = |name: &str| std::fs::read_to_string(tree.join(name)).unwrap_or_default();
+    assert_eq!(read("made"), "as committed\n", "what is not committed stays behind");
+    assert!(scene.read("made").is_none());
+    assert_eq!(read(".env"), "MODE=test\n");
+    assert!(tree.join("lib/own.log").exists() && !tree.join("big.log").exists());
+    let said = git(&scene.workspace(), &["log", "--format=%s", "agent/fix"]);
+    assert_eq!(said, "made\nfirst\n");
+}
+
+#[tokio::test]
+async fn the_thread_begins_where_it_was_asked_from_and_finds_a_name_by_itself() {
+    let (scene, _server) = scene();
+    let inner = scene.workspace().join("lib");
+    let inner = inner.to_str().unwrap();
+    let run = scene.run(&["exec", "-C", inner, "--worktree", "--json", "go"]).await.succeeded();
+    let cwd = run.events()[0]["cwd"].as_str().unwrap().to_owned();
+    assert!(cwd.contains("/workspace.worktrees/") && cwd.ends_with("/lib"), "{cwd}");
+}
+
+#[tokio::test]
+async fn nothing_is_made_where_none_can_be() {
+    let (scene, server) = scene();
+    for (arguments, code, why) in [
+        (&["exec", "--worktree=a/b", "go"][..], 1, "cannot be the name of a work tree"),
+        (&["exec", "--worktree=x", "-m", ""], 1, "model"),
+        (&["exec", "--worktree", "resume", "--last", "go"], 2, "for a new thread"),
+        (&["--worktree", "threads"], 2, "for a new thread"),
+    ] {
+        let run = scene.run(arguments).await;
+        assert_eq!((run.code, run.stderr.contains(why)), (Some(code), true), "{}", run.stderr);
+    }
+    git(&scene.workspace(), &["branch", "agent/taken"]);
+    let run = scene.run(&["exec", "--worktree=taken", "go"]).await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("git says: "), "{}", run.stderr);
+    assert!(!scene.workspace().with_file_name("workspace.worktrees").exists());
+    assert!(server.frames().is_empty());
+}
+
+#[tokio::test]
+async fn outside_a_repository_there_is_none() {
+    let server = ScriptedModel::new().serve();
+    let scene = Scene::new(AGENT).facing(&server).outside_git();
+    let run = scene.run(&["exec", "--worktree", "--skip-git-repo-check", "go"]).await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("is not inside a git repository"), "{}", run.stderr);
+}
