@@ -107,3 +107,45 @@ fn on_the_alternate_screen_pages_scroll_and_nothing_is_left_behind() {
     left.gave_the_terminal_back();
     assert_eq!(left.rows, [""; 0]);
 }
+
+#[test]
+fn in_every_script_the_cursor_stands_where_the_text_ends() {
+    let (_scene, server, mut screen) = start(ScriptedModel::new().says("I can read that."));
+    wait_until_ready(&screen);
+    for (text, columns) in [
+        ("plain", 5),
+        ("한글", 4),
+        ("かなカナ", 8),
+        ("e\u{301}u\u{308}", 2),
+        ("👩\u{200d}🚀", 2),
+        ("👍🏽", 2),
+        ("שלום", 4),
+        ("مرحبا", 5),
+    ] {
+        screen.press(text);
+        screen.wait_until(&format!("the cursor is behind {text:?}"), |screen| {
+            screen.cells().cursor_position().1 == 2 + columns
+        });
+        screen.press("<c-u>");
+        screen.wait_until("the row is empty", |screen| screen.cells().cursor_position().1 == 2);
+    }
+    screen.paste("a\tb");
+    screen.wait_until("a tab is four columns wide", |screen| {
+        screen.cells().cursor_position().1 == 2 + 6
+    });
+    let text = "한국어 문장이 여든 칸보다 길면 줄이 나뉘고, かなカナ漢字 שלום e\u{301} 도 그렇다: 그 끝까지 모두 있다.";
+    screen.press(&format!("<c-u>{text}"));
+    screen.wait_for("모두 있다.");
+    let shown = screen.screen();
+    let rows: Vec<_> = shown.lines().skip_while(|row| !row.starts_with('›')).take(2).collect();
+    let joined = format!("{} {}", rows[0].trim_start_matches("› "), rows[1].trim());
+    assert_eq!(joined, text);
+    screen.press("<enter>");
+    screen.wait_for("I can read that.");
+    assert!(server.frames().last().unwrap().json.to_string().contains(text));
+    wait_until_ready(&screen);
+    let left = leave(screen);
+    let at = left.rows.iter().position(|row| row.starts_with('▌')).unwrap();
+    let said = format!("{} {}", left.rows[at].trim_start_matches("▌ "), left.rows[at + 1].trim());
+    assert_eq!(said, text);
+}

@@ -2,6 +2,8 @@
 //! in place, only where it changed, inside synchronized updates. It writes bytes and asks the terminal nothing: every
 //! move is relative to the region, whose place on the screen nobody needs to know.
 
+mod pen;
+
 use std::io::{self, Write};
 
 use crossterm::Command;
@@ -9,10 +11,11 @@ use crossterm::cursor::{Hide, MoveToColumn, MoveUp, Show};
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use ratatui_core::buffer::{Buffer, Cell};
 use ratatui_core::layout::{Position, Rect};
-use ratatui_core::style::{Color, Modifier, Style};
+use ratatui_core::style::Style;
 use ratatui_core::text::Line;
 
 use crate::markdown::Link;
+use pen::{end_style, put};
 
 /// Moving fewer rows than this costs more than writing them.
 const WORTH_A_SCROLL: usize = 3;
@@ -217,6 +220,7 @@ impl<W: Write> Inline<W> {
         let end = used(cells, y).min(self.columns);
         let mut pen = Style::reset();
         let mut open: Option<&str> = None;
+        let mut is_written = false;
         let mut x = 0;
         while x < end {
             let cell = &cells[(x, y)];
@@ -231,11 +235,14 @@ impl<W: Write> Inline<W> {
                     open = target;
                 }
                 put(bytes, cell, &mut pen);
+                is_written = true;
                 self.cursor.1 = x + width;
                 // In the last column terminals differ about where the cursor then is.
                 if self.cursor.1 >= self.columns {
                     bytes.push('\r');
                     self.cursor.1 = 0;
+                } else if is_disputed(cell) {
+                    tell(bytes, MoveToColumn(self.cursor.1));
                 }
             }
             x += width;
@@ -244,7 +251,12 @@ impl<W: Write> Inline<W> {
             bytes.push_str(&link(""));
         }
         end_style(bytes, pen);
-        if written > end {
+        // What the terminal draws wider than it is counted reaches beyond its end.
+        let reaches = |it: &Buffer, y, end| is_written && has_disputed(it, y, end);
+        let is_left = end < self.columns
+            && (reaches(cells, y, end)
+                || shown.is_some_and(|shown| reaches(&self.shown, shown, written)));
+        if written > end || is_left {
             self.go(bytes, (row, end));
             tell(bytes, Clear(ClearType::UntilNewLine));
         }
@@ -306,6 +318,16 @@ fn used(buffer: &Buffer, y: u16) -> u16 {
     last.map_or(0, |x| x + u16::try_from(crate::width::of(buffer[(x, y)].symbol())).unwrap_or(1))
 }
 
+/// Terminals differ about how wide it is: not all of them join what belongs together.
+fn is_disputed(cell: &Cell) -> bool {
+    !cell.symbol().is_ascii() && cell.symbol().chars().nth(1).is_some()
+}
+
+/// Row `y` has such a cell before column `end`.
+fn has_disputed(buffer: &Buffer, y: u16, end: u16) -> bool {
+    (0..end.min(buffer.area.width)).any(|x| is_disputed(&buffer[(x, y)]))
+}
+
 /// A longer one is no use to a person, and terminals have limits.
 const MAX_TARGET: usize = 2000;
 
@@ -326,64 +348,6 @@ fn target_at<'a>(links: impl IntoIterator<Item = &'a Link>, x: u16) -> Option<&'
 /// What follows leads to `target`; to nothing if it is empty.
 fn link(target: &str) -> String {
     format!("\x1b]8;;{target}\x1b\\")
-}
-
-fn put(bytes: &mut String, cell: &Cell, pen: &mut Style) {
-    let style = cell.style();
-    if *pen != style {
-        bytes.push_str(&sgr(style));
-        *pen = style;
-    }
-    bytes.push_str(cell.symbol());
-}
-
-fn end_style(bytes: &mut String, pen: Style) {
-    if pen != Style::reset() && pen != Cell::default().style() {
-        bytes.push_str("\x1b[0m");
-    }
-}
-
-/// The sequence that sets exactly `style`.
-fn sgr(style: Style) -> String {
-    const MODIFIERS: [(Modifier, &str); 6] = [
-        (Modifier::BOLD, ";1"),
-        (Modifier::DIM, ";2"),
-        (Modifier::ITALIC, ";3"),
-        (Modifier::UNDERLINED, ";4"),
-        (Modifier::REVERSED, ";7"),
-        (Modifier::CROSSED_OUT, ";9"),
-    ];
-    let set = MODIFIERS.iter().filter(|(modifier, _)| style.add_modifier.contains(*modifier));
-    let mut codes: String = set.map(|(_, code)| *code).collect();
-    codes.push_str(&colour(style.fg, 30));
-    codes.push_str(&colour(style.bg, 40));
-    format!("\x1b[0{codes}m")
-}
-
-/// `base` is 30 of the foreground, 40 of the background.
-fn colour(colour: Option<Color>, base: u16) -> String {
-    let named = match colour {
-        None | Some(Color::Reset) => return String::new(),
-        Some(Color::Rgb(r, g, b)) => return format!(";{};2;{r};{g};{b}", base + 8),
-        Some(Color::Indexed(index)) => return format!(";{};5;{index}", base + 8),
-        Some(Color::Black) => base,
-        Some(Color::Red) => base + 1,
-        Some(Color::Green) => base + 2,
-        Some(Color::Yellow) => base + 3,
-        Some(Color::Blue) => base + 4,
-        Some(Color::Magenta) => base + 5,
-        Some(Color::Cyan) => base + 6,
-        Some(Color::Gray) => base + 7,
-        Some(Color::DarkGray) => base + 60,
-        Some(Color::LightRed) => base + 61,
-        Some(Color::LightGreen) => base + 62,
-        Some(Color::LightYellow) => base + 63,
-        Some(Color::LightBlue) => base + 64,
-        Some(Color::LightMagenta) => base + 65,
-        Some(Color::LightCyan) => base + 66,
-        Some(Color::White) => base + 67,
-    };
-    format!(";{named}")
 }
 
 #[cfg(test)]

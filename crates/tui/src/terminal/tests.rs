@@ -3,11 +3,12 @@
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use ratatui_core::style::{Color, Modifier};
 
 const COLUMNS: u16 = 20;
 
 /// As wide as it gets, and less.
-const ROW: &str = "[ab ]{0,20}|[a한]{0,10}";
+const ROW: &str = "[ab ]{0,20}|[a한]{0,10}|(e\u{301}|a){0,20}";
 
 fn size(cells: u16) -> std::num::NonZero<u16> {
     std::num::NonZero::new(cells).unwrap()
@@ -200,4 +201,24 @@ fn the_cursor_is_hidden_while_nothing_is_written() {
     let shown = Some(Position::ORIGIN);
     assert!(hidden(&[None]) && hidden(&[shown, None]) && hidden(&[None, None]));
     assert!(!hidden(&[shown]) && !hidden(&[None, shown]));
+}
+
+#[test]
+fn what_the_terminal_draws_wider_than_it_is_moves_nothing_and_leaves_nothing() {
+    const JOINED: &str = "👩\u{200d}🚀";
+    let mut bytes = Vec::new();
+    let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
+    let behind = |column| Position { x: column, y: 0 };
+    inline.draw(&[], &[], at(region(&[JOINED]), behind(2))).unwrap();
+    let cursor = |bytes: &[u8]| {
+        let mut parser = vt100::Parser::new(size(6), size(COLUMNS), 0);
+        parser.process(bytes);
+        parser.screen().cursor_position()
+    };
+    assert_eq!(cursor(inline.out), (0, 2));
+    inline.draw(&[], &[], at(region(&["xy"]), behind(2))).unwrap();
+    assert_eq!(screen(inline.out), "xy");
+    inline.draw(&[], &[], at(region(&[&format!("{JOINED}ab")]), behind(4))).unwrap();
+    assert_eq!(cursor(inline.out), (0, 4));
+    assert!(screen(inline.out).ends_with("ab"), "this one joins nothing: {}", screen(inline.out));
 }
