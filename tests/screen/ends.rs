@@ -1,0 +1,132 @@
+//! The terminal is given back: to a shell for a while, and however it ends.
+
+use rustix::process::Signal;
+
+use super::*;
+
+/// A shell that starts the agent, says when it is stopped, and goes on with it on enter.
+fn in_a_shell(scene: &Scene) -> PtyScreen {
+    let agent = scene.command(&["-m", "scripted", "-s", "read-only"]);
+    let agent = agent.as_std();
+    #[expect(clippy::disallowed_methods, reason = "only a shell with job control stops its jobs")]
+    let mut shell = std::process::Command::new("bash");
+    let script = format!(
+        "{} -m scripted -s read-only; echo the job stopped; read _; fg >/dev/null; echo the job ended",
+        agent.get_program().to_string_lossy()
+    );
+    shell.args(["--norc", "-m", "-c", &script]).current_dir(scene.workspace()).env_clear();
+    shell.envs(agent.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.env("TERM", "xterm-256color").env("XTERM_VERSION", "XTerm(390)");
+    PtyScreen::start(shell, COLUMNS, ROWS, Answers::all())
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_screen_back() {
+    let server = ScriptedModel::new().says("I am back.").serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut screen = in_a_shell(&scene);
+    wait_until_ready(&screen);
+    screen.wait_until("the keyboard protocol is on", |screen| screen.modes().keyboard == [5]);
+    screen.press("half a<c-z>");
+    screen.wait_for("the job stopped");
+    assert!(screen.is_restored());
+    assert_eq!(screen.modes(), agent_testkit::Modes::default());
+    assert!(!screen.screen().contains(FACTS), "{}", screen.screen());
+    screen.press("<enter>");
+    screen.wait_for("half a");
+    wait_until_ready(&screen);
+    screen.press(" message<enter>");
+    screen.wait_for("I am back.");
+    wait_until_ready(&screen);
+    screen.press("<c-d>");
+    screen.wait_for("the job ended");
+    screen.finish().gave_the_terminal_back();
+}
+
+#[test]
+fn after_a_stop_from_outside_the_terminal_is_taken_again() {
+    let (_scene, _server, mut screen) = start(ScriptedModel::new().says("Still here."));
+    wait_until_ready(&screen);
+    screen.press("half a");
+    screen.wait_for("› half a");
+    screen.signal(Signal::STOP);
+    // As a shell does that goes on with its own prompt.
+    screen.restore();
+    assert!(screen.is_restored());
+    screen.signal(Signal::CONT);
+    screen.wait_until("it is raw again", |screen| !screen.is_restored());
+    screen.press(" message<enter>");
+    screen.wait_for("Still here.");
+    leave(screen);
+}
+
+#[test]
+fn a_signal_ends_it_in_order_and_the_exit_code_says_which() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
+        let model =
+            ScriptedModel::new().calls("exec_command", json!({"cmd": "echo begun; sleep 1000"}));
+        let (_scene, _server, mut screen) = start(model);
+        wait_until_ready(&screen);
+        screen.press("go<enter>");
+        screen.wait_for("begun");
+        screen.signal(signal);
+        let left = screen.finish();
+        left.gave_the_terminal_back();
+        assert_eq!(left.code, Some(code), "{:#?}", left.rows);
+    }
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_says_what_happened_below_the_screen() {
+    let (_scene, _server, screen) = start(ScriptedModel::new());
+    wait_until_ready(&screen);
+    screen.wait_until("the keyboard protocol is on", |screen| screen.modes().keyboard == [5]);
+    // Builds with debug assertions panic when they are told to.
+    screen.signal(Signal::USR1);
+    let left = screen.finish();
+    left.gave_the_terminal_back();
+    assert_eq!(left.code, Some(101));
+    let at = left.rows.iter().position(|row| row.contains("panicked at")).unwrap();
+    assert!(left.rows[at..].iter().any(|row| row == "asked to"), "{:#?}", left.rows);
+}
+
+#[test]
+fn a_pager_gives_the_terminal_back_too() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::USR1, 101)] {
+        let (_scene, _server, mut screen) = start(ScriptedModel::new().says("It is 42."));
+        wait_until_ready(&screen);
+        screen.press("what is it?<enter>");
+        screen.wait_for("It is 42.");
+        wait_until_ready(&screen);
+        screen.press("<c-t>");
+        screen.wait_for("The conversation");
+        assert!(screen.modes().alternate);
+        screen.signal(signal);
+        let left = screen.finish();
+        left.gave_the_terminal_back();
+        assert_eq!(left.code, Some(code), "{:#?}", left.rows);
+        let said = left.rows.iter().filter(|row| *row == "It is 42.").count();
+        assert_eq!(said, 1, "{:#?}", left.rows);
+    }
+}
+
+#[test]
+fn ctrl_z_in_a_pager_leaves_the_alternate_screen_to_nobody() {
+    let server = ScriptedModel::new().serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut screen = in_a_shell(&scene);
+    wait_until_ready(&screen);
+    screen.press("<c-t>");
+    screen.wait_for("The conversation");
+    screen.press("<c-z>");
+    screen.wait_for("the job stopped");
+    assert!(screen.is_restored());
+    assert_eq!(screen.modes(), agent_testkit::Modes::default());
+    screen.press("<enter>");
+    screen.wait_until("the pager is back", |screen| screen.modes().alternate);
+    screen.press("q");
+    wait_until_ready(&screen);
+    screen.press("<c-d>");
+    screen.wait_for("the job ended");
+    screen.finish().gave_the_terminal_back();
+}
