@@ -157,3 +157,24 @@ fn another_model_is_asked_from_here_on() {
     assert!(sent_after(frames, &server).contains(r#""model":"scripted-too""#));
     leave(screen);
 }
+
+#[test]
+fn conversation_and_files_go_back_apart() {
+    for (scope, file, says) in
+        [("conversation", Some("one\n"), "Back to before"), ("files", None, "Undid turn 1")]
+    {
+        let model = ScriptedModel::new().calls_freely("apply_patch", PATCH).says("Noted.");
+        let (scene, _server) = scene(model.says("I see."));
+        let mut screen = show(&scene, &[]);
+        screen.press("note one<enter>");
+        screen.wait_for("Noted.");
+        wait_until_ready(&screen);
+        screen.press("/rewind 1<enter>");
+        screen.wait_for("What goes back?");
+        screen.press(&format!("{scope}<enter>"));
+        screen.wait_for(says);
+        assert_eq!(scene.read("notes.md").as_deref(), file, "{scope}");
+        wait_until_ready(&screen);
+        leave(screen);
+    }
+}

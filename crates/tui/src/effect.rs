@@ -103,8 +103,10 @@ pub enum Effect {
         title: String,
         known: String,
     },
-    /// Shows what the thread changed.
-    ShowDiff,
+    /// Shows what the thread changed; what a turn did is known a moment after its end.
+    ShowDiff {
+        turn_runs: bool,
+    },
     /// Shows where the thread's time and bytes went.
     ShowTrace,
     /// Puts text into the clipboard.

@@ -2,8 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use agent_core::Threads;
+use agent_core::{Threads, UndoLog};
 use agent_protocol::{ApprovalPolicy, Command, Content, ImageDetail, RuleChange, SandboxMode};
 use agent_tui::composer::{Image, ImageSource};
 use agent_tui::effect::{Effect, Input, Next, Page};
@@ -78,7 +79,7 @@ impl Desk<'_> {
             Effect::ShowOutput { call_id, title, known } => {
                 self.show_output(&call_id, title, known);
             }
-            Effect::ShowDiff => self.show_diff(),
+            Effect::ShowDiff { turn_runs } => self.show_diff(turn_runs),
             Effect::ShowTrace => self.show_trace(),
             Effect::Copy(text) => copy(&text),
             Effect::Write { path, text } => {
@@ -182,14 +183,18 @@ impl Desk<'_> {
         });
     }
 
-    fn show_diff(&self) {
+    fn show_diff(&self, turn_runs: bool) {
         let Some(state) = self.settings.state_dir.clone() else {
             return self.say(failed("Nothing is kept here, so no changes are known."));
         };
         let thread = ThreadArg { id: Some(self.thread_id.clone()), ..ThreadArg::default() };
         let args = DiffArgs { thread, ..DiffArgs::default() };
         let cwd = self.settings.workspace.cwd.clone();
+        let log = UndoLog::at(&state.join("threads").join(&self.thread_id).join("undo"));
         self.aside(move || {
+            if !turn_runs {
+                wait_for_last_turn(&log);
+            }
             Some(match undo::diff(&args, &state, &cwd, Screen::PLAIN) {
                 Ok(diff) if diff.is_empty() => {
                     Input::Notice(Notice::Said("This thread has changed no file.".to_owned()))
@@ -201,6 +206,15 @@ impl Desk<'_> {
                 Err(error) => failed(&format!("{error:#}")),
             })
         });
+    }
+}
+
+/// Until it is known what the turn that has just ended changed; not for ever, as it may have broken off.
+fn wait_for_last_turn(log: &UndoLog) {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let began = Instant::now();
+    while log.has_open_turn() && began.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -71,6 +71,11 @@ impl UndoLog {
         Self { dir: dir.to_owned() }
     }
 
+    /// A turn runs, or what it changed is not kept yet, or never will be.
+    pub fn has_open_turn(&self) -> bool {
+        self.dir.join("open").join("turn.json").exists()
+    }
+
     /// All change sets, the oldest first. One that cannot be read is left out.
     ///
     /// # Errors

@@ -109,7 +109,7 @@ impl App {
             }
             Verb::Processes => self.processes(argument),
             Verb::Output => self.output(argument),
-            Verb::Diff => vec![Effect::ShowDiff],
+            Verb::Diff => self.diff(),
             Verb::Trace => self.trace(),
             Verb::Undo => vec![Effect::Open(Next::Undo)],
             Verb::Compact => vec![Effect::Compact],
@@ -179,6 +179,14 @@ impl App {
             self.overlays.push(Box::new(Picker::new(Verb::Rewind, title, choices)));
         }
         vec![]
+    }
+
+    fn diff(&mut self) -> Vec<Effect> {
+        let turn_runs = self.is_running();
+        if turn_runs {
+            self.note("What this turn changes is part of it when the turn is over.".to_owned());
+        }
+        vec![Effect::ShowDiff { turn_runs }]
     }
 
     fn trace(&mut self) -> Vec<Effect> {

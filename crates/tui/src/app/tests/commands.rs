@@ -86,7 +86,7 @@ fn commands() -> Vec<(&'static str, Comes)> {
         ("/status<enter>", Seen("thread      0199")),
         ("/ps<enter>", Seen("Nothing runs in the background.")),
         ("/output<enter><enter>", Seen("1 passed")),
-        ("/diff<enter>", Of(Effect::ShowDiff)),
+        ("/diff<enter>", Of(Effect::ShowDiff { turn_runs: false })),
         ("/trace<enter>", Of(Effect::ShowTrace)),
         ("/undo<enter>", Of(Effect::Open(Next::Undo))),
         ("/compact<enter>", Of(Effect::Compact)),
@@ -139,6 +139,15 @@ fn none_of_the_commands_is_left_out_of_this_page() {
         };
         assert!(said.iter().any(is_it), "/{} has no test", slash.name);
     }
+}
+
+#[test]
+fn a_diff_of_a_turn_that_runs_says_that_it_is_not_part_of_it() {
+    let mut app = worked();
+    happened(&mut app, Event::TurnStarted {});
+    let effects = type_in(&mut app, "/diff<enter>");
+    assert_eq!(effects, [Effect::ShowDiff { turn_runs: true }]);
+    assert!(shown(&mut app).0.join("\n").contains("when the turn is over"));
 }
 
 #[test]
