@@ -95,7 +95,7 @@ impl Completion {
             if !entry.says.is_empty() {
                 spans.push(Span::raw(" ".repeat(label - entry.label.width())));
                 let room = columns.saturating_sub(label + 2);
-                let says = width::head(&entry.says, room).to_owned();
+                let says = width::shortened(&entry.says, room, theme.glyphs.ellipsis);
                 spans.push(Span::styled(says, theme.dim));
             }
             let line = Line::from(spans);

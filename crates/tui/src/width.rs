@@ -39,6 +39,15 @@ pub fn head(text: &str, columns: usize) -> &str {
     text
 }
 
+/// `text` if it fits `columns`, else as much of it as fits before `mark`.
+pub fn shortened(text: &str, columns: usize, mark: &str) -> String {
+    if of(text) <= columns {
+        return text.to_owned();
+    }
+    let room = columns.saturating_sub(of(mark));
+    head(&format!("{}{mark}", head(text, room).trim_end()), columns).to_owned()
+}
+
 /// The longest end of `text` that fits `columns`.
 pub fn tail(text: &str, columns: usize) -> &str {
     let mut used = 0;
@@ -111,6 +120,10 @@ mod tests {
         assert_eq!(head("한글", 3), "한");
         assert_eq!(head("a👩\u{200d}🚀b", 2), "a");
         assert_eq!(head("ab", 9), "ab");
+        assert_eq!(shortened("fits", 4, "…"), "fits");
+        assert_eq!(shortened("it does not", 8, "…"), "it does…");
+        assert_eq!(shortened("한글이", 4, "…"), "한…");
+        assert_eq!(shortened("it does not", 2, "..."), "..");
         assert_eq!(tail("한글", 3), "글");
         assert_eq!(tail("abe\u{301}", 1), "e\u{301}");
         assert_eq!(tail("ab", 0), "");

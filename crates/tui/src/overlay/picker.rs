@@ -130,15 +130,15 @@ impl Overlay for Picker {
         let label = |choice: &Choice| {
             let label = plain(&choice.label).into_owned();
             let first = label.lines().next().unwrap_or_default();
-            width::head(first, around.columns.saturating_sub(2)).to_owned()
+            width::shortened(first, around.columns.saturating_sub(2), theme.glyphs.ellipsis)
         };
         let widest = shown.iter().map(|(_, choice)| width::of(&label(choice))).max().unwrap_or(0);
         for (number, choice) in shown {
             let taken = number == self.at;
             let label = label(choice);
             let gap = (widest + 2).saturating_sub(width::of(&label));
-            let note = width::head(&plain(&choice.note), around.columns.saturating_sub(widest + 4))
-                .to_owned();
+            let room = around.columns.saturating_sub(widest + 4);
+            let note = width::shortened(&plain(&choice.note), room, theme.glyphs.ellipsis);
             let line = Line::from(vec![
                 Span::styled(if taken { "› " } else { "  " }, theme.accent),
                 Span::raw(label),
