@@ -216,6 +216,21 @@ fn the_screen_in_each_of_its_states() {
 }
 
 #[test]
+fn the_smallest_screen_in_each_of_its_states() {
+    let state = |(name, play): (&str, Play)| {
+        let mut app = App::new(Theme::default(), 40, 10);
+        app.update(Input::Prompts(vec![]));
+        happened(&mut app, thread_started());
+        play(&mut app);
+        let rows = shown(&mut app).1;
+        assert!(rows.len() <= 10, "{name}: {rows:#?}");
+        format!("== {name} ==\n{}\n", rows.join("\n"))
+    };
+    let all: String = states().into_iter().map(state).collect();
+    insta::assert_snapshot!(all);
+}
+
+#[test]
 fn of_the_facts_those_that_do_not_fit_are_left_out() {
     let mut app = App::new(Theme::colourless(), 24, 12);
     happened(&mut app, thread_started());
