@@ -18,6 +18,7 @@ use crate::{diff, markdown, width, wrap};
 /// Rows of a command's output, and of a patch, that the transcript shows.
 const OUTPUT_ROWS: usize = 6;
 const DIFF_ROWS: usize = 40;
+const TIGHT_ROWS: usize = 2;
 /// Rows of a patch while it is written.
 const DRAFT_ROWS: usize = 12;
 const DRAFT_FILES: usize = 8;
@@ -29,12 +30,18 @@ const MESSAGE_ROWS: usize = 20;
 pub enum Detail {
     /// Of long outputs and patches a part.
     Brief,
+    /// A smaller part: several are under way, and all are to be seen.
+    Tight,
     Whole,
 }
 
 impl Detail {
     fn rows(self, brief: usize) -> usize {
-        if self == Self::Brief { brief } else { usize::MAX }
+        match self {
+            Self::Brief => brief,
+            Self::Tight => brief.min(TIGHT_ROWS),
+            Self::Whole => usize::MAX,
+        }
     }
 }
 
@@ -244,7 +251,7 @@ fn output_tail(output: &str, look: &Look<'_>) -> Vec<Line<'static>> {
         let row = Styled::new(&row, theme.dim);
         // A long row is cut where only a part is shown anyway.
         let parts =
-            row.cut(room).into_iter().take(if detail == Detail::Brief { 1 } else { usize::MAX });
+            row.cut(room).into_iter().take(if detail == Detail::Whole { usize::MAX } else { 1 });
         for part in parts {
             let mut spans = vec![Span::raw("  ")];
             spans.extend(row.spans(part));

@@ -1,7 +1,5 @@
 //! The [`App`] drawn: what is finished, what is under way, an overlay or the composer, and a line of facts.
 
-use std::fmt::Write as _;
-
 use agent_protocol::{DeltaField, ItemDetails};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
@@ -167,9 +165,13 @@ impl App {
     /// What is under way: calls, what the model thinks and says, the plan, what waits.
     fn live(&mut self) -> Vec<Line<'static>> {
         let mut said = self.said.live();
-        let look = self.look();
         let before = self.drawn.checked_sub(1).map(|last| &self.transcript.cells[last]);
         let cells = &self.transcript.cells[self.drawn..];
+        let detail = match cells.iter().filter(|cell| is_command(cell)).count() {
+            ..=1 => Detail::Brief,
+            _ => Detail::Tight,
+        };
+        let look = Look { detail, ..self.look() };
         let mut lines = cell::all(cells, before, |cell| self.transcript.tail(cell), &look);
         let mut is_first = true;
         for preview in &self.transcript.previews {
@@ -277,22 +279,24 @@ impl App {
                 format!("search: {outcome}{query} · ctrl-r older · enter takes it · esc goes back");
             return Some(Line::styled(text, self.theme.accent));
         }
-        let mut text = String::new();
         let mode = match self.composer.mode() {
             Some(Mode::Normal) => "NORMAL · ",
             Some(Mode::Insert) => "INSERT · ",
             None => "",
         };
-        text.push_str(mode);
-        text.push_str(&status::line(self));
-        match self.transcript.processes.len() {
-            0 => {}
-            count => {
-                let _ = write!(text, " · {count} in the background (/ps)");
-            }
-        }
+        let background = match self.transcript.processes.len() {
+            0 => String::new(),
+            count => format!(" · {count} in the background (/ps)"),
+        };
+        let room =
+            usize::from(self.columns).saturating_sub(width::of(mode) + width::of(&background));
+        let text = format!("{mode}{}{background}", status::line(self, room));
         (!self.hides_status).then(|| Line::styled(plain(&text).into_owned(), self.theme.dim))
     }
+}
+
+fn is_command(cell: &Cell) -> bool {
+    matches!(cell, Cell::Item(item) if matches!(item.details, ItemDetails::CommandExecution(_)))
 }
 
 fn look<'a>(transcript: &'a Transcript, theme: &'a Theme, columns: usize) -> Look<'a> {

@@ -53,8 +53,8 @@ impl Part {
     }
 }
 
-/// The facts, as many as there are.
-pub(super) fn line(app: &App) -> String {
+/// The facts, as many as fit into so many columns.
+pub(super) fn line(app: &App, columns: usize) -> String {
     if app.transcript.thread.is_none() {
         return String::new();
     }
@@ -65,7 +65,7 @@ pub(super) fn line(app: &App) -> String {
     let said: Vec<_> = parts.into_iter().filter_map(|part| say(app, part)).collect();
     let said: Vec<_> = said.iter().map(String::as_str).collect();
     // What does not fit is left out, not cut.
-    flow(&said, " · ", usize::from(app.columns)).into_iter().next().unwrap_or_default()
+    flow(&said, " · ", columns).into_iter().next().unwrap_or_default()
 }
 
 /// None while there is nothing to say.

@@ -89,6 +89,27 @@ fn while_a_turn_runs_it_says_what_it_is_doing() {
 }
 
 #[test]
+fn of_commands_that_run_at_a_time_each_is_seen_with_its_latest_rows() {
+    let mut app = App::new(Theme::colourless(), 40, 24);
+    app.update(Input::Prompts(vec![]));
+    step_started(&mut app);
+    for name in ["a", "b", "c"] {
+        let details = ItemDetails::CommandExecution(CommandExecution::begun(name));
+        let call_id = Some(name.to_owned());
+        let item = ThreadItem { id: name.into(), details, call_id, step: None, duration_ms: None };
+        happened(&mut app, Event::ItemStarted { item, rule: None });
+        let delta = (1..=9).map(|row| format!("{name}{row}\n")).collect();
+        let (item_id, field) = (name.into(), DeltaField::Output);
+        happened(&mut app, Event::ItemDelta { item_id, field, delta });
+    }
+    let region = shown(&mut app).1;
+    for row in ["$ a", "  a9", "$ b", "  b9", "$ c", "  c9"] {
+        assert!(region.contains(&row.to_owned()), "{row}: {region:#?}");
+    }
+    assert!(!region.contains(&"  a7".to_owned()), "{region:#?}");
+}
+
+#[test]
 fn a_message_for_after_the_turn_can_be_taken_back_and_is_sent_when_it_is_over() {
     let mut app = app();
     step_started(&mut app);
@@ -113,6 +134,20 @@ fn what_runs_in_the_background_is_counted_and_can_be_stopped() {
         ThreadItem { id: "i3".into(), details, call_id: None, step: None, duration_ms: None };
     happened(&mut app, Event::ItemCompleted { item });
     assert!(shown(&mut app).1.last().unwrap().contains("1 in the background"));
+    happened(&mut app, thread_started());
+    let last = shown(&mut app).1.pop().unwrap();
+    assert!(!last.contains("background"), "they were those of another process: {last}");
+    let command = CommandExecution {
+        pid: Some(77),
+        status: agent_protocol::Status::Completed,
+        ..CommandExecution::begun("/bin/bash -c 'npm run dev'")
+    };
+    let details = ItemDetails::CommandExecution(command);
+    let item =
+        ThreadItem { id: "i4".into(), details, call_id: None, step: None, duration_ms: None };
+    happened(&mut app, Event::ItemCompleted { item });
+    let last = shown(&mut app).1.pop().unwrap();
+    assert_eq!(last, "gpt-6-sol · 1 in the background (/ps)", "it is never cut");
     type_in(&mut app, "/ps<enter>");
     assert_eq!(type_in(&mut app, "npm<enter>"), [Effect::Stop { pid: 77 }]);
     let (command, reason) = ("npm run dev".to_owned(), "you stopped it".to_owned());
