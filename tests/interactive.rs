@@ -175,6 +175,43 @@ fn the_conversation_is_written_to_a_new_file_and_the_answer_copied() {
 }
 
 #[test]
+fn what_was_sent_in_another_thread_is_a_key_away_and_can_be_searched() {
+    let (scene, _server) = scene(ScriptedModel::new().says("It is 42.").says("Still 42."));
+    let mut screen = show(&scene, &[]);
+    screen.press("what is it?<enter>");
+    screen.wait_for("It is 42.");
+    wait_until_ready(&screen);
+    screen.press("and now?<enter>");
+    screen.wait_for("Still 42.");
+    wait_until_ready(&screen);
+    leave(screen);
+    let mut screen = show(&scene, &[]);
+    screen.press("<up>");
+    screen.wait_for("› and now?");
+    screen.press("<up>");
+    screen.wait_for("› what is it?");
+    screen.press("<c-u><c-r>now");
+    screen.wait_for("search: now");
+    screen.press("<enter>");
+    screen.wait_for("› and now?");
+    wait_until_ready(&screen);
+    leave(screen);
+}
+
+#[test]
+fn a_prompt_in_a_file_is_a_command() {
+    let (scene, server) = scene(ScriptedModel::new().says("Mended."));
+    let scene = scene.file(".claude/commands/fix.md", "Fix $ARGUMENTS at once.");
+    let mut screen = show(&scene, &[]);
+    screen.press("/fi");
+    screen.wait_for("/fix");
+    screen.press("x src/parser.rs<enter>");
+    screen.wait_for("Mended.");
+    assert!(sent_after(0, &server).contains("Fix src/parser.rs at once."));
+    leave(screen);
+}
+
+#[test]
 fn a_review_and_a_page_for_newcomers_are_asked_of_the_model() {
     let (scene, server) = scene(ScriptedModel::new().says("No bug.").says("Written."));
     let mut screen = show(&scene, &[]);
