@@ -10,6 +10,7 @@ mod linux;
 #[cfg(target_os = "macos")]
 mod macos;
 mod message;
+mod program;
 #[cfg_attr(
     not(any(test, target_os = "macos")),
     expect(dead_code, reason = "only macOS runs anything under it")

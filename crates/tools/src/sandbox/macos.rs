@@ -4,7 +4,7 @@
 mod room;
 
 use std::ffi::OsString;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
@@ -14,7 +14,7 @@ use agent_protocol::SandboxMode;
 use super::channel::BlockingChannel;
 use super::message::{Build, Built, OpenRoom, Reply};
 use super::spawn::CHANNEL;
-use super::{Reach, SandboxPolicy, Tier, seatbelt};
+use super::{Reach, SandboxPolicy, Tier, program, seatbelt};
 use crate::job::Job;
 
 /// The hidden first argument that makes our executable do one file operation, within the profile it was started under.
@@ -67,22 +67,12 @@ pub(super) fn hold() -> ExitCode {
 
 /// The main function of a process that does one file operation: reads it, does it, writes what came of it.
 pub(super) fn perform_job() -> ExitCode {
-    // Standard error is the journal of an edit: no fault of ours is to be written into it.
-    std::panic::set_hook(Box::new(|_| {}));
     let mut json = Vec::new();
     let told = take(JOB).map(|job| std::fs::File::from(job).read_to_end(&mut json));
     let (Some(Ok(_)), Ok(job)) = (told, serde_json::from_slice::<Job>(&json)) else {
         return ExitCode::FAILURE;
     };
-    let output = std::panic::catch_unwind(|| job.perform());
-    let Ok(Ok(json)) = output.map(|output| serde_json::to_vec(&output)) else {
-        return ExitCode::FAILURE;
-    };
-    let mut answer = std::io::stdout();
-    match answer.write_all(&json).and_then(|()| answer.flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    ExitCode::from(u8::try_from(program::serve(job)).unwrap_or(u8::MAX))
 }
 
 /// What whoever started this process left at that number.

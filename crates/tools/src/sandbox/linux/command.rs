@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 
 use rustix::process::{Pid, Resource, Rlimit};
 
@@ -14,6 +13,7 @@ use super::room::leave;
 use super::{World, connect};
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order};
+use crate::sandbox::program;
 
 /// Puts the step that failed before the system's words.
 pub(super) fn say(what: &'static str) -> impl Fn(rustix::io::Errno) -> String {
@@ -108,7 +108,7 @@ fn wait(
     rustix::process::setrlimit(Resource::Core, no_core).map_err(say("core dumps"))?;
     // Of two that are too big, the command dies before the agent does.
     let _ = std::fs::write("/proc/self/oom_score_adj", "500");
-    usual_signals();
+    program::usual_signals();
     let mut walls = None;
     let mut listener = None;
     if let Some(confinement) = confinement {
@@ -145,11 +145,16 @@ fn become_command(
         confinement.raise_walls(errand.reach)?;
     }
     match errand.order {
-        Order::Run(arguments) => Err(execute(world, &arguments, errand.env)),
+        Order::Run(arguments) => {
+            let temporary = world.temporary_variables();
+            let temporary = temporary.into_iter().map(|(name, path)| (name.into(), path.into()));
+            let env = world.policy.env.clone().into_iter().chain(temporary).chain(errand.env);
+            Err(program::execute(&arguments, env))
+        }
         Order::Serve(job) => {
             // The agent waits for this pipe's end to know that the command runs.
             rustix::io::dup2(input, &mut raw(report)).map_err(say("the report"))?;
-            serve_job(job)
+            leave(program::serve(job))
         }
     }
 }
@@ -159,50 +164,4 @@ fn become_command(
 fn raw(descriptor: &PipeWriter) -> std::mem::ManuallyDrop<OwnedFd> {
     // SAFETY: the handle is never dropped, so the descriptor keeps its one owner.
     std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(descriptor.as_raw_fd()) })
-}
-
-/// Returns only when it fails.
-#[allow(clippy::disallowed_methods)]
-fn execute(
-    world: &World,
-    arguments: &[std::ffi::OsString],
-    env: Vec<(std::ffi::OsString, std::ffi::OsString)>,
-) -> String {
-    let Some((program, rest)) = arguments.split_first() else {
-        return "an empty command line".into();
-    };
-    let error = std::process::Command::new(program)
-        .args(rest)
-        .env_clear()
-        .envs(&world.policy.env)
-        .envs(world.temporary_variables())
-        .envs(env)
-        .exec();
-    format!("{}: {error}", program.to_string_lossy())
-}
-
-fn serve_job(job: crate::job::Job) -> ! {
-    // Standard error is the journal of an edit: no fault of ours is to be written into it.
-    std::panic::set_hook(Box::new(|_| {}));
-    let output = std::panic::catch_unwind(|| job.perform());
-    let code = match output.map(|output| serde_json::to_vec(&output)) {
-        Ok(Ok(json)) => i32::from(
-            std::io::stdout().write_all(&json).and_then(|()| std::io::stdout().flush()).is_err(),
-        ),
-        _ => 101,
-    };
-    leave(code)
-}
-
-/// As a shell would start it: nothing blocked, nothing ignored.
-#[allow(unsafe_code)]
-fn usual_signals() {
-    // SAFETY: no handler is installed; the set is initialised by the first call.
-    unsafe {
-        let mut none = std::mem::MaybeUninit::uninit();
-        libc::sigemptyset(none.as_mut_ptr());
-        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
-        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
-    }
 }

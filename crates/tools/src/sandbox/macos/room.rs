@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::os::unix::process::CommandExt as _;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -23,6 +22,7 @@ use crate::sandbox::Exit;
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::kept::Kept;
 use crate::sandbox::message::{Errand, Input, Order, Reply, WindowSize, Wish};
+use crate::sandbox::program;
 
 /// How long what was asked to end may take over it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -175,8 +175,11 @@ fn become_command(
         .map_err(|error| format!("the working directory {}: {error}", errand.cwd.display()))?;
     let no_core = Rlimit { current: Some(0), maximum: Some(0) };
     setrlimit(Resource::Core, no_core).map_err(say("core dumps"))?;
-    usual_signals();
-    Err(execute(world, line, errand.env))
+    program::usual_signals();
+    let temporary = world.temporary_variables();
+    let temporary = temporary.into_iter().map(|(name, path)| (name.into(), path.into()));
+    let env = world.policy.env.clone().into_iter().chain(temporary).chain(errand.env);
+    Err(program::execute(line, env))
 }
 
 /// At its number, and left open when the program is another.
@@ -191,35 +194,6 @@ fn place_job(told: &OwnedFd) -> std::io::Result<()> {
         }
     };
     if placed < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
-}
-
-/// Returns only when it fails.
-#[allow(clippy::disallowed_methods)]
-fn execute(world: &World, line: &[OsString], env: Vec<(OsString, OsString)>) -> String {
-    let Some((program, rest)) = line.split_first() else {
-        return "an empty command line".into();
-    };
-    let error = std::process::Command::new(program)
-        .args(rest)
-        .env_clear()
-        .envs(&world.policy.env)
-        .envs(world.temporary_variables())
-        .envs(env)
-        .exec();
-    format!("{}: {error}", program.to_string_lossy())
-}
-
-/// As a shell would start it: nothing blocked, nothing ignored.
-#[allow(unsafe_code)]
-fn usual_signals() {
-    // SAFETY: no handler is installed; the set is initialised by the first call.
-    unsafe {
-        let mut none = std::mem::MaybeUninit::uninit();
-        libc::sigemptyset(none.as_mut_ptr());
-        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
-        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
-    }
 }
 
 /// Where the signal handler writes.
