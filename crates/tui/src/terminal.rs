@@ -218,6 +218,12 @@ impl<W: Write> Inline<W> {
         let shown = u16::try_from(row).ok().filter(|_| row < height);
         let written = shown.map_or(0, |shown| used(&self.shown, shown));
         let end = used(cells, y).min(self.columns);
+        // A row of which only the end is cleared stays as long as it was for tmux, which then breaks its blanks.
+        let shrinks = written > end;
+        if shrinks {
+            self.go(bytes, (row, 0));
+            tell(bytes, Clear(ClearType::UntilNewLine));
+        }
         let mut pen = Style::reset();
         let mut open: Option<&str> = None;
         let mut is_written = false;
@@ -226,7 +232,7 @@ impl<W: Write> Inline<W> {
             let cell = &cells[(x, y)];
             let width = u16::try_from(crate::width::of(cell.symbol())).unwrap_or(1).max(1);
             let target = target_at(links, x);
-            let there = shown.and_then(|shown| self.shown.cell((x, shown)));
+            let there = shown.filter(|_| !shrinks).and_then(|shown| self.shown.cell((x, shown)));
             let is_there = there == Some(cell) && self.shown_target(row, x) == target;
             if !is_there {
                 self.go(bytes, (row, x));
@@ -256,7 +262,7 @@ impl<W: Write> Inline<W> {
         let is_left = end < self.columns
             && (reaches(cells, y, end)
                 || shown.is_some_and(|shown| reaches(&self.shown, shown, written)));
-        if written > end || is_left {
+        if is_left {
             self.go(bytes, (row, end));
             tell(bytes, Clear(ClearType::UntilNewLine));
         }

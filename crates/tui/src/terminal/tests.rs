@@ -222,3 +222,15 @@ fn what_the_terminal_draws_wider_than_it_is_moves_nothing_and_leaves_nothing() {
     assert_eq!(cursor(inline.out), (0, 4));
     assert!(screen(inline.out).ends_with("ab"), "this one joins nothing: {}", screen(inline.out));
 }
+
+#[test]
+fn a_row_that_becomes_shorter_is_begun_anew() {
+    let mut bytes = Vec::new();
+    let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
+    inline.draw(&[], &[], at(region(&["a long row of it", "b"]), Position::ORIGIN)).unwrap();
+    inline.out.clear();
+    inline.draw(&[], &[], at(region(&["a long", "b"]), Position::ORIGIN)).unwrap();
+    let written = String::from_utf8_lossy(inline.out).into_owned();
+    let (_, after) = written.split_once("\x1b[K").expect("what was there is cleared");
+    assert!(after.contains("a long"), "{written:?}");
+}
