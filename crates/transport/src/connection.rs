@@ -25,6 +25,10 @@ const PING_WHILE_ACTIVE: Duration = Duration::from_secs(15);
 const PING_WHILE_IDLE: Duration = Duration::from_secs(30);
 /// … and give the answer this long.
 const PONG_WITHIN: Duration = Duration::from_secs(15);
+/// In the silence of a response we look this often whether the machine has slept (C1.4) …
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// … and then give the answer no longer than this.
+const PONG_AFTER_SLEEP: Duration = Duration::from_secs(5);
 
 /// Numbers the connections of one thread from 1, whatever they are used for.
 #[derive(Clone, Debug, Default)]
@@ -51,13 +55,16 @@ pub(crate) struct Connection {
     clocks: Clocks,
     /// When it was last known that nobody slept.
     rests_since: Stamp,
+    /// When that was last looked for.
+    looked: Instant,
     /// The longest wait for a text frame of a response.
     idle_limit: Duration,
     last_heard: Instant,
     last_text: Instant,
     /// Bytes that had been read when we last looked: a large frame on a slow line is a sign of life too.
     bytes_heard: u64,
-    pinged: bool,
+    /// A ping was sent, and something must come by then.
+    answer_by: Option<Instant>,
     alarm: Alarm,
 }
 
@@ -79,12 +86,13 @@ impl Connection {
             ignoring: false,
             opened: now,
             rests_since: clocks.now(),
+            looked: now,
             clocks,
             idle_limit,
             last_heard: now,
             last_text: now,
             bytes_heard,
-            pinged: false,
+            answer_by: None,
             alarm: Alarm::new(),
         }
     }
@@ -102,7 +110,8 @@ impl Connection {
         // The silence that matters is the one after our question.
         self.last_heard = Instant::now();
         self.last_text = self.last_heard;
-        self.pinged = false;
+        self.answer_by = None;
+        self.rests_since = self.clocks.now();
         Ok(())
     }
 
@@ -118,12 +127,16 @@ impl Connection {
         }
         loop {
             let silent_at = self.last_text + self.idle_limit;
-            let due = silent_at.min(self.pinged_or_ping_at(PING_WHILE_ACTIVE));
-            ready!(self.alarm.poll(context, due));
-            if Instant::now() >= silent_at {
+            let life_at = self.answered_or_asked_at(PING_WHILE_ACTIVE);
+            ready!(self.alarm.poll(context, silent_at.min(life_at).min(self.looked + LOOK_EVERY)));
+            let now = Instant::now();
+            if now >= silent_at {
                 return Poll::Ready(Err(TransportError::Idle(self.idle_limit)));
             }
-            self.ask_for_life(context)?;
+            if now >= life_at {
+                self.ask_for_life(context)?;
+            }
+            self.look_for_sleep(context)?;
         }
     }
 
@@ -138,7 +151,7 @@ impl Connection {
             }
         }
         loop {
-            let due = self.pinged_or_ping_at(PING_WHILE_IDLE);
+            let due = self.answered_or_asked_at(PING_WHILE_IDLE);
             ready!(self.alarm.poll(context, due));
             if let Err(error) = self.ask_for_life(context) {
                 return Poll::Ready(error);
@@ -167,7 +180,7 @@ impl Connection {
             };
             self.last_heard = Instant::now();
             self.bytes_heard = self.socket.get_ref().bytes_read();
-            self.pinged = false;
+            self.answer_by = None;
             return Poll::Ready(match message.map_err(broken)? {
                 Message::Text(text) => Ok(text),
                 // tungstenite answers pings by itself.
@@ -181,8 +194,25 @@ impl Connection {
         }
     }
 
-    fn pinged_or_ping_at(&self, ping_after: Duration) -> Instant {
-        self.last_heard + if self.pinged { ping_after + PONG_WITHIN } else { ping_after }
+    fn answered_or_asked_at(&self, ping_after: Duration) -> Instant {
+        self.answer_by.unwrap_or(self.last_heard + ping_after)
+    }
+
+    /// Who has slept in the middle of a response asks at once, and is not as patient.
+    fn look_for_sleep(&mut self, context: &mut Context<'_>) -> Result<(), TransportError> {
+        self.looked = Instant::now();
+        let before = std::mem::replace(&mut self.rests_since, self.clocks.now());
+        if !self.clocks.have_slept_since(before) {
+            return Ok(());
+        }
+        let soon = self.looked + PONG_AFTER_SLEEP;
+        match self.answer_by {
+            Some(due) => {
+                self.answer_by = Some(due.min(soon));
+                Ok(())
+            }
+            None => self.ping(context, soon),
+        }
     }
 
     /// The silence has lasted: a first time it is a reason to ask, a second time the end.
@@ -191,14 +221,22 @@ impl Connection {
         if bytes != self.bytes_heard {
             self.bytes_heard = bytes;
             self.last_heard = Instant::now();
-            self.pinged = false;
+            self.answer_by = None;
             return Ok(());
         }
-        if self.pinged {
+        if self.answer_by.is_some() {
             let silence = self.last_heard.elapsed().as_secs();
             return Err(TransportError::Dropped(format!("no sign of life for {silence} s")));
         }
-        self.pinged = true;
+        self.ping(context, Instant::now() + PONG_WITHIN)
+    }
+
+    fn ping(
+        &mut self,
+        context: &mut Context<'_>,
+        answer_by: Instant,
+    ) -> Result<(), TransportError> {
+        self.answer_by = Some(answer_by);
         self.socket.start_send_unpin(Message::Ping(Bytes::new())).map_err(broken)?;
         // What cannot be written now is written with the next frame; if none can be, no answer comes either.
         match self.socket.poll_flush_unpin(context) {

@@ -103,3 +103,31 @@ async fn a_clock_that_is_only_set_right_changes_nothing() {
     };
     join!(serve, ask);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_response_under_way_is_asked_for_a_sign_of_life_at_once() {
+    for is_alive in [false, true] {
+        let (mut client, mut server, network) = pair(endpoint());
+        let start = Instant::now();
+        let serve = async {
+            let mut peer = server.socket().await;
+            peer.request().await;
+            peer.says(done(0, &message("kept"))).await;
+            sleep(Duration::from_secs(1)).await;
+            network.sleeps_for(HOUR);
+            if is_alive {
+                // Reading is what answers pings.
+                let _ = tokio::time::timeout(Duration::from_secs(100), peer.frame()).await;
+                peer.says(completed("r1")).await;
+            }
+            peer
+        };
+        let (_peer, lines) = join!(serve, client.says("a"));
+        if is_alive {
+            assert_eq!(lines[2], "completed r1");
+        } else {
+            assert!(lines[2].contains("no sign of life for 10 s"), "{lines:?}");
+            assert_eq!(start.elapsed().as_secs(), 10);
+        }
+    }
+}
