@@ -99,7 +99,9 @@ async fn cut_anywhere_in_either_direction_it_ends_with_the_same_files_and_the_sa
     assert!(uncut.files.values().all(|text| text == "ran\n"), "{uncut:?}");
     let uncut = Arc::new(uncut);
     let handshake = 2048;
-    let points = |bytes: u64| (0..30).map(move |point| (bytes * point / 30) as usize + 7);
+    // More than the gate has time for: `AGENT_CUTS=10000` tries nearly each byte, in half an hour.
+    let count = std::env::var("AGENT_CUTS").map_or(30, |count| count.parse().unwrap());
+    let points = |bytes: u64| (0..count).map(move |point| (bytes * point / count) as usize + 7);
     let cuts = points(cost.down).map(|bytes| (true, bytes));
     let mut cuts = cuts.chain(points(cost.up).map(|bytes| (false, bytes)));
     let (mut running, mut reconnected) = (JoinSet::new(), 0);
@@ -129,5 +131,5 @@ async fn cut_anywhere_in_either_direction_it_ends_with_the_same_files_and_the_sa
             None => break,
         }
     }
-    assert!(reconnected > 50, "the cuts were noticed: {reconnected} of 60");
+    assert!(reconnected as u64 * 6 > count * 10, "the cuts were noticed: {reconnected}");
 }
