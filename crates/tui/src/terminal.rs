@@ -7,7 +7,9 @@ mod pen;
 use std::io::{self, Write};
 
 use crossterm::Command;
-use crossterm::cursor::{Hide, MoveToColumn, MoveUp, Show};
+use crossterm::cursor::{
+    Hide, MoveDown, MoveToColumn, MoveUp, RestorePosition, SavePosition, Show,
+};
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use ratatui_core::buffer::{Buffer, Cell};
 use ratatui_core::layout::{Position, Rect};
@@ -74,7 +76,7 @@ impl<W: Write> Inline<W> {
         let up = if self.reflows { self.rows_above_cursor(columns) } else { self.cursor.0 };
         let mut bytes = String::from('\r');
         up_by(&mut bytes, up);
-        tell(&mut bytes, Clear(ClearType::FromCursorDown));
+        clear_below(&mut bytes);
         (self.columns, self.rows) = (columns, rows);
         self.forget();
         self.write(&bytes)
@@ -148,7 +150,7 @@ impl<W: Write> Inline<W> {
         let end = top + usize::from(next.area.height);
         if end < usize::from(self.shown.area.height) {
             self.go(&mut bytes, (end, 0));
-            tell(&mut bytes, Clear(ClearType::FromCursorDown));
+            clear_below(&mut bytes);
         }
         let is_hidden = std::mem::replace(&mut self.is_cursor_hidden, cursor.is_none());
         let is_as_before = is_hidden == self.is_cursor_hidden;
@@ -309,6 +311,16 @@ impl<W: Write> Inline<W> {
 fn tell(bytes: &mut String, command: impl Command) {
     // Writing to a string does not fail.
     let _ = command.write_ansi(bytes);
+}
+
+/// Clears all from the cursor's row on; tmux takes it for a wish to keep a screen that is cleared whole, in one go, in
+/// its scrollback, where what is drawn anew has no place.
+fn clear_below(bytes: &mut String) {
+    tell(bytes, SavePosition);
+    tell(bytes, Clear(ClearType::UntilNewLine));
+    tell(bytes, MoveDown(1));
+    tell(bytes, Clear(ClearType::FromCursorDown));
+    tell(bytes, RestorePosition);
 }
 
 fn up_by(bytes: &mut String, rows: usize) {

@@ -234,3 +234,14 @@ fn a_row_that_becomes_shorter_is_begun_anew() {
     let (_, after) = written.split_once("\x1b[K").expect("what was there is cleared");
     assert!(after.contains("a long"), "{written:?}");
 }
+
+#[test]
+fn nothing_is_cleared_whole_from_where_the_screen_may_begin() {
+    let mut bytes = Vec::new();
+    let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
+    inline.draw(&[], &[], at(region(&["a", "b", "c"]), Position { x: 1, y: 2 })).unwrap();
+    inline.out.clear();
+    inline.resize(COLUMNS - 5, 6).unwrap();
+    let written = String::from_utf8_lossy(inline.out).into_owned();
+    assert!(written.contains("\r\x1b[2A\x1b7\x1b[K\x1b[1B\x1b[J\x1b8"), "{written:?}");
+}
