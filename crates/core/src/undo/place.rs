@@ -10,6 +10,7 @@ use std::path::{Component, Path};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::process::Pid;
 
 use super::entry::{Digest, Entry, EntryKind, RelativePath};
 
@@ -73,7 +74,8 @@ impl Place {
     /// Puts a file or link there, in the place of any other; its directory is made when it is missing.
     pub(super) fn put(&self, path: &RelativePath, entry: &Entry, bytes: &[u8]) -> io::Result<()> {
         let (parent, name) = self.parent(path, true)?.ok_or_else(no_directory)?;
-        let temporary = OsString::from(format!(".agent-undo-{}", std::process::id()));
+        sweep(&parent);
+        let temporary = OsString::from(format!("{TEMPORARY}{}", std::process::id()));
         let written = match entry.kind {
             EntryKind::Symlink => {
                 let target = OsString::from_vec(bytes.to_owned());
@@ -155,6 +157,22 @@ impl Place {
     }
 }
 
+/// How a file is called before it is in its place; then comes the process that makes it.
+const TEMPORARY: &str = ".agent-undo-";
+
+/// Takes away what an undo that was killed left in a directory (R7).
+fn sweep(parent: &OwnedFd) {
+    let entries = rustix::fs::Dir::read_from(parent).into_iter().flatten().flatten();
+    for entry in entries {
+        let maker = entry.file_name().to_str().ok().and_then(|name| name.strip_prefix(TEMPORARY));
+        let maker = maker.and_then(|maker| Pid::from_raw(maker.parse().ok()?));
+        let is_gone = |maker| rustix::process::test_kill_process(maker) == Err(Errno::SRCH);
+        if maker.is_some_and(is_gone) {
+            let _ = rustix::fs::unlinkat(parent, entry.file_name(), AtFlags::empty());
+        }
+    }
+}
+
 fn no_directory() -> io::Error {
     io::Error::other("something else stands where its directory was")
 }
@@ -176,4 +194,31 @@ fn write(parent: &OwnedFd, name: &OsStr, mode: u32, bytes: &[u8]) -> io::Result<
     file.write_all(bytes)?;
     rustix::fs::fchmod(&file, mode_of(mode))?;
     file.sync_data()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r7_what_an_undo_that_was_killed_left_goes_with_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |maker: u32| dir.path().join(format!("{TEMPORARY}{maker}"));
+        // No process has so high a number.
+        let (left, used) = (of(i32::MAX as u32), of(1));
+        for path in [&left, &used] {
+            std::fs::write(path, "half").unwrap();
+        }
+        let entry = Entry {
+            kind: EntryKind::File,
+            mode: 0o644,
+            size: 3,
+            content: Some(Digest::of(b"old")),
+            mtime_ns: None,
+        };
+        let place = Place::open(dir.path()).unwrap();
+        place.put(&RelativePath::from_bytes(b"file"), &entry, b"old").unwrap();
+        assert_eq!(std::fs::read(dir.path().join("file")).unwrap(), b"old");
+        assert!(!left.exists() && used.exists());
+    }
 }
