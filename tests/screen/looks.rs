@@ -54,6 +54,25 @@ fn it_looks_as_the_background_needs_it_which_the_terminal_is_asked_for() {
 }
 
 #[test]
+fn whoever_comes_back_to_another_background_finds_the_colours_for_it() {
+    let model = ScriptedModel::new().says("Now `mark` it.").says("Then `sign` it.");
+    let (_scene, _server, mut screen) = start(model);
+    screen.wait_until("it was answered", |screen| screen.modes().keyboard == [5]);
+    screen.focus(false);
+    screen.repaint("rgb:ffff/ffff/ffff");
+    screen.focus(true);
+    let asks = |screen: &PtyScreen| String::from_utf8_lossy(&screen.log()).matches("]11;?").count();
+    screen.wait_until("it is asked again", |screen| asks(screen) == 2);
+    screen.press("go<enter>");
+    screen.wait_for("Now mark it.");
+    wait_until_ready(&screen);
+    screen.press("on<enter>");
+    screen.wait_for("Then sign it.");
+    assert_eq!(colour_of(&screen, "sign"), vt100::Color::Idx(4));
+    leave(screen);
+}
+
+#[test]
 fn without_unicode_our_signs_are_ascii() {
     let server = ScriptedModel::new().says("- one\n- two").serve();
     let scene = Scene::new(AGENT).facing(&server).env("LANG", "C");

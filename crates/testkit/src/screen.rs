@@ -100,6 +100,11 @@ impl PtyScreen {
         }
     }
 
+    /// The person gives the terminal another background: `rgb:ffff/ffff/ffff` is white.
+    pub fn repaint(&self, background: &str) {
+        self.shared.lock().repaint(background);
+    }
+
     /// Tells that the window has, or has no longer, the person's attention, if the program wants to know.
     pub fn focus(&mut self, focused: bool) {
         self.wait_until("it wants to know of the focus", |screen| screen.modes().focus);

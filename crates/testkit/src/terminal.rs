@@ -81,6 +81,13 @@ impl Terminal {
         std::mem::take(&mut self.parser.callbacks_mut().reports)
     }
 
+    /// From now on it says this of its background.
+    pub(crate) fn repaint(&mut self, background: &str) {
+        if let Some(answers) = &mut self.parser.callbacks_mut().answers {
+            answers.background = Some(background.to_owned());
+        }
+    }
+
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
         self.parser.set_size(cells(rows), cells(columns));
     }

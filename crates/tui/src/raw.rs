@@ -14,8 +14,11 @@ use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetatt
 /// Pastes come in one piece, we hear of the focus, the title is kept to be put back.
 const ASK: &str = "\x1b[?2004h\x1b[?1004h\x1b[22;2t";
 
-/// Whether it knows kitty's keyboard protocol, and its background; then what every terminal answers: no more will come.
-const QUERIES: &str = "\x1b[?u\x1b]11;?\x1b\\\x1b[c";
+/// Whether it knows kitty's keyboard protocol.
+const KEYBOARD_QUERY: &str = "\x1b[?u";
+
+/// Its background; then what every terminal answers: no more will come.
+const BACKGROUND_QUERY: &str = "\x1b]11;?\x1b\\\x1b[c";
 
 /// Keys that were the same byte are told apart, and come with what they type with shift. Each screen has its own stack.
 const PUSH_KEYBOARD: &str = "\x1b[>5u";
@@ -95,8 +98,17 @@ impl Raw {
     /// # Errors
     /// When the terminal is gone.
     pub(crate) fn ask(&mut self) -> io::Result<()> {
+        write(KEYBOARD_QUERY)?;
+        self.ask_background()
+    }
+
+    /// Asks for the background alone: the person may have changed it.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub(crate) fn ask_background(&mut self) -> io::Result<()> {
         self.unanswered = true;
-        write(QUERIES)
+        write(BACKGROUND_QUERY)
     }
 
     /// Bytes of input that came while the terminal was somebody else's, in which enter is the end of a line.

@@ -65,6 +65,8 @@ pub struct Terminal {
     raw: Option<(Keyboard, Raw)>,
     manners: Manners,
     attention: Attention,
+    /// The terminal has said what its background is, and will again.
+    tells_background: bool,
     columns: u16,
     rows: u16,
     began: Instant,
@@ -120,6 +122,7 @@ impl Terminal {
             raw: Some((keyboard, raw)),
             manners,
             attention: Attention::new(manners.notify),
+            tells_background: false,
             columns,
             rows,
             began: Instant::now(),
@@ -241,12 +244,23 @@ impl Terminal {
                 Report::Key(key) if !app.is_covered() && self.scrolls(key) => {}
                 Report::Key(key) => effects.extend(app.update(Input::Key(key))),
                 Report::Paste(text) => effects.extend(app.update(Input::Paste(text))),
-                Report::Focus(focused) => self.attention.focus(focused),
+                Report::Focus(focused) => {
+                    self.attention.focus(focused);
+                    if let Some((_, raw)) = &mut self.raw
+                        && focused
+                        && self.tells_background
+                    {
+                        raw.ask_background()?;
+                    }
+                }
                 Report::Background(colour) => {
-                    self.manners.look = self.manners.look.on(colour);
-                    app.restyle(self.theme());
-                    if self.full.is_some() {
-                        self.restart(app)?;
+                    self.tells_background = true;
+                    let look = self.manners.look.on(colour);
+                    if look != std::mem::replace(&mut self.manners.look, look) {
+                        app.restyle(self.theme());
+                        if self.full.is_some() {
+                            self.restart(app)?;
+                        }
                     }
                 }
                 Report::Keyboard => {
