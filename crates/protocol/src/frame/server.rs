@@ -110,7 +110,7 @@ pub fn read_server_frame(text: &str) -> Result<ServerFrame, serde_json::Error> {
     Ok(ServerFrame { stream_id: fields.stream_id, event })
 }
 
-/// Reads the answer to [`compact_body`]: the items of the new window, in their order, and what it cost.
+/// Reads the answer to [`compact_body`](super::compact_body): the items of the new window, in their order, and what it cost.
 ///
 /// # Errors
 /// When it is not a `response.compaction` with an `output` of items.
