@@ -211,6 +211,7 @@ mod tests {
             reason: SendReason::First,
             connect_ms: 0.0,
             ttfb_ms: 0.0,
+            queue_ms: None,
             ttft_ms: None,
             total_ms: 0.0,
             tool_wait_ms: 0.0,

@@ -22,6 +22,8 @@ pub(crate) struct StepMeter {
     sent_at: Option<Instant>,
     sent: Option<Sent>,
     first_byte: Option<Instant>,
+    queued: Option<Instant>,
+    unqueued: Option<Instant>,
     first_token: Option<Instant>,
     ended: Option<Instant>,
     end: ResponseEnd,
@@ -39,6 +41,8 @@ impl StepMeter {
             sent_at: None,
             sent: None,
             first_byte: None,
+            queued: None,
+            unqueued: None,
             first_token: None,
             ended: None,
             end: ResponseEnd::default(),
@@ -63,6 +67,11 @@ impl StepMeter {
                     self.model.clone_from(model);
                 }
             }
+            ResponseEvent::Other { kind } if kind == "response.queued" => {
+                self.queued.get_or_insert(now);
+                self.first_byte.get_or_insert(now);
+                return;
+            }
             ResponseEvent::Delta { .. } | ResponseEvent::ItemDone { .. } => {
                 self.first_token.get_or_insert(now);
             }
@@ -74,6 +83,9 @@ impl StepMeter {
                 self.ended = Some(now);
             }
             _ => {}
+        }
+        if self.queued.is_some() {
+            self.unqueued.get_or_insert(now);
         }
         self.first_byte.get_or_insert(now);
     }
@@ -107,6 +119,12 @@ impl StepMeter {
             reason: self.sent.as_ref().map_or(SendReason::First, |sent| sent.reason),
             connect_ms: ms(connect),
             ttfb_ms: ms(since_sent(self.first_byte)),
+            queue_ms: self.queued.map(|from| {
+                ms(self
+                    .unqueued
+                    .or(self.ended)
+                    .map_or(Duration::ZERO, |to| to.saturating_duration_since(from)))
+            }),
             ttft_ms: self.first_token.map(|at| ms(since_sent(Some(at)))),
             total_ms: ms(since_sent(self.ended)),
             tool_wait_ms: ms(self.ended.map_or(Duration::ZERO, |ended| ended.elapsed())),
@@ -183,5 +201,30 @@ impl TurnMeter {
 
     pub(crate) fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_that_waited_in_a_queue_says_how_long() {
+        let step = |kinds: &[&str]| {
+            let mut meter = StepMeter::new(1, "m", Instant::now());
+            for kind in kinds {
+                meter.observe(&ResponseEvent::Other { kind: (*kind).to_owned() });
+            }
+            meter.response_over();
+            meter
+        };
+        assert_eq!(step(&["response.in_progress"]).report(false).queue_ms, None);
+        let mut waited = step(&["response.queued", "response.queued", "response.in_progress"]);
+        assert!(waited.report(false).queue_ms.is_some());
+        waited.unqueued = waited.queued.map(|queued| queued + Duration::from_millis(1500));
+        assert_eq!(waited.report(false).queue_ms, Some(1500.0));
+        // It never began.
+        let broken = step(&["response.queued"]);
+        assert_eq!(broken.report(true).queue_ms.map(|ms| ms < 1000.0), Some(true));
     }
 }

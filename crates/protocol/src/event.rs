@@ -427,6 +427,9 @@ pub struct StepCompleted {
     pub connect_ms: f64,
     /// To the first frame of the answer.
     pub ttfb_ms: f64,
+    /// In the provider's queue, when it said that the response waits in one (`response.queued`, protocol.md 4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_ms: Option<f64>,
     /// To the first token, or the first item when no token was streamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttft_ms: Option<f64>,

@@ -21,6 +21,7 @@ pub(super) fn step(step: u32, reason: SendReason, up: u64, stateless: u64) -> St
         reason,
         connect_ms: 0.0,
         ttfb_ms: 150.0,
+        queue_ms: None,
         ttft_ms: Some(200.0),
         total_ms: 900.0,
         tool_wait_ms: 0.0,
