@@ -155,14 +155,21 @@ mod tests {
         assert!(matches!(found("../x"), Found::Barred(_)));
     }
 
-    #[test]
-    fn r6_a_file_that_was_changed_is_not_the_one_that_was_seen() {
+    /// A folder with a file `f`, and how that was seen.
+    fn seen() -> (tempfile::TempDir, std::path::PathBuf, Roots, Looked) {
         let dir = tempfile::tempdir().unwrap();
         let root = std::fs::canonicalize(dir.path()).unwrap();
         let roots = Roots::new([root.as_path()]);
         let path = root.join("f");
         std::fs::write(&path, "one").unwrap();
         let seen = Looked::at(&roots, &path);
+        (dir, root, roots, seen)
+    }
+
+    #[test]
+    fn r6_a_file_that_was_changed_is_not_the_one_that_was_seen() {
+        let (_dir, root, roots, seen) = seen();
+        let path = root.join("f");
         assert_eq!(Looked::at(&roots, &path), seen);
         std::fs::write(&path, "two").unwrap();
         assert_ne!(Looked::at(&roots, &path), seen);
@@ -174,12 +181,8 @@ mod tests {
 
     #[test]
     fn r6_other_content_of_the_same_size_and_time_is_told_apart_and_another_name_is_not() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = std::fs::canonicalize(dir.path()).unwrap();
-        let roots = Roots::new([root.as_path()]);
+        let (_dir, root, roots, seen) = seen();
         let path = root.join("f");
-        std::fs::write(&path, "one").unwrap();
-        let seen = Looked::at(&roots, &path);
         std::fs::hard_link(&path, root.join("g")).unwrap();
         assert!(Looked::at(&roots, &path).holds_the_same_as(&seen));
         let modified = std::fs::metadata(&path).unwrap().modified().unwrap();

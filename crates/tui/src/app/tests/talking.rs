@@ -121,31 +121,27 @@ fn a_message_for_after_the_turn_can_be_taken_back_and_is_sent_when_it_is_over() 
     assert_eq!(shown(&mut app).1[0], "› then this too");
 }
 
-#[test]
-fn what_runs_in_the_background_is_counted_and_can_be_stopped() {
-    let mut app = app();
+/// A command that outlived its call.
+fn left_running(id: &str) -> Event {
     let command = CommandExecution {
         pid: Some(77),
         status: agent_protocol::Status::Completed,
         ..CommandExecution::begun("/bin/bash -c 'npm run dev'")
     };
     let details = ItemDetails::CommandExecution(command);
-    let item =
-        ThreadItem { id: "i3".into(), details, call_id: None, step: None, duration_ms: None };
-    happened(&mut app, Event::ItemCompleted { item });
+    let item = ThreadItem { id: id.into(), details, call_id: None, step: None, duration_ms: None };
+    Event::ItemCompleted { item }
+}
+
+#[test]
+fn what_runs_in_the_background_is_counted_and_can_be_stopped() {
+    let mut app = app();
+    happened(&mut app, left_running("i3"));
     assert!(shown(&mut app).1.last().unwrap().contains("1 in the background"));
     happened(&mut app, thread_started());
     let last = shown(&mut app).1.pop().unwrap();
     assert!(!last.contains("background"), "they were those of another process: {last}");
-    let command = CommandExecution {
-        pid: Some(77),
-        status: agent_protocol::Status::Completed,
-        ..CommandExecution::begun("/bin/bash -c 'npm run dev'")
-    };
-    let details = ItemDetails::CommandExecution(command);
-    let item =
-        ThreadItem { id: "i4".into(), details, call_id: None, step: None, duration_ms: None };
-    happened(&mut app, Event::ItemCompleted { item });
+    happened(&mut app, left_running("i4"));
     let last = shown(&mut app).1.pop().unwrap();
     assert_eq!(last, "gpt-6-sol · 1 in the background (/ps)", "it is never cut");
     type_in(&mut app, "/ps<enter>");
