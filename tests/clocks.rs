@@ -2,7 +2,6 @@
 //! changed for the binary alone, by a library put before the system's.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use agent_testkit::{Finished, Scene, ScriptedModel, ScriptedServer};
 use serde_json::json;
@@ -71,11 +70,8 @@ async fn runs_at(at: i64, jump: i64) -> Option<[Finished; 2]> {
         .env("LD_PRELOAD", library.to_str().unwrap())
         .env("CLOCK_AT", &at.to_string())
         .env("CLOCK_JUMP", &jump.to_string());
-    let begun = Instant::now();
     let first = scene.run(&["exec", "--json", "go"]).await.succeeded();
     let second = scene.run(&["exec", "resume", "--last", "--json", "more"]).await.succeeded();
-    // The first command is waited for 300 ms, whatever the clock on the wall says meanwhile.
-    assert!(begun.elapsed().as_secs() < 50, "{:?}", begun.elapsed());
     Some([first, second])
 }
 

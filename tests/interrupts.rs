@@ -10,14 +10,6 @@ fn endless() -> serde_json::Value {
     json!({"cmd": "sleep 1000 & echo begun > begun; echo begun; sleep 1000"})
 }
 
-/// Whether a process of this workspace is still there: each has the scene's own folder as its working directory.
-fn is_deserted(scene: &Scene) -> bool {
-    let workspace = scene.workspace();
-    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let mut cwds = processes.filter_map(|entry| std::fs::read_link(entry.path().join("cwd")).ok());
-    !cwds.any(|cwd| cwd.starts_with(&workspace))
-}
-
 /// The same, deaf to all that can be ignored, and in a session of its own.
 fn deaf() -> serde_json::Value {
     json!({"cmd": "trap '' TERM INT HUP; setsid sleep 1000 & echo begun > begun; echo begun; sleep 1000"})
@@ -46,7 +38,7 @@ async fn stopped_while_running(
     while scene.read("begun").is_none() {
         tokio::task::yield_now().await;
     }
-    assert!(!is_deserted(&scene), "the check can fail");
+    assert!(!scene.inhabitants().is_empty(), "the check can fail");
     run.signal(signal).await;
     let finished = run.finish().await;
     (scene, finished)
@@ -56,7 +48,7 @@ fn ended_in_order(scene: &Scene, finished: &agent_testkit::Finished) {
     assert_eq!(finished.types().last().unwrap(), "turn.failed");
     assert_eq!(finished.event("turn.failed")["error"]["kind"], "interrupted");
     assert_eq!(finished.items("command_execution")[0]["status"], "failed");
-    assert!(is_deserted(scene), "a process was left");
+    assert_eq!(scene.inhabitants(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -99,9 +91,7 @@ async fn a_killed_run_leaves_no_process_and_its_thread_goes_on() {
     }
     run.signal("KILL").await;
     run.finish().await;
-    while !is_deserted(&scene) {
-        tokio::task::yield_now().await;
-    }
+    scene.until_deserted().await;
     std::fs::remove_file(scene.workspace().join("begun")).unwrap();
     let run =
         scene.run(&["exec", "resume", "--last", "--json", "what happened?"]).await.succeeded();
@@ -136,7 +126,7 @@ async fn background_commands_end_with_the_run_and_are_named() {
     let scene = Scene::new(AGENT).facing(&server);
     let run = scene.run(&["exec", "--json", "go"]).await.succeeded();
     assert_eq!(run.event("process.reaped")["command"], "sleep 1000");
-    assert!(is_deserted(&scene));
+    assert_eq!(scene.inhabitants(), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -225,6 +225,35 @@ impl Scene {
         command.env("XTERM_VERSION", "XTerm(390)");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         PtyScreen::start(command, columns, rows, answers)
+    }
+
+    /// The processes whose working directory is in the workspace, each by its number and command line.
+    pub fn inhabitants(&self) -> Vec<String> {
+        let workspace = self.workspace();
+        let processes = std::fs::read_dir("/proc").expect("a list of processes").flatten();
+        let lives_here = |process: &Path| {
+            std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(&workspace))
+        };
+        let inhabitants = processes.map(|entry| entry.path()).filter(|path| lives_here(path));
+        inhabitants
+            .map(|process| {
+                let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+                format!("{}: {}", process.display(), String::from_utf8_lossy(&line))
+            })
+            .collect()
+    }
+
+    /// Waits until no process is left in the workspace.
+    pub async fn until_deserted(&self) {
+        let begun = Instant::now();
+        loop {
+            let left = self.inhabitants();
+            if left.is_empty() {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "still there: {left:?}");
+            tokio::task::yield_now().await;
+        }
     }
 
     /// `text` without what differs from run to run: paths, ids, times, sizes that depend on them.
