@@ -1,12 +1,16 @@
 //! The fold of a thread's events into what the screen shows. The same events give the same transcript, live or read
 //! back from the rollout; what is only live is kept apart as previews. How a cell looks is `cell.rs`.
 
+mod live;
+
 use std::path::Path;
 
 use agent_protocol::{
-    Action, BudgetKind, Decision, ErrorKind, Event, FileChange, ItemDetails, ShownRule, Status,
-    ThreadItem, ThreadStarted, Todo, TransportKind, TurnCompleted, Usage,
+    Action, BudgetKind, Decision, ErrorKind, Event, ItemDetails, ShownRule, Status, ThreadItem,
+    ThreadStarted, Todo, TransportKind, TurnCompleted, Usage,
 };
+
+pub use live::{Draft, Live, Preview};
 
 /// All that a thread has said.
 #[derive(Clone, Debug, Default)]
@@ -36,9 +40,7 @@ pub struct Transcript {
     pub connection: Option<TransportKind>,
     /// Commands that go on in the background, as far as is known.
     pub processes: Vec<Process>,
-    pub previews: Vec<Preview>,
-    /// Patches that the model is still writing.
-    pub drafts: Vec<Draft>,
+    pub live: Live,
     /// As they were listed last.
     pub rules: Option<Rules>,
     /// The last trouble of the connection, until something comes again.
@@ -95,26 +97,6 @@ pub struct Question {
     pub prefix: Option<Vec<String>>,
 }
 
-/// What of an item has come so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Preview {
-    pub item_id: String,
-    pub field: agent_protocol::DeltaField,
-    pub text: String,
-}
-
-/// A patch as far as it is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
-    pub item_id: String,
-    pub call_id: Option<String>,
-    /// Of each diff the end.
-    pub changes: Vec<FileChange>,
-}
-
-/// A command's preview keeps this much of its end, and a draft of each of its diffs.
-const MAX_TAIL: usize = 16 * 1024;
-
 impl Transcript {
     /// Takes what happened next.
     pub fn apply(&mut self, event: &Event) {
@@ -133,13 +115,12 @@ impl Transcript {
             }
             Event::ItemStarted { item, .. } | Event::ItemUpdated { item } => self.begin(item),
             Event::ItemCompleted { item } => self.complete(item),
-            Event::ItemDelta { item_id, field, delta } => self.preview(item_id, *field, delta),
+            Event::ItemDelta { item_id, field, delta } => self.live.say(item_id, *field, delta),
             Event::PatchDelta { item_id, call_id, index, change } => {
-                self.draft(item_id, call_id.as_deref(), *index, change);
+                self.live.draw(item_id, call_id.as_deref(), *index, change);
             }
             Event::ToolRejected { call_id, tool, message, .. } => {
-                // Which of them it was is not known where its id came late.
-                self.drafts.retain(|draft| draft.call_id.as_ref().is_some_and(|id| id != call_id));
+                self.live.refuse(call_id);
                 self.notice(Notice::Failed(format!("{tool} was refused: {message}")));
             }
             Event::ApprovalRequested { call_id, action, reason, lifts, prefix, .. } => {
@@ -159,16 +140,14 @@ impl Transcript {
             }
             Event::StepCompleted(step) => {
                 self.asks_model = false;
-                self.drafts.clear();
+                self.live.drafts.clear();
                 self.window_tokens = step.usage.input_tokens + step.usage.output_tokens;
                 self.bytes.sent += step.bytes_up;
                 self.bytes.stateless += step.bytes_stateless;
                 self.connection = Some(step.transport);
             }
             Event::TransportRetry { attempt, max, message, .. } => {
-                // What was not finished is said again, as other items.
-                self.previews.retain(|preview| preview.field == agent_protocol::DeltaField::Output);
-                self.drafts.clear();
+                self.live.begin_again();
                 // Without a limit it is tried for as long as the network is away.
                 let of = if *max == 0 { String::new() } else { format!(" of {max}") };
                 self.retry = Some(format!("Reconnecting, attempt {attempt}{of}: {message}"));
@@ -251,12 +230,11 @@ impl Transcript {
 
     /// What of a command's output has come.
     pub fn tail_of(&self, item_id: &str) -> &str {
-        let preview = self.previews.iter().find(|preview| preview.item_id == item_id);
-        preview.map_or("", |preview| &preview.text)
+        self.live.said_of(item_id)
     }
 
     fn begin(&mut self, item: &ThreadItem) {
-        self.drafts.retain(|draft| draft.item_id != item.id);
+        self.live.drafts.retain(|draft| draft.item_id != item.id);
         if let ItemDetails::TodoList { items } = &item.details {
             self.plan.clone_from(items);
         } else {
@@ -265,7 +243,7 @@ impl Transcript {
     }
 
     fn complete(&mut self, item: &ThreadItem) {
-        self.previews.retain(|preview| preview.item_id != item.id);
+        self.live.previews.retain(|preview| preview.item_id != item.id);
         self.note_process(item);
         if matches!(item.details, ItemDetails::TodoList { .. }) {
             self.plan.clear();
@@ -313,41 +291,6 @@ impl Transcript {
         }
     }
 
-    fn preview(&mut self, item_id: &str, field: agent_protocol::DeltaField, delta: &str) {
-        let at = self.previews.iter().position(|preview| preview.item_id == item_id);
-        let at = at.unwrap_or_else(|| {
-            self.previews.push(Preview { item_id: item_id.to_owned(), field, text: String::new() });
-            self.previews.len() - 1
-        });
-        let text = &mut self.previews[at].text;
-        text.push_str(delta);
-        if field == agent_protocol::DeltaField::Output {
-            keep_end(text);
-        }
-    }
-
-    fn draft(&mut self, item_id: &str, call_id: Option<&str>, index: u32, more: &FileChange) {
-        let at = self.drafts.iter().position(|draft| draft.item_id == item_id);
-        let at = at.unwrap_or_else(|| {
-            self.drafts.push(Draft {
-                item_id: item_id.to_owned(),
-                call_id: call_id.map(str::to_owned),
-                changes: vec![],
-            });
-            self.drafts.len() - 1
-        });
-        let changes = &mut self.drafts[at].changes;
-        match changes.get_mut(index as usize) {
-            Some(change) => {
-                change.grow(more.clone());
-                if let Some(diff) = &mut change.diff {
-                    keep_end(diff);
-                }
-            }
-            None => changes.push(more.clone()),
-        }
-    }
-
     fn notice(&mut self, notice: Notice) {
         self.cells.push(Cell::Notice(notice));
     }
@@ -367,8 +310,7 @@ impl Transcript {
     fn turn_over(&mut self) {
         self.is_running = false;
         self.asks_model = false;
-        self.previews.clear();
-        self.drafts.clear();
+        self.live = Live::default();
         self.questions.clear();
     }
 }
@@ -401,140 +343,5 @@ fn status(details: &ItemDetails) -> Option<Status> {
     }
 }
 
-fn keep_end(text: &mut String) {
-    if text.len() > 2 * MAX_TAIL {
-        let cut = ceil_boundary(text, text.len() - MAX_TAIL);
-        text.drain(..cut);
-    }
-}
-
-fn ceil_boundary(text: &str, at: usize) -> usize {
-    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use agent_protocol::{CommandExecution, DeltaField};
-
-    fn command(status: Status) -> ThreadItem {
-        let details = ItemDetails::CommandExecution(CommandExecution {
-            exit_code: (status == Status::Completed).then_some(0),
-            status,
-            ..CommandExecution::begun("make")
-        });
-        item("i1", details)
-    }
-
-    fn item(id: &str, details: ItemDetails) -> ThreadItem {
-        ThreadItem { id: id.into(), details, call_id: None, step: None, duration_ms: None }
-    }
-
-    fn said(text: &str) -> ThreadItem {
-        item("i2", ItemDetails::AgentMessage { text: text.into(), phase: None, partial: false })
-    }
-
-    fn patch(diff: &str) -> FileChange {
-        FileChange {
-            path: "/w/a".into(),
-            kind: agent_protocol::ChangeKind::Update,
-            additions: Some(diff.lines().count() as u64),
-            deletions: Some(0),
-            diff: Some(diff.into()),
-            diff_truncated: false,
-            move_path: None,
-        }
-    }
-
-    fn drawn(item_id: &str, call_id: &str, diff: &str) -> Event {
-        let (item_id, call_id) = (item_id.into(), Some(call_id.into()));
-        Event::PatchDelta { item_id, call_id, index: 0, change: patch(diff) }
-    }
-
-    #[test]
-    fn a_patch_is_seen_while_it_is_written_until_it_begins_or_is_refused() {
-        let mut transcript = fold(&[drawn("i1", "c1", "+a\n"), drawn("i2", "c2", "+b\n")]);
-        transcript.apply(&drawn("i1", "c1", "+c\n"));
-        assert_eq!(transcript.drafts[0].changes, [patch("+a\n+c\n")]);
-        let details = ItemDetails::FileChange { changes: vec![], status: Status::InProgress };
-        transcript.apply(&Event::ItemStarted { item: item("i1", details), rule: None });
-        let ids = |transcript: &Transcript| -> Vec<_> {
-            transcript.drafts.iter().map(|draft| draft.item_id.clone()).collect()
-        };
-        assert_eq!(ids(&transcript), ["i2"]);
-        transcript.apply(&drawn("i3", "c3", "+d\n"));
-        transcript.apply(&Event::ToolRejected {
-            call_id: "c2".into(),
-            tool: "apply_patch".into(),
-            reason: agent_protocol::RejectReason::PatchMismatch,
-            message: String::new(),
-            rule: None,
-        });
-        assert_eq!(ids(&transcript), ["i3"]);
-        transcript.rest();
-        assert_eq!(transcript.drafts, []);
-    }
-
-    #[test]
-    fn of_a_long_patch_the_end_is_kept_and_all_is_counted() {
-        let mut transcript = Transcript::default();
-        let line = drawn("i1", "c", &"+0123456789\n".repeat(100));
-        (0..100).for_each(|_| transcript.apply(&line));
-        let change = &transcript.drafts[0].changes[0];
-        let diff = change.diff.as_deref().unwrap();
-        assert!(diff.len() <= 3 * MAX_TAIL && diff.ends_with("+0123456789\n"), "{}", diff.len());
-        assert_eq!(change.additions, Some(10_000));
-    }
-
-    fn a_turn() -> Vec<Event> {
-        let delta = |id: &str, field, delta: &str| Event::ItemDelta {
-            item_id: id.into(),
-            field,
-            delta: delta.into(),
-        };
-        vec![
-            Event::TurnStarted {},
-            Event::ItemStarted { item: command(Status::InProgress), rule: None },
-            delta("i1", DeltaField::Output, "compiling\n"),
-            delta("i2", DeltaField::Text, "It "),
-            Event::ItemCompleted { item: command(Status::Completed) },
-            delta("i2", DeltaField::Text, "works."),
-            Event::ItemCompleted { item: said("It works.") },
-        ]
-    }
-
-    fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Transcript {
-        let mut transcript = Transcript::default();
-        events.into_iter().for_each(|event| transcript.apply(event));
-        transcript
-    }
-
-    #[test]
-    fn live_or_read_back_from_the_rollout_it_ends_the_same() {
-        let live = fold(&a_turn());
-        let read_back = fold(a_turn().iter().filter(|event| event.is_durable()));
-        assert_eq!(live.cells, read_back.cells);
-        assert_eq!(live.previews, read_back.previews);
-        assert_eq!(live.finished(), 2);
-    }
-
-    #[test]
-    fn a_running_command_shows_what_it_has_printed_and_holds_back_what_comes_after_it() {
-        let running = fold(&a_turn()[..4]);
-        assert_eq!(running.tail_of("i1"), "compiling\n");
-        assert_eq!((running.finished(), running.is_running), (0, true));
-    }
-
-    #[test]
-    fn of_a_long_output_the_end_is_kept() {
-        let mut transcript = fold(&a_turn()[..2]);
-        let line = Event::ItemDelta {
-            item_id: "i1".into(),
-            field: DeltaField::Output,
-            delta: "é 0123456789\n".repeat(100),
-        };
-        (0..100).for_each(|_| transcript.apply(&line));
-        let tail = transcript.tail_of("i1");
-        assert!(tail.len() <= 3 * MAX_TAIL && tail.ends_with("0123456789\n"), "{}", tail.len());
-    }
-}
+mod tests;

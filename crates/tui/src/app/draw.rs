@@ -49,7 +49,7 @@ impl App {
             let frame = self.frame(Vec::new(), Vec::new(), over, None, Place::Whole);
             return Frame { links, ..frame };
         }
-        let said = self.transcript.previews.iter().find(|said| said.field == DeltaField::Text);
+        let said = self.transcript.live.previews.iter().find(|said| said.field == DeltaField::Text);
         if let Some(said) = said {
             self.said.follow(said, usize::from(self.columns), &self.theme);
         }
@@ -174,7 +174,7 @@ impl App {
         let look = Look { detail, ..self.look() };
         let mut lines = cell::all(cells, before, |cell| self.transcript.tail(cell), &look);
         let mut is_first = true;
-        for preview in &self.transcript.previews {
+        for preview in &self.transcript.live.previews {
             match preview.field {
                 DeltaField::Text if std::mem::take(&mut is_first) => {
                     lines.append(&mut said);
@@ -187,7 +187,7 @@ impl App {
                 DeltaField::Output => {}
             }
         }
-        for draft in &self.transcript.drafts {
+        for draft in &self.transcript.live.drafts {
             lines.extend(cell::draft(&draft.changes, &look));
         }
         let plan = cell::plan(&self.transcript.plan, look.columns, &self.theme);

@@ -128,7 +128,7 @@ impl Pager {
     fn unfinished(&self, around: &Around<'_>) -> Vec<Line<'static>> {
         let Body::Transcript(shown) = self.body else { return Vec::new() };
         let cells = whole(&around.transcript.cells[shown..], None, around);
-        let said = around.transcript.previews.iter().flat_map(|preview| {
+        let said = around.transcript.live.previews.iter().flat_map(|preview| {
             let text = plain(&preview.text).into_owned();
             cell::message(&text, around.columns, around.theme)
         });

@@ -1,0 +1,105 @@
+//! What a thread says before it is durable: texts and outputs as far as they have come, and patches that are still being
+//! written. What takes their place is in the transcript's cells.
+
+use agent_protocol::{DeltaField, FileChange};
+
+/// A command's preview keeps this much of its end, and a draft of each of its diffs.
+pub(super) const MAX_TAIL: usize = 16 * 1024;
+
+/// All that is under way, in the order it began.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Live {
+    pub previews: Vec<Preview>,
+    /// Patches that the model is still writing.
+    pub drafts: Vec<Draft>,
+}
+
+/// What of an item has come so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    pub item_id: String,
+    pub field: DeltaField,
+    pub text: String,
+}
+
+/// A patch as far as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    pub item_id: String,
+    pub call_id: Option<String>,
+    /// Of each diff the end.
+    pub changes: Vec<FileChange>,
+}
+
+impl Live {
+    /// What has come of the item of this id.
+    pub(super) fn said_of(&self, item_id: &str) -> &str {
+        let preview = self.previews.iter().find(|preview| preview.item_id == item_id);
+        preview.map_or("", |preview| &preview.text)
+    }
+
+    /// More of a text, or of an output.
+    pub(super) fn say(&mut self, item_id: &str, field: DeltaField, delta: &str) {
+        let at = self.previews.iter().position(|preview| preview.item_id == item_id);
+        let at = at.unwrap_or_else(|| {
+            self.previews.push(Preview { item_id: item_id.to_owned(), field, text: String::new() });
+            self.previews.len() - 1
+        });
+        let text = &mut self.previews[at].text;
+        text.push_str(delta);
+        if field == DeltaField::Output {
+            keep_end(text);
+        }
+    }
+
+    /// More of a patch.
+    pub(super) fn draw(
+        &mut self,
+        item_id: &str,
+        call_id: Option<&str>,
+        index: u32,
+        more: &FileChange,
+    ) {
+        let at = self.drafts.iter().position(|draft| draft.item_id == item_id);
+        let at = at.unwrap_or_else(|| {
+            self.drafts.push(Draft {
+                item_id: item_id.to_owned(),
+                call_id: call_id.map(str::to_owned),
+                changes: vec![],
+            });
+            self.drafts.len() - 1
+        });
+        let changes = &mut self.drafts[at].changes;
+        match changes.get_mut(index as usize) {
+            Some(change) => {
+                change.grow(more.clone());
+                if let Some(diff) = &mut change.diff {
+                    keep_end(diff);
+                }
+            }
+            None => changes.push(more.clone()),
+        }
+    }
+
+    /// The patch of this call will not be made. Which of them it is is not known where its id came late.
+    pub(super) fn refuse(&mut self, call_id: &str) {
+        self.drafts.retain(|draft| draft.call_id.as_ref().is_some_and(|id| id != call_id));
+    }
+
+    /// What the model had not finished it says again, as other items.
+    pub(super) fn begin_again(&mut self) {
+        self.previews.retain(|preview| preview.field == DeltaField::Output);
+        self.drafts.clear();
+    }
+}
+
+fn keep_end(text: &mut String) {
+    if text.len() > 2 * MAX_TAIL {
+        let cut = ceil_boundary(text, text.len() - MAX_TAIL);
+        text.drain(..cut);
+    }
+}
+
+fn ceil_boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
+}
