@@ -46,6 +46,9 @@ pub struct Glyphs {
     pub cross: &'static str,
     pub ellipsis: &'static str,
     pub arrow: &'static str,
+    /// What came of a call.
+    pub done: &'static str,
+    pub failed: &'static str,
 }
 
 impl Glyphs {
@@ -57,6 +60,8 @@ impl Glyphs {
         cross: "┼",
         ellipsis: "…",
         arrow: "→",
+        done: "✓",
+        failed: "✗",
     };
 
     pub const ASCII: Self = Self {
@@ -67,6 +72,8 @@ impl Glyphs {
         cross: "+",
         ellipsis: "...",
         arrow: "->",
+        done: "+",
+        failed: "x",
     };
 }
 

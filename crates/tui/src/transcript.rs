@@ -2,6 +2,7 @@
 //! back from the rollout; what is only live is kept apart as previews. How a cell looks is `cell.rs`.
 
 mod live;
+mod together;
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use agent_protocol::{
 };
 
 pub use live::{Draft, Live, Preview};
+pub(crate) use together::together;
 
 /// All that a thread has said.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +29,10 @@ pub struct Transcript {
     pub turns: Vec<usize>,
     /// A turn is under way.
     pub is_running: bool,
-    /// A request is under way, which need not be part of a turn.
-    asks_model: bool,
+    /// The step whose request is under way, which need not be part of a turn.
+    step: Option<u32>,
+    /// Calls of it, by their ids, that nothing permits yet.
+    unpermitted: Vec<String>,
     /// Of the thread so far.
     pub usage: Usage,
     pub cost_usd: Option<f64>,
@@ -113,7 +117,13 @@ impl Transcript {
                 self.is_running = true;
                 self.turns.push(self.cells.len());
             }
-            Event::ItemStarted { item, .. } | Event::ItemUpdated { item } => self.begin(item),
+            Event::ItemStarted { item, rule } => {
+                if rule.is_none() && item.step.is_some() {
+                    self.unpermitted.extend(item.call_id.clone());
+                }
+                self.begin(item);
+            }
+            Event::ItemUpdated { item } => self.begin(item),
             Event::ItemCompleted { item } => self.complete(item),
             Event::ItemDelta { item_id, field, delta } => self.live.say(item_id, *field, delta),
             Event::PatchDelta { item_id, call_id, index, change } => {
@@ -134,12 +144,13 @@ impl Transcript {
             }
             Event::ApprovalResolved { call_id, decision, .. } => {
                 self.questions.retain(|question| question.call_id != *call_id);
+                self.unpermitted.retain(|id| id != call_id);
                 if let Decision::Deny { message: Some(message) } = decision {
                     self.notice(Notice::Said(format!("You said: {message}")));
                 }
             }
             Event::StepCompleted(step) => {
-                self.asks_model = false;
+                self.step = None;
                 self.live.drafts.clear();
                 self.window_tokens = step.usage.input_tokens + step.usage.output_tokens;
                 self.bytes.sent += step.bytes_up;
@@ -174,7 +185,7 @@ impl Transcript {
                 });
                 self.turn_over();
             }
-            Event::StepStarted { .. } => self.asks_model = true,
+            Event::StepStarted { step } => self.step = Some(*step),
             Event::RulesListed { rules, failed } => {
                 let count = self.rules.as_ref().map_or(0, |listed| listed.count) + 1;
                 self.rules = Some(Rules { count, rules: rules.clone(), failed: failed.clone() });
@@ -185,13 +196,31 @@ impl Transcript {
 
     /// How many cells from the first on can change no more.
     pub fn finished(&self) -> usize {
-        let after = self.cells[self.settled..].iter().take_while(|cell| cell.is_finished());
-        self.settled + after.count()
+        let mut finished = self.settled;
+        loop {
+            let rest = &self.cells[finished..];
+            let (shown, after) = rest.split_at(together(rest));
+            let may_grow = || after.is_empty() && shown.last().is_some_and(|it| self.may_grow(it));
+            if shown.is_empty() || !shown.iter().all(Cell::is_finished) || may_grow() {
+                return finished;
+            }
+            finished += shown.len();
+        }
+    }
+
+    /// Another call may be shown together with this last one: its step goes on, and nothing else has begun in it.
+    fn may_grow(&self, last: &Cell) -> bool {
+        last.group().is_some_and(|(step, _)| self.step == Some(step)) && !self.live.is_speaking()
+    }
+
+    /// The call waits for the person's word, or for that about another one.
+    pub fn is_unpermitted(&self, item: &ThreadItem) -> bool {
+        item.call_id.as_ref().is_some_and(|id| self.unpermitted.contains(id))
     }
 
     /// Something is under way.
     pub fn is_busy(&self) -> bool {
-        self.is_running || self.asks_model || self.finished() < self.cells.len()
+        self.is_running || self.step.is_some() || self.finished() < self.cells.len()
     }
 
     /// What is shown of the item of this id.
@@ -218,14 +247,6 @@ impl Transcript {
     /// The working directory; empty before there is a thread.
     pub fn cwd(&self) -> &Path {
         self.thread.as_ref().map_or(Path::new(""), |thread| &thread.cwd)
-    }
-
-    /// What of a cell's output has come, while it is not complete.
-    pub fn tail(&self, cell: &Cell) -> &str {
-        match cell {
-            Cell::Item(item) => self.tail_of(&item.id),
-            Cell::Notice(_) => "",
-        }
     }
 
     /// What of a command's output has come.
@@ -309,7 +330,8 @@ impl Transcript {
 
     fn turn_over(&mut self) {
         self.is_running = false;
-        self.asks_model = false;
+        self.step = None;
+        self.unpermitted.clear();
         self.live = Live::default();
         self.questions.clear();
     }

@@ -9,6 +9,14 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
+/// The same of what goes on: in whole seconds.
+pub fn elapsed(ms: u64) -> String {
+    match ms {
+        ..60_000 => format!("{} s", ms / 1_000),
+        _ => duration(ms),
+    }
+}
+
 /// `1,234`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

@@ -4,7 +4,7 @@ use agent_protocol::{DeltaField, Event, ItemDetails, Status, ThreadItem};
 
 use crate::cell;
 use crate::transcript::Transcript;
-use crate::view::duration;
+use crate::view::elapsed;
 use crate::width;
 
 /// How much of a command line is said.
@@ -82,6 +82,12 @@ impl Activity {
         }
     }
 
+    /// For how long the call has run that is shown as the item of this id.
+    pub(super) fn elapsed_ms(&self, item_id: &str, now_ms: u64) -> Option<u64> {
+        let call = self.calls.iter().find(|call| call.item_id == item_id)?;
+        Some(now_ms.saturating_sub(call.began_ms))
+    }
+
     /// Running `cargo test` and 2 more, 12 s: in so many columns, if the command can be cut to that.
     pub(super) fn words(&self, transcript: &Transcript, now_ms: u64, columns: usize) -> String {
         if let Some(retry) = &transcript.retry {
@@ -90,23 +96,13 @@ impl Activity {
         if !transcript.questions.is_empty() {
             return "tab shows the question".to_owned();
         }
-        let since = |ms: u64| match now_ms.saturating_sub(ms) {
-            ms @ ..60_000 => format!("{} s", ms / 1_000),
-            ms => duration(ms),
-        };
+        let since = |ms: u64| elapsed(now_ms.saturating_sub(ms));
         let running = self.calls.first().and_then(|call| {
             let item = transcript.item(&call.item_id)?;
             Some((item, since(call.began_ms)))
         });
         if let Some((item, took)) = running {
-            let more = match self.calls.len() - 1 {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let rest = format!("{more}, {took}");
-            let room = columns.saturating_sub(rest.len() + AROUND_COMMAND);
-            let what = doing(&item.details, room.clamp(LEAST_COLUMNS, COMMAND_COLUMNS));
-            return format!("{what}{rest}");
+            return self.calls_in_words(transcript, &item.details, &took, columns);
         }
         let what = match self.phase {
             Phase::Waiting if !self.is_connected => "connecting",
@@ -116,6 +112,44 @@ impl Activity {
             Phase::Working => "working",
         };
         format!("{what}, {}", since(self.began_ms))
+    }
+
+    /// Of several calls the first, which is shown as `details`, or how many commands they are.
+    fn calls_in_words(
+        &self,
+        transcript: &Transcript,
+        details: &ItemDetails,
+        took: &str,
+        columns: usize,
+    ) -> String {
+        if let Some(count) = self.commands(transcript) {
+            let words = format!("running {count} commands, {took}");
+            let is_short = width::of(&words) <= columns;
+            return if is_short { words } else { format!("{count} commands, {took}") };
+        }
+        let with = |more: &str| {
+            let rest = format!("{more}, {took}");
+            let room = columns.saturating_sub(rest.len() + AROUND_COMMAND);
+            let what = doing(details, room.clamp(LEAST_COLUMNS, COMMAND_COLUMNS));
+            format!("{what}{rest}")
+        };
+        match self.calls.len() {
+            ..=1 => with(""),
+            all => {
+                let words = with(&format!(" and {} more", all - 1));
+                if width::of(&words) <= columns { words } else { with("") }
+            }
+        }
+    }
+
+    /// How many run at a time, if nothing else does: which they are is shown.
+    fn commands(&self, transcript: &Transcript) -> Option<usize> {
+        let is_command = |call: &Call| {
+            let item = transcript.item(&call.item_id);
+            item.is_some_and(|item| matches!(item.details, ItemDetails::CommandExecution(_)))
+        };
+        let count = self.calls.len();
+        (count > 1 && self.calls.iter().all(is_command)).then_some(count)
     }
 }
 

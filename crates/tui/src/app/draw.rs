@@ -1,6 +1,6 @@
 //! The [`App`] drawn: what is finished, what is under way, an overlay or the composer, and a line of facts.
 
-use agent_protocol::{DeltaField, ItemDetails};
+use agent_protocol::{DeltaField, ItemDetails, ThreadItem};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::Modifier;
@@ -9,13 +9,13 @@ use ratatui_core::text::{Line, Span};
 use super::outbox::State;
 use super::said::Said;
 use super::{App, status};
-use crate::cell::{Detail, Look};
+use crate::cell::{Detail, Look, Progress};
 use crate::composer::{Composer, Message, Mode};
 use crate::filter::plain;
 use crate::markdown::{Link, Rendered};
 use crate::overlay::{Around, Place};
 use crate::theme::{Glyphs, Theme};
-use crate::transcript::{Cell, Transcript};
+use crate::transcript::{Cell, Transcript, together};
 use crate::{cell, width, wrap};
 
 /// Lines of each message that waits.
@@ -63,7 +63,8 @@ impl App {
             over.insert(0, Line::default());
         }
         let status = self.status();
-        let live = self.live();
+        let room = self.room(over.len(), status.is_some());
+        let live = self.live(room);
         Frame { links, ..self.frame(finished, live, over, status, Place::Below) }
     }
 
@@ -73,17 +74,14 @@ impl App {
         let finished = self.transcript.finished().max(self.drawn);
         let mut before = self.drawn.checked_sub(1).map(|last| &self.transcript.cells[last]);
         let look = look(&self.transcript, &self.theme, usize::from(self.columns));
-        for cell in &self.transcript.cells[self.drawn..finished] {
-            if let Some(rest) = rest(&mut self.said, cell) {
-                rendered.append(rest);
-                before = Some(cell);
-                continue;
-            }
-            let tail = |cell| self.transcript.tail(cell);
-            let lines = cell::all(std::slice::from_ref(cell), before, tail, &look);
-            let links = cell::links(cell, look.columns, look.theme);
-            rendered.append(Rendered { lines, links });
-            before = Some(cell);
+        let mut cells = &self.transcript.cells[self.drawn..finished];
+        while let Some(first) = cells.first() {
+            let (shown, after) = cells.split_at(together(cells));
+            rendered.append(rest(&mut self.said, first).unwrap_or_else(|| Rendered {
+                lines: cell::all(shown, before, |_| Progress::default(), &look),
+                links: cell::links(first, look.columns, look.theme),
+            }));
+            (before, cells) = (shown.last(), after);
         }
         self.drawn = finished;
         // What is under way stands above it.
@@ -121,6 +119,27 @@ impl App {
         overlay.rows(&around)
     }
 
+    /// What is being written, and where.
+    fn field(&mut self) -> Option<&Composer> {
+        match self.overlays.last_mut() {
+            Some(overlay) => overlay.field().map(|field| &*field),
+            None => Some(&self.composer),
+        }
+    }
+
+    /// Rows of it.
+    fn written(&mut self) -> u16 {
+        let most = self.rows.div_ceil(2);
+        let height = self.field().map_or(0, Composer::height);
+        u16::try_from(height).unwrap_or(u16::MAX).min(most)
+    }
+
+    /// Rows for what is under way, above so many others.
+    fn room(&mut self, over: usize, has_status: bool) -> usize {
+        let below = self.written() + u16::from(has_status && self.rows > 2);
+        usize::from(self.rows.saturating_sub(below + 1)).saturating_sub(over)
+    }
+
     fn frame(
         &mut self,
         finished: Vec<Line<'static>>,
@@ -129,16 +148,11 @@ impl App {
         status: Option<Line<'static>>,
         place: Place,
     ) -> Frame {
-        let field = match self.overlays.last_mut() {
-            Some(overlay) => overlay.field().map(|field| &*field),
-            None => Some(&self.composer),
-        };
         // On hardly any rows, what is being written comes first.
         let status = status.filter(|_| self.rows > 2);
-        let written = field.map_or(0, Composer::height);
-        let written = u16::try_from(written).unwrap_or(u16::MAX).min(self.rows.div_ceil(2));
+        let room = self.room(over.len(), status.is_some());
+        let written = self.written();
         let below = written + u16::from(status.is_some());
-        let room = usize::from(self.rows.saturating_sub(below + 1)).saturating_sub(over.len());
         above.drain(..above.len().saturating_sub(room));
         above.extend(over);
         above.truncate(usize::from(self.rows.saturating_sub(below)));
@@ -148,6 +162,10 @@ impl App {
         for (y, line) in (0..).zip(&above) {
             region.set_line(0, y, line, self.columns);
         }
+        let field = match self.overlays.last_mut() {
+            Some(overlay) => overlay.field().map(|field| &*field),
+            None => Some(&self.composer),
+        };
         let cursor = field.map(|field| draw_field(field, top, written, &mut region, &self.theme));
         if let Some(status) = status {
             region.set_line(0, top + written, &status, self.columns);
@@ -158,21 +176,35 @@ impl App {
         Frame { finished, links: Vec::new(), region, cursor, place }
     }
 
-    fn look(&self) -> Look<'_> {
-        look(&self.transcript, &self.theme, usize::from(self.columns))
-    }
-
-    /// What is under way: calls, what the model thinks and says, the plan, what waits.
-    fn live(&mut self) -> Vec<Line<'static>> {
-        let mut said = self.said.live();
+    /// What is under way, in so many rows if it can be: calls first.
+    fn live(&mut self, room: usize) -> Vec<Line<'static>> {
+        let said = self.said.live();
+        let below = self.live_below_calls(said);
         let before = self.drawn.checked_sub(1).map(|last| &self.transcript.cells[last]);
         let cells = &self.transcript.cells[self.drawn..];
-        let detail = match cells.iter().filter(|cell| is_command(cell)).count() {
-            ..=1 => Detail::Brief,
-            _ => Detail::Tight,
-        };
-        let look = Look { detail, ..self.look() };
-        let mut lines = cell::all(cells, before, |cell| self.transcript.tail(cell), &look);
+        let commands = cells.iter().filter(|cell| is_command(cell)).count();
+        let is_one = together(cells) == cells.len();
+        let detail = if commands <= 1 || is_one { Detail::Brief } else { Detail::Tight };
+        let rows = room.saturating_sub(below.len());
+        let look = look(&self.transcript, &self.theme, usize::from(self.columns));
+        let look = Look { detail, rows: Some(rows), ..look };
+        let mut lines = cell::all(cells, before, |item| self.progress(item), &look);
+        lines.extend(below);
+        lines
+    }
+
+    fn progress(&self, item: &ThreadItem) -> Progress<'_> {
+        Progress {
+            tail: self.transcript.tail_of(&item.id),
+            elapsed_ms: self.activity.elapsed_ms(&item.id, self.now_ms),
+            waits: self.transcript.is_unpermitted(item),
+        }
+    }
+
+    /// What the model thinks, says and draws, the plan, what waits.
+    fn live_below_calls(&self, mut said: Vec<Line<'static>>) -> Vec<Line<'static>> {
+        let look = look(&self.transcript, &self.theme, usize::from(self.columns));
+        let mut lines = Vec::new();
         let mut is_first = true;
         for preview in &self.transcript.live.previews {
             match preview.field {
@@ -300,7 +332,7 @@ fn is_command(cell: &Cell) -> bool {
 }
 
 fn look<'a>(transcript: &'a Transcript, theme: &'a Theme, columns: usize) -> Look<'a> {
-    Look { columns, detail: Detail::Brief, theme, cwd: transcript.cwd() }
+    Look { columns, detail: Detail::Brief, theme, cwd: transcript.cwd(), rows: None }
 }
 
 /// What was not handed out of a message whose beginning was.

@@ -8,6 +8,7 @@ mod permissions;
 mod reading;
 mod talking;
 mod threads;
+mod together;
 mod writing;
 
 use super::*;
@@ -86,6 +87,32 @@ fn step_started(app: &mut App) {
 
 fn delta(field: DeltaField, text: &str) -> Event {
     Event::ItemDelta { item_id: "i".into(), field, delta: text.into() }
+}
+
+fn step_completed(step: u32) -> Event {
+    Event::StepCompleted(agent_protocol::StepCompleted {
+        step,
+        response_id: "r".into(),
+        model: "m".into(),
+        transport: TransportKind::Websocket,
+        connection: 1,
+        bytes_up: 0,
+        bytes_down: 0,
+        bytes_stateless: 0,
+        incremental: true,
+        reason: agent_protocol::SendReason::Chained,
+        connect_ms: 0.0,
+        ttfb_ms: 0.0,
+        queue_ms: None,
+        ttft_ms: None,
+        total_ms: 0.0,
+        tool_wait_ms: 0.0,
+        tool_ms: 0.0,
+        overhead_ms: 0.0,
+        usage: Usage::default(),
+        cache_diagnostics: None,
+        broken: false,
+    })
 }
 
 fn turn_failed(kind: ErrorKind) -> TurnFailed {

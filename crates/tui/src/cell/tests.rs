@@ -1,7 +1,8 @@
 //! How cells look in each of their states, narrow, ordinary and wide, with colours and without.
 
+use super::patch::{DRAFT_FILES, DRAFT_ROWS};
 use super::*;
-use agent_protocol::{ChangeKind, MessagePhase};
+use agent_protocol::{ChangeKind, CommandExecution, FileChange, MessagePhase};
 use insta::assert_snapshot;
 use ratatui_core::style::Color;
 
@@ -97,7 +98,7 @@ fn sheet(
     theme: &Theme,
     line: impl Fn(&Line<'_>) -> String,
 ) -> String {
-    let look = Look { columns, detail, theme, cwd: Path::new("/work") };
+    let look = Look { columns, detail, theme, cwd: Path::new("/work"), rows: None };
     let mut sheet = String::new();
     for (name, cell) in cells() {
         let tail = if name == "command under way" { "cc a.c\ncc b.c\n" } else { "" };
@@ -192,7 +193,13 @@ fn a_command_line_stands_without_its_shell_only_where_that_is_certain() {
 #[test]
 fn a_patch_that_is_being_written_takes_few_rows_however_long_it_is() {
     let theme = Theme::default();
-    let look = Look { columns: 60, detail: Detail::Brief, theme: &theme, cwd: Path::new("/w") };
+    let look = Look {
+        columns: 60,
+        detail: Detail::Brief,
+        theme: &theme,
+        cwd: Path::new("/w"),
+        rows: None,
+    };
     let diff = "+line\n".repeat(5_000) + "+the last\n";
     let changes: Vec<_> = (0..10_000)
         .map(|number| file(&format!("/w/{number}"), ChangeKind::Add, &diff[..6 * (number % 3)]))

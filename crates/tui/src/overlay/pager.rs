@@ -1,6 +1,6 @@
 //! A text on the whole terminal, gone through with the keys of pagers, and searched.
 
-use agent_protocol::ItemDetails;
+use agent_protocol::{ItemDetails, ThreadItem};
 use ratatui_core::style::Modifier;
 use ratatui_core::text::{Line, Span};
 
@@ -320,8 +320,13 @@ fn whole(cells: &[Cell], before: Option<&Cell>, around: &Around<'_>) -> Vec<Line
         detail: cell::Detail::Whole,
         theme: around.theme,
         cwd: around.transcript.cwd(),
+        rows: None,
     };
-    cell::all(cells, before, |cell| around.transcript.tail(cell), &look)
+    let progress = |item: &ThreadItem| cell::Progress {
+        tail: around.transcript.tail_of(&item.id),
+        ..cell::Progress::default()
+    };
+    cell::all(cells, before, progress, &look)
 }
 
 /// The line, with what was searched standing out.

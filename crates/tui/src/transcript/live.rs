@@ -38,6 +38,12 @@ impl Live {
         preview.map_or("", |preview| &preview.text)
     }
 
+    /// The model says something, or writes a patch.
+    pub(super) fn is_speaking(&self) -> bool {
+        let is_said = |preview: &Preview| preview.field != DeltaField::Output;
+        !self.drafts.is_empty() || self.previews.iter().any(is_said)
+    }
+
     /// More of a text, or of an output.
     pub(super) fn say(&mut self, item_id: &str, field: DeltaField, delta: &str) {
         let at = self.previews.iter().position(|preview| preview.item_id == item_id);

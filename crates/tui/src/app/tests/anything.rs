@@ -49,6 +49,11 @@ fn anything() -> impl proptest::strategy::Strategy<Value = Input> {
         delta(DeltaField::Text, "word *and* `more`\n\n- a list\n"),
         delta(DeltaField::Reasoning, "**Hm**\nthinking"),
         running("/bin/bash -c 'make'"),
+        of_step("a", Status::InProgress),
+        of_step("a", Status::Failed),
+        of_step("b", Status::InProgress),
+        of_step("b", Status::Completed),
+        step_completed(1),
         said("It is so.\n\n| a | b |\n|---|---|\n| 1 | 2 |"),
         Event::Error { message: "\u{1b}[31mno\n\u{202e}".into() },
         Event::ApprovalRequested {
@@ -72,6 +77,21 @@ fn anything() -> impl proptest::strategy::Strategy<Value = Input> {
         1 => Just(Input::Page { title: "T".into(), page: Page::Plain("row\n".repeat(60)) }),
         1 => (0_u64..100_000).prop_map(Input::Tick),
     ]
+}
+
+/// A command of the first step.
+fn of_step(id: &str, status: Status) -> Event {
+    let command = CommandExecution {
+        status,
+        aggregated_output: "a\n\nb\tc\n".repeat(9),
+        ..CommandExecution::begun("make 한")
+    };
+    let (id, details) = (id.to_owned(), ItemDetails::CommandExecution(command));
+    let item = ThreadItem { id, details, call_id: None, step: Some(1), duration_ms: Some(1) };
+    match status {
+        Status::InProgress => Event::ItemStarted { item, rule: None },
+        _ => Event::ItemCompleted { item },
+    }
 }
 
 proptest::proptest! {
@@ -118,6 +138,12 @@ fn hostile() -> Vec<Event> {
         move_path: None,
     };
     let todo = agent_protocol::Todo { text: evil(), completed: false, in_progress: true };
+    let looks = ItemDetails::ToolCall {
+        tool: "read_file".into(),
+        subject: evil(),
+        summary: evil(),
+        status: Status::Completed,
+    };
     let details = vec![
         ItemDetails::UserMessage { text: evil() },
         ItemDetails::AgentMessage {
@@ -126,7 +152,10 @@ fn hostile() -> Vec<Event> {
             partial: false,
         },
         ItemDetails::Reasoning { text: evil() },
+        ItemDetails::CommandExecution(command.clone()),
         ItemDetails::CommandExecution(command),
+        looks.clone(),
+        looks,
         ItemDetails::FileChange { changes: vec![change], status: Status::Completed },
         ItemDetails::ToolCall {
             tool: evil(),
@@ -140,7 +169,7 @@ fn hostile() -> Vec<Event> {
     ];
     let item = |(number, details): (usize, ItemDetails)| {
         let id = format!("h{number}");
-        ThreadItem { id, details, call_id: None, step: None, duration_ms: None }
+        ThreadItem { id, details, call_id: None, step: Some(1), duration_ms: None }
     };
     let items: Vec<_> = details.into_iter().enumerate().map(item).collect();
     let begun = items.iter().map(|item| Event::ItemStarted { item: item.clone(), rule: None });

@@ -101,8 +101,8 @@ fn marks(style: Style) -> String {
 
 type Play = fn(&mut App);
 
-fn states() -> [(&'static str, Play); 13] {
-    [
+fn states() -> Vec<(&'static str, Play)> {
+    let mut states: Vec<(_, Play)> = vec![
         ("idle", |_| {}),
         ("at_work", |app| {
             type_in(app, "mend it<enter>");
@@ -203,7 +203,9 @@ fn states() -> [(&'static str, Play); 13] {
             failed.error.message = "the connection was refused".into();
             happened(app, Event::TurnFailed(failed));
         }),
-    ]
+    ];
+    states.extend(super::together::STATES);
+    states
 }
 
 #[test]

@@ -1,0 +1,105 @@
+//! How a command looks: its line, the end of what it printed, and what came of it.
+
+use agent_protocol::{CommandExecution, Status};
+use ratatui_core::style::Style;
+use ratatui_core::text::{Line, Span};
+
+use super::{Detail, Look, block};
+use crate::filter::plain;
+use crate::theme::Theme;
+use crate::view::duration;
+use crate::width;
+use crate::wrap::{self, Styled};
+
+/// Rows of its output that the transcript shows.
+pub(super) const OUTPUT_ROWS: usize = 6;
+
+/// The command line without the shell that runs it, if it is one of ours.
+pub(crate) fn bare(command: &str) -> String {
+    let inner = ["/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin/sh"]
+        .iter()
+        .find_map(|shell| command.strip_prefix(shell)?.strip_prefix(" -c '")?.strip_suffix('\''));
+    inner.map_or_else(|| command.to_owned(), |inner| inner.replace(r"'\''", "'"))
+}
+
+/// One that stands for itself.
+pub(super) fn lines(
+    command: &CommandExecution,
+    duration_ms: Option<u64>,
+    tail: &str,
+    look: &Look<'_>,
+) -> Vec<Line<'static>> {
+    let Look { columns, detail, theme, .. } = *look;
+    let mut lines = block("$", &bare(&command.command), Style::new(), columns);
+    let (hidden, rows) = last_rows(printed(command, tail), detail.rows(OUTPUT_ROWS));
+    if hidden > 0 {
+        let text = format!("{} {hidden} lines before; ctrl-t shows them", theme.glyphs.ellipsis);
+        lines.extend(wrap::wrap(&Line::from(format!("  {text}")).style(theme.dim), columns));
+    }
+    lines.extend(rows.iter().flat_map(|row| output_row(row, columns, detail, theme)));
+    if let Some(outcome) = outcome(command, duration_ms, theme) {
+        lines.extend(wrap::wrap(&Line::from(vec![Span::raw("  "), outcome]), columns));
+    }
+    lines
+}
+
+/// All that is known of its output.
+pub(super) fn printed<'a>(command: &'a CommandExecution, tail: &'a str) -> &'a str {
+    let output = match command.status {
+        Status::InProgress => tail,
+        _ => &command.aggregated_output,
+    };
+    output.trim_end()
+}
+
+/// What came of it; none while it is under way.
+pub(super) fn outcome(
+    command: &CommandExecution,
+    duration_ms: Option<u64>,
+    theme: &Theme,
+) -> Option<Span<'static>> {
+    let took = duration_ms.map(|ms| format!(" in {}", duration(ms))).unwrap_or_default();
+    let (text, style) = match (command.status, command.exit_code, command.signal) {
+        (Status::InProgress, ..) => return None,
+        (Status::Declined, ..) => ("not run: you said no".to_owned(), theme.removed),
+        (_, _, Some(signal)) => (format!("ended by signal {signal}{took}"), theme.removed),
+        (_, Some(0), _) => (format!("done{took}"), theme.dim),
+        (_, Some(code), _) => (format!("exit code {code}{took}"), theme.removed),
+        (Status::Completed, None, _) => ("goes on in the background".to_owned(), theme.dim),
+        (_, None, _) => (format!("failed{took}"), theme.removed),
+    };
+    Some(Span::styled(text, style))
+}
+
+/// So many of the last rows, made harmless, and how many there are before them.
+pub(super) fn last_rows(output: &str, rows: usize) -> (usize, Vec<String>) {
+    if rows == 0 {
+        return (output.lines().count(), Vec::new());
+    }
+    // Nothing that is filtered goes beyond the end of its line.
+    let begin = output.rmatch_indices('\n').nth(rows - 1).map_or(0, |(at, _)| at + 1);
+    let hidden = output[..begin].matches('\n').count();
+    (hidden, plain(&output[begin..]).lines().map(str::to_owned).collect())
+}
+
+/// A row of output as it is shown: one that is long is cut where only a part is shown anyway.
+pub(super) fn output_row(
+    row: &str,
+    columns: usize,
+    detail: Detail,
+    theme: &Theme,
+) -> Vec<Line<'static>> {
+    let row = width::expand_tabs(row, 0);
+    let row = Styled::new(&row, theme.dim);
+    if row.as_str().is_empty() && detail == Detail::Whole {
+        return vec![Line::default()];
+    }
+    let most = if detail == Detail::Whole { usize::MAX } else { 1 };
+    let parts = row.cut(columns.saturating_sub(2)).into_iter().take(most);
+    let line = |part| {
+        let mut spans = vec![Span::raw("  ")];
+        spans.extend(row.spans(part));
+        Line::from(spans)
+    };
+    parts.map(line).collect()
+}
