@@ -267,7 +267,7 @@ impl Policy {
     /// When the rule cannot be written down; then it does not hold.
     pub fn keep(&mut self, scope: RuleScope, prefix: &[String]) -> io::Result<String> {
         let pattern: Vec<_> = prefix.iter().map(|word| vec![word.clone()]).collect();
-        self.add(scope, Effect::Allow, &pattern)
+        self.add(scope, &rules::statement(Effect::Allow, &pattern, None))
     }
 
     /// The person allowed this action for the rest of the thread.

@@ -35,7 +35,8 @@ impl Policy {
             RuleChange::Show => Ok(()),
             RuleChange::Remove(shown) => self.remove(&shown),
             RuleChange::Put { old: None, scope, effect, words } => {
-                self.add(scope, effect, &rules::read_words(&words)?).map(|_| ())
+                let pattern = rules::read_words(&words)?;
+                self.add(scope, &rules::statement(effect, &pattern, None)).map(|_| ())
             }
             RuleChange::Put { old: Some(old), scope, effect, words } => {
                 self.put(&old, scope, effect, &words)
@@ -43,38 +44,27 @@ impl Policy {
         }
     }
 
-    /// Makes a rule. Returns it as the log has it.
-    pub(super) fn add(
-        &mut self,
-        scope: RuleScope,
-        effect: Effect,
-        pattern: &[Vec<String>],
-    ) -> io::Result<String> {
+    /// Makes the rule of a statement. Returns it as the log has it.
+    pub(super) fn add(&mut self, scope: RuleScope, statement: &str) -> io::Result<String> {
         let (file, heading) = match scope {
             RuleScope::Always => (&self.files.always, ALWAYS),
             RuleScope::Project => (&self.files.project, PROJECT),
-            RuleScope::Thread => return Ok(self.add_to_thread(effect, pattern)),
+            RuleScope::Thread => return self.add_to_thread(statement),
         };
         let file = file.as_ref().ok_or_else(|| io::Error::other("there is no file for them"))?;
-        let rule = rules::append(file, heading, effect, pattern)?;
+        let rule = rules::append(file, heading, statement)?;
         let name = format!("rule {}", rule.place);
         self.rules.push(rule);
         Ok(name)
     }
 
-    fn add_to_thread(&mut self, effect: Effect, pattern: &[Vec<String>]) -> String {
+    fn add_to_thread(&mut self, statement: &str) -> io::Result<String> {
         let of_thread = self.rules.all().iter().filter(|rule| self.scope_of(rule) == THREAD);
         let line = 1 + of_thread.map(|rule| rule.place.line).max().unwrap_or_default();
         let place = Place { file: Arc::default(), line, bytes: 0..0 };
         let name = format!("rule {place}");
-        self.rules.push(Rule {
-            pattern: pattern.to_vec(),
-            effect,
-            justification: None,
-            has_examples: false,
-            place,
-        });
-        name
+        self.rules.push(Rule { place, ..rules::read_one(statement)? });
+        Ok(name)
     }
 
     fn put(
@@ -90,17 +80,19 @@ impl Policy {
             Known::Rule(rule) if words == old.words => rule.pattern.clone(),
             _ => rules::read_words(words)?,
         };
-        match known {
-            Known::Rule(rule) if old.scope == Some(scope) && scope != RuleScope::Thread => {
+        let is_of_file = old.scope != THREAD;
+        let statement = match known {
+            Known::Rule(rule) if is_of_file && old.scope == Some(scope) => {
                 rules::rewrite(&rule, effect, &pattern)?;
                 self.rules.read_again(&rule.place.file);
-                Ok(())
+                return Ok(());
             }
-            _ => {
-                self.add(scope, effect, &pattern)?;
-                self.remove(old)
-            }
-        }
+            Known::Rule(rule) if is_of_file => rules::moved(&rule, effect, &pattern)?,
+            Known::Rule(rule) => rules::statement(effect, &pattern, rule.justification.as_deref()),
+            Known::Answer(_) => rules::statement(effect, &pattern, None),
+        };
+        self.add(scope, &statement)?;
+        self.remove(old)
     }
 
     fn remove(&mut self, shown: &ShownRule) -> io::Result<()> {

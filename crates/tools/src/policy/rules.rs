@@ -15,7 +15,7 @@ use super::shell;
 
 pub(crate) use agent_protocol::RuleEffect as Effect;
 pub use check::RuleCheck;
-pub(crate) use edit::{append, read_words, remove, rewrite};
+pub(crate) use edit::{append, moved, read_one, read_words, remove, rewrite, statement};
 pub use file::RuleError;
 
 /// One rule, and where it stands.
@@ -25,8 +25,6 @@ pub(crate) struct Rule {
     pub(crate) pattern: Vec<Vec<String>>,
     pub(crate) effect: Effect,
     pub(crate) justification: Option<String>,
-    /// Its text says more than the fields here do.
-    pub(crate) has_examples: bool,
     pub(crate) place: Place,
 }
 

@@ -136,3 +136,32 @@ fn a_rule_that_another_has_moved_or_taken_away_is_found_or_missed() {
     policy.change(RuleChange::Remove(shown(&policy, "make peace"))).unwrap_err();
     assert_eq!(std::fs::read_to_string(file).unwrap(), "");
 }
+
+#[test]
+fn a_rule_takes_its_reason_and_its_examples_along_if_they_hold() {
+    let home = home();
+    let always = home.files.always.as_ref().unwrap();
+    std::fs::create_dir_all(always.parent().unwrap()).unwrap();
+    let text = "prefix_rule([\"make\"], justification=\"Ours.\", match=[\"make all\"])\n";
+    std::fs::write(always, text).unwrap();
+    let mut policy = policy(&home);
+    let put = |policy: &Policy, scope, words: &str| RuleChange::Put {
+        old: policy.shown_rules().into_iter().find(|rule| rule.words.starts_with("make")),
+        scope,
+        effect: RuleEffect::Allow,
+        words: words.to_owned(),
+    };
+    let change = put(&policy, RuleScope::Project, "make world");
+    let refused = policy.change(change).unwrap_err().to_string();
+    assert_eq!(refused, "the rule does not match its example `make all`");
+    assert_eq!(std::fs::read_to_string(always).unwrap(), text);
+    let change = put(&policy, RuleScope::Project, "make all");
+    policy.change(change).unwrap();
+    assert_eq!(std::fs::read_to_string(always).unwrap(), "");
+    let project = std::fs::read_to_string(home.files.project.as_ref().unwrap()).unwrap();
+    let moved = text.replace("[\"make\"]", "[\"make\", \"all\"]");
+    assert!(project.ends_with(&moved), "{project}");
+    let change = put(&policy, RuleScope::Thread, "make all");
+    policy.change(change).unwrap();
+    assert_eq!(shown(&policy, "make all").justification.as_deref(), Some("Ours."));
+}

@@ -10,17 +10,13 @@ use std::sync::Arc;
 use super::file::text_of;
 use super::{Effect, Place, Rule, Rules, parse};
 
-/// Appends a rule about what begins with `pattern` to the file at `path`, which is made when it is not there and then
-/// begins with `heading`.
+/// Appends a rule, as a statement says it, to the file at `path`, which is made when it is not there and then begins with
+/// `heading`.
 ///
 /// # Errors
-/// As the file system says; then the file is as it was.
-pub(crate) fn append(
-    path: &Path,
-    heading: &str,
-    effect: Effect,
-    pattern: &[Vec<String>],
-) -> io::Result<Rule> {
+/// When the statement is wrong, or as the file system says; then the file is as it was.
+pub(crate) fn append(path: &Path, heading: &str, statement: &str) -> io::Result<Rule> {
+    let rule = read_one(statement)?;
     let dir = path.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     change(path, |text| {
@@ -29,18 +25,10 @@ pub(crate) fn append(
             text.push('\n');
         }
         let line = 1 + text.matches('\n').count();
-        let statement = statement(effect, pattern, None);
         let bytes = text.len()..text.len() + statement.len();
         text += &format!("{statement}\n");
         let file = Arc::new(fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()));
-        let rule = Rule {
-            pattern: pattern.to_vec(),
-            effect,
-            justification: None,
-            has_examples: false,
-            place: Place { file, line, bytes },
-        };
-        Ok((text, rule))
+        Ok((text, Rule { place: Place { file, line, bytes }, ..rule }))
     })
 }
 
@@ -56,24 +44,69 @@ pub(crate) fn remove(rule: &Rule) -> io::Result<()> {
     })
 }
 
-/// Lets a rule say something else, where it stands.
+/// Lets a rule say something else, where it stands; what else its statement says stays.
 ///
 /// # Errors
-/// When it is not there any more or says more than can be kept, or as the file system says; then the file is as it was.
+/// When it is not there any more or its examples would not hold, or as the file system says; then the file is as it was.
 pub(crate) fn rewrite(rule: &Rule, effect: Effect, pattern: &[Vec<String>]) -> io::Result<()> {
-    if rule.has_examples {
-        return Err(io::Error::other(format!(
-            "it has examples that may not fit then; change it in {}",
-            rule.place
-        )));
-    }
     change(&rule.place.file, |text| {
         let mut text = text.ok_or_else(gone)?;
-        let found = find(rule, &text)?;
-        let statement = statement(effect, pattern, rule.justification.as_deref());
-        text.replace_range(found.place.bytes, &statement);
+        let bytes = find(rule, &text)?.place.bytes;
+        let statement = said_anew(&text[bytes.clone()], rule, effect, pattern)?;
+        text.replace_range(bytes, &statement);
         Ok((text, ()))
     })
+}
+
+/// The statement of a rule of a file as it is to be in another one.
+///
+/// # Errors
+/// When it is not there any more or its examples would not hold, or as the file system says.
+pub(crate) fn moved(rule: &Rule, effect: Effect, pattern: &[Vec<String>]) -> io::Result<String> {
+    let text = text_of(&rule.place.file)?;
+    let bytes = find(rule, &text)?.place.bytes;
+    said_anew(&text[bytes], rule, effect, pattern)
+}
+
+/// The statement of `rule` with another effect and other words; its examples hold then, too.
+fn said_anew(
+    statement: &str,
+    rule: &Rule,
+    effect: Effect,
+    pattern: &[Vec<String>],
+) -> io::Result<String> {
+    let parts = parse::parts(statement).ok_or_else(gone)?;
+    let mut changes = Vec::new();
+    if pattern != rule.pattern {
+        changes.push((parts.pattern.clone(), listed(pattern)));
+    }
+    if effect != rule.effect {
+        let after = parts.pattern.end;
+        changes.push(match parts.decision {
+            Some(bytes) => (bytes, decision(effect).to_owned()),
+            None => (after..after, format!(", decision={}", decision(effect))),
+        });
+    }
+    // The last comes first, so that the bytes before it stay where they are.
+    changes.sort_by_key(|(bytes, _)| std::cmp::Reverse(bytes.start));
+    let mut said = statement.to_owned();
+    for (bytes, text) in changes {
+        said.replace_range(bytes, &text);
+    }
+    read_one(&said)?;
+    Ok(said)
+}
+
+/// The rule that a statement makes, which is in no file.
+///
+/// # Errors
+/// When it is wrong, or its examples do not hold.
+pub(crate) fn read_one(statement: &str) -> io::Result<Rule> {
+    let (rules, errors) = Rules::parse(Path::new(""), statement);
+    if let Some(error) = errors.into_iter().next() {
+        return Err(io::Error::other(error.problem));
+    }
+    rules.rules.into_iter().next().ok_or_else(|| io::Error::other("it makes no rule"))
 }
 
 /// The words of a rule as a person types them: quoted as in a shell, `(a|b)` for either.
@@ -156,12 +189,26 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-fn statement(effect: Effect, pattern: &[Vec<String>], justification: Option<&str>) -> String {
-    let decision = match effect {
-        Effect::Allow => "allow",
-        Effect::Prompt => "prompt",
-        Effect::Forbidden => "forbidden",
-    };
+/// The rule as a file says it.
+pub(crate) fn statement(
+    effect: Effect,
+    pattern: &[Vec<String>],
+    justification: Option<&str>,
+) -> String {
+    let why = justification.map(|why| format!(", justification={}", quoted(why)));
+    let (pattern, why) = (listed(pattern), why.unwrap_or_default());
+    format!("prefix_rule(pattern={pattern}, decision={}{why})", decision(effect))
+}
+
+fn decision(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Allow => "\"allow\"",
+        Effect::Prompt => "\"prompt\"",
+        Effect::Forbidden => "\"forbidden\"",
+    }
+}
+
+fn listed(pattern: &[Vec<String>]) -> String {
     let words = pattern.iter().map(|any_of| match &any_of[..] {
         [word] => quoted(word),
         several => {
@@ -169,10 +216,7 @@ fn statement(effect: Effect, pattern: &[Vec<String>], justification: Option<&str
             format!("[{}]", several.join(", "))
         }
     });
-    let words = words.collect::<Vec<_>>().join(", ");
-    let why = justification.map(|why| format!(", justification={}", quoted(why)));
-    let why = why.unwrap_or_default();
-    format!("prefix_rule(pattern=[{words}], decision=\"{decision}\"{why})")
+    format!("[{}]", words.collect::<Vec<_>>().join(", "))
 }
 
 fn quoted(word: &str) -> String {

@@ -1,11 +1,15 @@
 //! The text of a `.rules` file: calls of `prefix_rule`, in a syntax that is a small part of Starlark. A statement that
 //! cannot be read is an error of its own; those after it are read all the same, so that one slip lifts no ban.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::file::RuleError;
 use super::{Effect, Executable, Place, Rule, Rules};
+
+/// The arguments of a rule, in the order in which they need no names.
+const PREFIX_RULE: [&str; 5] = ["pattern", "decision", "match", "not_match", "justification"];
 
 /// Reads the rules of `text`, which is that of `file`, and what is wrong with it.
 pub(super) fn parse(file: &Path, text: &str) -> (Rules, Vec<RuleError>) {
@@ -24,6 +28,20 @@ pub(super) fn parse(file: &Path, text: &str) -> (Rules, Vec<RuleError>) {
             reading.skip_statement(begun);
         }
     }
+}
+
+/// Where in the text of a rule's statement its values stand.
+pub(super) struct Parts {
+    pub(super) pattern: Range<usize>,
+    pub(super) decision: Option<Range<usize>>,
+}
+
+/// The parts of one statement, if it is a rule's.
+pub(super) fn parts(statement: &str) -> Option<Parts> {
+    let mut reading = Reading { text: statement, at: 0 };
+    let name = reading.name();
+    let call = reading.call(name, &PREFIX_RULE).ok()?;
+    Some(Parts { pattern: call.bytes("pattern")?, decision: call.bytes("decision") })
 }
 
 /// What is wrong, and at which byte.
@@ -49,8 +67,7 @@ fn statement(
     let name = reading.name();
     match name {
         "prefix_rule" => {
-            let order = ["pattern", "decision", "match", "not_match", "justification"];
-            let call = reading.call(name, &order)?;
+            let call = reading.call(name, &PREFIX_RULE)?;
             let place = Place { file: file.clone(), line, bytes: at..reading.at };
             return prefix_rule(at, call, place, &mut rules.rules);
         }
@@ -105,8 +122,7 @@ fn prefix_rule(at: usize, mut call: Call, place: Place, rules: &mut Vec<Rule>) -
         }
     };
     let justification = call.text("justification")?.filter(|text| !text.trim().is_empty());
-    let has_examples = call.has("match") || call.has("not_match");
-    let rule = Rule { pattern, effect, justification, has_examples, place };
+    let rule = Rule { pattern, effect, justification, place };
     let examples = check_examples(&rule, &mut call);
     if examples.is_ok() || effect != Effect::Allow {
         rules.push(rule);
@@ -129,9 +145,10 @@ fn check_examples(rule: &Rule, call: &mut Call) -> Result<(), Slip> {
     Ok(())
 }
 
-/// A value, and the byte where it stands.
+/// A value, and the bytes where it stands.
 struct Value {
     at: usize,
+    end: usize,
     kind: Kind,
 }
 
@@ -196,8 +213,9 @@ impl Call {
         Slip { at: self.at, problem: format!("`{}` lacks `{argument}`", self.name) }
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.arguments.iter().any(|(given, _)| given == name)
+    fn bytes(&self, name: &str) -> Option<Range<usize>> {
+        let found = self.arguments.iter().find(|(given, _)| given == name);
+        found.map(|(_, value)| value.at..value.end)
     }
 
     /// Taken out; `None` is as good as absent.
@@ -312,14 +330,16 @@ impl<'a> Reading<'a> {
         }
         if self.rest().starts_with("None") {
             self.at += "None".len();
-            return Ok(Value { at, kind: Kind::None });
+            return Ok(Value { at, end: self.at, kind: Kind::None });
         }
         let mut text = self.string()?;
+        let mut end = self.at;
         while self.take("+") {
             self.blanks();
             text += &self.string()?;
+            end = self.at;
         }
-        Ok(Value { at, kind: Kind::Text(text) })
+        Ok(Value { at, end, kind: Kind::Text(text) })
     }
 
     fn list(&mut self, depth: usize) -> Result<Value, Slip> {
@@ -335,7 +355,7 @@ impl<'a> Reading<'a> {
                 return self.slip("`,` or `]` is missing here");
             }
         }
-        Ok(Value { at, kind: Kind::List(list) })
+        Ok(Value { at, end: self.at, kind: Kind::List(list) })
     }
 
     /// `"…"`, `'…'`, `"""…"""`, or with `r` before it without escapes.

@@ -21,7 +21,7 @@ fn words(line: &str) -> Vec<String> {
 
 fn allow(path: &Path, heading: &str, prefix: &[String]) -> std::io::Result<Rule> {
     let pattern: Vec<_> = prefix.iter().map(|word| vec![word.clone()]).collect();
-    append(path, heading, Effect::Allow, &pattern)
+    append(path, heading, &statement(Effect::Allow, &pattern, None))
 }
 
 const WHOLE: &str = r#"
@@ -276,20 +276,60 @@ fn a_rule_is_taken_out_or_says_something_else_and_the_rest_of_the_file_is_as_it_
                 justification=\"Why.\",\n)  # of b\n\nprefix_rule([\"e\"])\n  prefix_rule([\"f\"], match=[\"f g\"])\n";
     std::fs::write(&path, text).unwrap();
     let (rules, _) = Rules::read(&path);
-    let [a, b, e, f] = rules.all() else { panic!() };
+    let [a, b, e, _] = rules.all() else { panic!() };
     rewrite(b, Effect::Forbidden, &read_words("b (c|x)").unwrap()).unwrap();
     remove(e).unwrap();
     let now = std::fs::read_to_string(&path).unwrap();
-    let forbids = "prefix_rule(pattern=[\"b\", [\"c\", \"x\"]], decision=\"forbidden\", justification=\"Why.\")";
+    let forbids =
+        "prefix_rule(\n  [\"b\", [\"c\", \"x\"]],\n  \"forbidden\",\n  justification=\"Why.\",\n)";
     let examples = "\n  prefix_rule([\"f\"], match=[\"f g\"])\n";
     assert_eq!(now, format!("# Mine.\nprefix_rule([\"a\"]); {forbids}  # of b\n{examples}"));
     remove(a).unwrap();
     let now = std::fs::read_to_string(&path).unwrap();
     assert_eq!(now, format!("# Mine.\n {forbids}  # of b\n{examples}"));
-    let refused = rewrite(f, Effect::Forbidden, &read_words("g").unwrap()).unwrap_err();
-    assert!(refused.to_string().contains("it has examples"), "{refused}");
     assert!(remove(e).unwrap_err().to_string().contains("not in its file any more"));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), now);
+}
+
+#[test]
+fn a_rule_with_examples_is_changed_as_long_as_they_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("my.rules");
+    let text = |pattern, decision| {
+        format!(
+            "prefix_rule(\n  match=[\"git push x\", [\"git\", \"push\"]],  # ours\n  pattern={pattern}{decision},\n  \
+             not_match=[\"git status\"],\n)  # so\n"
+        )
+    };
+    for (before, effect, line, expected) in [
+        ("", Effect::Allow, "git push", Ok(("[\"git\", \"push\"]", ""))),
+        ("", Effect::Prompt, "git push", Ok(("[\"git\", \"push\"]", ", decision=\"prompt\""))),
+        (
+            ", decision=\"allow\"",
+            Effect::Forbidden,
+            "git (push|pull)",
+            Ok(("[\"git\", [\"push\", \"pull\"]]", ", decision=\"forbidden\"")),
+        ),
+        ("", Effect::Allow, "git push x", Err("the rule does not match its example `git push`")),
+        ("", Effect::Forbidden, "git", Err("the rule matches its example `git status`")),
+    ] {
+        let old = text("[\"git\", \"push\"]", before);
+        std::fs::write(&path, &old).unwrap();
+        let (rules, _) = Rules::read(&path);
+        let done = rewrite(&rules.all()[0], effect, &read_words(line).unwrap());
+        let now = std::fs::read_to_string(&path).unwrap();
+        match expected {
+            Ok((pattern, decision)) => {
+                done.unwrap();
+                assert_eq!(now, text(pattern, decision), "{line}");
+                assert_eq!(Rules::read(&path).1, [], "{now}");
+            }
+            Err(why) => {
+                assert_eq!(done.unwrap_err().to_string(), why);
+                assert_eq!(now, old, "the file is as it was");
+            }
+        }
+    }
 }
 
 #[test]
