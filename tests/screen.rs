@@ -1,5 +1,6 @@
 //! The screen on a real terminal, byte by byte: keys in, cells out, and the terminal given back however it ends.
 
+mod calls;
 mod ends;
 mod looks;
 

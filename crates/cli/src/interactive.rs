@@ -79,6 +79,9 @@ pub(crate) async fn run(
     if settings.vim() {
         stage.app.use_vim();
     }
+    if settings.shows_reasoning() {
+        stage.app.unfold();
+    }
     for input in said {
         // Nobody but us holds the other end.
         let _ = stage.say.send(input);

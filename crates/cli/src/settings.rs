@@ -228,6 +228,11 @@ impl Settings {
         self.config.flag(["tui", "vim_mode_default"]) == Some(true)
     }
 
+    /// The screen begins with all that the model thinks, not a row of it.
+    pub(crate) fn shows_reasoning(&self) -> bool {
+        self.config.flag(["hide_agent_reasoning"]) == Some(false)
+    }
+
     /// The models that the configuration names.
     pub(crate) fn known_models(&self) -> Vec<String> {
         let named = self.config.text(["model"]).map(str::to_owned);

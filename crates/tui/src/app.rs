@@ -15,6 +15,7 @@ use agent_protocol::{Event, Record};
 use activity::Activity;
 
 use crate::attention::State;
+use crate::cell::Fold;
 use crate::completion::Completion;
 use crate::composer::{Composer, History, Message, TokenKind};
 use crate::effect::{Effect, Facts, Input};
@@ -57,6 +58,10 @@ pub struct App {
     may_leave: bool,
     /// Esc was pressed where it does nothing, and nothing since.
     may_go_back: bool,
+    /// Said in the row below the composer, until the next key.
+    told: Option<&'static str>,
+    /// Of what the model thinks.
+    fold: Fold,
     now_ms: u64,
     activity: Activity,
     has_greeted: bool,
@@ -83,6 +88,8 @@ impl App {
             said: Said::default(),
             may_leave: false,
             may_go_back: false,
+            told: None,
+            fold: Fold::default(),
             now_ms: 0,
             activity: Activity::default(),
             has_greeted: false,
@@ -152,6 +159,11 @@ impl App {
     /// Vim's keys from the beginning.
     pub fn use_vim(&mut self) {
         self.composer.toggle_vim();
+    }
+
+    /// All that the model thinks from the beginning.
+    pub fn unfold(&mut self) {
+        self.fold = Fold::Unfolded;
     }
 
     /// The conversation so far needs not be shown: it is in the scrollback.

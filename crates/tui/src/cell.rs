@@ -4,6 +4,7 @@
 mod calls;
 mod command;
 mod patch;
+pub mod reasoning;
 
 use std::path::Path;
 
@@ -18,9 +19,9 @@ use crate::{markdown, wrap};
 
 pub(crate) use command::bare;
 pub use patch::draft;
+pub use reasoning::Fold;
 
 const TIGHT_ROWS: usize = 2;
-const REASONING_ROWS: usize = 3;
 const MESSAGE_ROWS: usize = 20;
 
 /// How much of a cell is shown.
@@ -49,6 +50,8 @@ pub struct Look<'a> {
     pub columns: usize,
     pub detail: Detail,
     pub theme: &'a Theme,
+    /// Of what the model thinks.
+    pub fold: Fold,
     /// Paths below it are shown as it sees them.
     pub cwd: &'a Path,
     /// As many as there are where something may still change; without end where it is kept.
@@ -115,7 +118,7 @@ fn of_item(item: &ThreadItem, tail: &str, look: &Look<'_>) -> Vec<Line<'static>>
     match &item.details {
         ItemDetails::UserMessage { text } => said(text, look),
         ItemDetails::AgentMessage { text, .. } => message(text, columns, theme),
-        ItemDetails::Reasoning { text } => reasoning(text, look),
+        ItemDetails::Reasoning { text } => reasoning::lines(text, look),
         ItemDetails::CommandExecution(command) => {
             command::lines(command, item.duration_ms, tail, look)
         }
@@ -173,20 +176,6 @@ fn tool_call(tool: &str, subject: &str, summary: &str, status: Status) -> String
         text = format!("{}: {summary}", text.trim_end());
     }
     text
-}
-
-/// What the model thinks, as far as it says so. Its beginning tells what it is about.
-fn reasoning(text: &str, look: &Look<'_>) -> Vec<Line<'static>> {
-    let Look { columns, theme, .. } = *look;
-    let style = theme.dim.add_modifier(Modifier::ITALIC);
-    let mut lines = block(theme.glyphs.bullet, &text.replace("**", ""), style, columns);
-    let rows = look.detail.rows(REASONING_ROWS);
-    if lines.len() > rows {
-        lines.truncate(rows);
-        let text = format!("  {} ctrl-t shows all of it", theme.glyphs.ellipsis);
-        lines.push(Line::styled(text, theme.dim));
-    }
-    lines
 }
 
 /// As seen from the working directory.

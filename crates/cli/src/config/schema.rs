@@ -72,7 +72,7 @@ static KEYS: &[Key] = &[
     key("model_instructions_file", File, Never),
     key("developer_instructions", Text, May),
     key("oss_provider", OneOf(&["ollama", "lmstudio"]), Never),
-    key("hide_agent_reasoning", Unused, May),
+    key("hide_agent_reasoning", Flag, May),
     key("model_providers.*.name", Text, Never),
     key("model_providers.*.base_url", Text, Never),
     key("model_providers.*.wire_api", OneOf(&["responses", "chat", "anthropic", "gemini"]), Never),

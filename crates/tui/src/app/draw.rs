@@ -9,7 +9,7 @@ use ratatui_core::text::{Line, Span};
 use super::outbox::State;
 use super::said::Said;
 use super::{App, status};
-use crate::cell::{Detail, Look, Progress};
+use crate::cell::{Detail, Fold, Look, Progress};
 use crate::composer::{Composer, Message, Mode};
 use crate::filter::plain;
 use crate::markdown::{Link, Rendered};
@@ -20,9 +20,6 @@ use crate::{cell, width, wrap};
 
 /// Lines of each message that waits.
 const WAITING_ROWS: usize = 3;
-
-/// Rows of what the model is thinking.
-const THINKING_ROWS: usize = 3;
 
 /// What is to be drawn: lines that never change again, and the region below them.
 #[derive(Debug)]
@@ -73,7 +70,7 @@ impl App {
         let mut rendered = Rendered { lines: self.greet(), links: Vec::new() };
         let finished = self.transcript.finished().max(self.drawn);
         let mut before = self.drawn.checked_sub(1).map(|last| &self.transcript.cells[last]);
-        let look = look(&self.transcript, &self.theme, usize::from(self.columns));
+        let look = look(&self.transcript, &self.theme, self.fold, usize::from(self.columns));
         let mut cells = &self.transcript.cells[self.drawn..finished];
         while let Some(first) = cells.first() {
             let (shown, after) = cells.split_at(together(cells));
@@ -186,7 +183,7 @@ impl App {
         let is_one = together(cells) == cells.len();
         let detail = if commands <= 1 || is_one { Detail::Brief } else { Detail::Tight };
         let rows = room.saturating_sub(below.len());
-        let look = look(&self.transcript, &self.theme, usize::from(self.columns));
+        let look = look(&self.transcript, &self.theme, self.fold, usize::from(self.columns));
         let look = Look { detail, rows: Some(rows), ..look };
         let mut lines = cell::all(cells, before, |item| self.progress(item), &look);
         lines.extend(below);
@@ -203,7 +200,7 @@ impl App {
 
     /// What the model thinks, says and draws, the plan, what waits.
     fn live_below_calls(&self, mut said: Vec<Line<'static>>) -> Vec<Line<'static>> {
-        let look = look(&self.transcript, &self.theme, usize::from(self.columns));
+        let look = look(&self.transcript, &self.theme, self.fold, usize::from(self.columns));
         let mut lines = Vec::new();
         let mut is_first = true;
         for preview in &self.transcript.live.previews {
@@ -215,7 +212,13 @@ impl App {
                     lines.push(Line::default());
                     lines.extend(cell::message(&preview.text, look.columns, &self.theme));
                 }
-                DeltaField::Reasoning => lines.extend(self.thinking(&preview.text)),
+                DeltaField::Reasoning => lines.extend(cell::reasoning::live(
+                    &preview.text,
+                    self.fold,
+                    usize::from(self.rows / 2),
+                    look.columns,
+                    &self.theme,
+                )),
                 DeltaField::Output => {}
             }
         }
@@ -229,24 +232,6 @@ impl App {
         }
         lines.extend(self.waiting());
         lines
-    }
-
-    /// The end of what the model thinks.
-    fn thinking(&self, text: &str) -> Vec<Line<'static>> {
-        let style = self.theme.dim.add_modifier(Modifier::ITALIC);
-        let text = plain(text).replace("**", "");
-        let columns = usize::from(self.columns.saturating_sub(2)).max(1);
-        let rows: Vec<_> = text
-            .lines()
-            .flat_map(|row| wrap::wrap(&Line::styled(row.to_owned(), style), columns))
-            .collect();
-        let skipped = rows.len().saturating_sub(THINKING_ROWS);
-        let row = |line: Line<'static>| {
-            let mut spans = vec![Span::raw("  ")];
-            spans.extend(line.spans);
-            Line::from(spans).style(style)
-        };
-        std::iter::once(Line::default()).chain(rows.into_iter().skip(skipped).map(row)).collect()
     }
 
     /// Messages that were not heard yet, and those for after the turn.
@@ -286,14 +271,23 @@ impl App {
             return Vec::new();
         }
         const STOPS: &str = " · esc stops";
-        let room = usize::from(self.columns).saturating_sub(2 + width::of(STOPS));
+        let columns = usize::from(self.columns);
+        let room = columns.saturating_sub(2 + width::of(STOPS));
         let words = self.activity.words(&self.transcript, self.now_ms, room);
         let words = plain(&words).replace('\n', " ");
-        vec![Line::from(vec![
+        let mut line = Line::from(vec![
             Span::styled(format!("{} ", self.theme.glyphs.bullet), self.theme.accent),
             Span::styled(width::head(&words, room).to_owned(), self.theme.accent),
             Span::styled(STOPS, self.theme.dim),
-        ])]
+        ]);
+        let folds = match self.fold {
+            Fold::Folded => " · alt-t unfolds it",
+            Fold::Unfolded => " · alt-t folds it",
+        };
+        if self.transcript.live.is_thinking() && line.width() + width::of(folds) <= columns {
+            line.spans.push(Span::styled(folds, self.theme.dim));
+        }
+        vec![line]
     }
 
     /// The row below the composer; none when the person wants none and nothing must be said.
@@ -304,6 +298,9 @@ impl App {
         if self.may_go_back {
             let text = "esc again goes back to an earlier message";
             return Some(Line::styled(text, self.theme.accent));
+        }
+        if let Some(told) = self.told {
+            return Some(Line::styled(told, self.theme.accent));
         }
         if let Some((query, is_found)) = self.composer.search() {
             let outcome = if is_found { "" } else { "in no message: " };
@@ -331,8 +328,8 @@ fn is_command(cell: &Cell) -> bool {
     matches!(cell, Cell::Item(item) if matches!(item.details, ItemDetails::CommandExecution(_)))
 }
 
-fn look<'a>(transcript: &'a Transcript, theme: &'a Theme, columns: usize) -> Look<'a> {
-    Look { columns, detail: Detail::Brief, theme, cwd: transcript.cwd(), rows: None }
+fn look<'a>(transcript: &'a Transcript, theme: &'a Theme, fold: Fold, columns: usize) -> Look<'a> {
+    Look { columns, detail: Detail::Brief, theme, fold, cwd: transcript.cwd(), rows: None }
 }
 
 /// What was not handed out of a message whose beginning was.

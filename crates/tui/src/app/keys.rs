@@ -2,6 +2,7 @@
 
 use super::App;
 use super::outbox::Back;
+use crate::cell::Fold;
 use crate::completion::Completion;
 use crate::composer::{ComposerOutcome, Mode, TokenKind};
 use crate::effect::Effect;
@@ -15,6 +16,7 @@ impl App {
     pub(super) fn take_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let may_leave = std::mem::take(&mut self.may_leave);
         let may_go_back = std::mem::take(&mut self.may_go_back);
+        self.told = None;
         if let Some(overlay) = self.overlays.last_mut() {
             let reply = overlay.press(key);
             return self.answer(reply);
@@ -40,6 +42,7 @@ impl App {
             (KeyCode::Esc, _) if self.is_running() && !self.is_inserting() => {
                 return vec![Effect::Interrupt];
             }
+            (KeyCode::Char('t'), false) if key.modifiers.alt => self.turn_over_fold(),
             (KeyCode::F(2), _) => self.hides_status = !self.hides_status,
             (KeyCode::Esc, _) if self.composer.is_empty() && self.composer.mode().is_none() => {
                 if may_go_back {
@@ -65,6 +68,15 @@ impl App {
             _ => return self.write(key),
         }
         vec![]
+    }
+
+    /// What the model thinks is shown in full, or no longer.
+    fn turn_over_fold(&mut self) {
+        let (fold, told) = match self.fold {
+            Fold::Folded => (Fold::Unfolded, "reasoning in full · alt-t folds it"),
+            Fold::Unfolded => (Fold::Folded, "reasoning in a row · alt-t unfolds it"),
+        };
+        (self.fold, self.told) = (fold, Some(told));
     }
 
     fn write(&mut self, key: KeyEvent) -> Vec<Effect> {

@@ -27,6 +27,7 @@ const KEYS: &[(&str, &str)] = &[
     ("<c-c>", "stop and clear; twice leaves"),
     ("<c-d>", "leave, when nothing is written"),
     ("<c-t>", "the whole conversation"),
+    ("<a-t>", "what the model thinks: in full from here on, or in a row"),
     ("<c-g>", "write in your editor"),
     ("<c-v>", "the picture in the clipboard"),
     ("<f2>", "the line of facts, on or off"),

@@ -7,6 +7,7 @@ mod looks;
 mod permissions;
 mod reading;
 mod talking;
+mod thinking;
 mod threads;
 mod together;
 mod writing;

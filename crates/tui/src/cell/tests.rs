@@ -98,7 +98,8 @@ fn sheet(
     theme: &Theme,
     line: impl Fn(&Line<'_>) -> String,
 ) -> String {
-    let look = Look { columns, detail, theme, cwd: Path::new("/work"), rows: None };
+    let look =
+        Look { columns, detail, theme, fold: Fold::Folded, cwd: Path::new("/work"), rows: None };
     let mut sheet = String::new();
     for (name, cell) in cells() {
         let tail = if name == "command under way" { "cc a.c\ncc b.c\n" } else { "" };
@@ -197,6 +198,7 @@ fn a_patch_that_is_being_written_takes_few_rows_however_long_it_is() {
         columns: 60,
         detail: Detail::Brief,
         theme: &theme,
+        fold: Fold::Folded,
         cwd: Path::new("/w"),
         rows: None,
     };

@@ -319,6 +319,7 @@ fn whole(cells: &[Cell], before: Option<&Cell>, around: &Around<'_>) -> Vec<Line
         columns: around.columns,
         detail: cell::Detail::Whole,
         theme: around.theme,
+        fold: cell::Fold::Unfolded,
         cwd: around.transcript.cwd(),
         rows: None,
     };

@@ -44,6 +44,11 @@ impl Live {
         !self.drafts.is_empty() || self.previews.iter().any(is_said)
     }
 
+    /// The model says what it thinks.
+    pub fn is_thinking(&self) -> bool {
+        self.previews.iter().any(|preview| preview.field == DeltaField::Reasoning)
+    }
+
     /// More of a text, or of an output.
     pub(super) fn say(&mut self, item_id: &str, field: DeltaField, delta: &str) {
         let at = self.previews.iter().position(|preview| preview.item_id == item_id);

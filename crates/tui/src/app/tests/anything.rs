@@ -30,6 +30,7 @@ fn anything() -> impl proptest::strategy::Strategy<Value = Input> {
         "<c-c>",
         "<c-t>",
         "<c-o>",
+        "<a-t>",
         "<c-r>",
         "<c-u>",
         "<c-g>",

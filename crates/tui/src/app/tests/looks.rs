@@ -117,13 +117,6 @@ fn states() -> Vec<(&'static str, Play)> {
             step_started(app);
             happened(app, delta(DeltaField::Text, "It fails because `tr` does\n\n- one\n- two"));
         }),
-        ("thinking", |app| {
-            step_started(app);
-            happened(
-                app,
-                delta(DeltaField::Reasoning, "**Look**\nfirst, then\nrun, then\nmend it"),
-            );
-        }),
         ("writing_a_patch", |app| {
             step_started(app);
             let written = "@@ fn greet() {\n     let name = user();\n-    println!(\"Hi\");\n+    println!(\"Hi, {name}\");\n";
@@ -204,6 +197,7 @@ fn states() -> Vec<(&'static str, Play)> {
             happened(app, Event::TurnFailed(failed));
         }),
     ];
+    states.extend(super::thinking::STATES);
     states.extend(super::together::STATES);
     states
 }
