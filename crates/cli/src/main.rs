@@ -32,6 +32,7 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use agent_protocol::ErrorKind;
+use agent_tools::{NotStarted, SandboxError};
 use agent_tui::effect::GoOn;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
@@ -74,8 +75,9 @@ const BROKEN_PIPE: u8 = 141;
 /// Without a command, and without a screen to begin one on.
 const WRONG_USAGE: u8 = 2;
 
-/// What a shell makes of a command that cannot be started.
-const NOT_STARTED: u8 = 127;
+/// What a shell makes of a program that is not there, and of one that cannot be executed.
+const NOT_FOUND: u8 = 127;
+const NOT_EXECUTABLE: u8 = 126;
 
 fn exit_codes(args: &Args) -> ExitCodes {
     match &args.command {
@@ -132,11 +134,16 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             let config = session::toolbox_config(&settings, &environment)?;
             match runtime()?.block_on(agent_tools::run_confined(&config, &sandbox.argv)) {
                 Ok(ended) => Ok(exit_of(ended)),
-                Err(agent_tools::SandboxError::NotStarted(reason)) => {
+                Err(error) => {
+                    let code = match &error {
+                        SandboxError::NotStarted(NotStarted::NotFound(_)) => NOT_FOUND,
+                        SandboxError::NotStarted(NotStarted::NotExecutable(_)) => NOT_EXECUTABLE,
+                        _ => return Err(error.into()),
+                    };
+                    let reason = error.to_string();
                     let _ = writeln!(io::stderr(), "agent: {}", agent_tui::plain(&reason));
-                    Ok(ExitCode::from(NOT_STARTED))
+                    Ok(ExitCode::from(code))
                 }
-                Err(error) => Err(error.into()),
             }
         }
         Command::Execpolicy(ExecpolicyCommand::Check(check)) => {

@@ -39,6 +39,8 @@ pub use policy::{
     FOR_THIS_THREAD, Policy, Question, RuleCheck, RuleError, RuleFiles, Rules, Verdict,
 };
 pub use process::Reaped;
-pub use sandbox::{Exit, SandboxError, Tier, TierReport, confined_main, probe, run_confined};
+pub use sandbox::{
+    Exit, NotStarted, SandboxError, Tier, TierReport, confined_main, probe, run_confined,
+};
 pub use toolbox::{PlayedBack, Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};
 pub use view_image::image_content;

@@ -17,7 +17,9 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use crate::Progress;
 use crate::live::Live;
 use crate::output::{Capture, Decoder, Ends};
-use crate::sandbox::{Errand, Exit, Input, Launched, Order, Reach, Sandbox, SandboxError};
+use crate::sandbox::{
+    Errand, Exit, Input, Launched, NotStarted, Order, Reach, Sandbox, SandboxError,
+};
 use crate::terminal::{AskedSize, Terminal, Terminals};
 
 /// A process that outlived its call, and what became of it at the end.
@@ -105,8 +107,7 @@ impl Command {
         let started = Instant::now();
         let (launched, output, terminal) = if let Some(asked) = launch.terminal {
             let (launched, terminal) = room.launch(&errand, &[]).await?;
-            let terminal = terminal
-                .ok_or_else(|| SandboxError::NotStarted("it got no terminal".to_owned()))?;
+            let terminal = terminal.ok_or_else(|| NotStarted::from("it got no terminal"))?;
             let terminal = Arc::new(nonblocking(terminal)?);
             (launched, terminal.clone(), Some(sessions.terminals.open(terminal, asked)?))
         } else {

@@ -31,8 +31,8 @@ use serde::{Deserialize, Serialize};
 use crate::ToolboxConfig;
 
 pub use confined::{probe, run_confined};
-pub use message::Exit;
 pub(crate) use message::{Errand, Input, Order, Reach, WindowSize};
+pub use message::{Exit, NotStarted};
 pub(crate) use world::{Launched, Sandbox};
 
 /// What we obey of a project, beside its repository (S10).
@@ -128,8 +128,8 @@ pub enum SandboxError {
     #[error("the sandbox cannot be set up, so nothing was run: {}", reasons.join("; "))]
     Unavailable { reasons: Vec<String> },
     /// The sandbox stands, but the command could not be started in it.
-    #[error("{0}")]
-    NotStarted(String),
+    #[error(transparent)]
+    NotStarted(#[from] NotStarted),
     #[error("the sandbox's own process: {0}")]
     Io(#[from] std::io::Error),
 }

@@ -68,9 +68,9 @@ pub(super) fn hold() -> ExitCode {
                 room::live(&world, control);
             }
             Ok(Forked::Parent(pid)) => drop(control.send(&Reply::Room(pid), &[])),
-            Err(error) => {
-                drop(control.send(&Reply::Failed(format!("no process for it: {error}")), &[]))
-            }
+            Err(error) => drop(
+                control.send(&Reply::Failed(format!("no process for it: {error}").into()), &[]),
+            ),
         }
     }
     ExitCode::SUCCESS

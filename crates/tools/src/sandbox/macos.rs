@@ -58,7 +58,9 @@ pub(super) fn hold() -> ExitCode {
             }
             Ok(Some(pid)) => drop(control.send(&Reply::Room(pid), &[])),
             Err(error) => {
-                drop(control.send(&Reply::Failed(format!("no process for it: {error}")), &[]));
+                drop(
+                    control.send(&Reply::Failed(format!("no process for it: {error}").into()), &[]),
+                );
             }
         }
     }

@@ -92,8 +92,34 @@ pub(super) enum Reply {
     Room(u32),
     Started,
     /// The command could not be started.
-    Failed(String),
+    Failed(NotStarted),
     Exited(Exit),
+}
+
+/// Why a command did not begin, in words for whoever asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum NotStarted {
+    /// There is no such program.
+    #[error("{0}")]
+    NotFound(String),
+    /// It is there and cannot be executed.
+    #[error("{0}")]
+    NotExecutable(String),
+    /// Its room could not be made ready for it.
+    #[error("{0}")]
+    NoRoom(String),
+}
+
+impl From<String> for NotStarted {
+    fn from(reason: String) -> Self {
+        Self::NoRoom(reason)
+    }
+}
+
+impl From<&str> for NotStarted {
+    fn from(reason: &str) -> Self {
+        Self::NoRoom(reason.to_owned())
+    }
 }
 
 /// How a command ended.

@@ -1,11 +1,20 @@
 //! What a process of a room does last: it becomes a program as a shell would start it, or does its job. Its confinement is
 //! in place by then, or is what the program puts in place.
 
-use std::ffi::OsString;
-use std::io::Write as _;
-use std::os::unix::process::CommandExt as _;
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsStr, OsString, c_char};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
+use super::NotStarted;
 use crate::job::Job;
+
+/// Where programs are looked for when the environment does not say.
+const USUAL_PATH: &str = "/bin:/usr/bin";
+
+/// What runs a program that is text and does not say what runs it.
+const SHELL: &str = "/bin/sh";
 
 /// Nothing blocked, nothing ignored.
 #[allow(unsafe_code)]
@@ -21,16 +30,95 @@ pub(super) fn usual_signals() {
 }
 
 /// Becomes the program with this environment and no other. Returns only when it fails, why.
-#[allow(clippy::disallowed_methods)]
+///
+/// Not the C library's `execvp`: it gives what is no program of this machine to a shell to read, and a directory that
+/// is closed to us makes it say that a program is there.
 pub(super) fn execute(
     arguments: &[OsString],
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> String {
-    let Some((program, rest)) = arguments.split_first() else {
-        return "an empty command line".into();
+) -> NotStarted {
+    let Some(program) = arguments.first() else { return "an empty command line".into() };
+    // Of two that are set the later counts.
+    let environment: BTreeMap<_, _> = environment.into_iter().collect();
+    let files = files_called(program, environment.get(OsStr::new("PATH")));
+    let is_path = program.as_bytes().contains(&b'/');
+    let mut refused = None;
+    for file in files {
+        let error = replace(&file, arguments, &environment);
+        let is_absent = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+        if file.is_file() || (is_path && !is_absent) {
+            refused.get_or_insert(error);
+        }
+    }
+    let name = program.to_string_lossy();
+    match refused {
+        None => NotStarted::NotFound(format!("{name}: there is no such program")),
+        Some(error) if error.kind() == ErrorKind::NotFound => {
+            NotStarted::NotExecutable(format!("{name}: what it names to be run by is not there"))
+        }
+        Some(error) => NotStarted::NotExecutable(format!("{name}: {error}")),
+    }
+}
+
+/// The files that a program's name may mean, the first of them before the others.
+fn files_called(program: &OsStr, path: Option<&OsString>) -> Vec<PathBuf> {
+    if program.is_empty() {
+        return vec![];
+    }
+    if program.as_bytes().contains(&b'/') {
+        return vec![program.into()];
+    }
+    let path = path.map_or(OsStr::new(USUAL_PATH), |path| path);
+    std::env::split_paths(path).map(|directory| directory.join(program)).collect()
+}
+
+/// Becomes what is in this file. Returns only when it fails, why.
+fn replace(
+    file: &Path,
+    arguments: &[OsString],
+    environment: &BTreeMap<OsString, OsString>,
+) -> io::Error {
+    let error = replace_by(file.as_os_str(), arguments.iter().map(|word| &**word), environment);
+    if error.raw_os_error() != Some(libc::ENOEXEC) || !is_text(file) {
+        return error;
+    }
+    let rest = arguments.iter().skip(1).map(|word| &**word);
+    let read = [OsStr::new(SHELL), file.as_os_str()];
+    replace_by(OsStr::new(SHELL), read.into_iter().chain(rest), environment)
+}
+
+#[allow(unsafe_code)]
+fn replace_by<'a>(
+    file: &OsStr,
+    arguments: impl Iterator<Item = &'a OsStr>,
+    environment: &BTreeMap<OsString, OsString>,
+) -> io::Error {
+    let terminated = |word: &OsStr| CString::new(word.as_bytes());
+    let pairs = environment
+        .iter()
+        .map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()));
+    let words: Result<Vec<_>, _> = arguments.map(terminated).collect();
+    let (file, words, pairs) = match (terminated(file), words, pairs.collect::<Result<Vec<_>, _>>())
+    {
+        (Ok(file), Ok(words), Ok(pairs)) => (file, words, pairs),
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => return error.into(),
     };
-    let error = std::process::Command::new(program).args(rest).env_clear().envs(environment).exec();
-    format!("{}: {error}", program.to_string_lossy())
+    let (words, pairs) = (pointers(&words), pointers(&pairs));
+    // SAFETY: the arrays end with a null pointer; they and what they point to outlive the call.
+    unsafe { libc::execve(file.as_ptr(), words.as_ptr(), pairs.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+fn pointers(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+/// As shells tell it: nothing in its first line is zero.
+fn is_text(file: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = std::fs::File::open(file).and_then(|file| file.take(80).read_to_end(&mut start));
+    let mut first_line = start.split(|byte| *byte == b'\n').next().unwrap_or_default().iter();
+    read.is_ok() && !start.starts_with(b"\x7fELF") && first_line.all(|byte| *byte != 0)
 }
 
 /// Does a job and prints its output. Returns the exit code.

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use super::channel::Channel;
 use super::message::{Build, Built, OpenRoom, Reply, Wish};
 use super::spawn::spawn_holder;
-use super::{Errand, Exit, SandboxError, SandboxPolicy, Tier, TierReport};
+use super::{Errand, Exit, NotStarted, SandboxError, SandboxPolicy, Tier, TierReport};
 use agent_protocol::SandboxMode;
 
 /// The world of one thread.
@@ -177,11 +177,9 @@ impl Room {
                     let launched = Launched { channel, pid, exit: None };
                     return Ok((launched, terminal.into_iter().next()));
                 }
-                Some((Reply::Failed(reason), _)) => return Err(SandboxError::NotStarted(reason)),
+                Some((Reply::Failed(reason), _)) => return Err(reason.into()),
                 Some((Reply::Exited(_), _)) | None => {
-                    return Err(SandboxError::NotStarted(
-                        "its process ended before it began".to_owned(),
-                    ));
+                    return Err(NotStarted::from("its process ended before it began").into());
                 }
             }
         }

@@ -2,7 +2,7 @@
 //! so that little is left to do when the errand comes.
 
 use std::convert::Infallible;
-use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
+use std::io::{PipeReader, PipeWriter, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 
@@ -13,7 +13,7 @@ use super::room::leave;
 use super::{World, connect};
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order};
-use crate::sandbox::program;
+use crate::sandbox::{NotStarted, program};
 
 /// Puts the step that failed before the system's words.
 pub(super) fn say(what: &'static str) -> impl Fn(rustix::io::Errno) -> String {
@@ -37,11 +37,11 @@ impl Line {
     }
 
     /// The first process's end, once the other process of this id has given up its rights.
-    pub(super) fn command_at(self, pid: u32) -> Result<Waiting, String> {
+    pub(super) fn command_at(self, pid: u32) -> Result<Waiting, NotStarted> {
         let Self { first: (channel, mut trouble), command } = self;
         drop(command);
         let Some(((), listener)) = channel.receive().map_err(|error| error.to_string())? else {
-            return Err(reason(&mut trouble)?);
+            return Err(reason(&mut trouble).unwrap_or_else(|| "its process ended at once".into()));
         };
         let listener = listener.into_iter().next();
         listener.iter().for_each(|listener| connect::take_turns(listener.as_fd()));
@@ -55,17 +55,22 @@ impl Line {
         drop(first);
         let mut report = report;
         if let Err(reason) = wait(world, &channel, &report, confinement) {
-            let _ = report.write_all(reason.as_bytes());
+            let _ = serde_json::to_writer(&mut report, &reason);
         }
-        leave(127)
+        leave(1)
     }
 }
 
 /// What the process says when it fails; nothing once it runs the command.
-fn reason(trouble: &mut PipeReader) -> Result<String, String> {
-    let mut reason = String::new();
-    trouble.read_to_string(&mut reason).map_err(|error| error.to_string())?;
-    Ok(reason)
+fn reason(trouble: &mut PipeReader) -> Option<NotStarted> {
+    let mut said = Vec::new();
+    match trouble.read_to_end(&mut said) {
+        Ok(0) => None,
+        Ok(_) => {
+            Some(serde_json::from_slice(&said).unwrap_or_else(|error| error.to_string().into()))
+        }
+        Err(error) => Some(error.to_string().into()),
+    }
 }
 
 /// The process, as the first one of the room sees it.
@@ -83,12 +88,11 @@ impl Waiting {
         mut self,
         errand: &Errand,
         stdio: &[OwnedFd; 3],
-    ) -> Result<(Pid, Option<OwnedFd>), String> {
+    ) -> Result<(Pid, Option<OwnedFd>), NotStarted> {
         let descriptors = stdio.each_ref().map(|descriptor| descriptor.as_fd());
         // When it is gone, it has said why.
         let sent = self.channel.send(errand, &descriptors);
-        let reason = reason(&mut self.trouble)?;
-        if !reason.is_empty() {
+        if let Some(reason) = reason(&mut self.trouble) {
             return Err(reason);
         }
         sent.map_err(|error| format!("no process for the command: {error}"))?;
@@ -102,7 +106,7 @@ fn wait(
     first: &BlockingChannel,
     report: &PipeWriter,
     confinement: Option<Confinement>,
-) -> Result<(), String> {
+) -> Result<(), NotStarted> {
     rustix::process::setsid().map_err(say("a session of its own"))?;
     let no_core = Rlimit { current: Some(0), maximum: Some(0) };
     rustix::process::setrlimit(Resource::Core, no_core).map_err(say("core dumps"))?;
@@ -131,7 +135,7 @@ fn become_command(
     confinement: Option<Confinement>,
     stdio: &[OwnedFd; 3],
     report: &PipeWriter,
-) -> Result<Infallible, String> {
+) -> Result<Infallible, NotStarted> {
     let [input, output, errors] = stdio;
     if matches!(errand.input, Input::Terminal(_)) {
         rustix::process::ioctl_tiocsctty(input).map_err(say("its terminal"))?;

@@ -14,9 +14,9 @@ use super::confine::Confinement;
 use super::metadata::Metadata;
 use super::supervise::{Watched, supervise};
 use super::{Forked, World, fork, view};
-use crate::sandbox::Tier;
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order, Reach, Reply, WindowSize};
+use crate::sandbox::{NotStarted, Tier};
 
 /// Lives until the room is empty; never returns to the holder's code.
 pub(super) fn live(world: &World, control: BlockingChannel) -> ! {
@@ -30,9 +30,12 @@ pub(super) fn live(world: &World, control: BlockingChannel) -> ! {
             line.live(world, confinement)
         }
         Ok((Forked::Parent(pid), Prepared { line, confinement: _, ended })) => {
-            line.command_at(pid).and_then(|command| serve(world, &control, &ended, command))
+            match line.command_at(pid) {
+                Ok(command) => serve(world, &control, &ended, command),
+                Err(reason) => Err(reason),
+            }
         }
-        Err(reason) => Err(reason),
+        Err(reason) => Err(reason.into()),
     };
     match outcome {
         // The agent need not wait for the end of this process too.
@@ -89,7 +92,7 @@ fn serve(
     control: &BlockingChannel,
     ended: &OwnedFd,
     command: Waiting,
-) -> Result<bool, String> {
+) -> Result<bool, NotStarted> {
     let received = control.receive::<Errand>().map_err(|error| error.to_string())?;
     let Some((errand, descriptors)) = received else { return Ok(false) };
     let stdio = Stdio::open(errand.input, descriptors)

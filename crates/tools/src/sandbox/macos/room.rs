@@ -18,11 +18,10 @@ use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
 use super::{JOB, JOB_ARGUMENT, World};
-use crate::sandbox::Exit;
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::kept::Kept;
 use crate::sandbox::message::{Errand, Input, Order, Reply, WindowSize, Wish};
-use crate::sandbox::program;
+use crate::sandbox::{Exit, NotStarted, program};
 
 /// How long what was asked to end may take over it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -65,7 +64,7 @@ fn leave(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-fn serve(world: &World, control: &BlockingChannel) -> Result<(), String> {
+fn serve(world: &World, control: &BlockingChannel) -> Result<(), NotStarted> {
     let ended = children_as_descriptor().map_err(say("watching processes"))?;
     let errand = control.receive::<Errand>().map_err(|error| error.to_string())?;
     let Some((errand, descriptors)) = errand else { return Ok(()) };
@@ -117,7 +116,7 @@ impl Stdio {
 }
 
 /// Forks the command; returns when it runs. A file operation is told to the process that does it.
-fn start(world: &World, errand: Errand, stdio: &Stdio) -> Result<Pid, String> {
+fn start(world: &World, errand: Errand, stdio: &Stdio) -> Result<Pid, NotStarted> {
     let (argv, job) = match &errand.order {
         Order::Run(argv) => (argv.clone(), None),
         Order::Serve(job) => {
@@ -135,20 +134,21 @@ fn start(world: &World, errand: Errand, stdio: &Stdio) -> Result<Pid, String> {
             let mut report = report;
             let told = job.is_some().then(|| OwnedFd::from(told));
             let Err(reason) = become_command(world, errand, &line, stdio, told);
-            let _ = report.write_all(reason.as_bytes());
-            leave(127)
+            let _ = serde_json::to_writer(&mut report, &reason);
+            leave(1)
         }
         Some(pid) => {
             drop((report, told));
-            let mut reason = String::new();
-            trouble.read_to_string(&mut reason).map_err(|error| error.to_string())?;
-            if !reason.is_empty() {
-                return Err(reason);
+            let mut said = Vec::new();
+            trouble.read_to_end(&mut said).map_err(|error| error.to_string())?;
+            if !said.is_empty() {
+                let reason = serde_json::from_slice(&said);
+                return Err(reason.unwrap_or_else(|error| error.to_string().into()));
             }
             if let Some(job) = job {
                 tells.write_all(&job).map_err(say("telling it what to do"))?;
             }
-            Pid::from_raw(pid.cast_signed()).ok_or_else(|| "a process without an id".to_owned())
+            Pid::from_raw(pid.cast_signed()).ok_or_else(|| "a process without an id".into())
         }
     }
 }
@@ -159,7 +159,7 @@ fn become_command(
     line: &[OsString],
     stdio: &Stdio,
     told: Option<OwnedFd>,
-) -> Result<Infallible, String> {
+) -> Result<Infallible, NotStarted> {
     rustix::process::setsid().map_err(say("a session of its own"))?;
     if stdio.master.is_some() {
         rustix::process::ioctl_tiocsctty(&stdio.descriptors[0]).map_err(say("its terminal"))?;
