@@ -15,6 +15,8 @@ mod errors;
 mod exec;
 mod files;
 mod floods;
+#[cfg(target_os = "linux")]
+mod forks;
 mod interactive;
 mod interrupts;
 mod leftovers;
