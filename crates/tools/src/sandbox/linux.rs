@@ -7,6 +7,7 @@ mod confine;
 mod connect;
 mod diag;
 mod git_config;
+mod limits;
 mod metadata;
 mod mounts;
 mod namespaces;

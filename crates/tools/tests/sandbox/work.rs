@@ -193,6 +193,27 @@ E
     .after(crate::git::WORKTREE),
     work("s15_terminal", "script", r"script -qec 'tty && test -t 0 && stty size' /dev/null </dev/null")
         .on_full(),
+    // Others of this user stand by meanwhile, which do not count; root may start as many as it likes.
+    work("r11_processes_of_the_world_alone_are_counted", "python3", r#"
+        cat >t.py <<'E'
+import os, resource, signal, time
+soft, most = resource.getrlimit(resource.RLIMIT_NPROC)
+assert 0 < soft <= most <= 8192, (soft, most)
+assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
+resource.setrlimit(resource.RLIMIT_NPROC, (30, most))
+started = []
+try:
+    while len(started) < 40:
+        started.append(os.fork() or time.sleep(60) or os._exit(0))
+    assert os.getuid() == 0
+except BlockingIOError:
+    assert 20 < len(started) < 30, len(started)
+for pid in started: os.kill(pid, signal.SIGKILL); os.wait()
+E
+        python3 t.py
+    "#)
+    .on_full()
+    .after("for i in $(seq 40); do sleep 5 & done"),
     work("s15_docker_fails_cleanly", "docker", r#"
         if timeout 20 docker ps >out 2>&1; then exit 1; fi
         grep -qiE 'connect|daemon|permission|denied' out

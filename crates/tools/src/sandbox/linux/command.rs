@@ -6,11 +6,11 @@ use std::io::{PipeReader, PipeWriter, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use rustix::process::{Pid, Resource, Rlimit};
+use rustix::process::Pid;
 
 use super::confine::Confinement;
 use super::room::leave;
-use super::{World, connect};
+use super::{World, connect, limits};
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order};
 use crate::sandbox::{NotStarted, program};
@@ -108,8 +108,7 @@ fn wait(
     confinement: Option<Confinement>,
 ) -> Result<(), NotStarted> {
     rustix::process::setsid().map_err(say("a session of its own"))?;
-    let no_core = Rlimit { current: Some(0), maximum: Some(0) };
-    rustix::process::setrlimit(Resource::Core, no_core).map_err(say("core dumps"))?;
+    limits::set(world.tier).map_err(say("limits"))?;
     // Of two that are too big, the command dies before the agent does.
     let _ = std::fs::write("/proc/self/oom_score_adj", "500");
     program::usual_signals();

@@ -125,29 +125,27 @@ fn remember(world: &World, errand: &Errand) -> Result<Option<Metadata>, String> 
     Ok(Some(metadata))
 }
 
-/// Puts back what the command was not to change; by a process within its walls, so that no link leads it out.
+/// Puts back what the command was not to change; within its walls, so that no link leads out. Not in another process,
+/// though this one can do nothing else afterwards: what still runs in the world may have taken all there can be.
 fn settle(world: &World, metadata: &Metadata, complaints: Option<OwnedFd>) {
     let changed = metadata.changed();
     if changed.is_empty() {
         return;
     }
-    if let Ok(Forked::Child) = fork() {
-        let confined = Confinement::build(world).and_then(|confinement| {
-            confinement.give_up_rights()?;
-            confinement.raise_walls(Reach::Policy)
-        });
-        if confined.is_ok() {
-            metadata.put_back(&changed);
-        }
-        leave(0)
+    let confined = Confinement::build(world).and_then(|confinement| {
+        confinement.give_up_rights()?;
+        confinement.raise_walls(Reach::Policy)
+    });
+    if confined.is_ok() {
+        metadata.put_back(&changed);
     }
-    while rustix::process::wait(rustix::process::WaitOptions::empty()).is_ok() {}
     let Some(complaints) = complaints else { return };
     let mut complaints = File::from(complaints);
+    let done = if confined.is_ok() { "put back" } else { "could not put back" };
     for path in changed {
         let _ = writeln!(
             complaints,
-            "agent: put back {}: it could make code run outside the sandbox",
+            "agent: {done} {}: it could make code run outside the sandbox",
             path.display()
         );
     }

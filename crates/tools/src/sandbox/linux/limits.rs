@@ -1,0 +1,47 @@
+//! How much of the machine the commands of a world may take (R11). A limit is only ever lowered.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::sandbox::Tier;
+
+/// Processes and threads of a world at one time: more than any work needs, and few enough to be ended.
+const MOST_PROCESSES: u64 = 8_192;
+
+/// The first Linux that counts processes in each user namespace by itself. Before, those that the person has outside
+/// would count.
+const COUNTS_IN_NAMESPACES: (u32, u32) = (5, 14);
+
+/// Of this process and all it starts.
+pub(super) fn set(tier: Tier) -> rustix::io::Result<()> {
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    if tier == Tier::Full && version() >= Some(COUNTS_IN_NAMESPACES) {
+        setrlimit(Resource::Nproc, lowered(getrlimit(Resource::Nproc), MOST_PROCESSES))?;
+    }
+    Ok(())
+}
+
+fn lowered(limit: Rlimit, most: u64) -> Rlimit {
+    let lower = |limit: Option<u64>| Some(limit.map_or(most, |limit| limit.min(most)));
+    Rlimit { current: lower(limit.current), maximum: lower(limit.maximum) }
+}
+
+/// Of this Linux.
+fn version() -> Option<(u32, u32)> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    let mut numbers = release.split(|character: char| !character.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r11_a_limit_is_never_raised() {
+        let limit = |current, maximum| Rlimit { current, maximum };
+        assert_eq!(lowered(limit(None, None), 9), limit(Some(9), Some(9)));
+        assert_eq!(lowered(limit(Some(3), None), 9), limit(Some(3), Some(9)));
+        assert_eq!(lowered(limit(Some(3), Some(4)), 9), limit(Some(3), Some(4)));
+        assert!(version() > Some((3, 0)), "{:?}", version());
+    }
+}
