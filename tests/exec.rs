@@ -110,6 +110,65 @@ async fn calls_of_one_response_run_at_once_and_are_answered_in_their_order() {
 }
 
 #[tokio::test]
+async fn an_edit_has_its_place_among_the_calls_of_one_response() {
+    let patch = |from: &str, to: &str| json!({"input": format!("*** Begin Patch\n*** Update File: made\n@@\n-{from}\n+{to}\n*** End Patch")});
+    let server = ScriptedModel::new()
+        .calls_at_once([
+            ("exec_command", json!({"cmd": "sleep 0.3; echo first > made"})),
+            ("apply_patch", patch("first", "second")),
+            ("exec_command", json!({"cmd": "cat made"})),
+            ("apply_patch", patch("second", "third")),
+            ("read_file", json!({"file_path": "made"})),
+        ])
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let run = scene.run(&["exec", "--json", "-s", "workspace-write", "go"]).await.succeeded();
+    let read = &run.items("command_execution");
+    assert!(read.iter().any(|item| item["aggregated_output"] == "second\n"), "{read:?}");
+    assert_eq!(scene.read("made").unwrap(), "third\n");
+    let answers = server.frames()[1].json["input"].as_array().unwrap().clone();
+    assert!(answers[4]["output"].to_string().contains("third"), "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_command_is_told_which_thread_it_is_of_and_what_it_may_do() {
+    let show = "env | grep -E '^(AGENT|CODEX)_' | sort";
+    let ids = |run: &agent_testkit::Finished| {
+        let id = run.event("thread.started")["thread_id"].as_str().unwrap().to_owned();
+        [format!("AGENT_SESSION_ID={id}\n"), format!("CODEX_THREAD_ID={id}\n")]
+    };
+    for (options, told) in [
+        (
+            &["-s", "read-only"][..],
+            ["AGENT_SANDBOX=read-only\n", "CODEX_SANDBOX_NETWORK_DISABLED=1\n"],
+        ),
+        (
+            &["-s", "workspace-write"],
+            ["AGENT_SANDBOX=workspace-write\n", "CODEX_SANDBOX_NETWORK_DISABLED=1\n"],
+        ),
+        (
+            &["-s", "workspace-write", "-c", "sandbox_workspace_write.network_access=true"],
+            ["AGENT_SANDBOX=workspace-write\n", ""],
+        ),
+        (&["-s", "danger-full-access"], ["", ""]),
+    ] {
+        let server =
+            ScriptedModel::new().calls("exec_command", json!({"cmd": show})).says("Done.").serve();
+        let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+        let run = scene.run(&[&["exec", "--json", "go"], options].concat()).await.succeeded();
+        let [session, thread] = ids(&run);
+        let expected = format!("{}{session}{}{thread}", told[0], told[1]);
+        let mut expected: Vec<_> = expected.lines().collect();
+        expected.sort_unstable();
+        let item = &run.items("command_execution")[0];
+        let mut seen: Vec<_> = item["aggregated_output"].as_str().unwrap().lines().collect();
+        seen.retain(|line| !line.starts_with("AGENT_HOME"));
+        assert_eq!(seen, expected, "{options:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_call_gets_wrong_is_told_to_the_model_and_fails_no_turn() {
     let server = ScriptedModel::new()
         .calls("edit_everything", json!({}))
@@ -172,7 +231,7 @@ async fn the_network_is_closed_to_commands() {
 async fn secrets_reach_neither_commands_nor_the_model_nor_the_rollout() {
     const KEY: &str = "sk-test-0123456789abcdef";
     let server = ScriptedModel::new()
-        .calls("exec_command", json!({"cmd": "env; cat leaked"}))
+        .calls("exec_command", json!({"cmd": "env | grep -v _ID=; cat leaked"}))
         .says("Nothing.")
         .serve();
     let scene = Scene::new(AGENT)

@@ -137,8 +137,13 @@ pub(crate) fn open(
     let mut notes = opening.notes;
     notes.extend(journal_dir.as_deref().map(agent_tools::recover_patches).unwrap_or_default());
     notes.extend(threads_dir.iter().flat_map(|threads| recovered_of_others(threads, &thread_id)));
+    let mut env = options.toolbox.env.clone();
+    // By which a command finds the thread it belongs to (conventions.md 11).
+    env.extend(
+        ["AGENT_SESSION_ID", "CODEX_THREAD_ID"].map(|name| (name.into(), (&thread_id).into())),
+    );
     let toolbox =
-        Toolbox::new(ToolboxConfig { outputs_dir, journal_dir, ..options.toolbox.clone() });
+        Toolbox::new(ToolboxConfig { env, outputs_dir, journal_dir, ..options.toolbox.clone() });
     let toolbox = match options.played_back.take() {
         Some(outputs) => toolbox.playing_back(outputs),
         None => toolbox,

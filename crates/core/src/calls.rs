@@ -1,11 +1,10 @@
 //! The tool calls of one step: understood, permitted, performed, recorded. They start while the response still
-//! streams and run at once, save that those which write the same files take turns. What the person is asked about is in
-//! `questions.rs`.
+//! streams and run at once, save that an edit has its place among them: what was called before it is over when it begins,
+//! and what was called after it finds it done. What the person is asked about is in `questions.rs`.
 
 mod questions;
 
-use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use agent_protocol::{
@@ -38,24 +37,27 @@ pub(crate) struct Calls {
     step: u32,
     /// Need the person's word; asked one at a time, in call order.
     asked: VecDeque<(Call, Question)>,
-    /// Permitted, but another call writes the same files.
+    /// Permitted, but not before others are over.
     queued: VecDeque<Call>,
     running: FuturesUnordered<BoxFuture<'static, Finished>>,
-    busy: Vec<PathBuf>,
+    /// What is asked about, queued or running, in call order, and whether it edits files.
+    open: BTreeMap<usize, bool>,
     progress: (mpsc::UnboundedSender<Said>, mpsc::UnboundedReceiver<Said>),
     count: usize,
 }
 
 struct Call {
+    /// The how many-th of its step.
+    number: usize,
     call: ToolCall,
     item: ThreadItem,
     prepared: Prepared,
 }
 
 struct Finished {
+    number: usize,
     call: ToolCall,
     item: ThreadItem,
-    writes: Vec<PathBuf>,
     output: ToolOutput,
     took: Duration,
 }
@@ -73,7 +75,7 @@ impl Calls {
             asked: VecDeque::new(),
             queued: VecDeque::new(),
             running: FuturesUnordered::new(),
-            busy: Vec::new(),
+            open: BTreeMap::new(),
             progress: mpsc::unbounded_channel(),
             count: 0,
         }
@@ -137,7 +139,8 @@ impl Calls {
         };
         let started = Event::ItemStarted { item: shown.clone(), rule };
         bench.conversation.publish_with(started, vec![item.clone()])?;
-        let call = Call { call: call.clone(), item: shown, prepared };
+        let call = Call { number: self.count, call: call.clone(), item: shown, prepared };
+        self.open.insert(call.number, call.edits());
         let Some(question) = question else { return self.start(bench, call) };
         self.asked.push_back((call, question));
         if self.asked.len() == 1 { self.ask(bench) } else { Ok(()) }
@@ -180,7 +183,7 @@ impl Calls {
     }
 
     fn start(&mut self, bench: &mut Bench<'_>, call: Call) -> Result<(), Stop> {
-        if call.prepared.writes.iter().any(|path| self.busy.contains(path)) {
+        if !self.is_its_turn(&call) {
             self.queued.push_back(call);
             return Ok(());
         }
@@ -193,8 +196,23 @@ impl Calls {
             // R2: the intent is on the disk before anything that leaves a trace begins.
             bench.conversation.sync()?;
         }
-        self.busy.extend(call.prepared.writes.iter().cloned());
         self.running.push(Box::pin(perform(call, self.progress.0.clone(), before)));
+        Ok(())
+    }
+
+    /// An edit waits for all calls before it, and all calls wait for the edits before them: whoever changes a file and
+    /// then runs its tests means that order.
+    fn is_its_turn(&self, call: &Call) -> bool {
+        let mut earlier = self.open.range(..call.number);
+        if call.edits() { earlier.next().is_none() } else { !earlier.any(|(_, edits)| *edits) }
+    }
+
+    /// A call is over, or will never run; what waited for it may begin.
+    fn is_over(&mut self, bench: &mut Bench<'_>, number: usize) -> Result<(), Stop> {
+        self.open.remove(&number);
+        for call in std::mem::take(&mut self.queued) {
+            self.start(bench, call)?;
+        }
         Ok(())
     }
 
@@ -224,9 +242,8 @@ impl Calls {
             }
             Happened::Finished(finished) => *finished,
         };
-        let Finished { call, item, writes, mut output, took } = finished;
+        let Finished { number, call, item, mut output, took } = finished;
         bench.secrets.remove_from(&mut output);
-        self.busy.retain(|path| !writes.contains(path));
         let item = ThreadItem {
             details: output.details,
             duration_ms: Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
@@ -237,10 +254,14 @@ impl Calls {
         if let Some(reason) = output.rejected {
             reject(bench, None, &call, Refused::because(reason, text_of(&output.content)))?;
         }
-        for call in std::mem::take(&mut self.queued) {
-            self.start(bench, call)?;
-        }
+        self.is_over(bench, number)?;
         Ok(Some(took))
+    }
+}
+
+impl Call {
+    fn edits(&self) -> bool {
+        matches!(self.prepared.action, Action::Edit { .. })
     }
 }
 
@@ -260,8 +281,7 @@ async fn perform(
     if let Some(before) = before {
         before.await;
     }
-    let Call { call, item, prepared, .. } = call;
-    let writes = prepared.writes.clone();
+    let Call { number, call, item, prepared } = call;
     let begun = Instant::now();
     let (says, mut said) = mpsc::unbounded_channel();
     let mut work = prepared.perform(says);
@@ -274,7 +294,7 @@ async fn perform(
             output = &mut work => break output,
         }
     };
-    Finished { call, item, writes, output, took: begun.elapsed() }
+    Finished { number, call, item, output, took: begun.elapsed() }
 }
 
 fn text_of(content: &[Content]) -> String {

@@ -98,9 +98,8 @@ pub(crate) fn prepare_text(toolbox: &Toolbox, text: &str) -> Result<Prepared, Re
     let job = ApplyPatch { patch, places, roots, announced: changes.clone(), journal: false };
     let (config, sandbox) = (config.clone(), sandbox.clone());
     Ok(Prepared {
-        action: Action::Edit { paths: paths.clone(), beyond },
+        action: Action::Edit { paths, beyond },
         details: ItemDetails::FileChange { changes, status: Status::InProgress },
-        writes: paths,
         perform: Box::new(move |_progress| Box::pin(finished(run(sandbox, config, job)))),
     })
 }
@@ -317,7 +316,6 @@ mod tests {
             .map(|_| prepare(&toolbox(dir.path(), true), &call(CallForm::Custom, PATCH)));
         let prepared = prepared.unwrap().ok().unwrap();
         assert_eq!(prepared.action, Action::Edit { paths: vec![file.clone()], beyond: vec![] });
-        assert_eq!(prepared.writes, std::slice::from_ref(&file));
         let change = |diff: &str| FileChange {
             path: file.clone(),
             kind: ChangeKind::Update,

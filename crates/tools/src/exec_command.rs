@@ -134,7 +134,6 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
             terminal: args.tty,
         },
         details: ItemDetails::CommandExecution(shown),
-        writes: vec![],
         perform: Box::new(move |progress| Box::pin(run.perform(progress))),
     })
 }

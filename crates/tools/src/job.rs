@@ -67,7 +67,6 @@ impl Job {
         Prepared {
             action: Action::Read { path },
             details,
-            writes: vec![],
             perform: Box::new(move |_progress| {
                 Box::pin(async move { run_job(&sandbox, &config, self, false, None).await })
             }),

@@ -69,16 +69,31 @@ pub(crate) struct SandboxPolicy {
 
 impl SandboxPolicy {
     pub(crate) fn new(config: &ToolboxConfig) -> Self {
+        Self::of(config, config.sandbox)
+    }
+
+    /// For what a person allowed to run outside the sandbox.
+    pub(crate) fn unconfined(config: &ToolboxConfig) -> Self {
+        Self::of(config, SandboxMode::DangerFullAccess)
+    }
+
+    fn of(config: &ToolboxConfig, mode: SandboxMode) -> Self {
         let mut writable_roots = vec![config.cwd.clone()];
         writable_roots.extend(config.writable_roots.iter().cloned());
-        Self {
-            mode: config.sandbox,
-            writable_roots,
-            network: config.network,
-            env: config.env.clone(),
-            tier: None,
-        }
+        let mut env = config.env.clone();
+        env.extend(telling(mode, config.network));
+        Self { mode, writable_roots, network: config.network, env, tier: None }
     }
+}
+
+/// What tells a command that it is confined: test suites look for it (conventions.md 11).
+fn telling(mode: SandboxMode, network: bool) -> impl Iterator<Item = (OsString, OsString)> {
+    let is_confined = mode != SandboxMode::DangerFullAccess;
+    let seatbelt = cfg!(target_os = "macos").then_some(("CODEX_SANDBOX", "seatbelt"));
+    let offline = (!network).then_some(("CODEX_SANDBOX_NETWORK_DISABLED", "1"));
+    let told = [Some(("AGENT_SANDBOX", mode.as_str())), seatbelt, offline];
+    let told = told.into_iter().flatten().filter(move |_| is_confined);
+    told.map(|(name, value)| (name.into(), value.into()))
 }
 
 /// JSON's keys are text, and variables need not be.

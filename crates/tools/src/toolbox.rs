@@ -57,8 +57,6 @@ pub struct Prepared {
     pub action: Action,
     /// The display item as it begins.
     pub details: ItemDetails,
-    /// Files it writes, resolved: calls of one step that share one run in order.
-    pub writes: Vec<PathBuf>,
     pub(crate) perform:
         Box<dyn FnOnce(mpsc::UnboundedSender<Progress>) -> BoxFuture<'static, ToolOutput> + Send>,
 }
@@ -161,7 +159,7 @@ const TOOLS: &[Tool] = &[
 impl Toolbox {
     pub fn new(config: ToolboxConfig) -> Self {
         let policy = SandboxPolicy::new(&config);
-        let unconfined = SandboxPolicy { mode: SandboxMode::DangerFullAccess, ..policy.clone() };
+        let unconfined = SandboxPolicy::unconfined(&config);
         Self {
             sandbox: Arc::new(Sandbox::new(config.helper.clone(), policy)),
             unconfined: Arc::new(Sandbox::new(config.helper.clone(), unconfined)),
@@ -284,11 +282,7 @@ fn played(prepared: Prepared, output: Option<Vec<Content>>) -> Prepared {
         _ => {}
     }
     let output = ToolOutput { content, details, success: recorded, rejected: None };
-    Prepared {
-        writes: vec![],
-        perform: Box::new(move |_| Box::pin(std::future::ready(output))),
-        ..prepared
-    }
+    Prepared { perform: Box::new(move |_| Box::pin(std::future::ready(output))), ..prepared }
 }
 
 fn unknown(call: &ToolCall) -> Rejection {

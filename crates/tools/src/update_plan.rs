@@ -75,7 +75,6 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     Ok(Prepared {
         action: Action::Note,
         details,
-        writes: vec![],
         perform: Box::new(|_progress| Box::pin(async { output })),
     })
 }

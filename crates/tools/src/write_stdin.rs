@@ -70,7 +70,6 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     Ok(Prepared {
         action: Action::Attend { session_id, input: chars, escalated },
         details: details(session_id, String::new(), Status::InProgress),
-        writes: vec![],
         perform: Box::new(move |progress| Box::pin(attend.perform(progress))),
     })
 }

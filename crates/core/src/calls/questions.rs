@@ -55,7 +55,9 @@ impl Calls {
                     let told =
                         message.map(|message| format!(" They said: {message}")).unwrap_or_default();
                     let text = format!("The person refused this call; it did not run.{told}");
+                    let number = call.number;
                     close(bench.conversation, &call.call, call.item, Status::Declined, &text)?;
+                    self.is_over(bench, number)?;
                 }
             }
             self.start_allowed(bench)?;
