@@ -29,7 +29,7 @@ fn beside(rows: &[String], one: &str, two: &str) -> usize {
 /// What is to be seen of it from here on.
 fn after<'a>(rows: &'a [String], begin: &str) -> Vec<&'a String> {
     let rows = rows.iter().skip_while(|row| !row.starts_with(begin));
-    rows.take_while(|row| !row.starts_with("So much")).collect()
+    rows.take_while(|row| !row.starts_with("So much") && !row.starts_with("I go on")).collect()
 }
 
 #[test]
@@ -82,4 +82,48 @@ fn all_that_one_of_them_printed_is_opened_from_the_conversation() {
     screen.press("qq");
     wait_until_ready(&screen);
     leave(screen);
+}
+
+#[test]
+fn esc_ends_what_runs_and_what_it_changed_and_printed_stays() {
+    let model = ScriptedModel::new()
+        .calls_at_once([
+            ("exec_command", json!({"cmd": "echo kept > kept; echo printed; exec sleep 1000"})),
+            ("exec_command", json!({"cmd": "echo over"})),
+        ])
+        .says("I go on.");
+    let server = model.serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let args = ["-m", "scripted", "-s", "workspace-write"];
+    let mut screen = scene.screen(&args, COLUMNS, ROWS);
+    screen.wait_for("· workspace-write ·");
+    screen.press("go<enter>");
+    screen.wait_for("Running 2 commands, 1 done");
+    screen.wait_until("it has begun", |screen| {
+        rows(screen).iter().any(|row| row.trim() == "printed")
+    });
+    screen.press("<esc>");
+    screen.wait_for("• Stopped.");
+    screen.wait_until("nothing of it runs", |_| {
+        !scene.inhabitants().iter().any(|command| command.contains("sleep"))
+    });
+    assert_eq!(scene.read("kept").unwrap(), "kept\n");
+    screen.press("and now?<enter>");
+    screen.wait_for("I go on.");
+    let sent = server.frames().last().unwrap().json.to_string();
+    assert!(sent.contains("stopped before it was done") && sent.contains("over"), "{sent}");
+    screen.wait_until("it is over", |screen| !screen.screen().contains(RUNNING));
+    let left = leave(screen);
+    let rows = after(&left.rows, "▌ go");
+    let said = |text: &str| rows.iter().filter(|row| row.contains(text)).count();
+    assert_eq!(said("Ran 2 commands, 1 failed"), 1, "{rows:#?}");
+    for (text, count) in [("    printed", 1), ("    over", 1), ("• Stopped.", 1)] {
+        assert_eq!(said(text), count, "{text}: {rows:#?}");
+    }
+
+    let args = ["resume", "--last", "-m", "scripted", "-s", "workspace-write"];
+    let screen = scene.screen(&args, COLUMNS, ROWS);
+    screen.wait_for("I go on.");
+    let again = leave(screen);
+    assert_eq!(after(&again.rows, "▌ go"), rows);
 }

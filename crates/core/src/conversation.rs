@@ -1,8 +1,10 @@
 //! Publish: write, apply, show. The only way a thread's state changes.
 
+use std::collections::HashMap;
+
 use agent_protocol::{
-    Content, Event, Item, ItemDetails, Record, Request, Settings, ThreadItem, ToolCall, Usage,
-    Window,
+    Content, DeltaField, Event, Item, ItemDetails, Record, Request, Settings, ThreadItem, ToolCall,
+    Usage, Window,
 };
 use tokio::sync::mpsc;
 
@@ -24,7 +26,12 @@ pub(crate) struct Conversation {
     next_item: u64,
     /// The plan of the turn under way.
     plan: Option<ThreadItem>,
+    /// What the commands under way have printed, by their items: of each the end.
+    printed: HashMap<String, String>,
 }
+
+/// So much is kept of what a command prints before it is over; what it printed is whole when it ends by itself.
+const MOST_PRINTED: usize = 64 * 1024;
 
 impl Conversation {
     pub(crate) fn new(
@@ -41,6 +48,7 @@ impl Conversation {
             seq: 1,
             next_item: 0,
             plan: None,
+            printed: HashMap::new(),
         }
     }
 
@@ -69,6 +77,7 @@ impl Conversation {
         event: Event,
         wire: Vec<Item>,
     ) -> Result<(), RolloutError> {
+        self.follow(&event);
         let durable = event.is_durable();
         let at = jiff::Timestamp::now();
         let at = format!("{at:.3}");
@@ -84,6 +93,28 @@ impl Conversation {
         // Nobody may be watching any more; the log goes on.
         let _ = self.watchers.send(record);
         Ok(())
+    }
+
+    fn follow(&mut self, event: &Event) {
+        match event {
+            Event::ItemDelta { item_id, field: DeltaField::Output, delta } => {
+                let printed = self.printed.entry(item_id.clone()).or_default();
+                printed.push_str(delta);
+                if printed.len() > 2 * MOST_PRINTED {
+                    let cut = printed.ceil_char_boundary(printed.len() - MOST_PRINTED);
+                    printed.drain(..cut);
+                }
+            }
+            Event::ItemCompleted { item } => {
+                self.printed.remove(&item.id);
+            }
+            _ => {}
+        }
+    }
+
+    /// What the command that is shown as this item has printed so far, at least the end of it.
+    pub(crate) fn printed(&self, item_id: &str) -> &str {
+        self.printed.get(item_id).map_or("", String::as_str)
     }
 
     /// The log cannot be written any more: what is still said is shown, and nothing more is done.

@@ -53,7 +53,7 @@ pub(crate) async fn run(thread: &mut Thread, line: String) -> Result<(), Rollout
             biased;
             asked = thread.inbox.attend() => match asked {
                 Ok(()) => thread.see_to_asides()?,
-                Err(_) => break stopped(item.details.clone()),
+                Err(_) => break stopped(&item, thread.conversation.printed(&item.id)),
             },
             Some(Progress::Output(mut delta)) = said.recv() => {
                 thread.secrets().remove(&mut delta);
@@ -89,9 +89,11 @@ fn record(
     thread.conversation.sync()
 }
 
-fn stopped(mut details: ItemDetails) -> ToolOutput {
+fn stopped(item: &ThreadItem, printed: &str) -> ToolOutput {
+    let mut details = item.details.clone();
     if let ItemDetails::CommandExecution(command) = &mut details {
         command.status = Status::Failed;
+        printed.clone_into(&mut command.aggregated_output);
     }
     ToolOutput {
         content: vec![Content::text("I stopped it before it was done.")],

@@ -281,7 +281,7 @@ impl Thread {
     /// after an interrupt and after a crash; nothing is run again.
     pub(crate) fn close_open_calls(&mut self, text: &str) -> Result<(), RolloutError> {
         for (call, item) in self.conversation.open_calls() {
-            let item = item.unwrap_or_else(|| ThreadItem {
+            let mut item = item.unwrap_or_else(|| ThreadItem {
                 id: self.conversation.new_item_id(),
                 details: ItemDetails::ToolCall {
                     tool: call.name.clone(),
@@ -293,6 +293,11 @@ impl Thread {
                 step: None,
                 duration_ms: None,
             });
+            if let ItemDetails::CommandExecution(command) = &mut item.details {
+                // What was seen of it stays to be seen. A secret may have come in two pieces.
+                self.conversation.printed(&item.id).clone_into(&mut command.aggregated_output);
+                self.secrets.remove(&mut command.aggregated_output);
+            }
             calls::close(&mut self.conversation, &call, item, Status::Failed, text)?;
         }
         Ok(())
