@@ -2,6 +2,7 @@
 //! room for each of them; it has one thread, so forking is safe, and little memory, so it is cheap.
 
 mod bpf;
+mod cgroup;
 mod command;
 mod confine;
 mod connect;
@@ -30,6 +31,7 @@ use super::channel::BlockingChannel;
 use super::message::{Build, Built, OpenRoom, Reply};
 use super::spawn::CHANNEL;
 use super::{SandboxPolicy, Tier};
+use cgroup::Cgroup;
 use temporary::Temporary;
 
 /// What the rooms of a world share.
@@ -49,10 +51,12 @@ pub(super) fn hold() -> ExitCode {
     // The person may want to unmount or remove what the agent was started in.
     let _ = rustix::process::chdir("/");
     let Ok(Some((build, _))) = channel.receive::<Build>() else { return ExitCode::FAILURE };
+    let mut cgroup = (build.tier != Tier::None).then(Cgroup::make).flatten();
     let world = match World::build(build) {
         Ok(world) => world,
         Err(reason) => {
             let _ = channel.send(&Built::Refused(reason), &[]);
+            cgroup.into_iter().for_each(Cgroup::end);
             return ExitCode::FAILURE;
         }
     };
@@ -63,9 +67,9 @@ pub(super) fn hold() -> ExitCode {
     while let Ok(Some((OpenRoom, descriptors))) = channel.receive::<OpenRoom>() {
         let Some(control) = descriptors.into_iter().next() else { break };
         let control = BlockingChannel::new(control);
-        match world.fork() {
+        match world.fork(cgroup.as_ref()) {
             Ok(Forked::Child) => {
-                drop(channel);
+                drop((channel, cgroup.take()));
                 room::live(&world, control);
             }
             Ok(Forked::Parent(pid)) => drop(control.send(&Reply::Room(pid), &[])),
@@ -73,6 +77,12 @@ pub(super) fn hold() -> ExitCode {
                 control.send(&Reply::Failed(format!("no process for it: {error}").into()), &[]),
             ),
         }
+    }
+    drop(world);
+    if let Some(cgroup) = cgroup {
+        // To the end of the last room, be it kept.
+        while rustix::process::wait(rustix::process::WaitOptions::empty()).is_ok() {}
+        cgroup.end();
     }
     ExitCode::SUCCESS
 }
@@ -144,7 +154,10 @@ impl World {
     /// A room may fail where its world did not: whether this tier is to be had is known when one stood.
     fn try_room(&self) -> Result<(), String> {
         let (mut reader, mut writer) = std::io::pipe().map_err(|error| error.to_string())?;
-        match self.fork().map_err(|error| format!("a process in its own namespaces: {error}"))? {
+        match self
+            .fork(None)
+            .map_err(|error| format!("a process in its own namespaces: {error}"))?
+        {
             Forked::Child => {
                 drop(reader);
                 let trouble = room::furnish(self).err().unwrap_or_default();
@@ -160,8 +173,12 @@ impl World {
         }
     }
 
-    /// Forks the first process of a room.
-    fn fork(&self) -> std::io::Result<Forked> {
+    /// Forks the first process of a room, into the group where that can be done.
+    fn fork(&self, cgroup: Option<&Cgroup>) -> std::io::Result<Forked> {
+        let own = if self.tier == Tier::Full { namespaces::OWN } else { 0 };
+        if let Some(Ok(forked)) = cgroup.map(|cgroup| cgroup.fork(own)) {
+            return Ok(forked);
+        }
         if self.tier == Tier::Full { namespaces::fork_into_own() } else { fork() }
     }
 

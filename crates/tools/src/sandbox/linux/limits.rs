@@ -5,7 +5,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::sandbox::Tier;
 
 /// Processes and threads of a world at one time: more than any work needs, and few enough to be ended.
-const MOST_PROCESSES: u64 = 8_192;
+pub(super) const MOST_PROCESSES: u64 = 8_192;
 
 /// The first Linux that counts processes in each user namespace by itself. Before, those that the person has outside
 /// would count.

@@ -50,14 +50,16 @@ fn loopback() -> io::Result<()> {
     if code == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// What each room has for itself.
+pub(super) const OWN: i32 =
+    libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
+
 /// Forks the first process of new process, mount, host name and cgroup namespaces.
 ///
 /// Not `fork` and `unshare`, which would need a process between, and could be done only once. The C library does not
 /// learn of this fork, and goes on believing in the old thread id; nothing here asks it for that.
 #[allow(unsafe_code)]
 pub(super) fn fork_into_own() -> io::Result<Forked> {
-    const OWN: i32 =
-        libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
     // SAFETY: without a stack and shared memory the call is a fork; this process has one thread, so the child's copy
     // of all state is consistent.
     match unsafe {
