@@ -26,10 +26,10 @@ mod worktree;
 
 use std::borrow::Cow;
 use std::io::{self, Write as _};
-use std::os::unix::net::UnixStream;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use agent_protocol::ErrorKind;
 use agent_tools::{NotStarted, SandboxError};
@@ -317,12 +317,31 @@ fn resolve(
 
 /// One thread does it all: what is waited for is the network and other processes.
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    // The runtime would panic where it gets none of these.
-    drop((UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // Where files may not grow (`ulimit -f`), writing is to fail, not to end us.
-    runtime.block_on(async { signal(SignalKind::from_raw(libc::SIGXFSZ)).map(drop) })?;
-    Ok(runtime)
+    without_panic(|| {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().thread_keep_alive(FOR_EVER).build()?;
+        // Where files may not grow (`ulimit -f`), writing is to fail, not to end us.
+        runtime.block_on(async { signal(SignalKind::from_raw(libc::SIGXFSZ)).map(drop) })?;
+        // As long as there is one thread for what blocks, a system that gives no more of them does no harm.
+        drop(runtime.spawn_blocking(|| ()));
+        Ok(runtime)
+    })
+}
+
+/// Longer than any run.
+const FOR_EVER: Duration = Duration::from_secs(1 << 32);
+
+/// Tokio panics where it gets no descriptor or no thread to begin with; to us that is an error like any other. To be
+/// called before there are other threads.
+fn without_panic<T>(make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| ()));
+    let made = panic::catch_unwind(AssertUnwindSafe(make));
+    panic::set_hook(hook);
+    made.unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map_or("it cannot begin", String::as_str);
+        Err(io::Error::other(message.to_owned()))
+    })
 }
 
 /// From here on what asks us to end is not heard, and a disk that is full is an error: what has begun is finished.

@@ -111,7 +111,8 @@ impl Later {
     fn start() -> Self {
         // Bounded: who writes may be faster than we are.
         let (sender, receiver) = mpsc::channel(16);
-        std::thread::spawn(move || {
+        let own = sender.clone();
+        let started = std::thread::Builder::new().spawn(move || {
             let mut buffer = vec![0; 64 * 1024];
             loop {
                 let read = match io::stdin().read(&mut buffer) {
@@ -121,11 +122,14 @@ impl Later {
                     Err(error) => Err(error),
                 };
                 let failed = read.is_err();
-                if sender.blocking_send(read).is_err() || failed {
+                if own.blocking_send(read).is_err() || failed {
                     return;
                 }
             }
         });
+        if let Err(error) = started {
+            let _ = sender.try_send(Err(error));
+        }
         Self(receiver)
     }
 
