@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::place::{Missing, NoFolder, Roots};
 use super::plan::Found;
@@ -71,7 +71,7 @@ impl Looked {
         }
         let flags =
             OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        match rustix::fs::openat(&folder.dir, name, flags, Mode::empty()) {
+        match retry_on_intr(|| rustix::fs::openat(&folder.dir, name, flags, Mode::empty())) {
             Ok(file) => Self::read(file.into())
                 .unwrap_or_else(|error| alone(Found::Barred(files::trouble(&error)))),
             Err(errno) => barred(errno),

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::retry_on_intr;
 use serde::{Deserialize, Serialize};
 
 use super::parse::{Patch, Section};
@@ -176,7 +177,7 @@ impl Roots {
         };
         let below = parent.strip_prefix(root).map_err(|_| NoFolder::Outside)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root_dir = rustix::fs::open(root, flags, Mode::empty());
+        let root_dir = retry_on_intr(|| rustix::fs::open(root, flags, Mode::empty()));
         let mut folder = Folder {
             dir: root_dir.map_err(|errno| NoFolder::Io(errno.into()))?.into(),
             path: root.clone(),
@@ -184,8 +185,9 @@ impl Roots {
         for component in below.components() {
             let Component::Normal(name) = component else { return Err(NoFolder::Outside) };
             let path = folder.path.join(name);
+            let flags = flags | OFlags::NOFOLLOW;
             let open =
-                || rustix::fs::openat(&folder.dir, name, flags | OFlags::NOFOLLOW, Mode::empty());
+                || retry_on_intr(|| rustix::fs::openat(&folder.dir, name, flags, Mode::empty()));
             let dir = match open() {
                 Err(rustix::io::Errno::NOENT) if missing == Missing::Make => {
                     let mode = Mode::from_raw_mode(0o777);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, RawMode, RenameFlags, Uid, XattrFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::look::Attributes;
 use super::place::{Folder, Missing, NoFolder, Roots};
@@ -71,7 +71,8 @@ impl Slot {
 
     fn open_as(&self, flags: OFlags, mode: Mode) -> io::Result<File> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        Ok(rustix::fs::openat(&self.folder.dir, &self.name, flags, mode)?.into())
+        let open = || rustix::fs::openat(&self.folder.dir, &self.name, flags, mode);
+        Ok(retry_on_intr(open)?.into())
     }
 
     pub(crate) fn remove(&self) -> io::Result<()> {

@@ -251,7 +251,7 @@ impl<'a> Work<'a> {
                     (Staged::InPlace(file), Found::Text(old)) => {
                         self.overwrite(slot, file, text, old.clone())
                     }
-                    (Staged::InPlace(_), _) => Err(Failure::changed(&slot)),
+                    (Staged::InPlace(_), _) => Err(Failure::otherwise(&slot, seen)),
                     (Staged::Beside(staged), Found::Nothing) => self.put_new(slot, &staged),
                     (Staged::Beside(staged), _) => self.replace(slot, &staged, spare, seen),
                 }
@@ -260,10 +260,10 @@ impl<'a> Work<'a> {
                 unchanged(&slot, seen)?;
                 let cannot = |error| Failure::at(&slot, "cannot be removed", &error);
                 slot.rename_new(&spare).map_err(cannot)?;
-                let unchanged = Looked::in_slot(&spare).holds_the_same_as(seen);
-                let changed = Failure::changed(&slot);
+                let now = Looked::in_slot(&spare);
+                let otherwise = Failure::otherwise(&slot, &now);
                 self.undo.push(Undo::Removed { slot, kept: spare });
-                if unchanged { Ok(()) } else { Err(changed) }
+                if now.holds_the_same_as(seen) { Ok(()) } else { Err(otherwise) }
             }
             Ready::Rename { from, to, seen } => {
                 unchanged(&from, seen)?;
@@ -303,10 +303,10 @@ impl<'a> Work<'a> {
             ));
         }
         // Between the last look and the exchange, too, someone may have written.
-        let unchanged = Looked::in_slot(&kept).holds_the_same_as(seen);
-        let changed = Failure::changed(&slot);
+        let now = Looked::in_slot(&kept);
+        let otherwise = Failure::otherwise(&slot, &now);
         self.undo.push(Undo::Replaced { slot, kept, inode });
-        if unchanged { Ok(()) } else { Err(changed) }
+        if now.holds_the_same_as(seen) { Ok(()) } else { Err(otherwise) }
     }
 
     fn overwrite(
@@ -372,7 +372,8 @@ impl<'a> Work<'a> {
 }
 
 fn unchanged(slot: &Slot, seen: &Looked) -> Result<(), Failure> {
-    if Looked::in_slot(slot) == *seen { Ok(()) } else { Err(Failure::changed(slot)) }
+    let now = Looked::in_slot(slot);
+    if now == *seen { Ok(()) } else { Err(Failure::otherwise(slot, &now)) }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::io;
 use agent_protocol::RejectReason;
 
 use crate::files;
+use crate::patch::look::Looked;
+use crate::patch::plan::Found;
 use crate::patch::slot::Slot;
 
 /// Nothing was done, and why.
@@ -23,10 +25,13 @@ impl Failure {
         Self { message, reason: blamed(error), left: vec![] }
     }
 
-    pub(super) fn changed(slot: &Slot) -> Self {
-        let path = slot.path();
-        let message =
-            format!("{}: someone else changed it just now: read it again", path.display());
+    /// It is not as it was seen before.
+    pub(super) fn otherwise(slot: &Slot, now: &Looked) -> Self {
+        let why = match &now.found {
+            Found::Barred(why) => why,
+            _ => "someone else changed it just now: read it again",
+        };
+        let message = format!("{}: {why}", slot.path().display());
         Self { message, reason: Some(RejectReason::PatchMismatch), left: vec![] }
     }
 
