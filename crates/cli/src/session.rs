@@ -186,15 +186,16 @@ pub(crate) fn open(
 /// looked at, so that a start takes no longer the more there are.
 fn recovered_of_others(threads: &Path, own: &str) -> Vec<String> {
     const LOOKED_AT: usize = 100;
-    let names = std::fs::read_dir(threads).into_iter().flatten().flatten();
-    let mut names: Vec<_> =
-        names.map(|entry| entry.file_name()).filter(|name| name != own).collect();
-    names.sort_unstable();
-    let youngest = names.iter().rev().take(LOOKED_AT);
-    let journals = youngest.map(|name| threads.join(name).join("journal"));
+    let (folders, trouble) = match agent_tools::entries(threads) {
+        Ok(folders) => (folders, None),
+        Err(error) => (vec![], Some(format!("cannot read {}: {error}", threads.display()))),
+    };
+    let others = folders.iter().rev().filter(|folder| !folder.ends_with(own));
+    let journals = others.take(LOOKED_AT).map(|folder| folder.join("journal"));
     let from_the_shell = threads.with_file_name(crate::apply_patch::JOURNALS);
     let all = journals.chain([from_the_shell]);
-    all.flat_map(|journal| agent_tools::recover_patches_of_others(&journal)).collect()
+    let said = all.flat_map(|journal| agent_tools::recover_patches_of_others(&journal));
+    said.chain(trouble).collect()
 }
 
 /// Ours and Codex's homes and the rollouts, by their real names too.

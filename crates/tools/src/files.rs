@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::retry_on_intr;
 
 /// Opens a regular file for reading.
 ///
@@ -16,11 +17,29 @@ pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata), String> {
     // Looked at before it is opened, since opening alone does something to some devices; and again afterwards.
     regular(path, &path.metadata().map_err(say)?)?;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| say(errno.into()))?;
-    let file = File::from(file);
+    let open = || rustix::fs::open(path, flags, Mode::empty());
+    let file = File::from(retry_on_intr(open).map_err(|errno| say(errno.into()))?);
     let metadata = file.metadata().map_err(say)?;
     regular(path, &metadata)?;
     Ok((file, metadata))
+}
+
+/// The paths in a directory, sorted; none where there is no directory of this name.
+///
+/// # Errors
+/// When it cannot be read to its end: half of what is there must not be taken for all of it.
+pub fn entries(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = loop {
+        match std::fs::read_dir(dir) {
+            Ok(entries) => break entries,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+            Err(error) => return Err(error),
+        }
+    };
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
 }
 
 fn regular(path: &Path, metadata: &Metadata) -> Result<(), String> {

@@ -30,6 +30,7 @@ mod write_stdin;
 
 pub use apply_patch::apply_patch_to;
 pub use exec_command::output_file;
+pub use files::entries;
 pub use login_path::shell_of_account;
 pub use patch::{
     PatchPreview, PatchRefusal, PatchSummary, PreviewedChange, recover_patches,

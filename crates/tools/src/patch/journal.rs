@@ -2,6 +2,7 @@
 //! (R5). The confined process writes the journal through a descriptor it is given: it can reach no other file of ours.
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::place::{Missing, Roots};
 use super::slot::{self, Slot};
+use crate::files;
 
 /// One line of a journal.
 #[derive(Debug, Serialize, Deserialize)]
@@ -160,25 +162,37 @@ pub fn recover_patches_of_others(dir: &Path) -> Vec<String> {
 }
 
 fn recover(dir: &Path, is_ours: impl Fn(&File) -> bool) -> Vec<String> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut journals: Vec<_> = entries
-        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
-        .collect();
-    // The newest first, as their names tell.
-    journals.sort();
+    let entries = match files::entries(dir) {
+        Ok(entries) => entries,
+        // What is not ours, or no folder, holds no journal of ours.
+        Err(error) if matches!(error.kind(), PermissionDenied | NotADirectory) => return vec![],
+        Err(error) => return vec![unknown(dir, &error)],
+    };
     let mut said = vec![];
-    for path in journals.iter().rev() {
-        if let Ok(journal) = File::open(path)
-            && is_ours(&journal)
-        {
-            said.extend(recover_one(path));
+    // The newest first, as their names tell.
+    let is_journal = |path: &&PathBuf| path.extension().is_some_and(|end| end == "jsonl");
+    for path in entries.iter().rev().filter(is_journal) {
+        match File::open(path) {
+            Ok(journal) if is_ours(&journal) => said.extend(recover_one(path)),
+            Ok(_) => {}
+            // Somebody else was quicker.
+            Err(error) if error.kind() == NotFound => {}
+            Err(error) => said.push(unknown(path, &error)),
         }
     }
     said
 }
 
+fn unknown(path: &Path, error: &io::Error) -> String {
+    format!("{}: whether a patch was cut off there is not known: {error}", path.display())
+}
+
 fn recover_one(path: &Path) -> Vec<String> {
-    let Ok(text) = std::fs::read_to_string(path) else { return vec![] };
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == NotFound => return vec![],
+        Err(error) => return vec![unknown(path, &error)],
+    };
     // A torn last line is as good as none: nothing is done before its line is whole.
     let lines = text.lines().map_while(|line| serde_json::from_str(line).ok());
     let recovery = Recovery::new(lines);

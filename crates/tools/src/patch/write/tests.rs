@@ -313,3 +313,13 @@ fn a_read_only_file_is_left_alone() {
         failure.message
     );
 }
+
+#[test]
+fn a_journal_that_cannot_be_read_is_said() {
+    let (_sample, journals) = before_crash();
+    let path = journals.path().join("1-1.jsonl");
+    // A folder can be opened and not be read, by nobody.
+    std::fs::create_dir(&path).unwrap();
+    let [said] = &recover_patches(journals.path())[..] else { panic!("it is said once") };
+    assert!(said.contains("1-1.jsonl") && said.contains("Is a directory"), "{said}");
+}

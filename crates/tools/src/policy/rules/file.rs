@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Rules, parse};
+use crate::files;
 
 /// What is wrong with a file of rules.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +16,13 @@ pub struct RuleError {
     pub line: usize,
     pub column: usize,
     pub problem: String,
+}
+
+impl RuleError {
+    fn unreadable(path: &Path, error: &io::Error) -> Self {
+        let problem = format!("it cannot be read: {error}");
+        Self { file: path.to_owned(), line: 1, column: 1, problem }
+    }
 }
 
 /// Bytes of one file; more is no list of rules.
@@ -29,13 +37,13 @@ impl Rules {
     /// Reads the `.rules` files of a directory, in the order of their names; there may be none.
     pub fn read_dir(dir: &Path) -> (Self, Vec<RuleError>) {
         let (mut rules, mut errors) = (Self::default(), Vec::new());
-        let Ok(entries) = fs::read_dir(dir) else { return (rules, errors) };
-        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        let mut paths: Vec<_> =
-            paths.filter(|path| path.extension().is_some_and(|end| end == "rules")).collect();
-        paths.sort();
-        for path in paths {
-            let (read, wrong) = Self::read(&path);
+        let paths = match files::entries(dir) {
+            Ok(paths) => paths,
+            Err(error) => return (rules, vec![RuleError::unreadable(dir, &error)]),
+        };
+        let is_list = |path: &&PathBuf| path.extension().is_some_and(|end| end == "rules");
+        for path in paths.iter().filter(is_list) {
+            let (read, wrong) = Self::read(path);
             rules.extend(read);
             errors.extend(wrong);
         }
@@ -56,11 +64,7 @@ impl Rules {
                 (rules.that_tighten().0, errors)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => (Self::default(), vec![]),
-            Err(error) => {
-                let problem = format!("it cannot be read: {error}");
-                let error = RuleError { file: path.to_owned(), line: 1, column: 1, problem };
-                (Self::default(), vec![error])
-            }
+            Err(error) => (Self::default(), vec![RuleError::unreadable(path, &error)]),
         }
     }
 }
