@@ -37,6 +37,13 @@ pub enum RolloutError {
     Locked { path: PathBuf, holder: Holder },
 }
 
+impl RolloutError {
+    /// The log may be as good as ever; the disk or the system does not give it.
+    pub fn is_of_the_disk(&self) -> bool {
+        matches!(self, Self::Io { .. })
+    }
+}
+
 fn io_error<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> RolloutError + 'a {
     move |source| RolloutError::Io { what, path: path.to_owned(), source }
 }

@@ -7,6 +7,7 @@ mod summary;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
 
 use crate::holder::{self, Holder};
@@ -80,7 +81,14 @@ impl Threads {
         let mut changed = false;
         for id in self.ids()? {
             let path = self.rollout(&id);
-            let Ok(found) = fs::metadata(&path) else { continue };
+            let found = match fs::metadata(&path) {
+                Ok(found) => found,
+                Err(error) if matches!(error.kind(), NotFound | NotADirectory) => continue,
+                Err(source) => {
+                    listing.unreadable.push(RolloutError::Io { what: "read", path, source });
+                    continue;
+                }
+            };
             let earlier = known.take(&id);
             let read = match earlier {
                 Some(earlier) if earlier.is_of(&found) => Ok(earlier),
@@ -109,7 +117,7 @@ impl Threads {
     /// # Errors
     /// [`ThreadsError::Unknown`], [`ThreadsError::Ambiguous`], or as [`Threads::list`].
     pub fn find(&self, which: &str) -> Result<ThreadSummary, ThreadsError> {
-        let threads = self.list()?.threads;
+        let Listing { threads, unreadable } = self.list()?;
         let lower = which.to_lowercase();
         let by_prefix =
             |thread: &&ThreadSummary| !which.is_empty() && thread.id.starts_with(&lower);
@@ -132,16 +140,30 @@ impl Threads {
                 }
             }
         }
-        Err(ThreadsError::Unknown(which.to_owned()))
+        // It may be the one that could not be read just now.
+        match unreadable.into_iter().find(RolloutError::is_of_the_disk) {
+            Some(error) => Err(error.into()),
+            None => Err(ThreadsError::Unknown(which.to_owned())),
+        }
     }
 
     /// The one among these that was changed last.
     ///
     /// # Errors
-    /// As [`Threads::list`].
+    /// As [`Threads::list`], and when one that was changed later cannot be read: it may be the one that is meant, and
+    /// in another one all that was done in it would be done again.
     pub fn last(&self, among: Among<'_>) -> Result<Option<ThreadSummary>, ThreadsError> {
-        let threads = self.list()?.threads;
-        Ok(threads.into_iter().find(|thread| among.includes(thread)))
+        let Listing { threads, unreadable } = self.list()?;
+        let last = threads.into_iter().find(|thread| among.includes(thread));
+        let is_later = |error: &RolloutError| {
+            let RolloutError::Io { path, .. } = error else { return false };
+            let changed = fs::metadata(path).and_then(|found| found.modified());
+            last.as_ref().is_none_or(|last| changed.is_ok_and(|changed| changed > last.changed))
+        };
+        match unreadable.into_iter().find(is_later) {
+            Some(error) => Err(error.into()),
+            None => Ok(last),
+        }
     }
 
     /// Begins a new thread with all that was said and done in another, which stays as it is, and may be in use. Returns
@@ -232,15 +254,13 @@ impl Threads {
     }
 
     fn ids(&self) -> Result<Vec<String>, ThreadsError> {
-        let entries = match fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => {
-                return Err(ThreadsError::Io { what: "read", path: self.dir.clone(), source });
-            }
-        };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        Ok(names.filter(|name| !name.starts_with('.')).collect())
+        let entries = agent_tools::entries(&self.dir).map_err(|source| ThreadsError::Io {
+            what: "read",
+            path: self.dir.clone(),
+            source,
+        })?;
+        let names = entries.iter().filter_map(|path| path.file_name()?.to_str());
+        Ok(names.filter(|name| !name.starts_with('.')).map(str::to_owned).collect())
     }
 }
 

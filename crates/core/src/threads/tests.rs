@@ -206,6 +206,27 @@ fn a_rollout_that_cannot_be_read_hides_no_other() {
 }
 
 #[test]
+fn where_the_newest_cannot_be_read_no_other_is_taken_for_the_last() {
+    let state = State::new();
+    state.thread("0a01", "/one", "a", 60);
+    // A folder can be opened and not be read, by nobody.
+    fs::create_dir_all(state.threads.rollout("0a02")).unwrap();
+    let is_said = |error| {
+        matches!(error, ThreadsError::Rollout(RolloutError::Io { path, .. })
+            if path == state.threads.rollout("0a02"))
+    };
+    assert!(is_said(state.threads.last(Among::default()).unwrap_err()));
+    assert!(is_said(state.threads.find("0a02").unwrap_err()));
+    assert_eq!(state.threads.find("0a01").unwrap().id, "0a01");
+    // What is older than the one that is asked for does not matter.
+    state.thread("0a03", "/one", "b", 0);
+    let now = File::options().append(true).open(state.threads.rollout("0a03")).unwrap();
+    now.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(60)).unwrap();
+    let last = state.threads.last(Among::default()).unwrap();
+    assert_eq!(last.map(|thread| thread.id).as_deref(), Some("0a03"));
+}
+
+#[test]
 fn a_thread_is_removed_with_all_that_is_beside_it_unless_somebody_works_on_it() {
     let state = State::new();
     state.thread("0a01", "/one", "a", 60);
