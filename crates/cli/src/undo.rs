@@ -140,6 +140,14 @@ pub(crate) fn undo(
             thread.id
         );
     }
+    let failed =
+        |kept: &Kept| matches!(kept.because, KeptBecause::Unreadable(_) | KeptBecause::Failed(_));
+    if kept.iter().any(failed)
+        && let Some(turn) = turn_of(log, &set)?
+        && !args.redo
+    {
+        let _ = writeln!(text, "To try the rest again: agent undo {} --turn {turn}", thread.id);
+    }
     if !args.dry_run && !args.redo {
         let _ = writeln!(text, "To take this back: agent undo {} --redo", thread.id);
     }
@@ -179,7 +187,7 @@ pub(crate) fn diff(
         };
         return Ok(changes.iter().map(name).collect());
     }
-    Ok(diff::render(&changes, |digest| log.content(digest), screen))
+    Ok(diff::render(&changes, |digest| log.content(digest).ok(), screen))
 }
 
 fn undo_dir(thread: &ThreadSummary) -> PathBuf {

@@ -123,7 +123,7 @@ impl Snapshots {
     /// # Errors
     /// When the workspace cannot be looked at or nothing can be kept: then the turn cannot be undone.
     pub fn before_turn(&self, turn: u32) -> Result<(), UndoError> {
-        match self.open_turn() {
+        match self.open_turn()? {
             Some(open) if open.turn == turn => return Ok(()),
             Some(_) => {
                 self.finish(true)?;
@@ -168,11 +168,12 @@ impl Snapshots {
     }
 
     fn finish(&self, interrupted: bool) -> Result<Option<ChangeSet>, UndoError> {
-        let Some(open) = self.open_turn() else { return Ok(None) };
+        let Some(open) = self.open_turn()? else { return Ok(None) };
         let dir = self.open_dir();
-        let before =
-            fs::read(dir.join("manifest")).ok().and_then(|bytes| Manifest::from_bytes(&bytes));
-        let (Some(before), Ok(old)) = (before, File::open(dir.join("pack"))) else {
+        let before = present(&dir.join("manifest"), |path| fs::read(path))?;
+        let before = before.and_then(|bytes| Manifest::from_bytes(&bytes));
+        let old = present(&dir.join("pack"), |path| File::open(path))?;
+        let (Some(before), Some(old)) = (before, old) else {
             let _ = fs::remove_dir_all(&dir);
             return Err(UndoError::Lost(dir));
         };
@@ -238,9 +239,21 @@ impl Snapshots {
         self.config.undo_dir.join("open")
     }
 
-    fn open_turn(&self) -> Option<OpenTurn> {
-        let bytes = fs::read(self.open_dir().join("turn.json")).ok()?;
-        serde_json::from_slice(&bytes).ok()
+    fn open_turn(&self) -> Result<Option<OpenTurn>, UndoError> {
+        let bytes = present(&self.open_dir().join("turn.json"), |path| fs::read(path))?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+}
+
+/// What is not there is none; what cannot be read just now must not be taken for lost.
+fn present<T>(
+    path: &Path,
+    read: impl FnOnce(&Path) -> io::Result<T>,
+) -> Result<Option<T>, UndoError> {
+    match read(path) {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(UndoError::io("read", path)(error)),
     }
 }
 

@@ -28,10 +28,14 @@ pub(super) fn changes(workspace: &Path, before: &Manifest, after: &Manifest) -> 
         let (old, new) = (before.find(path), after.find(path));
         let mut change =
             Change { path: RelativePath::from_bytes(path), before: entry(old), after: entry(new) };
-        if let (None, Some(new)) = (old, new)
-            && rules_changed
-        {
-            change.before = hidden(workspace, before, new)?;
+        if let (None, Some(new)) = (old, new) {
+            if before.is_closed_above(path) {
+                // It may have been there all the time: not to be taken away.
+                return None;
+            }
+            if rules_changed {
+                change.before = hidden(workspace, before, new)?;
+            }
         }
         (change.before != change.after).then_some(change)
     });

@@ -76,23 +76,18 @@ impl UndoLog {
         self.dir.join("open").join("turn.json").exists()
     }
 
-    /// All change sets, the oldest first. One that cannot be read is left out.
+    /// All change sets, the oldest first. One that is damaged is left out.
     ///
     /// # Errors
-    /// When the folder exists and cannot be read.
+    /// When the folder or what is in it cannot be read.
     pub fn sets(&self) -> Result<Vec<ChangeSet>, UndoError> {
         let dir = self.dir.join("sets");
-        let entries = match fs::read_dir(&dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(UndoError::io("read", &dir)(error)),
-        };
-        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        let whole =
-            paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
-        let read = whole
-            .filter_map(|path| serde_json::from_slice::<ChangeSet>(&fs::read(path).ok()?).ok());
-        let mut sets: Vec<_> = read.collect();
+        let paths = agent_tools::entries(&dir).map_err(UndoError::io("read", &dir))?;
+        let mut sets = Vec::new();
+        for path in paths.iter().filter(|path| path.extension().is_some_and(|end| end == "json")) {
+            let bytes = fs::read(path).map_err(UndoError::io("read", path))?;
+            sets.extend(serde_json::from_slice::<ChangeSet>(&bytes));
+        }
         sets.sort_by_key(|set| set.number);
         Ok(sets)
     }
@@ -137,10 +132,18 @@ impl UndoLog {
         Ok(is_undone(&self.sets()?, number))
     }
 
-    /// Bytes of a file or target of a link. None when it was lost or damaged.
-    pub fn content(&self, digest: Digest) -> Option<Vec<u8>> {
-        let bytes = fs::read(self.object(digest)).ok()?;
-        (Digest::of(&bytes) == digest).then_some(bytes)
+    /// Bytes of a file or target of a link.
+    ///
+    /// # Errors
+    /// When it was lost or damaged, or cannot be read.
+    pub fn content(&self, digest: Digest) -> io::Result<Vec<u8>> {
+        let path = self.object(digest);
+        let named = |error: io::Error| {
+            io::Error::new(error.kind(), format!("cannot read {}: {error}", path.display()))
+        };
+        let bytes = fs::read(&path).map_err(named)?;
+        let is_whole = Digest::of(&bytes) == digest;
+        is_whole.then_some(bytes).ok_or_else(|| io::Error::other("the kept content is damaged"))
     }
 
     pub(super) fn keep(&self, digest: Digest, bytes: &[u8]) -> Result<(), UndoError> {

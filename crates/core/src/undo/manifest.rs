@@ -108,6 +108,13 @@ impl Manifest {
         self.nodes.get(index)
     }
 
+    /// Whether the path lies in a directory that could not be read.
+    pub(super) fn is_closed_above(&self, path: &[u8]) -> bool {
+        let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end);
+        ends.filter_map(|end| self.find(&path[..end]))
+            .any(|directory| matches!(directory.what, What::Uncovered(_)))
+    }
+
     /// Bytes of the pack that it speaks of.
     pub(super) fn live_bytes(&self) -> u64 {
         let lens = self.nodes.iter().map(|node| match node.what {

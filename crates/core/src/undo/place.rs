@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Component, Path};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::process::Pid;
 
 use super::entry::{Digest, Entry, EntryKind, RelativePath};
@@ -31,7 +31,7 @@ impl Place {
     pub(super) fn open(root: &Path) -> io::Result<Self> {
         // The root itself may be reached through links: it is what the person named.
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self { root: rustix::fs::open(root, flags, Mode::empty())? })
+        Ok(Self { root: retry_on_intr(|| rustix::fs::open(root, flags, Mode::empty()))? })
     }
 
     /// None when nothing stands there that could have been covered. Files larger than `limit` are not read.
@@ -97,7 +97,7 @@ impl Place {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }
-        let dir = rustix::fs::openat(&parent, name, DIRECTORY, Mode::empty())?;
+        let dir = open(&parent, name, DIRECTORY, Mode::empty())?;
         Ok(rustix::fs::fchmod(dir.as_fd(), mode_of(mode))?)
     }
 
@@ -140,10 +140,10 @@ impl Place {
         let Some(last) = names.pop() else { return Err(io::Error::other("a path without a name")) };
         let mut dir = self.root.try_clone()?;
         for name in names {
-            let opened = match rustix::fs::openat(&dir, name, DIRECTORY, Mode::empty()) {
+            let opened = match open(&dir, name, DIRECTORY, Mode::empty()) {
                 Err(Errno::NOENT) if make => {
                     rustix::fs::mkdirat(&dir, name, Mode::from(0o777))?;
-                    rustix::fs::openat(&dir, name, DIRECTORY, Mode::empty())
+                    open(&dir, name, DIRECTORY, Mode::empty())
                 }
                 opened => opened,
             };
@@ -181,16 +181,20 @@ fn mode_of(mode: u32) -> Mode {
     Mode::from_raw_mode((mode & 0o7777) as rustix::fs::RawMode)
 }
 
+fn open(parent: &OwnedFd, name: &OsStr, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| rustix::fs::openat(parent, name, flags, mode))
+}
+
 fn read(parent: &OwnedFd, name: &OsStr) -> io::Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut bytes = Vec::new();
-    File::from(rustix::fs::openat(parent, name, flags, Mode::empty())?).read_to_end(&mut bytes)?;
+    File::from(open(parent, name, flags, Mode::empty())?).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 fn write(parent: &OwnedFd, name: &OsStr, mode: u32, bytes: &[u8]) -> io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut file = File::from(rustix::fs::openat(parent, name, flags, Mode::from(0o600))?);
+    let mut file = File::from(open(parent, name, flags, Mode::from(0o600))?);
     file.write_all(bytes)?;
     rustix::fs::fchmod(&file, mode_of(mode))?;
     file.sync_data()

@@ -205,9 +205,8 @@ impl Snapshots {
             let Some((then, digest)) = then.and_then(|then| Some((then, then.content?))) else {
                 continue;
             };
-            let bytes = self.log().content(digest);
-            let bytes = bytes.ok_or_else(|| io::Error::other("the kept content is damaged"));
-            let put = bytes.and_then(|bytes| place.put(&deed.path, then, &bytes));
+            let put =
+                self.log().content(digest).and_then(|bytes| place.put(&deed.path, then, &bytes));
             note(deed, put.map_err(failed));
         }
         for (deed, then) in deeds.iter().filter_map(|deed| Some((deed, made(deed)?))) {

@@ -82,17 +82,15 @@ impl Shadow {
         let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let begun_ns = i64::try_from(begun.as_nanos()).unwrap_or(i64::MAX);
         let last = self.last();
-        let mut found =
-            walk::walk(&self.root, &self.exclude, self.caps.paths).ok_or_else(|| {
-                UndoError::TooManyPaths { workspace: self.root.clone(), limit: self.caps.paths }
-            })?;
+        let walk::Walked { mut found, closed, .. } =
+            walk::walk(&self.root, &self.exclude, self.caps.paths, last.nodes.len())?;
         found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let hidden = self.hidden(also, &found);
         if !hidden.is_empty() {
             found.extend(hidden);
             found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         }
-        let manifest = self.cover(begun_ns, found, &last)?;
+        let manifest = self.cover(begun_ns, found, &closed, &last)?;
         let path = self.manifest_path();
         replace(&path, &manifest.to_bytes()).map_err(UndoError::io("write", &path))?;
         Ok(manifest)
@@ -128,6 +126,7 @@ impl Shadow {
         &self,
         begun_ns: i64,
         found: walk::Found,
+        closed: &[PathBuf],
         last: &Manifest,
     ) -> Result<Manifest, UndoError> {
         let mut nodes = Vec::with_capacity(found.len());
@@ -137,7 +136,12 @@ impl Shadow {
             let known = last.find(&path);
             let same = known.filter(|known| known.stat.shows_same(&stat) && !known.is_racy);
             let what = match (stat.kind(), same.map(|node| node.what)) {
-                (Some(EntryKind::Directory), _) => What::Directory,
+                (Some(EntryKind::Directory), _) => {
+                    match closed.contains(&path_of(&self.root, &path)) {
+                        true => What::Uncovered(Why::Unreadable),
+                        false => What::Directory,
+                    }
+                }
                 (_, Some(what @ What::Content { len, .. })) => {
                     kept += len;
                     what
@@ -167,6 +171,7 @@ impl Shadow {
     fn copy(&self, jobs: &[Job], begun_ns: i64, nodes: &mut [Node]) -> Result<(), UndoError> {
         let path = self.pack_path();
         let failed = || UndoError::io("write", &path);
+        let mut readers = 0;
         let mut options = OpenOptions::new();
         let pack = options
             .create(true)
@@ -182,14 +187,20 @@ impl Shadow {
         std::thread::scope(|scope| {
             for _ in 0..walk::threads().min(jobs.len()) {
                 let (next, sender) = (&next, sender.clone());
-                scope.spawn(move || {
+                let reader = move || {
                     while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let Ok(copied) = job.read() else { continue };
                         if sender.send((job.node, copied)).is_err() {
                             break;
                         }
                     }
-                });
+                };
+                // One is enough; none is too few.
+                match std::thread::Builder::new().spawn_scoped(scope, reader) {
+                    Ok(_) => readers += 1,
+                    Err(error) if readers == 0 => return Err(error),
+                    Err(_) => break,
+                }
             }
             drop(sender);
             for (index, copied) in receiver {

@@ -497,3 +497,77 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_cannot_be_read_just_now_is_neither_lost_nor_passed_over() {
+    let world = World::new();
+    world.write("a", "1");
+    let set = world.turn(1, || world.write("a", "2")).unwrap();
+    let snapshots = world.snapshots();
+    let dir = world.dir.path().join("state/threads/t/undo");
+    // A folder can be opened and not be read, by nobody.
+    let unreadable = |path: PathBuf| {
+        fs::create_dir(&path).unwrap();
+        path
+    };
+    let other = unreadable(dir.join("sets/000002.json"));
+    assert!(
+        matches!(snapshots.plan(set.number, false), Err(UndoError::Io { path, .. }) if path == other)
+    );
+    fs::remove_dir(other).unwrap();
+
+    snapshots.before_turn(2).unwrap();
+    world.write("a", "3");
+    fs::rename(dir.join("open/manifest"), dir.join("open/aside")).unwrap();
+    let manifest = unreadable(dir.join("open/manifest"));
+    assert!(matches!(snapshots.after_turn(), Err(UndoError::Io { path, .. }) if path == manifest));
+    fs::remove_dir(&manifest).unwrap();
+    fs::rename(dir.join("open/aside"), &manifest).unwrap();
+    let set = snapshots.recover().unwrap().unwrap();
+    assert_eq!(set.changes.len(), 1, "nothing was lost");
+}
+
+#[test]
+fn what_was_in_a_directory_that_could_not_be_read_is_not_taken_for_new() {
+    use manifest::{Node, Stat, Why};
+    let node = |path: &str, mode: u32, what| Node {
+        path: path.as_bytes().into(),
+        stat: Stat { inode: 1, size: 0, mtime_ns: 0, ctime_ns: 0, mode },
+        what,
+        is_racy: false,
+    };
+    let shut = || node("shut", 0o040_755, What::Uncovered(Why::Unreadable));
+    let directory = || node("shut", 0o040_755, What::Directory);
+    let inside = || node("shut/deep", 0o040_755, What::Directory);
+    let beside = || node("shut-", 0o040_755, What::Directory);
+    let manifest = |nodes| Manifest { begun_ns: 0, nodes };
+    let changes = |before, after| {
+        let changes = compare::changes(Path::new("/"), &manifest(before), &manifest(after));
+        changes.iter().map(|change| change.path.to_string()).collect::<Vec<_>>()
+    };
+    let after = || vec![directory(), beside(), inside()];
+    assert_eq!(changes(vec![shut()], after()), ["shut-"]);
+    assert_eq!(changes(vec![directory()], after()), ["shut-", "shut/deep"]);
+}
+
+#[test]
+fn a_walk_finds_the_same_with_one_thread_and_with_several() {
+    let world = World::new();
+    for number in 0..50 {
+        world.write(format!("{}/{number}", number % 7), "");
+    }
+    world.write(".git/config", "");
+    let walk = |expected, limit| {
+        let walked = walk::walk(&world.path(""), Path::new("/"), limit, expected)?;
+        let mut found: Vec<_> = walked.found.into_iter().map(|(path, _)| path).collect();
+        found.sort();
+        Ok::<_, UndoError>(found)
+    };
+    assert_eq!(walk(0, 57).unwrap(), walk(1_000_000, 57).unwrap());
+    assert_eq!(walk(0, 57).unwrap().len(), 57);
+    for expected in [0, 1_000_000] {
+        assert!(matches!(walk(expected, 56), Err(UndoError::TooManyPaths { .. })));
+    }
+    fs::remove_dir_all(world.path("")).unwrap();
+    assert_eq!(walk(0, 57).unwrap().len(), 0);
+}

@@ -1,16 +1,29 @@
-//! Looks at every path of a workspace that ignore rules leave visible: one stat each, on several threads. Contents
-//! are not read here.
+//! Looks at every path of a workspace that ignore rules leave visible: one stat each, on several threads where there
+//! are many. Contents are not read here.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 
 use ignore::{DirEntry, ParallelVisitor, ParallelVisitorBuilder, WalkBuilder, WalkState};
 
+use super::UndoError;
 use super::manifest::Stat;
 
 /// Paths below the root, with their stat; unsorted.
 pub(super) type Found = Vec<(Box<[u8]>, Stat)>;
+
+/// A workspace that was walked through.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    pub(super) found: Found,
+    /// Directories that we may not read: what is in them is not known.
+    pub(super) closed: Vec<PathBuf>,
+    /// Why it is not known what is there.
+    failed: Option<(PathBuf, io::Error)>,
+}
 
 /// What version control keeps for itself. It is not the person's to undo, and large.
 const STORES: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
@@ -22,31 +35,84 @@ pub(super) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
 }
 
-/// None when there are more than `limit` paths. Nothing below `exclude` is looked at.
-pub(super) fn walk(root: &Path, exclude: &Path, limit: usize) -> Option<Found> {
+/// So many paths are walked through on one thread before others could have begun.
+const MANY: usize = 10_000;
+
+/// Whether so many more threads can be had. The walker would panic with none of them, and wait for ever with some.
+fn are_to_be_had(threads: usize) -> bool {
+    let (hold, held) = mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    let begin = || {
+        let held = Arc::clone(&held);
+        // Until `hold` is dropped.
+        thread::Builder::new().spawn(move || held.lock().map(|held| held.recv().is_ok()).is_ok())
+    };
+    let begun: io::Result<Vec<_>> = (0..threads).map(|_| begin()).collect();
+    drop(hold);
+    begun.is_ok_and(|begun| begun.into_iter().all(|thread| thread.join().is_ok()))
+}
+
+/// Nothing below `exclude` is looked at. `expected` are as many paths as there were at the last look.
+///
+/// # Errors
+/// When there are more than `limit` paths, or it cannot be known what is there.
+pub(super) fn walk(
+    root: &Path,
+    exclude: &Path,
+    limit: usize,
+    expected: usize,
+) -> Result<Walked, UndoError> {
+    loop {
+        match walk_once(root, exclude, limit, expected) {
+            Err(UndoError::Io { source, .. }) if source.kind() == io::ErrorKind::Interrupted => {}
+            walked => return walked,
+        }
+    }
+}
+
+fn walk_once(
+    root: &Path,
+    exclude: &Path,
+    limit: usize,
+    expected: usize,
+) -> Result<Walked, UndoError> {
     let exclude = exclude.to_owned();
-    let walker = WalkBuilder::new(root)
-        .hidden(false)
-        .require_git(false)
-        .follow_links(false)
-        .threads(threads())
-        .filter_entry(move |entry| {
-            let is_store = STORES.iter().any(|store| entry.file_name() == *store);
-            entry.depth() == 0 || !(is_store || entry.path() == exclude)
-        })
-        .build_parallel();
+    let mut walker = WalkBuilder::new(root);
+    walker.hidden(false).require_git(false).follow_links(false).filter_entry(move |entry| {
+        let is_store = STORES.iter().any(|store| entry.file_name() == *store);
+        entry.depth() == 0 || !(is_store || entry.path() == exclude)
+    });
     let count = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
-    walker.visit(&mut Builder { root, limit, count: &count, sender });
-    let found = receiver.into_iter().flatten().collect();
-    (count.into_inner() <= limit).then_some(found)
+    let mut builder = Builder { root, limit, count: &count, sender };
+    if expected >= MANY && are_to_be_had(threads()) {
+        walker.threads(threads()).build_parallel().visit(&mut builder);
+    } else {
+        let mut visitor = builder.build();
+        let goes_on = |entry| matches!(visitor.visit(entry), WalkState::Continue);
+        walker.build().all(goes_on);
+    }
+    drop(builder);
+    let mut walked = Walked::default();
+    for part in receiver {
+        walked.found.extend(part.found);
+        walked.closed.extend(part.closed);
+        walked.failed = walked.failed.or(part.failed);
+    }
+    if count.into_inner() > limit {
+        return Err(UndoError::TooManyPaths { workspace: root.to_owned(), limit });
+    }
+    match walked.failed.take() {
+        Some((path, source)) => Err(UndoError::Io { what: "read", path, source }),
+        None => Ok(walked),
+    }
 }
 
 struct Builder<'a> {
     root: &'a Path,
     limit: usize,
     count: &'a AtomicUsize,
-    sender: mpsc::Sender<Found>,
+    sender: mpsc::Sender<Walked>,
 }
 
 impl<'a> ParallelVisitorBuilder<'a> for Builder<'a> {
@@ -56,7 +122,7 @@ impl<'a> ParallelVisitorBuilder<'a> for Builder<'a> {
             limit: self.limit,
             count: self.count,
             sender: self.sender.clone(),
-            found: Vec::new(),
+            walked: Walked::default(),
         })
     }
 }
@@ -66,24 +132,54 @@ struct Visitor<'a> {
     root: &'a Path,
     limit: usize,
     count: &'a AtomicUsize,
-    sender: mpsc::Sender<Found>,
-    found: Found,
+    sender: mpsc::Sender<Walked>,
+    walked: Walked,
+}
+
+impl Visitor<'_> {
+    fn look_at(&mut self, entry: &DirEntry) -> Result<(), ignore::Error> {
+        let path = entry.path().strip_prefix(self.root).unwrap_or(Path::new(""));
+        if path.as_os_str().is_empty() {
+            return Ok(());
+        }
+        let stat = Stat::of(&entry.metadata()?);
+        if stat.kind().is_some() {
+            self.walked.found.push((bytes_of(path), stat));
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// What is not seen now, and is there at the next look, must not be taken for new.
+    fn not_seen(&mut self, error: ignore::Error) {
+        let path = path_in(&error).unwrap_or(self.root).to_owned();
+        let source =
+            error.into_io_error().unwrap_or_else(|| io::Error::other("it goes in circles"));
+        match source.kind() {
+            // It is gone already.
+            io::ErrorKind::NotFound => {}
+            io::ErrorKind::PermissionDenied if path != self.root => self.walked.closed.push(path),
+            _ => self.walked.failed = Some((path, source)),
+        }
+    }
+}
+
+fn path_in(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
+            path_in(err)
+        }
+        _ => None,
+    }
 }
 
 impl ParallelVisitor for Visitor<'_> {
     fn visit(&mut self, entry: Result<DirEntry, ignore::Error>) -> WalkState {
-        // What cannot be looked at, or is gone already, is not covered.
-        let Ok(entry) = entry else { return WalkState::Continue };
-        let Ok(path) = entry.path().strip_prefix(self.root) else { return WalkState::Continue };
-        if path.as_os_str().is_empty() {
-            return WalkState::Continue;
+        if let Err(error) = entry.and_then(|entry| self.look_at(&entry)) {
+            self.not_seen(error);
         }
-        let Ok(found) = entry.metadata() else { return WalkState::Continue };
-        let stat = Stat::of(&found);
-        if stat.kind().is_some() {
-            self.found.push((bytes_of(path), stat));
-        }
-        if self.count.fetch_add(1, Ordering::Relaxed) >= self.limit {
+        if self.count.load(Ordering::Relaxed) > self.limit {
             WalkState::Quit
         } else {
             WalkState::Continue
@@ -93,7 +189,7 @@ impl ParallelVisitor for Visitor<'_> {
 
 impl Drop for Visitor<'_> {
     fn drop(&mut self) {
-        let _ = self.sender.send(std::mem::take(&mut self.found));
+        let _ = self.sender.send(std::mem::take(&mut self.walked));
     }
 }
 
