@@ -13,6 +13,7 @@ mod drops;
 mod edits;
 mod errors;
 mod exec;
+mod faults;
 mod files;
 mod floods;
 #[cfg(target_os = "linux")]

@@ -219,3 +219,83 @@ async fn r14_a_full_disk_in_the_workspace_leaves_the_file_as_it_was() {
     names.sort();
     assert_eq!(names, [".git", "a.txt", "big"]);
 }
+
+/// A shell that first puts a file system of so many inodes at `place`, and lets `then` look at what was left there.
+fn with_inodes(place: &str, inodes: u32, first: &str, then: &str) -> String {
+    format!(
+        "exec unshare --user --map-root-user --mount sh -c '\
+         mount -t tmpfs -o nr_inodes={inodes} none \"{place}\" && cd \"$PWD\" && {first} || exit 99
+         \"$0\" \"$@\"; code=$?; {then}; exit $code' \"$0\" \"$@\""
+    )
+}
+
+/// False, and said, where no file system can be put anywhere.
+#[expect(clippy::print_stdout, reason = "a test says what it did not try")]
+async fn can_mount() -> bool {
+    let scene = Scene::new("true").after(&with_inodes("$PWD", 9, ":", ":"));
+    let tried = scene.run(&[]).await;
+    if tried.code != Some(0) {
+        println!("not run: no file system can be put anywhere here: {}", tried.stderr);
+    }
+    tried.code == Some(0)
+}
+
+#[tokio::test]
+async fn r14_without_inodes_in_the_workspace_a_patch_changes_nothing_and_says_why() {
+    if !can_mount().await {
+        return;
+    }
+    const PATCH: &str = "*** Begin Patch\n*** Update File: a.txt\n@@\n-one\n+two\n*** Add File: new/b\n+x\n*** End Patch";
+    // The root of the file system and the file are two.
+    for inodes in 2..=5 {
+        let prelude = with_inodes("$PWD", inodes, "echo one > a.txt", "ls -A; cat a.txt");
+        let scene = Scene::new(AGENT).unrehearsed().after(&prelude);
+        let run = scene.run_with_input(&["apply-patch"], PATCH).await;
+        if run.code == Some(0) {
+            assert!(inodes >= 5, "{inodes}: {}", run.stdout);
+            continue;
+        }
+        assert_eq!((run.code, &*run.stdout), (Some(1), "a.txt\none\n"), "{inodes}: {}", run.stderr);
+        assert!(run.stderr.contains("No space left on device"), "{inodes}: {}", run.stderr);
+
+        let server = ScriptedModel::new().calls_freely("apply_patch", PATCH).says("Done.").serve();
+        let scene = Scene::new(AGENT).unrehearsed().facing(&server).after(&prelude);
+        let task = ["exec", "--skip-git-repo-check", "-s", "workspace-write", "go"];
+        let run = scene.run(&task).await.succeeded();
+        assert_eq!(run.stdout, "Done.\na.txt\none\n", "{inodes}: {}", run.stderr);
+        let told = server.frames().last().unwrap().text.clone();
+        assert!(told.contains("No space left on device"), "{inodes}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn r14_without_inodes_at_home_nothing_runs_unrecorded_and_it_goes_on_once_there_are_some() {
+    if !can_mount().await {
+        return;
+    }
+    let later = "mount -o remount,nr_inodes=1000 \"$AGENT_HOME\"; echo then >&2; \
+                 \"$0\" exec -s workspace-write resume --last on";
+    let mut worked = 0;
+    for inodes in [1, 2, 3, 4, 5, 6, 7, 9, 11, 13, 15, 20] {
+        let server = ScriptedModel::new()
+            .calls("exec_command", json!({"cmd": "echo one >> one"}))
+            .says("Done.")
+            .says("Done.")
+            .serve();
+        let prelude = with_inodes("$AGENT_HOME", inodes, ":", later);
+        let scene = Scene::new(AGENT).unrehearsed().facing(&server).after(&prelude);
+        let run = scene.run(TASK).await;
+        let (first, _) = run.stderr.split_once("then").unwrap();
+        match run.code {
+            Some(0) => worked += 1,
+            code => {
+                assert_eq!(code, Some(1), "{inodes}: {first}");
+                let says_why = first.contains("No space left") && first.contains("agent");
+                assert!(says_why, "{inodes}: {first}");
+            }
+        }
+        assert!(run.stdout.ends_with("Done.\n"), "{inodes}: {} {}", run.stdout, run.stderr);
+        assert_eq!(scene.read("one").as_deref(), Some("one\n"), "{inodes}: {}", run.stderr);
+    }
+    assert!(worked > 0);
+}

@@ -14,7 +14,7 @@ use crate::rehearsal::Rehearsal;
 use crate::{Answers, PtyScreen, ScriptedServer};
 
 /// How long a run may take before the test fails; far more than any needs.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A scratch place to run the binary in. Everything in it is gone when it is dropped.
 pub struct Scene {
