@@ -6,12 +6,13 @@
 
 mod invisible;
 mod sgr;
+mod whole;
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use invisible::{Visibility, joins, visibility};
 use sgr::Sgr;
+pub use whole::{exact, plain, printable};
 
 /// What becomes of colour and style.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -282,175 +283,5 @@ impl Filter {
     }
 }
 
-/// `text` made safe for a terminal, with its colours.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    filtered(text, Styling::Keep)
-}
-
-/// `text` made safe for a terminal, without colours.
-pub fn plain(text: &str) -> Cow<'_, str> {
-    filtered(text, Styling::Drop)
-}
-
-fn filtered(text: &str, styling: Styling) -> Cow<'_, str> {
-    if text.chars().all(is_harmless) {
-        return Cow::Borrowed(text);
-    }
-    let mut filter = Filter::new(styling);
-    let mut safe = filter.push(text);
-    safe.push_str(&filter.finish());
-    Cow::Owned(safe)
-}
-
-/// `text` with every character visible that would not print as itself, escape sequences included: for what a person
-/// is asked to approve. Line breaks and tabs stay.
-pub fn exact(text: &str) -> Cow<'_, str> {
-    let odd = |c: char| !is_harmless(c) || invisible::is_odd_space(c);
-    if !text.chars().any(odd) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if odd(c) {
-            let _ = write!(shown, "<U+{:04X}>", u32::from(c));
-        } else {
-            shown.push(c);
-        }
-    }
-    Cow::Owned(shown)
-}
-
-/// It prints as itself whatever stands around it.
-fn is_harmless(c: char) -> bool {
-    matches!(c, ' '..='~' | '\n' | '\t')
-        || (c > '\u{9f}' && matches!(visibility(c, None), Visibility::Seen))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn only_colour_and_style_pass() {
-        for (text, shown) in [
-            ("plain ✓ text\tand\n", "plain ✓ text\tand\n"),
-            ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"),
-            ("\x1b[1;38;5;8mbold", "\x1b[1;38;5;8mbold\x1b[0m"),
-            ("\x1b[38:2::1:2:3mx\x1b[m", "\x1b[38:2::1:2:3mx\x1b[0m"),
-            ("\x1b[8mhidden\x1b[5;1mblink", "hidden\x1b[1mblink\x1b[0m"),
-            ("a\x1b[2K\x1b[1Gb\x1b[?25l\x1b[5;5H", "ab"),
-            ("\u{9b}2Jx", "x"),
-            ("\x1b]0;title\x07x", "<OSC 0>x"),
-            ("\x1b]52;c;cm0gLXJm\x1b\\x", "<OSC 52>x"),
-            ("\x1b]8;;https://a.b\x07text\x1b]8;;\x07", "text"),
-            ("\x1bP1$r\x1b\\x\x1b_apc\x1b\\", "<DCS>x<APC>"),
-            (
-                "bell\x07 null\0 back\x08 del\x7f",
-                "bell<U+0007> null<U+0000> back<U+0008> del<U+007F>",
-            ),
-            ("\u{85}\u{8d}", "<U+0085><U+008D>"),
-        ] {
-            assert_eq!(printable(text), shown, "{text:?}");
-        }
-        assert_eq!(plain("\x1b[31mred\x1b[0m"), "red");
-    }
-
-    #[test]
-    fn what_cannot_be_seen_is_marked() {
-        for (text, shown) in [
-            ("a\u{202e}b\u{2066}c", "a<U+202E>b<U+2066>c"),
-            ("rm\u{200b} x\u{feff}", "rm<U+200B> x<U+FEFF>"),
-            ("tag\u{e0041}", "tag<U+E0041>"),
-            ("soft\u{ad}hyphen \u{3164}", "soft<U+00AD>hyphen <U+3164>"),
-            // Joiners stay where scripts and emoji need them, and only there.
-            (
-                "👩\u{200d}🚀 ❤\u{fe0f} 1\u{fe0f}\u{20e3}",
-                "👩\u{200d}🚀 ❤\u{fe0f} 1\u{fe0f}\u{20e3}",
-            ),
-            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
-            ("a\u{200d}b 👩\u{200d}", "a<U+200D>b 👩<U+200D>"),
-            ("👩\u{200d}\x1b🚀", "👩<U+200D><U+001B>🚀"),
-            ("❤\u{fe0f}\u{fe0f} 字\u{e0100}\u{e0101}", "❤\u{fe0f}<U+FE0F> 字\u{e0100}<U+E0101>"),
-        ] {
-            assert_eq!(printable(text), shown, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_string_that_never_ends_hides_nothing() {
-        assert_eq!(printable("a\x1b]0;x\nrm -rf"), "a<U+001B>]0;x\nrm -rf");
-        assert_eq!(printable("a\x1b]0;x"), "a<U+001B>]0;x");
-        assert_eq!(printable("a\x1b[12\nb"), "a<U+001B>[12\nb");
-        assert_eq!(printable("a\x1b"), "a<U+001B>");
-    }
-
-    #[test]
-    fn of_a_line_drawn_again_and_again_the_last_version_stays() {
-        assert_eq!(printable("10%\r50%\r100%\ndone\r\n"), "100%\ndone\n");
-        assert_eq!(printable("10%\r"), "10%");
-        assert_eq!(printable("\x1b[32mab\rc\n"), "\x1b[32mc\n\x1b[0m");
-        let mut filter = Filter::new(Styling::Keep);
-        assert_eq!(filter.push("10%\r2"), "2");
-        assert_eq!(filter.push("0%"), "0%");
-        // What was handed out cannot be taken back.
-        assert_eq!(filter.push("\r30%\r40%"), "\n40%");
-        assert_eq!(filter.finish(), "");
-    }
-
-    #[test]
-    fn in_an_approval_every_byte_can_be_seen() {
-        assert_eq!(exact("ls\u{a0}-l\t# ok\n"), "ls<U+00A0>-l\t# ok\n");
-        assert_eq!(exact("a\x1b[8mb\rc\u{200d}"), "a<U+001B>[8mb<U+000D>c<U+200D>");
-    }
-
-    /// Characters that make sequences, among others.
-    fn nasty() -> impl Strategy<Value = String> {
-        let piece = prop_oneof![
-            Just("\x1b".to_owned()),
-            Just("\x1b[".to_owned()),
-            Just("\x1b]".to_owned()),
-            Just("\x07".to_owned()),
-            Just("\r".to_owned()),
-            Just("\n".to_owned()),
-            "[0-9;:?mHJK]{1,3}",
-            "[\u{80}-\u{9f}\u{200b}-\u{2070}👩🚀\u{fe0f}a-z]{1,3}",
-            any::<char>().prop_map(String::from),
-        ];
-        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
-    }
-
-    fn without_sgr(text: &str) -> String {
-        let mut rest = text;
-        let mut kept = String::new();
-        while let Some(at) = rest.find("\x1b[") {
-            let parameters = &rest[at + 2..];
-            let end = parameters.find('m').expect("a sequence that is no SGR");
-            assert!(parameters[..end].bytes().all(|b| matches!(b, b'0'..=b';')), "{text:?}");
-            kept.push_str(&rest[..at]);
-            rest = &parameters[end + 1..];
-        }
-        kept + rest
-    }
-
-    proptest! {
-        #[test]
-        fn no_control_but_sgr_comes_out_however_the_text_is_cut(text in nasty(), cut in 0usize..40) {
-            let whole = printable(&text).into_owned();
-            let kept = without_sgr(&whole);
-            prop_assert!(!kept.chars().any(|c| c.is_control() && c != '\n' && c != '\t'), "{:?}", whole);
-            prop_assert_eq!(without_sgr(&printable(&kept)), kept);
-
-            let cut = text.char_indices().map(|(at, _)| at).nth(cut).unwrap_or(text.len());
-            let mut filter = Filter::new(Styling::Drop);
-            let mut pieces = filter.push(&text[..cut]);
-            pieces.push_str(&filter.push(&text[cut..]));
-            pieces.push_str(&filter.finish());
-            prop_assert!(!pieces.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
-            if !text.contains('\r') {
-                prop_assert_eq!(pieces, plain(&text));
-            }
-            prop_assert!(!exact(&text).chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,52 @@
+//! Texts that are there as a whole: safe, safe and without colours, or with every byte to be seen. Most need no change
+//! and cost nothing but a look.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use super::invisible::{Visibility, is_odd_space, visibility};
+use super::{Filter, Styling};
+
+/// `text` made safe for a terminal, with its colours.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    filtered(text, Styling::Keep)
+}
+
+/// `text` made safe for a terminal, without colours.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    filtered(text, Styling::Drop)
+}
+
+fn filtered(text: &str, styling: Styling) -> Cow<'_, str> {
+    if text.chars().all(is_harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut filter = Filter::new(styling);
+    let mut safe = filter.push(text);
+    safe.push_str(&filter.finish());
+    Cow::Owned(safe)
+}
+
+/// `text` with every character visible that would not print as itself, escape sequences included: for what a person
+/// is asked to approve. Line breaks and tabs stay.
+pub fn exact(text: &str) -> Cow<'_, str> {
+    let odd = |c: char| !is_harmless(c) || is_odd_space(c);
+    if !text.chars().any(odd) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if odd(c) {
+            let _ = write!(shown, "<U+{:04X}>", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// It prints as itself whatever stands around it.
+fn is_harmless(c: char) -> bool {
+    matches!(c, ' '..='~' | '\n' | '\t')
+        || (c > '\u{9f}' && matches!(visibility(c, None), Visibility::Seen))
+}
