@@ -1,15 +1,13 @@
 //! The screen on a real terminal: keys, records and whatever else comes go to the [`App`], its frames to the terminal.
 //! What it asks for is done by whoever runs it. The terminal is given back however this ends.
 
+mod system;
+
 use std::io::{self, Write as _};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use agent_protocol::Record;
-use rustix::process::Signal as Number;
-use rustix::stdio::stdout;
-use rustix::termios::tcgetwinsize;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::MissedTickBehavior;
 
@@ -24,6 +22,7 @@ use crate::overlay::Place;
 use crate::raw::{Output, Raw};
 use crate::terminal::{Inline, Region};
 use crate::theme::{Look, Theme};
+use system::{Signals, Told, size};
 
 /// Between two frames while much happens.
 const FRAME: Duration = Duration::from_millis(16);
@@ -78,24 +77,14 @@ pub struct Terminal {
     ended_by: Option<i32>,
 }
 
-/// The signals that mean something here.
-struct Signals {
-    ends: [(Signal, Number); 4],
-    resized: Signal,
-    goes_on: Signal,
-}
-
 /// What woke the screen up.
 enum Woken {
     Reports(Vec<Report>),
     Input(Input),
     /// The time for the next frame.
     Due,
-    Resized,
-    /// After a stop that was not our doing.
-    GoesOn,
+    Told(Told),
     Over,
-    Ended(Number),
 }
 
 impl Terminal {
@@ -178,7 +167,7 @@ impl Terminal {
             let woken = if unheard.is_empty() {
                 tokio::select! {
                     reports = listen(self.raw.as_mut()) => reports?.map_or(Woken::Over, Woken::Reports),
-                    signal = self.signals.next() => signal,
+                    told = self.signals.next() => Woken::Told(told),
                     Some(input) = inputs.recv() => Woken::Input(input),
                     record = records.recv() => {
                         record.map_or(Woken::Over, |record| Woken::Input(Input::Record(Box::new(record))))
@@ -201,10 +190,10 @@ impl Terminal {
                     }
                     effects
                 }
-                Woken::Resized => self.resize(app)?,
-                Woken::GoesOn => self.go_on(app)?,
+                Woken::Told(Told::Resized) => self.resize(app)?,
+                Woken::Told(Told::GoesOn) => self.go_on(app)?,
                 Woken::Over => return Ok(()),
-                Woken::Ended(signal) => {
+                Woken::Told(Told::Ended(signal)) => {
                     self.ended_by = Some(signal.as_raw());
                     return Ok(());
                 }
@@ -417,36 +406,6 @@ impl Terminal {
     }
 }
 
-impl Signals {
-    fn new() -> io::Result<Self> {
-        let ends = |number: Number| {
-            signal(SignalKind::from_raw(number.as_raw())).map(|signal| (signal, number))
-        };
-        Ok(Self {
-            ends: [
-                ends(Number::TERM)?,
-                ends(Number::HUP)?,
-                ends(Number::INT)?,
-                ends(Number::QUIT)?,
-            ],
-            resized: signal(SignalKind::window_change())?,
-            goes_on: signal(SignalKind::from_raw(Number::CONT.as_raw()))?,
-        })
-    }
-
-    async fn next(&mut self) -> Woken {
-        let [terminate, hang_up, interrupt, quit] = &mut self.ends;
-        tokio::select! {
-            _ = self.resized.recv() => Woken::Resized,
-            _ = self.goes_on.recv() => Woken::GoesOn,
-            _ = terminate.0.recv() => Woken::Ended(terminate.1),
-            _ = hang_up.0.recv() => Woken::Ended(hang_up.1),
-            _ = interrupt.0.recv() => Woken::Ended(interrupt.1),
-            _ = quit.0.recv() => Woken::Ended(quit.1),
-        }
-    }
-}
-
 async fn listen(terminal: Option<&mut (Keyboard, Raw)>) -> io::Result<Option<Vec<Report>>> {
     match terminal {
         Some((keyboard, _)) => keyboard.next().await,
@@ -457,10 +416,4 @@ async fn listen(terminal: Option<&mut (Keyboard, Raw)>) -> io::Result<Option<Vec
 /// Raw mode leaves it to us to do what Ctrl-Z does everywhere.
 fn stops(key: KeyEvent) -> bool {
     key.code == KeyCode::Char('z') && key.modifiers.ctrl && !key.modifiers.shift
-}
-
-/// Columns and rows; a terminal that does not know is taken for the usual one.
-fn size() -> (u16, u16) {
-    let size = tcgetwinsize(stdout()).map_or((0, 0), |size| (size.ws_col, size.ws_row));
-    if size.0 == 0 || size.1 == 0 { (80, 24) } else { size }
 }
