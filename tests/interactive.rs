@@ -112,6 +112,29 @@ fn a_rule_made_on_the_screen_holds_at_once_is_kept_and_can_be_taken_away() {
 }
 
 #[test]
+fn a_rule_with_examples_is_changed_on_the_screen_as_long_as_they_hold() {
+    let (scene, _server) = scene(ScriptedModel::new());
+    let file = scene.home().join("rules/default.rules");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let rule = |pattern: &str| format!("prefix_rule({pattern}, match=[\"make all\"])  # mine\n");
+    std::fs::write(&file, rule("[\"make\"]")).unwrap();
+    let mut screen = show(&scene, &[]);
+    screen.press("/permissions<enter>");
+    screen.wait_for("› allow  make");
+    screen.press("<enter>");
+    screen.wait_for("Change this rule");
+    screen.press(" world<enter>");
+    screen.wait_for("Not done: the rule does not match its example `make all`.");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), rule("[\"make\"]"));
+    screen.press("<c-w>all<enter>");
+    screen.wait_for("› allow  make all");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), rule("[\"make\", \"all\"]"));
+    screen.press("<esc>");
+    wait_until_ready(&screen);
+    leave(screen);
+}
+
+#[test]
 fn a_message_that_a_running_answer_may_not_hear_comes_back_while_it_goes_on() {
     let slowly = Step::new().says(&"word ".repeat(4000)).at_tokens_per_second(100.0);
     let (scene, _server) = scene(ScriptedModel::new().step(slowly));

@@ -90,16 +90,15 @@ pub(super) fn output_row(
     theme: &Theme,
 ) -> Vec<Line<'static>> {
     let row = width::expand_tabs(row, 0);
-    let row = Styled::new(&row, theme.dim);
-    if row.as_str().is_empty() && detail == Detail::Whole {
-        return vec![Line::default()];
+    let room = columns.saturating_sub(2);
+    let line = |text: String| Line::from(vec![Span::raw("  "), Span::styled(text, theme.dim)]);
+    match detail {
+        Detail::Whole if row.is_empty() => vec![Line::default()],
+        Detail::Whole => {
+            let row = Styled::new(&row, theme.dim);
+            row.cut(room).into_iter().map(|part| line(row.as_str()[part].to_owned())).collect()
+        }
+        _ if row.is_empty() => vec![],
+        _ => vec![line(width::shortened(&row, room, theme.glyphs.ellipsis))],
     }
-    let most = if detail == Detail::Whole { usize::MAX } else { 1 };
-    let parts = row.cut(columns.saturating_sub(2)).into_iter().take(most);
-    let line = |part| {
-        let mut spans = vec![Span::raw("  ")];
-        spans.extend(row.spans(part));
-        Line::from(spans)
-    };
-    parts.map(line).collect()
 }
