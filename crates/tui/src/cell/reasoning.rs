@@ -16,8 +16,11 @@ pub enum Fold {
     Unfolded,
 }
 
-/// Where the rest of it is; the first that leaves room for as much again.
-const HINTS: [&str; 2] = ["(ctrl-t shows all, alt-t from here on)", "(ctrl-t shows all)"];
+/// Where the rest of it is: in as many words as there is room for.
+const HINTS: [&str; 2] = ["(ctrl-t shows all, alt-t from here on)", SHORT_HINT];
+const SHORT_HINT: &str = "(ctrl-t shows all)";
+/// So few rows are not worth a fold.
+const FEW_ROWS: usize = 2;
 
 /// Said to its end.
 pub(super) fn lines(text: &str, look: &Look<'_>) -> Vec<Line<'static>> {
@@ -25,11 +28,13 @@ pub(super) fn lines(text: &str, look: &Look<'_>) -> Vec<Line<'static>> {
     let style = style(theme);
     let bare = text.replace("**", "");
     let whole = block(theme.glyphs.bullet, &bare, style, columns);
-    if fold == Fold::Unfolded || detail == Detail::Whole || whole.len() <= 1 {
+    if fold == Fold::Unfolded || detail == Detail::Whole || whole.len() <= FEW_ROWS {
         return whole;
     }
     let row = plain(&about(text)).replace('\n', " ");
-    let hint = HINTS.iter().find(|hint| 2 * hint.len() <= columns);
+    let fits = |hint: &&str| 3 + width::of(&row) + hint.len() <= columns;
+    let short = Some(SHORT_HINT).filter(|hint| 2 * hint.len() <= columns);
+    let hint = HINTS.into_iter().find(fits).or(short);
     let room = columns.saturating_sub(2 + hint.map_or(0, |hint| hint.len() + 1));
     let row = width::shortened(&row, room, theme.glyphs.ellipsis);
     let mut line = Line::styled(format!("{} {row}", theme.glyphs.bullet), style);

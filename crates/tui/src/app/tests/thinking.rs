@@ -81,9 +81,10 @@ fn what_it_thinks_in_a_row_or_without_a_title_is_told_by_its_words() {
     step_started(&mut app);
     happened(&mut app, delta(DeltaField::Reasoning, "First I look.\nThen I see that"));
     assert!(has(&shown(&mut app).1, "  Then I see that"));
-    happened(&mut app, thought("First I look.\nThen I see that it is so."));
+    happened(&mut app, thought("First I look.\nThen I see that it is so.\nSo it is."));
     let Event::ItemCompleted { item } = thought("Short.") else { unreachable!() };
     happened(&mut app, Event::ItemCompleted { item: ThreadItem { id: "t2".into(), ..item } });
     let finished = shown(&mut app).0;
-    assert_eq!(finished, ["", "• First I look. (ctrl-t shows all)", "", "• Short."]);
+    let row = "• First I look. (ctrl-t shows all, alt-t from here on)";
+    assert_eq!(finished, ["", row, "", "• Short."]);
 }
