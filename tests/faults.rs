@@ -165,7 +165,7 @@ impl Case {
         if run.code != Some(0) {
             let is_named = self.is_cause_in(&said);
             self.check(is_named, || "does not say the cause".into());
-            let name = subject(&call.about);
+            let name = subject(scene, &call.about);
             self.check(said.contains(&name), || format!("does not say that it is about {name}"));
         } else if files(scene) != self.normal.after {
             let told: String = server.frames().into_iter().map(|frame| frame.text).collect();
@@ -244,16 +244,14 @@ impl Case {
 }
 
 /// What of its name a message must contain.
-fn subject(about: &str) -> String {
-    if !about.starts_with('/') {
-        return String::new();
-    }
-    let name = Path::new(about).file_name().unwrap_or_default().to_string_lossy();
-    let is_known = !about.contains("/workspace") || name.contains(".txt");
+fn subject(scene: &Scene, about: &str) -> String {
+    let path = Path::new(about);
+    let is_home = path.starts_with(scene.home());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     match about.contains("/patches/") {
         true => "journal".to_owned(),
-        // A folder, or a file of ours on its way: the file is named that it was for.
-        false if !is_known => String::new(),
+        // A folder on the way, or a file of ours: what is named is the file that it was for.
+        false if !is_home && !name.contains(".txt") => String::new(),
         false => name.split('.').next().unwrap_or_default().to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 //! files are read; no process is started.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// The directory cannot be worked in.
@@ -12,7 +12,7 @@ pub(crate) enum WorkspaceError {
     Missing(PathBuf),
     #[error("{} is not a directory", .0.display())]
     NotADirectory(PathBuf),
-    #[error("cannot use the directory {}: {error}", path.display())]
+    #[error("cannot use {}: {error}", path.display())]
     Closed { path: PathBuf, error: std::io::Error },
     #[error("{} is not inside a git repository", .0.display())]
     NoRepository(PathBuf),
@@ -26,6 +26,8 @@ pub(crate) struct Workspace {
     /// The nearest directory above with a marker of a project's root.
     pub(crate) root: Option<PathBuf>,
     pub(crate) repository: Option<Repository>,
+    /// Where there is none: what might be one and cannot be looked at, and the number of the reason.
+    unseen: Option<(PathBuf, i32)>,
 }
 
 /// A git work tree.
@@ -71,10 +73,18 @@ impl Workspace {
     /// The workspace around `cwd`; a root is where one of `markers` stands.
     pub(crate) fn of(cwd: &Path, markers: &[String]) -> Self {
         let marked = |dir: &&Path| markers.iter().any(|marker| dir.join(marker).exists());
+        let mut unseen = None;
+        let repository = cwd.ancestors().find_map(|dir| {
+            Repository::at(dir).unwrap_or_else(|error| {
+                unseen = error.raw_os_error().map(|number| (dir.join(".git"), number));
+                None
+            })
+        });
         Self {
             cwd: cwd.to_owned(),
             root: cwd.ancestors().find(marked).map(Path::to_owned),
-            repository: cwd.ancestors().find_map(Repository::at),
+            unseen: unseen.filter(|_| repository.is_none()),
+            repository,
         }
     }
 
@@ -111,26 +121,37 @@ impl Workspace {
     }
 
     /// # Errors
-    /// When it is in no git repository.
+    /// When it is in no git repository, or that cannot be found out.
     pub(crate) fn require_repository(&self) -> Result<&Repository, WorkspaceError> {
-        self.repository.as_ref().ok_or_else(|| WorkspaceError::NoRepository(self.cwd.clone()))
+        self.repository.as_ref().ok_or_else(|| match &self.unseen {
+            None => WorkspaceError::NoRepository(self.cwd.clone()),
+            Some((path, number)) => WorkspaceError::Closed {
+                path: path.clone(),
+                error: std::io::Error::from_raw_os_error(*number),
+            },
+        })
     }
 }
 
 impl Repository {
     /// The repository whose work tree begins at `root`, if one does.
-    fn at(root: &Path) -> Option<Self> {
+    fn at(root: &Path) -> io::Result<Option<Self>> {
         let dot_git = root.join(".git");
-        let found = fs::metadata(&dot_git).ok()?;
-        if found.is_dir() {
-            return Some(Self {
+        match fs::metadata(&dot_git) {
+            Ok(found) if found.is_dir() => Ok(Some(Self {
                 root: root.to_owned(),
                 git_dir: dot_git.clone(),
                 common_dir: dot_git,
-            });
+            })),
+            Ok(_) => Ok(Self::linked(root, &dot_git)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
+    }
+
+    fn linked(root: &Path, dot_git: &Path) -> Option<Self> {
         // A linked work tree or a submodule: a file that says where.
-        let line = read_line(&dot_git)?;
+        let line = read_line(dot_git)?;
         let git_dir = root.join(line.strip_prefix("gitdir:")?.trim());
         let common_dir = read_line(&git_dir.join("commondir"))
             .map_or_else(|| git_dir.clone(), |line| git_dir.join(line.trim()));

@@ -60,7 +60,12 @@ fn hold(file: &File, path: &Path) -> Result<(), RolloutError> {
 /// # Errors
 /// As the file system says.
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.or_else(|error| match error.kind() {
+        // It is there, but it could not be seen that it is a directory; or it is none.
+        io::ErrorKind::AlreadyExists if std::fs::metadata(path)?.is_dir() => Ok(()),
+        _ => Err(error),
+    })
 }
 
 impl Rollout {

@@ -221,7 +221,8 @@ impl Snapshots {
     /// False when the content is lost.
     fn keep(&self, what: What, pack: &File) -> Result<bool, UndoError> {
         let What::Content { digest, .. } = what else { return Ok(true) };
-        if self.log.holds(digest) {
+        // What may be there already is only written again.
+        if self.log.holds(digest).is_ok_and(|holds| holds) {
             return Ok(true);
         }
         match shadow::read_content(pack, what) {

@@ -8,6 +8,7 @@ use crate::{Finished, Scene, traced};
 /// What a call is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
+    Look,
     Open,
     /// To open a file that may not be there yet.
     Create,
@@ -32,7 +33,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
+        Self::Look,
         Self::Open,
         Self::Create,
         Self::Folder,
@@ -62,6 +64,7 @@ impl Kind {
         const DENIED: How = Error(libc::EACCES);
         const TOO_MANY: How = Error(libc::EMFILE);
         match self {
+            Self::Look => &[DENIED, BROKEN],
             Self::Open => &[DENIED, TOO_MANY, BROKEN, INTERRUPTED],
             Self::Create => &[NO_ROOM, DENIED, TOO_MANY, BROKEN, INTERRUPTED],
             Self::Folder | Self::Rename => &[NO_ROOM, DENIED, BROKEN],

@@ -131,13 +131,15 @@ async fn in_a_room(
         reach: if writable { Reach::Policy } else { Reach::Reading },
         input: Input::Empty,
     };
+    let answer = tokio::net::unix::pipe::Receiver::from_owned_fd(answer.into())?;
     let room = sandbox.room().await?;
     let (mut launched, _) = room.launch(&errand, &[writer.as_fd(), errors.as_fd()]).await?;
     drop((writer, errors));
     let mut json = Vec::new();
-    let answer = tokio::net::unix::pipe::Receiver::from_owned_fd(answer.into())?;
-    answer.take(MOST_ANSWER).read_to_end(&mut json).await?;
+    let read = answer.take(MOST_ANSWER).read_to_end(&mut json).await;
+    // Whatever failed: as long as it is at work, nobody may look after what it left.
     launched.exit().await;
+    read?;
     Ok(serde_json::from_slice(&json).ok())
 }
 

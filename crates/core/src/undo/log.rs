@@ -138,10 +138,7 @@ impl UndoLog {
     /// When it was lost or damaged, or cannot be read.
     pub fn content(&self, digest: Digest) -> io::Result<Vec<u8>> {
         let path = self.object(digest);
-        let named = |error: io::Error| {
-            io::Error::new(error.kind(), format!("cannot read {}: {error}", path.display()))
-        };
-        let bytes = fs::read(&path).map_err(named)?;
+        let bytes = fs::read(&path).map_err(|error| named(&path, error))?;
         let is_whole = Digest::of(&bytes) == digest;
         is_whole.then_some(bytes).ok_or_else(|| io::Error::other("the kept content is damaged"))
     }
@@ -156,8 +153,11 @@ impl UndoLog {
         replace(&path, bytes).map_err(failed())
     }
 
-    pub(super) fn holds(&self, digest: Digest) -> bool {
-        self.object(digest).exists()
+    /// # Errors
+    /// When it cannot be found out.
+    pub(super) fn holds(&self, digest: Digest) -> io::Result<bool> {
+        let path = self.object(digest);
+        path.try_exists().map_err(|error| named(&path, error))
     }
 
     /// Writes a set, or a later state of it.
@@ -177,6 +177,10 @@ impl UndoLog {
         let name = digest.to_string();
         self.dir.join("objects").join(&name[..2]).join(&name[2..])
     }
+}
+
+fn named(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot read {}: {error}", path.display()))
 }
 
 fn is_undone(sets: &[ChangeSet], number: u32) -> bool {

@@ -155,11 +155,8 @@ impl Snapshots {
         if !is_untouched && !force {
             return Err(KeptBecause::EditedSince);
         }
-        if change
-            .before
-            .iter()
-            .filter_map(|entry| entry.content)
-            .any(|digest| !self.log().holds(digest))
+        if let Some(digest) = change.before.as_ref().and_then(|entry| entry.content)
+            && !self.log().holds(digest).map_err(|error| KeptBecause::Failed(error.to_string()))?
         {
             return Err(KeptBecause::NotCovered);
         }

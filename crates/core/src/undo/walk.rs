@@ -137,12 +137,17 @@ struct Visitor<'a> {
 }
 
 impl Visitor<'_> {
-    fn look_at(&mut self, entry: &DirEntry) -> Result<(), ignore::Error> {
+    /// # Errors
+    /// With the directory that is not known for it.
+    fn look_at(&mut self, entry: &DirEntry) -> Result<(), (PathBuf, io::Error)> {
         let path = entry.path().strip_prefix(self.root).unwrap_or(Path::new(""));
         if path.as_os_str().is_empty() {
             return Ok(());
         }
-        let stat = Stat::of(&entry.metadata()?);
+        // A directory that may be listed and not entered hides what is in it.
+        let folder = || entry.path().parent().unwrap_or(self.root).to_owned();
+        let found = entry.metadata().map_err(|error| (folder(), cause(error)))?;
+        let stat = Stat::of(&found);
         if stat.kind().is_some() {
             self.walked.found.push((bytes_of(path), stat));
         }
@@ -151,17 +156,20 @@ impl Visitor<'_> {
     }
 
     /// What is not seen now, and is there at the next look, must not be taken for new.
-    fn not_seen(&mut self, error: ignore::Error) {
-        let path = path_in(&error).unwrap_or(self.root).to_owned();
-        let source =
-            error.into_io_error().unwrap_or_else(|| io::Error::other("it goes in circles"));
-        match source.kind() {
+    fn not_seen(&mut self, folder: PathBuf, error: io::Error) {
+        match error.kind() {
             // It is gone already.
             io::ErrorKind::NotFound => {}
-            io::ErrorKind::PermissionDenied if path != self.root => self.walked.closed.push(path),
-            _ => self.walked.failed = Some((path, source)),
+            io::ErrorKind::PermissionDenied if folder != self.root => {
+                self.walked.closed.push(folder);
+            }
+            _ => self.walked.failed = Some((folder, error)),
         }
     }
+}
+
+fn cause(error: ignore::Error) -> io::Error {
+    error.into_io_error().unwrap_or_else(|| io::Error::other("it cannot be looked at"))
 }
 
 fn path_in(error: &ignore::Error) -> Option<&Path> {
@@ -176,8 +184,12 @@ fn path_in(error: &ignore::Error) -> Option<&Path> {
 
 impl ParallelVisitor for Visitor<'_> {
     fn visit(&mut self, entry: Result<DirEntry, ignore::Error>) -> WalkState {
-        if let Err(error) = entry.and_then(|entry| self.look_at(&entry)) {
-            self.not_seen(error);
+        let seen = match entry {
+            Ok(entry) => self.look_at(&entry),
+            Err(error) => Err((path_in(&error).unwrap_or(self.root).to_owned(), cause(error))),
+        };
+        if let Err((folder, error)) = seen {
+            self.not_seen(folder, error);
         }
         if self.count.load(Ordering::Relaxed) > self.limit {
             WalkState::Quit

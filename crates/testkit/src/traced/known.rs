@@ -29,6 +29,10 @@ pub(crate) fn known(number: libc::c_long) -> Option<Known> {
     use About::Path;
     use About::{At, Descriptor, Nothing};
     let (name, kind, about, count) = match number {
+        libc::SYS_statx => ("statx", Kind::Look, At(0), None),
+        libc::SYS_newfstatat => ("newfstatat", Kind::Look, At(0), None),
+        libc::SYS_readlinkat => ("readlinkat", Kind::Look, At(0), None),
+        libc::SYS_faccessat2 => ("faccessat2", Kind::Look, At(0), None),
         libc::SYS_openat => ("openat", Kind::Open, At(0), None),
         libc::SYS_openat2 => ("openat2", Kind::Open, At(0), None),
         libc::SYS_mkdirat => ("mkdirat", Kind::Folder, At(0), None),
@@ -59,6 +63,8 @@ pub(crate) fn known(number: libc::c_long) -> Option<Known> {
         libc::SYS_clone => ("clone", Kind::Spawn, Nothing, None),
         libc::SYS_clone3 => ("clone3", Kind::Spawn, Nothing, None),
         libc::SYS_connect => ("connect", Kind::Connect, Descriptor(0), None),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_readlink => ("readlink", Kind::Look, Path(0), None),
         #[cfg(target_arch = "x86_64")]
         libc::SYS_open => ("open", Kind::Open, Path(0), None),
         #[cfg(target_arch = "x86_64")]

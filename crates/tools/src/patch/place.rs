@@ -137,9 +137,15 @@ pub(crate) enum Missing {
 }
 
 impl Roots {
-    /// Roots that do not exist are left out.
+    /// Roots that do not exist are left out. One whose real path cannot be found out stands as it is named: what is
+    /// then tried there fails with the cause, or leads there.
     pub(crate) fn new<'a>(roots: impl IntoIterator<Item = &'a Path>) -> Self {
-        Self(roots.into_iter().filter_map(|root| std::fs::canonicalize(root).ok()).collect())
+        let real = |root: &Path| match std::fs::canonicalize(root) {
+            Ok(real) => Some(real),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(_) => Some(root.to_owned()),
+        };
+        Self(roots.into_iter().filter_map(real).collect())
     }
 
     pub(crate) fn contain(&self, path: &Path) -> bool {
