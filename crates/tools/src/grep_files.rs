@@ -30,6 +30,8 @@ const MAX_LINE: usize = 300;
 const MAX_TEXT: usize = 40_000;
 /// Bytes the searcher may hold: no line is longer.
 const MAX_HEAP: usize = 64 << 20;
+/// Bytes of a pattern once it is compiled: it is compiled before the sandbox is asked, and matched one step a byte.
+const MAX_PATTERN: usize = 10 << 20;
 /// When the search stops with what it has.
 const MAX_TIME: Duration = Duration::from_secs(30);
 
@@ -117,7 +119,7 @@ impl GrepFiles {
         // The matcher wraps a pattern before it parses it; parsed as it is, the error points to the right place.
         regex_syntax::parse(&self.pattern).map_err(|error| format!("wrong `pattern`: {error}"))?;
         let mut builder = RegexMatcherBuilder::new();
-        builder.multi_line(true).crlf(true);
+        builder.multi_line(true).crlf(true).size_limit(MAX_PATTERN);
         builder.build(&self.pattern).map_err(|error| format!("wrong `pattern`: {error}"))
     }
 
@@ -452,6 +454,13 @@ mod tests {
         );
         let message = grep(dir.path(), |job| job.include = Some("{a".into()));
         assert!(message.starts_with("wrong `include`: "), "{message}");
+    }
+
+    #[test]
+    fn a_pattern_that_is_huge_once_compiled_is_refused() {
+        let dir = sample();
+        let message = grep(dir.path(), |job| job.pattern = "x{1000}{1000}".into());
+        assert!(message.starts_with("wrong `pattern`: ") && message.contains("limit"), "{message}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_protocol::{Action, Content, ItemDetails, Status};
 use serde::{Deserialize, Serialize};
@@ -68,10 +69,25 @@ impl Job {
             action: Action::Read { path },
             details,
             perform: Box::new(move |_progress| {
-                Box::pin(async move { run_job(&sandbox, &config, self, false, None).await })
+                Box::pin(async move {
+                    let late = self.failure(format!("stopped after {} s", MOST_TIME.as_secs()));
+                    in_time(MOST_TIME, late, run_job(&sandbox, &config, self, false, None)).await
+                })
             }),
         }
     }
+}
+
+/// How long a tool that only looks may take. One that watches the clock itself ends before, with what it has.
+const MOST_TIME: Duration = Duration::from_secs(40);
+
+/// What comes of `work`, or `late`. What is given up ends with its room, whatever it is at.
+async fn in_time(
+    limit: Duration,
+    late: ToolOutput,
+    work: impl Future<Output = ToolOutput>,
+) -> ToolOutput {
+    tokio::time::timeout(limit, work).await.unwrap_or(late)
 }
 
 /// How a tool that only looks is shown while it runs.
@@ -172,6 +188,15 @@ mod tests {
             output_tokens: None,
             freeform_patch: true,
         })
+    }
+
+    #[tokio::test]
+    async fn a_look_that_takes_too_long_is_given_up() {
+        let done = ToolOutput::found("read_file", "a".into(), "b".into(), "c".into());
+        let late = ToolOutput::not_found("read_file", "a".into(), "stopped".into());
+        let never = std::future::pending();
+        assert_eq!(in_time(Duration::ZERO, late.clone(), never).await, late);
+        assert_eq!(in_time(Duration::MAX, late, async { done.clone() }).await, done);
     }
 
     #[tokio::test]
