@@ -122,3 +122,23 @@ async fn a_server_that_does_not_speak_tls_is_said_to_fail_there() {
     let said = refused(&scene, &["exec", "--network-timeout", "0.1", "go"]).await;
     assert!(said.contains("TLS failed") && said.contains("SSL_CERT_FILE"), "{said}");
 }
+
+#[tokio::test]
+async fn what_an_error_or_a_note_quotes_cannot_steer_the_terminal() {
+    let odd = "zz\u{1b}]0;PWN\u{7}\u{1b}[2J\u{202e}";
+    let scene = Scene::new(AGENT).env("AGENT_API_KEY", "k").file(
+        ".codex/rules/a.rules",
+        &format!("prefix_rule(pattern=[\"ls\"], decision=\"{odd}\")\n"),
+    );
+    let patch = format!("*** Begin Patch\n*** Delete File: {odd}\n*** End Patch\n");
+    let refused = scene.run_with_input(&["apply-patch"], &patch).await;
+    assert!(refused.stderr.contains("zz<OSC 0><U+202E>: no such file"), "{}", refused.stderr);
+    let unknown = scene.run(&["exec", "resume", odd, "go"]).await;
+    let noted = scene.run(&["doctor", "--trust"]).await;
+    assert!(noted.stderr.contains("note: ") && noted.stderr.contains("zz"), "{}", noted.stderr);
+    for run in [refused, unknown, noted] {
+        for text in [&run.stdout, &run.stderr] {
+            assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:?}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //! machine, over a real socket, with real tools in the real sandbox. It needs no key and no network.
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use crate::args::{Args, DemoArgs, ExecOptions};
 use crate::config::Environment;
 use crate::exec::{self, Outcome};
 use crate::interactive::{self, Start, Surroundings};
+use crate::say;
 use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
 use crate::trace::steps_table;
@@ -215,6 +216,6 @@ fn steps(state: &Path) -> anyhow::Result<Vec<StepCompleted>> {
 /// On standard error, like all progress. A reader that has gone is no failure.
 fn say(args: &DemoArgs, text: &str) {
     if !args.json {
-        let _ = io::stderr().write_all(text.as_bytes());
+        say::progress(text);
     }
 }

@@ -3,7 +3,7 @@
 mod hint;
 
 use std::fmt;
-use std::io::{self, ErrorKind as IoKind, Write};
+use std::io::{self, ErrorKind as IoKind};
 
 use agent_protocol::{ErrorKind, TurnError};
 use agent_tools::SandboxError;
@@ -12,6 +12,7 @@ use agent_transport::TransportError;
 use crate::args::ExitCodes;
 use crate::config::ConfigError;
 use crate::providers::ProviderError;
+use crate::say;
 use crate::settings::{Settings, SettingsError};
 use crate::workspace::WorkspaceError;
 
@@ -71,10 +72,9 @@ impl Report {
         }
     }
 
-    /// Writes it for a person. A reader that has gone is no further error.
-    pub(crate) fn print(&self, to: &mut impl Write) {
-        let _ = write!(to, "{self}");
-        let _ = to.flush();
+    /// Says it on standard error.
+    pub(crate) fn print(&self) {
+        say::progress(&agent_tui::plain(&self.to_string()));
     }
 }
 

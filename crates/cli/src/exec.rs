@@ -8,7 +8,7 @@ mod json;
 mod last_message;
 mod stdin;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::args::{Color, ExecOptions, ExecRun, Limits as Limit, ThreadChoice};
 use crate::config::Environment;
 use crate::notify::{self, TurnOver};
+use crate::say;
 use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
 
@@ -55,7 +56,7 @@ pub(crate) async fn run(
     let model = Model::open(options, settings, environment)?;
     let begin = begin(run, settings)?;
     let prompt = stdin::prompt(run.prompt.as_deref(), options.stdin.unwrap_or_default(), |note| {
-        let _ = writeln!(io::stderr(), "{note}");
+        say::note(note);
     })
     .await?;
     let said = prompt.text.clone();
@@ -273,7 +274,7 @@ fn notify(outcome: &Outcome, settings: &Settings, said: String) {
         last_message: &outcome.message,
     };
     if let Err(error) = notify::notify(argv, &turn) {
-        let _ = writeln!(io::stderr(), "note: `notify` could not be started: {error}");
+        say::note(format_args!("note: `notify` could not be started: {error}"));
     }
 }
 

@@ -14,6 +14,7 @@ mod interactive;
 mod notify;
 mod providers;
 mod replay;
+mod say;
 mod screen;
 mod session;
 mod settings;
@@ -25,7 +26,7 @@ mod workspace;
 mod worktree;
 
 use std::borrow::Cow;
-use std::io::{self, Write as _};
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
         Err(error) if error::is_broken_pipe(&error) => ExitCode::from(BROKEN_PIPE),
         Err(error) => {
             let report = Report::of(&error, &context);
-            report.print(&mut io::stderr());
+            report.print();
             ExitCode::from(report.exit_code)
         }
     }
@@ -140,8 +141,7 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
                         SandboxError::NotStarted(NotStarted::NotExecutable(_)) => NOT_EXECUTABLE,
                         _ => return Err(error.into()),
                     };
-                    let reason = error.to_string();
-                    let _ = writeln!(io::stderr(), "agent: {}", agent_tui::plain(&reason));
+                    say::note(format_args!("agent: {error}"));
                     Ok(ExitCode::from(code))
                 }
             }
@@ -153,7 +153,7 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
                 execpolicy::read(&check.rules, &environment.cwd)?
             };
             for sentence in rules.not_honoured().iter().filter(|_| !check.rules.is_empty()) {
-                let _ = writeln!(io::stderr(), "note: {sentence}");
+                say::note(format_args!("note: {sentence}"));
             }
             print(&execpolicy::check(check, &rules)?)
         }
@@ -177,7 +177,12 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
         Command::Diff(diff) => {
             let settings = resolve(args, &environment, context)?;
             let cwd = &settings.workspace.cwd;
-            print(&undo::diff(diff, state_dir(&settings)?, cwd, Screen::of_stdout())?)
+            let screen = Screen::of_stdout();
+            let text = undo::diff(diff, state_dir(&settings)?, cwd, screen)?;
+            // `git apply` reads it too, and would miss a carriage return.
+            let print = if screen.is_terminal { say::answer } else { say::for_programs };
+            print(&text)?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Undo(undo) => {
             let settings = resolve(args, &environment, context)?;
@@ -202,7 +207,8 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Args::command(), "agent", &mut script);
-            print(&String::from_utf8_lossy(&script))
+            say::for_programs(&String::from_utf8_lossy(&script))?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }
@@ -272,12 +278,8 @@ fn in_worktree<'a>(args: &'a Args, environment: &Environment) -> anyhow::Result<
         return Err(ProviderError::NoKey(missing).into());
     }
     let made = Worktree::make(&directory(args, environment)?, name)?;
-    let _ = writeln!(
-        io::stderr(),
-        "note: working in {}, on the new branch {}",
-        made.directory.display(),
-        made.branch
-    );
+    let (directory, branch) = (made.directory.display(), &made.branch);
+    say::note(format_args!("note: working in {directory}, on the new branch {branch}"));
     Ok(Cow::Owned(args.within(made.directory)))
 }
 
@@ -310,7 +312,7 @@ fn resolve(
     let settings = Settings::resolve(args, environment)?;
     *context = Context::of(&settings, context.exit_codes);
     for note in &settings.notes {
-        let _ = writeln!(io::stderr(), "note: {note}");
+        say::note(format_args!("note: {note}"));
     }
     Ok(settings)
 }
@@ -353,9 +355,7 @@ fn undisturbed() -> io::Result<tokio::runtime::Runtime> {
 }
 
 fn print(text: &str) -> anyhow::Result<ExitCode> {
-    let mut out = io::stdout();
-    out.write_all(text.as_bytes())?;
-    out.flush()?;
+    say::answer(text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -371,7 +371,7 @@ fn ended(outcome: Outcome, options: &args::ExecOptions) -> anyhow::Result<ExitCo
         return Ok(ExitCode::from(BROKEN_PIPE));
     }
     if outcome.schema_valid == Some(false) && options.fail_on.contains(&args::FailOn::Schema) {
-        let _ = writeln!(io::stderr(), "error: the answer does not fit the schema");
+        say::note("error: the answer does not fit the schema");
         let codes = options.exit_codes.unwrap_or_default();
         return Ok(ExitCode::from(error::exit_code(ErrorKind::Schema, codes)));
     }

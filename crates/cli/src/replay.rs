@@ -1,7 +1,6 @@
 //! `agent replay`: a recording played without network and key. The model's part is played back; the tools really run, in
 //! a copy of the workspace, unless their outputs are played back too.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Instant;
 
@@ -14,6 +13,7 @@ use clap::Parser as _;
 use crate::args::{Args, ExecOptions, ReplayArgs, ReplaySpeed};
 use crate::config::Environment;
 use crate::exec::{self, About, Outcome};
+use crate::say;
 use crate::session::{Begin, SessionOptions};
 use crate::settings::Settings;
 
@@ -68,7 +68,7 @@ pub(crate) async fn run(
     )
     .await?;
     if outcome.error.is_none() && !args.json {
-        let _ = writeln!(io::stderr(), "every request was as recorded");
+        say::note("every request was as recorded");
     }
     Ok(outcome)
 }

@@ -57,7 +57,7 @@ impl<W: Write> HumanPrinter<W> {
         if text.is_empty() {
             return Ok(());
         }
-        self.out.write_all(text.as_bytes())?;
+        self.out.write_all(printable(&text).as_bytes())?;
         self.out.flush()
     }
 
