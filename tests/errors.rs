@@ -142,3 +142,20 @@ async fn what_an_error_or_a_note_quotes_cannot_steer_the_terminal() {
         }
     }
 }
+
+#[tokio::test]
+async fn lines_of_json_escape_what_steers_a_terminal_or_is_not_seen() {
+    let odd = "a\u{9b}2J\u{7f}\u{202e}\u{2067}\u{200b}\u{ad}\u{feff}\u{e0041}\u{2028}b";
+    let server = ScriptedModel::new().says(odd).serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let run = scene.run(&["exec", "--json", odd]).await.succeeded();
+    let said = run.events().iter().any(|event| event["item"]["text"] == odd);
+    assert!(said, "{}", run.stdout);
+    let shown = scene.run(&["threads", "show", "--json", "--last"]).await.succeeded();
+    let listed = scene.run(&["threads", "--json"]).await.succeeded();
+    let traced = scene.run(&["trace", "--json", "--last"]).await.succeeded();
+    for run in [run, shown, listed, traced] {
+        assert!(run.stdout.contains("\\udb40\\udc41"), "{}", run.stdout);
+        assert!(!run.stdout.contains(|c: char| c != '\n' && !(' '..='~').contains(&c)));
+    }
+}

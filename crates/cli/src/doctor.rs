@@ -9,6 +9,7 @@ use agent_transport::{Endpoint, TransportChoice, TransportError};
 use serde::Serialize;
 
 use crate::config::Environment;
+use crate::json_line::json_line;
 use crate::screen::Screen;
 use crate::settings::Settings;
 
@@ -56,7 +57,8 @@ pub(crate) async fn run(
     ];
     let is_usable = checks.iter().all(|check| check.verdict != Verdict::Bad);
     let text = if json {
-        checks.iter().map(|check| serde_json::json!(check).to_string() + "\n").collect()
+        // To be JSON it lacks nothing.
+        checks.iter().filter_map(|check| Some(json_line(check).ok()? + "\n")).collect()
     } else {
         checks.iter().map(|check| line(check, screen)).collect()
     };

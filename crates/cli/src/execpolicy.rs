@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use agent_tools::{RuleError, Rules};
 
+use crate::json_line::{json_line, json_pages};
+
 /// `agent execpolicy`.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(crate) enum ExecpolicyCommand {
@@ -72,11 +74,7 @@ pub(crate) fn check(args: &CheckArgs, rules: &Rules) -> serde_json::Result<Strin
         words => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
     };
     let check = rules.check(&line);
-    let json = if args.pretty {
-        serde_json::to_string_pretty(&check)
-    } else {
-        serde_json::to_string(&check)
-    };
+    let json = if args.pretty { json_pages(&check) } else { json_line(&check) };
     Ok(json? + "\n")
 }
 

@@ -11,6 +11,7 @@ mod exec;
 mod execpolicy;
 mod gateway;
 mod interactive;
+mod json_line;
 mod notify;
 mod providers;
 mod replay;

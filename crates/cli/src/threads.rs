@@ -11,6 +11,7 @@ use agent_tui::plain;
 use serde_json::json;
 
 use crate::exec::HumanPrinter;
+use crate::json_line::json_line;
 use crate::screen::Screen;
 
 /// `agent threads`.
@@ -169,7 +170,7 @@ fn list(threads: &Threads, json: bool, screen: Screen, now: SystemTime) -> anyho
     let mut text = String::new();
     if json {
         for thread in &listing.threads {
-            let _ = writeln!(text, "{}", as_json(thread));
+            let _ = writeln!(text, "{}", json_line(&as_json(thread))?);
         }
         return Ok(text);
     }
@@ -234,7 +235,7 @@ fn records(records: &[Record]) -> anyhow::Result<String> {
     let mut text = String::new();
     for record in records.iter().filter(|record| record.event != Event::WireRecorded {}) {
         let shown = Record { wire: vec![], ..record.clone() };
-        text += &serde_json::to_string(&shown)?;
+        text += &json_line(&shown)?;
         text.push('\n');
     }
     Ok(text)

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use crate::json_line::json_pages;
 use crate::screen::Screen;
 use crate::threads::ThreadArg;
 pub(crate) use model::Trace;
@@ -53,7 +54,7 @@ pub(crate) fn run(args: &TraceArgs, rollout: &Path, screen: Screen) -> anyhow::R
         write(path, page::page(&trace))?;
     }
     if args.json {
-        return Ok(serde_json::to_string_pretty(&trace)? + "\n");
+        return Ok(json_pages(&trace)? + "\n");
     }
     if args.perfetto.is_some() || args.html.is_some() {
         return Ok(String::new());

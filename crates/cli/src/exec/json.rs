@@ -8,6 +8,8 @@ use std::time::Instant;
 use agent_protocol::{Event, ItemDetails, Record};
 use serde_json::{Map, Value, json};
 
+use crate::json_line::json_line;
+
 /// What is left out.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct JsonOptions {
@@ -53,9 +55,9 @@ impl<W: Write> JsonPrinter<W> {
     }
 
     fn line(&mut self, line: &Map<String, Value>) -> io::Result<()> {
-        let mut text = serde_json::to_vec(line)?;
-        text.push(b'\n');
-        self.out.write_all(&text)?;
+        let mut text = json_line(line)?;
+        text.push('\n');
+        self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }
 

@@ -46,7 +46,7 @@ pub fn exact(text: &str) -> Cow<'_, str> {
 }
 
 /// It prints as itself whatever stands around it.
-fn is_harmless(c: char) -> bool {
+pub fn is_harmless(c: char) -> bool {
     matches!(c, ' '..='~' | '\n' | '\t')
         || (c > '\u{9f}' && matches!(visibility(c, None), Visibility::Seen))
 }
