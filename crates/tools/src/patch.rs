@@ -13,6 +13,7 @@ mod plan;
 mod preview;
 mod report;
 mod seek;
+mod shift;
 mod slot;
 mod text;
 mod unquote;

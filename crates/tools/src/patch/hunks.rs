@@ -1,11 +1,14 @@
 //! Hunks applied to the lines of a file: pure. Every hunk is placed before anything is changed; what cannot be
 //! placed is said with what stands there instead.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::mismatch::{Excerpt, MAX_SHOWN, Mismatch, Problem};
 use super::parse::{Hunk, HunkLine, Locator};
-use super::seek::{self, Tolerance};
+use super::seek::{self, Places, Tolerance};
+use super::shift::Shift;
 use super::text::{TextFile, TextLine};
 
 /// A file with its hunks applied.
@@ -24,44 +27,53 @@ struct Place {
     others: Vec<usize>,
 }
 
+/// How many other places of a hunk are remembered.
+const MOST_OTHERS: usize = 100;
+/// How many lines of the file are looked at for all hunks together: about ten seconds.
+const MOST_LINES: usize = 300_000_000;
+
 /// Applies all hunks, or none.
 ///
 /// # Errors
 /// All hunks that have no place.
 pub(crate) fn apply(file: &TextFile, hunks: &[Hunk]) -> Result<Applied, Vec<Mismatch>> {
     let lines: Vec<&str> = file.lines.iter().map(|line| line.text.as_str()).collect();
-    let mut search = Search { lines: &lines, taken: Vec::new(), from: 0 };
+    let mut search = Search::new(&lines);
     let mut placed = Vec::new();
     let mut mismatches = Vec::new();
     for (index, hunk) in hunks.iter().enumerate() {
         match search.place(hunk) {
-            Ok(place) => placed.push((place, index, hunk)),
+            Ok((place, shift)) => placed.push((place, shift, index, hunk)),
             Err((problem, nearest)) => {
+                let was_sought = problem != Problem::NotSought;
                 mismatches.push(Mismatch { hunk: index + 1, of: hunks.len(), problem, nearest });
+                if !was_sought {
+                    break;
+                }
             }
         }
     }
     if !mismatches.is_empty() {
         return Err(mismatches);
     }
-    let notes = placed.iter().filter_map(|(place, index, _)| note(place, index + 1, &search.taken));
+    let notes =
+        placed.iter().filter_map(|(place, _, index, _)| note(place, index + 1, &search.taken));
     let notes = notes.collect();
     // Stable: two insertions at one place keep the order of the patch, and stand before what follows there.
     placed.sort_by_key(|(place, ..)| (place.lines.start, place.lines.end));
     let mut new = Vec::with_capacity(lines.len());
     let mut next = 0;
-    for (place, _, hunk) in placed {
+    for (place, shift, _, hunk) in placed {
         new.extend_from_slice(&file.lines[next..place.lines.start]);
         next = place.lines.end;
-        replace(file, &place, hunk, &mut new);
+        replace(file, &place, shift, hunk, &mut new);
     }
     new.extend_from_slice(&file.lines[next..]);
     Ok(Applied { file: file.with_lines(new), notes })
 }
 
-fn note(place: &Place, hunk: usize, taken: &[Range<usize>]) -> Option<String> {
-    let others =
-        place.others.iter().filter(|start| !taken.iter().any(|taken| taken.start == **start));
+fn note(place: &Place, hunk: usize, taken: &BTreeMap<usize, usize>) -> Option<String> {
+    let others = place.others.iter().filter(|start| !taken.contains_key(start));
     let others: Vec<_> = others.map(|start| (start + 1).to_string()).take(5).collect();
     let line = place.lines.start + 1;
     match (place.tolerance.overlooked(), others.is_empty()) {
@@ -77,8 +89,7 @@ fn note(place: &Place, hunk: usize, taken: &[Range<usize>]) -> Option<String> {
 }
 
 /// Puts in what a hunk makes of its lines. Those it keeps stay as the file has them.
-fn replace(file: &TextFile, place: &Place, hunk: &Hunk, new: &mut Vec<TextLine>) {
-    let shift = Shift::of(file, place, hunk);
+fn replace(file: &TextFile, place: &Place, shift: Shift<'_>, hunk: &Hunk, new: &mut Vec<TextLine>) {
     let mut at = place.lines.start;
     for line in &hunk.lines {
         match line {
@@ -90,76 +101,58 @@ fn replace(file: &TextFile, place: &Place, hunk: &Hunk, new: &mut Vec<TextLine>)
             HunkLine::Context(_) => {}
             HunkLine::Remove(_) => at += 1,
             HunkLine::Add(text) => {
-                new.push(TextLine { text: shift.of_line(text), crlf: file.crlf_at(at) })
+                let text = shift.of_line(text).unwrap_or_else(|| text.clone());
+                new.push(TextLine { text, crlf: file.crlf_at(at) });
             }
         }
     }
 }
 
-/// By how much a patch is indented too little or too much. Only removed lines tell: they have the marker that added
-/// lines have, while context lines often come with one space too few.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shift<'a> {
-    None,
-    In(&'a str),
-    Out(&'a str),
-}
-
-impl<'a> Shift<'a> {
-    fn of(file: &'a TextFile, place: &Place, hunk: &'a Hunk) -> Self {
-        if place.tolerance < Tolerance::Indentation {
-            return Self::None;
-        }
-        let old = hunk.lines.iter().filter(|line| !matches!(line, HunkLine::Add(_)));
-        let removed =
-            old.zip(&file.lines[place.lines.clone()]).filter_map(|(old, line)| match old {
-                HunkLine::Remove(text) if !text.trim().is_empty() => {
-                    Some((indent(&line.text), indent(text)))
-                }
-                _ => None,
-            });
-        let mut shifts =
-            removed.map(|(is, said)| match (is.strip_suffix(said), said.strip_suffix(is)) {
-                (Some(""), _) => Self::None,
-                (Some(more), _) => Self::In(more),
-                (None, Some(more)) => Self::Out(more),
-                (None, None) => Self::None,
-            });
-        let first = shifts.next().unwrap_or(Self::None);
-        let all = shifts.all(|shift| shift == first);
-        let added = hunk.lines.iter().filter_map(|line| match line {
-            HunkLine::Add(text) if !text.trim().is_empty() => Some(text),
-            _ => None,
-        });
-        let fits = |text: &String| !matches!(first, Self::Out(more) if !text.starts_with(more));
-        if all && added.into_iter().all(fits) { first } else { Self::None }
+/// How the added lines of a hunk that found this place are to be indented; none when it cannot be told.
+fn shift<'a>(lines: &[&'a str], place: &Place, hunk: &'a Hunk) -> Option<Shift<'a>> {
+    if place.tolerance < Tolerance::Indentation {
+        return Some(Shift::None);
     }
-
-    fn of_line(self, text: &str) -> String {
-        match self {
-            Self::In(more) if !text.trim().is_empty() => format!("{more}{text}"),
-            Self::Out(more) => text.strip_prefix(more).unwrap_or(text).to_owned(),
-            _ => text.to_owned(),
+    let mut there = lines[place.lines.clone()].iter();
+    let (mut removed, mut kept, mut added) = (vec![], vec![], vec![]);
+    for line in &hunk.lines {
+        match line {
+            HunkLine::Add(text) => added.push(text.as_str()),
+            HunkLine::Remove(text) => removed.extend(there.next().map(|is| (*is, text.as_str()))),
+            HunkLine::Context(text) => kept.extend(there.next().map(|is| (*is, text.as_str()))),
         }
     }
-}
-
-fn indent(text: &str) -> &str {
-    &text[..text.len() - text.trim_start().len()]
+    Shift::of(&removed, &kept, &added)
 }
 
 struct Search<'a> {
     lines: &'a [&'a str],
-    /// What earlier hunks replace.
-    taken: Vec<Range<usize>>,
+    /// Behind the last line that is not blank.
+    text_end: usize,
+    /// What earlier hunks replace: where it ends by where it begins. No two overlap.
+    taken: BTreeMap<usize, usize>,
     /// Where the next hunk is looked for first: after the one before it.
     from: usize,
+    /// Lines looked at so far.
+    sought: Cell<usize>,
 }
 
 type Unplaced = (Problem, Option<Excerpt>);
 
-impl Search<'_> {
-    fn place(&mut self, hunk: &Hunk) -> Result<Place, Unplaced> {
+impl<'a> Search<'a> {
+    fn new(lines: &'a [&'a str]) -> Self {
+        let text_end = lines.iter().rposition(|line| !line.trim().is_empty());
+        let text_end = text_end.map_or(0, |last| last + 1);
+        Self { lines, text_end, taken: BTreeMap::new(), from: 0, sought: Cell::new(0) }
+    }
+
+    fn place<'h>(&mut self, hunk: &'h Hunk) -> Result<(Place, Shift<'h>), Unplaced>
+    where
+        'a: 'h,
+    {
+        if self.sought.get() > MOST_LINES {
+            return Err((Problem::NotSought, None));
+        }
         let located = self.locate(&hunk.locators)?;
         let old = hunk.old_lines();
         let place = if old.is_empty() {
@@ -173,9 +166,13 @@ impl Search<'_> {
         } else {
             self.find(hunk, &old, located).ok_or_else(|| self.explain(hunk, &old, located))?
         };
-        self.from = place.lines.end;
-        self.taken.push(place.lines.clone());
-        Ok(place)
+        let Range { start, end } = place.lines;
+        let shift = shift(self.lines, &place, hunk)
+            .ok_or_else(|| (Problem::Indentation(start), self.excerpt(start, end - start)))?;
+        self.from = end;
+        let taken = self.taken.entry(start).or_default();
+        *taken = end.max(*taken);
+        Ok((place, shift))
     }
 
     /// The line named by the innermost locator.
@@ -203,24 +200,27 @@ impl Search<'_> {
         let from = located.unwrap_or(self.from);
         let shorter = without_blank_end(hunk, old);
         let variants = || [Some(old), shorter].into_iter().flatten();
-        let fits = |pattern: &[&str], tolerance| -> Vec<usize> {
-            let places = seek::places(self.lines, pattern, tolerance);
-            places
-                .filter(|start| self.is_free(*start..start + pattern.len(), hunk.at_end))
-                .collect()
+        let free = |pattern: &[&str], start: usize| {
+            self.is_free(start..start + pattern.len(), hunk.at_end)
         };
         let ahead = |tolerance, pattern: &[&str]| {
-            let mut starts = fits(pattern, tolerance);
-            let at = starts.iter().position(|start| *start >= from)?;
-            let start = starts.remove(at);
-            let others = if hunk.locators.is_empty() { starts } else { vec![] };
+            let start = self.first(pattern, tolerance, from, |start| free(pattern, start))?;
+            let others = if hunk.locators.is_empty() && self.sought.get() < MOST_LINES / 2 {
+                let mut places = Places::new(self.lines, pattern, tolerance, 0);
+                let fit = places.by_ref().filter(|other| *other != start && free(pattern, *other));
+                let others = fit.take(MOST_OTHERS).collect();
+                self.count(places.looked_at());
+                others
+            } else {
+                vec![]
+            };
             Some(Place { lines: start..start + pattern.len(), tolerance, others })
         };
-        let anywhere = |tolerance, pattern: &[&str]| match fits(pattern, tolerance)[..] {
-            [start] => {
-                Some(Place { lines: start..start + pattern.len(), tolerance, others: vec![] })
-            }
-            _ => None,
+        let anywhere = |tolerance, pattern: &[&str]| {
+            let start = self.first(pattern, tolerance, 0, |start| free(pattern, start))?;
+            let again = self.first(pattern, tolerance, start + 1, |start| free(pattern, start));
+            let lines = start..start + pattern.len();
+            again.is_none().then_some(Place { lines, tolerance, others: vec![] })
         };
         let each = |find: &dyn Fn(Tolerance, &[&str]) -> Option<Place>| {
             let tolerances = Tolerance::ALL.into_iter();
@@ -231,17 +231,35 @@ impl Search<'_> {
         each(&ahead).or_else(|| each(&anywhere))
     }
 
+    /// The first place from `from` on that fits.
+    fn first(
+        &self,
+        pattern: &[&str],
+        tolerance: Tolerance,
+        from: usize,
+        fits: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let mut places = Places::new(self.lines, pattern, tolerance, from);
+        let found = places.by_ref().find(|start| fits(*start));
+        self.count(places.looked_at());
+        found
+    }
+
+    fn count(&self, lines: usize) {
+        self.sought.set(self.sought.get().saturating_add(lines));
+    }
+
     fn is_free(&self, lines: Range<usize>, at_end: bool) -> bool {
-        let apart = |taken: &Range<usize>| taken.end <= lines.start || lines.end <= taken.start;
-        let ends = || self.lines[lines.end..].iter().all(|line| line.trim().is_empty());
-        self.taken.iter().all(apart) && (!at_end || ends())
+        // Of those that begin before its end the last one ends last.
+        let before = self.taken.range(..lines.end).next_back();
+        before.is_none_or(|(_, end)| *end <= lines.start) && (!at_end || self.text_end <= lines.end)
     }
 
     fn explain(&self, hunk: &Hunk, old: &[&str], located: Option<usize>) -> Unplaced {
         let from = located.unwrap_or(0);
         if hunk.at_end {
-            let found =
-                Tolerance::ALL.into_iter().find_map(|t| seek::places(self.lines, old, t).next());
+            let mut each = Tolerance::ALL.into_iter();
+            let found = each.find_map(|tolerance| self.first(old, tolerance, 0, |_| true));
             if let Some(start) = found {
                 let end = self.lines.len().saturating_sub(3);
                 return (Problem::NotAtEnd(start), self.excerpt(end, 3));
@@ -377,9 +395,38 @@ mod tests {
             "    if z:\n\n      w\n"
         );
         assert_eq!(text("a\n  b\n", "-    a\n-      b\n+    c\n+      d"), "c\n  d\n");
-        // No single shift explains it: lines are added as they are.
-        assert_eq!(text("  a\n    b\n", "-a\n-b\n+c"), "c\n");
-        assert_eq!(text("\ta\n", "-    a\n+    b"), "    b\n");
+        // Nothing is added.
+        assert_eq!(text("  a\n    b\n", "-a\n-b"), "");
+        // Tabs for spaces, and the other way round.
+        assert_eq!(
+            text("all:\n\techo a\n", " all:\n-    echo a\n+    echo c\n+        deeper"),
+            "all:\n\techo c\n\t\tdeeper\n"
+        );
+        assert_eq!(
+            text("all:\n\techo a\n", " all:\n     echo a\n+    echo c"),
+            "all:\n\techo a\n\techo c\n"
+        );
+        assert_eq!(text("if x:\n    y\n", "-\ty\n+\tz\n+\t\tw"), "if x:\n    z\n        w\n");
+    }
+
+    #[test]
+    fn where_it_cannot_be_told_how_lines_are_indented_the_hunk_is_refused() {
+        assert_eq!(
+            patched("  a\n    b\n", "-a\n-b\n+c").unwrap_err(),
+            "its lines stand at line 1 with another indentation, which does not tell how the added lines are to be \
+             indented: write all of them as the file has them\nThe file has:\n1\t  a\n2\t    b"
+        );
+        let mixed = "def f():\n\ta\n    b\n";
+        assert!(patched(mixed, "-    a\n-    b\n+    c").is_err());
+    }
+
+    #[test]
+    fn a_long_search_in_a_file_of_equal_lines_ends() {
+        let file = "aaaa\n".repeat(300_000);
+        let body = "-aaaa\n".repeat(3_000) + "-b";
+        assert!(patched(&file, &body).unwrap_err().contains("these lines are not in the file"));
+        let many = vec!["-aaaa\n+c"; 2_000].join("\n@@\n");
+        assert!(patched(&file, &many).unwrap().0.starts_with("c\nc\n"));
     }
 
     #[test]

@@ -26,6 +26,10 @@ pub(super) enum Problem {
     NotAtEnd(usize),
     /// It adds lines before this index, between those an earlier hunk replaces.
     InTaken(usize),
+    /// The lines are there from this index on, but indented so that it cannot be told how the added ones are to be.
+    Indentation(usize),
+    /// It was not looked for: the hunks before took too long.
+    NotSought,
 }
 
 /// Lines of the file.
@@ -55,6 +59,15 @@ impl fmt::Display for Mismatch {
                 "it adds lines at line {}, in the middle of what an earlier hunk changes: make them one hunk",
                 at + 1
             )?,
+            Problem::Indentation(start) => write!(
+                f,
+                "its lines stand at line {} with another indentation, which does not tell how the added lines are to \
+                 be indented: write all of them as the file has them",
+                start + 1
+            )?,
+            Problem::NotSought => f.write_str(
+                "it was not looked for, because the search took too long: send fewer or shorter hunks",
+            )?,
             Problem::NoLines(lines) => {
                 f.write_str("these lines are not in the file:")?;
                 for line in lines.iter().take(MAX_SHOWN) {
@@ -66,13 +79,14 @@ impl fmt::Display for Mismatch {
             }
         }
         let Some(nearest) = &self.nearest else {
-            if let Problem::InTaken(_) = self.problem {
+            if let Problem::InTaken(_) | Problem::NotSought = self.problem {
                 return Ok(());
             }
             return f.write_str("\nNothing in the file is like it: read it again.");
         };
         f.write_str(match self.problem {
             Problem::NotAtEnd(_) => "\nThe file ends with:",
+            Problem::Indentation(_) => "\nThe file has:",
             _ => "\nThe nearest lines of the file are:",
         })?;
         for (number, line) in (nearest.first + 1..).zip(&nearest.lines) {

@@ -51,18 +51,74 @@ fn plain(text: &str) -> impl Iterator<Item = char> {
     })
 }
 
-/// Every line index at which all of `pattern` stands in `file`, in order. An empty pattern stands nowhere.
-pub(crate) fn places<'a>(
-    file: &'a [&str],
-    pattern: &'a [&str],
+/// Every line index at which all of `pattern` stands in `file`, in order. An empty pattern stands nowhere. However
+/// alike the lines are, each of the file is compared twice at most (Knuth, Morris, Pratt).
+pub(crate) struct Places<'a> {
+    file: &'a [&'a str],
+    pattern: &'a [&'a str],
     tolerance: Tolerance,
-) -> impl Iterator<Item = usize> + 'a {
-    let windows = file.windows(pattern.len().max(1)).enumerate();
-    windows
-        .filter(move |(_, window)| {
-            !pattern.is_empty() && window.iter().zip(pattern).all(|(a, b)| tolerance.same(a, b))
-        })
-        .map(|(index, _)| index)
+    /// By how many lines of the pattern fit: how many do still when the next one does not.
+    shorter: Vec<usize>,
+    from: usize,
+    /// The next line of the file.
+    at: usize,
+    /// How many lines of the pattern stand before it.
+    fitting: usize,
+}
+
+impl<'a> Places<'a> {
+    /// Those from the line `from` on.
+    pub(crate) fn new(
+        file: &'a [&'a str],
+        pattern: &'a [&'a str],
+        tolerance: Tolerance,
+        from: usize,
+    ) -> Self {
+        let mut places =
+            Self { file, pattern, tolerance, shorter: vec![0], from, at: from, fitting: 0 };
+        for line in pattern.iter().skip(1) {
+            let last = places.shorter.last().copied().unwrap_or_default();
+            let fitting = places.extended(last, line);
+            places.shorter.push(fitting);
+        }
+        places
+    }
+
+    /// How many lines of the file were looked at.
+    pub(crate) fn looked_at(&self) -> usize {
+        self.at - self.from
+    }
+
+    /// How many lines of the pattern fit once `line` follows `fitting` of them.
+    fn extended(&self, mut fitting: usize, line: &str) -> usize {
+        loop {
+            if self.pattern.get(fitting).is_some_and(|next| self.tolerance.same(next, line)) {
+                return fitting + 1;
+            }
+            if fitting == 0 {
+                return 0;
+            }
+            fitting = self.shorter[fitting - 1];
+        }
+    }
+}
+
+impl Iterator for Places<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        if self.pattern.is_empty() {
+            return None;
+        }
+        while let Some(line) = self.file.get(self.at) {
+            self.at += 1;
+            self.fitting = self.extended(self.fitting, line);
+            if self.fitting == self.pattern.len() {
+                return Some(self.at - self.pattern.len());
+            }
+        }
+        None
+    }
 }
 
 /// The line a locator names, at or after `from`: the line itself, else one that begins with it, else one that
@@ -81,12 +137,18 @@ pub(crate) fn nearest(file: &[&str], pattern: &[&str]) -> Option<usize> {
     by_votes(file, pattern).or_else(|| by_likeness(file, pattern))
 }
 
+/// How often a line that comes again and again in the pattern votes.
+const MOST_VOTES: usize = 10;
+
 /// Each line of the pattern that is in the file votes for the start it would mean, with the weight of its text:
 /// a brace says little, a signature much.
 fn by_votes(file: &[&str], pattern: &[&str]) -> Option<usize> {
     let mut wanted: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, line) in pattern.iter().enumerate() {
-        wanted.entry(plain(line.trim()).collect()).or_default().push(index);
+        let places = wanted.entry(plain(line.trim()).collect()).or_default();
+        if places.len() < MOST_VOTES {
+            places.push(index);
+        }
     }
     let mut votes: HashMap<usize, usize> = HashMap::new();
     for (index, line) in file.iter().enumerate() {
@@ -132,6 +194,7 @@ fn pairs(line: &str) -> Vec<(char, char)> {
 mod tests {
     use super::*;
     use Tolerance::{Exact, Indentation, Punctuation, TrailingSpace};
+    use proptest::prelude::*;
 
     #[test]
     fn each_step_of_tolerance_allows_more_than_the_one_before() {
@@ -156,11 +219,29 @@ mod tests {
     #[test]
     fn all_places_are_found_in_order_and_an_empty_pattern_nowhere() {
         let file = ["a", "b", "a", "b", "a"];
-        let at = |pattern: &[&str]| places(&file, pattern, Exact).collect::<Vec<_>>();
+        let at = |pattern: &[&str]| Places::new(&file, pattern, Exact, 0).collect::<Vec<_>>();
         assert_eq!(at(&["a", "b"]), [0, 2]);
         assert_eq!(at(&["b", "a"]), [1, 3]);
+        assert_eq!(at(&["a", "b", "a"]), [0, 2], "they may overlap");
+        assert_eq!(Places::new(&file, &["a"], Exact, 1).collect::<Vec<_>>(), [2, 4]);
         assert_eq!(at(&[]), [0_usize; 0]);
         assert_eq!(at(&["a"; 9]), [0_usize; 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn places_are_where_every_line_of_a_window_is_the_same(
+            file in prop::collection::vec("[ab]", 0..30),
+            pattern in prop::collection::vec("[ab]", 1..6),
+            from in 0_usize..30,
+        ) {
+            let file: Vec<&str> = file.iter().map(String::as_str).collect();
+            let pattern: Vec<&str> = pattern.iter().map(String::as_str).collect();
+            let windows = file.windows(pattern.len()).enumerate();
+            let expected = windows.filter(|(at, window)| *at >= from && **window == *pattern);
+            let expected: Vec<usize> = expected.map(|(at, _)| at).collect();
+            prop_assert_eq!(Places::new(&file, &pattern, Exact, from).collect::<Vec<_>>(), expected);
+        }
     }
 
     #[test]
