@@ -89,6 +89,18 @@ async fn a_patch_from_the_shell_is_applied_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn a_patch_from_the_shell_plants_nothing_that_is_run_or_obeyed_later() {
+    let scene = Scene::new(AGENT);
+    for path in [".git/hooks/pre-commit", ".agent/config.toml", "sub/.GIT/config"] {
+        let patch = format!("*** Begin Patch\n*** Add File: fine\n+x\n*** Add File: {path}\n+y\n*** End Patch\n");
+        let run = scene.run_with_input(&["apply-patch"], &patch).await;
+        assert_eq!(run.code, Some(1));
+        assert!(run.stderr.contains(&format!("{path}: git or the agent may run")), "{}", run.stderr);
+        assert!(scene.read(path).is_none() && scene.read("fine").is_none());
+    }
+}
+
+#[tokio::test]
 async fn threads_are_listed_shown_traced_and_removed() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "echo hi"}))

@@ -229,7 +229,8 @@ impl ApplyPatch {
     }
 }
 
-/// Applies `patch` below `dir` and nowhere else, without a sandbox: what `agent apply-patch` does. It is noted in
+/// Applies `patch` below `dir` and nowhere else, without a sandbox: what `agent apply-patch` does. Nobody is asked, so
+/// what the sandbox protects below `dir` is refused. It is noted in
 /// `journals` before, where that can be written, for `recover_patches_of_others`.
 ///
 /// # Errors
@@ -244,10 +245,20 @@ pub fn apply_patch_to(
         .map_err(|error| refuse(format!("{}: {}", dir.display(), files::trouble(&error))))?;
     let parsed = patch::parse(patch).map_err(|error| refuse(error.to_string()))?;
     let places = patch::resolve_all(&parsed, &dir).map_err(refuse)?;
+    let roots = Roots::new([dir.as_path()]);
+    let guarded = patch::changed(&parsed, &places)
+        .filter(|(_, path)| roots.below(path).is_some_and(is_obeyed))
+        .map(|(shown, _)| {
+            format!("{shown}: git or the agent may run or obey this; edit it by hand")
+        });
+    let guarded: Vec<_> = guarded.collect();
+    if !guarded.is_empty() {
+        return Err(PatchRefusal::new(RejectReason::Sandbox, &guarded));
+    }
     let noted = journals.and_then(|journals| PatchJournal::create(journals).ok());
     let writer = noted.as_ref().and_then(|noted| noted.writer().ok());
     let mut journal = writer.map_or_else(Journal::none, Journal::to);
-    let applied = patch::apply(&parsed, &places, &Roots::new([dir.as_path()]), &mut journal);
+    let applied = patch::apply(&parsed, &places, &roots, &mut journal);
     noted.map(PatchJournal::settle);
     applied
 }
@@ -410,6 +421,10 @@ mod tests {
         assert_eq!(std::fs::read_to_string(dir.path().join("a")).unwrap(), "2\r\n");
         let refusal = apply_patch_to(dir.path(), &patch, None).unwrap_err().to_string();
         assert!(refusal.contains("a: these lines are not in the file:\n1\n"), "{refusal}");
+        let guarded = patch.replace("b/c", ".git/hooks/pre-commit");
+        let guarded = apply_patch_to(dir.path(), &guarded, None).unwrap_err();
+        assert!(guarded.to_string().contains(".git/hooks/pre-commit: git or the agent may run"));
+        assert!(!dir.path().join(".git").exists());
         let nowhere =
             apply_patch_to(&dir.path().join("gone"), &patch, None).unwrap_err().to_string();
         assert!(nowhere.ends_with("gone: no such file or directory"), "{nowhere}");
