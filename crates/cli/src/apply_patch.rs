@@ -22,7 +22,10 @@ pub(crate) fn run(directory: &Path, state: Option<&Path>) -> anyhow::Result<Stri
     let undone =
         journals.as_deref().map(agent_tools::recover_patches_of_others).unwrap_or_default();
     let summary = agent_tools::apply_patch_to(directory, &patch, journals.as_deref())?;
-    let mut text = format!("{summary}\n");
+    let mut text = summary.to_string();
+    if !text.is_empty() {
+        text.push('\n');
+    }
     for note in undone.into_iter().chain(summary.notes()) {
         let _ = writeln!(text, "note: {note}");
     }

@@ -195,11 +195,9 @@ impl ApplyPatch {
         let mut journal = journal.map(Journal::to).unwrap_or_default();
         match patch::apply(&self.patch, &self.places, &self.roots, &mut journal) {
             Ok(summary) => {
-                let notes: String =
-                    summary.notes().iter().map(|note| format!("\n{note}")).collect();
                 let changes = summary.file_changes();
                 ToolOutput {
-                    content: vec![Content::text(format!("Done.\n{summary}{notes}"))],
+                    content: vec![Content::text(words(&summary))],
                     details: ItemDetails::FileChange { changes, status: Status::Completed },
                     success: true,
                     rejected: None,
@@ -227,6 +225,12 @@ impl ApplyPatch {
             rejected: refusal.reason,
         }
     }
+}
+
+/// What the model reads of it.
+fn words(summary: &PatchSummary) -> String {
+    let lines = ["Done.".to_owned(), summary.to_string()].into_iter().chain(summary.notes());
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// Applies `patch` below `dir` and nowhere else, without a sandbox: what `agent apply-patch` does. Nobody is asked, so

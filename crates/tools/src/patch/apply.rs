@@ -133,6 +133,20 @@ mod tests {
     }
 
     #[test]
+    fn what_changes_nothing_is_no_change() {
+        let dir = folder(&[("a", "1\n2\n"), ("b", "x\n")]);
+        let said = patched(
+            dir.path(),
+            "*** Update File: a\n 1\n-2\n+2\n*** Add File: b\n+x\n*** Add File: c\n+y",
+        );
+        assert_eq!(
+            said,
+            "A c\na: nothing was changed, it is already as the patch makes it\n\
+             b: was there already, with the same content"
+        );
+    }
+
+    #[test]
     fn one_section_that_does_not_fit_leaves_every_file_as_it_was() {
         let dir = folder(&[("a", "1\n"), ("b", "2\n")]);
         let said = patched(

@@ -17,7 +17,7 @@ const MAX_DIFF_TIME: std::time::Duration = std::time::Duration::from_millis(300)
 /// Bytes of a refusal.
 const MAX_MESSAGE: usize = 20_000;
 
-/// A patch that was applied. Displayed as one line a file: `A`, `M` or `D` and the path as the patch names it.
+/// A patch that was applied. Displayed as one line a file that was changed: `A`, `M` or `D` and the path as the patch names it.
 #[derive(Debug)]
 pub struct PatchSummary {
     pub(crate) changes: Vec<Change>,
@@ -27,7 +27,7 @@ pub struct PatchSummary {
 
 impl fmt::Display for PatchSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, change) in self.changes.iter().enumerate() {
+        for (index, change) in self.changes.iter().filter(|change| !change.is_done()).enumerate() {
             let (letter, path) = match &change.kind {
                 Kind::Add => ('A', &change.shown),
                 Kind::Update => ('M', &change.shown),
@@ -53,8 +53,10 @@ impl PatchSummary {
                 Kind::Move { shown, .. } => shown.clone(),
                 _ => change.shown.clone(),
             };
+            let same = (change.is_done() && change.notes.is_empty())
+                .then(|| format!("{at}: nothing was changed, it is already as the patch makes it"));
             let notes = change.notes.iter().map(move |note| format!("{at}: {note}"));
-            moved.into_iter().chain(notes).collect::<Vec<_>>()
+            moved.into_iter().chain(same).chain(notes).collect::<Vec<_>>()
         };
         self.changes.iter().flat_map(of_change).chain(self.notes.iter().cloned()).collect()
     }

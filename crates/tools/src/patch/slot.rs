@@ -49,7 +49,13 @@ impl Slot {
     }
 
     /// A file that is read-only is meant to be: that it could be replaced does not make it ours to change.
+    /// For root, too, whom the rights would not hold back.
     pub(crate) fn check_writable(&self) -> io::Result<()> {
+        let stat = rustix::fs::statat(&self.folder.dir, &self.name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let anybody_writes = Mode::WUSR | Mode::WGRP | Mode::WOTH;
+        if !Mode::from_raw_mode(stat.st_mode).intersects(anybody_writes) {
+            return Err(Errno::ACCESS.into());
+        }
         Ok(rustix::fs::accessat(&self.folder.dir, &self.name, Access::WRITE_OK, AtFlags::EACCESS)?)
     }
 
