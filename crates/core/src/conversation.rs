@@ -101,8 +101,9 @@ impl Conversation {
                 let printed = self.printed.entry(item_id.clone()).or_default();
                 printed.push_str(delta);
                 if printed.len() > 2 * MOST_PRINTED {
-                    let cut = printed.ceil_char_boundary(printed.len() - MOST_PRINTED);
-                    printed.drain(..cut);
+                    let least = printed.len() - MOST_PRINTED;
+                    let cut = (least..printed.len()).find(|at| printed.is_char_boundary(*at));
+                    printed.drain(..cut.unwrap_or(printed.len()));
                 }
             }
             Event::ItemCompleted { item } => {
