@@ -101,9 +101,10 @@ impl Conversation {
                 let printed = self.printed.entry(item_id.clone()).or_default();
                 printed.push_str(delta);
                 if printed.len() > 2 * MOST_PRINTED {
-                    let least = printed.len() - MOST_PRINTED;
-                    let cut = (least..printed.len()).find(|at| printed.is_char_boundary(*at));
-                    printed.drain(..cut.unwrap_or(printed.len()));
+                    let begin = printed.len() - MOST_PRINTED;
+                    let is_boundary = |at: &usize| printed.is_char_boundary(*at);
+                    let begin = (begin..printed.len()).find(is_boundary).unwrap_or_default();
+                    printed.drain(..begin);
                 }
             }
             Event::ItemCompleted { item } => {

@@ -23,6 +23,9 @@ use agent_protocol::{
     Unheard, Usage,
 };
 
+/// What happens on a screen.
+type Play = fn(&mut App);
+
 fn app() -> App {
     let mut app = App::new(Theme::colourless(), 40, 12);
     app.update(Input::Prompts(vec![]));

@@ -116,24 +116,19 @@ impl Call<'_> {
 
     /// What came of it, or what goes on.
     fn says(&self, theme: &Theme) -> Option<Span<'static>> {
-        match self.state() {
-            State::Waiting => Some(Span::styled("waits for your answer", theme.accent)),
-            State::Running => {
-                let elapsed = self.progress.elapsed_ms.map(view::elapsed);
-                elapsed.map(|elapsed| Span::styled(elapsed, theme.dim))
-            }
+        let took = self.took.map(view::duration);
+        let (text, style) = match (self.state(), self.command.exit_code) {
+            (State::Waiting, _) => ("waits for your answer".to_owned(), theme.accent),
+            (State::Running, _) => (view::elapsed(self.progress.elapsed_ms?), theme.dim),
             // The sign says the rest.
-            State::Done => {
-                let took = self.took.map_or_else(|| "done".to_owned(), view::duration);
-                Some(Span::styled(took, theme.dim))
+            (State::Done, _) => (took.unwrap_or_else(|| "done".to_owned()), theme.dim),
+            (State::Failed, Some(code)) => {
+                let took = took.map(|took| format!(", {took}")).unwrap_or_default();
+                (format!("exit code {code}{took}"), theme.removed)
             }
-            State::Failed if let Some(code) = self.command.exit_code => {
-                let took = self.took.map(|ms| format!(", {}", view::duration(ms)));
-                let text = format!("exit code {code}{}", took.unwrap_or_default());
-                Some(Span::styled(text, theme.removed))
-            }
-            _ => command::outcome(self.command, self.took, theme),
-        }
+            _ => return command::outcome(self.command, self.took, theme),
+        };
+        Some(Span::styled(text, style))
     }
 
     /// The command line and its output need no more than this.

@@ -99,8 +99,6 @@ fn marks(style: Style) -> String {
     colours.chain(modifiers).collect::<Vec<_>>().join(" ")
 }
 
-type Play = fn(&mut App);
-
 fn states() -> Vec<(&'static str, Play)> {
     let mut states: Vec<(_, Play)> = vec![
         ("idle", |_| {}),

@@ -22,7 +22,7 @@ fn thought(text: &str) -> Event {
 }
 
 /// The screen while the model thinks, and after.
-pub(super) const STATES: [(&str, fn(&mut App)); 4] = [
+pub(super) const STATES: [(&str, Play); 4] = [
     ("thinking_in_a_row", thinks),
     ("thinking_in_full", |app| {
         type_in(app, "<a-t>");

@@ -12,7 +12,7 @@ fn play(app: &mut App, step: u32, lines: &str) {
 
 fn events(step: u32, lines: &str) -> Vec<Event> {
     let mut begun = std::collections::HashMap::new();
-    let mut event = |line: &str| {
+    let event = |line: &str| {
         let (mark, rest) = line.split_at(1);
         let (id, text) = rest.split_once(' ').unwrap_or((rest, ""));
         match mark {
@@ -29,7 +29,7 @@ fn events(step: u32, lines: &str) -> Vec<Event> {
             _ => Event::ItemCompleted { item: over(begun[id].clone(), text) },
         }
     };
-    lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| event(line)).collect()
+    lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(event).collect()
 }
 
 fn call(id: &str, step: u32, text: &str) -> ThreadItem {
@@ -125,7 +125,7 @@ fn explored(app: &mut App) {
 }
 
 /// The screen while several calls are under way, and after.
-pub(super) const STATES: [(&str, fn(&mut App)); 5] = [
+pub(super) const STATES: [(&str, Play); 5] = [
     ("commands_at_a_time", under_way),
     ("commands_one_failed", one_failed),
     ("commands_finished", finished),
