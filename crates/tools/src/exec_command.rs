@@ -19,6 +19,7 @@ use crate::sandbox::{Exit, Sandbox};
 use crate::terminal::AskedSize;
 use crate::{
     Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig, apply_patch, arguments,
+    files,
 };
 
 pub(crate) const NAME: &str = "exec_command";
@@ -98,8 +99,15 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         );
     }
     let cwd = args.workdir.map_or_else(|| config.cwd.clone(), |dir| config.cwd.join(dir));
-    if !cwd.is_dir() {
-        return Err(refuse(format!("exec_command: there is no directory {}", cwd.display())));
+    let found = std::fs::metadata(&cwd);
+    if !found.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
+        let shown = cwd.display();
+        return Err(refuse(match found {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                format!("exec_command: {shown}: {}", files::trouble(&error))
+            }
+            _ => format!("exec_command: there is no directory {shown}"),
+        }));
     }
     let escalated = args.sandbox_permissions == Some(Permissions::RequireEscalated);
     let shell = shell();
