@@ -89,13 +89,44 @@ async fn a_patch_from_the_shell_is_applied_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn what_calls_apply_patch_and_nothing_else_is_a_patch() {
+    let patch = "*** Begin Patch\n*** Add File: NAME\n+it\n*** End Patch\n";
+    let call = |name: &str| format!("apply_patch <<'EOF'\n{}EOF", patch.replace("NAME", name));
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": format!("bash -lc \"{}\"", call("a"))}))
+        .calls(
+            "exec_command",
+            json!({"command": ["bash", "-lc", call("b")], "yield_time_ms": 1000.0}),
+        )
+        .calls("exec_command", json!({"cmd": format!("{}\necho after", call("c"))}))
+        .calls("exec_command", json!({"command": ["sh", "-c", "echo yes | tr y Y"]}))
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    scene.run(&["exec", "-s", "workspace-write", "go"]).await.succeeded();
+    assert_eq!(["a", "b", "c"].map(|name| scene.read(name).is_some()), [true, true, false]);
+    let answer = |step: usize| server.frames()[step].json["input"].to_string();
+    assert!(answer(3).contains("a patch is sent alone") && answer(3).contains("`echo after`"));
+    assert!(answer(4).contains("Yes"), "{}", answer(4));
+    let run =
+        scene.run_with_input(&["apply-patch"], &format!("bash -lc \"{}\"\n", call("d"))).await;
+    assert_eq!(run.succeeded().stdout, "A d\n");
+}
+
+#[tokio::test]
 async fn a_patch_from_the_shell_plants_nothing_that_is_run_or_obeyed_later() {
     let scene = Scene::new(AGENT);
     for path in [".git/hooks/pre-commit", ".agent/config.toml", "sub/.GIT/config"] {
-        let patch = format!("*** Begin Patch\n*** Add File: fine\n+x\n*** Add File: {path}\n+y\n*** End Patch\n");
+        let patch = format!(
+            "*** Begin Patch\n*** Add File: fine\n+x\n*** Add File: {path}\n+y\n*** End Patch\n"
+        );
         let run = scene.run_with_input(&["apply-patch"], &patch).await;
         assert_eq!(run.code, Some(1));
-        assert!(run.stderr.contains(&format!("{path}: git or the agent may run")), "{}", run.stderr);
+        assert!(
+            run.stderr.contains(&format!("{path}: git or the agent may run")),
+            "{}",
+            run.stderr
+        );
         assert!(scene.read(path).is_none() && scene.read("fine").is_none());
     }
 }

@@ -81,7 +81,7 @@ pub(crate) fn prepare_text(toolbox: &Toolbox, text: &str) -> Result<Prepared, Re
         let refusal = PatchRefusal::new(RejectReason::PatchMismatch, &[problem]);
         Rejection { reason: RejectReason::PatchMismatch, message: refusal.to_string() }
     };
-    let patch = patch::parse(text).map_err(|error| refuse(error.to_string()))?;
+    let patch = patch::read(text).map_err(refuse)?;
     let places = patch::resolve_all(&patch, &config.cwd).map_err(refuse)?;
     let mut paths: Vec<PathBuf> =
         patch::changed(&patch, &places).map(|(_, path)| path.clone()).collect();
@@ -247,7 +247,7 @@ pub fn apply_patch_to(
     let refuse = |problem| PatchRefusal::new(RejectReason::PatchMismatch, &[problem]);
     let dir = std::fs::canonicalize(dir)
         .map_err(|error| refuse(format!("{}: {}", dir.display(), files::trouble(&error))))?;
-    let parsed = patch::parse(patch).map_err(|error| refuse(error.to_string()))?;
+    let parsed = patch::read(patch).map_err(refuse)?;
     let places = patch::resolve_all(&parsed, &dir).map_err(refuse)?;
     let roots = Roots::new([dir.as_path()]);
     let guarded = patch::changed(&parsed, &places)

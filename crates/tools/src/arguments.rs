@@ -21,11 +21,31 @@ pub(crate) fn parse<T: DeserializeOwned>(call: &ToolCall, spec: &ToolSpec) -> Re
     if !input.trim_start().starts_with('{') {
         return Err(reject("the arguments are not a JSON object".into()));
     }
-    serde_json::from_str(input).map_err(|error| {
+    let parsed = serde_json::from_str(input);
+    parsed.or_else(|error| with_whole_numbers(input, spec).ok_or(error)).map_err(|error| {
         let what =
             if error.is_data() { "wrong arguments" } else { "the arguments are not valid JSON" };
         reject(format!("{what}: {error}"))
     })
+}
+
+/// Once more, with `1000.0` for `1000` where the tool takes an integer: it is what some models write.
+fn with_whole_numbers<T: DeserializeOwned>(input: &str, spec: &ToolSpec) -> Option<T> {
+    /// Beyond it not every integer is a number of this kind.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let ToolSpec::Function { parameters, .. } = spec else { return None };
+    let mut arguments: Value = serde_json::from_str(input).ok()?;
+    for (name, value) in arguments.as_object_mut()? {
+        let whole = value.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < EXACT);
+        if let Some(number) =
+            whole.filter(|_| value.is_f64() && parameters["properties"][name]["type"] == "integer")
+        {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+            let number = number as i64;
+            *value = number.into();
+        }
+    }
+    serde_json::from_value(arguments).ok()
 }
 
 /// `{file_path: string, offset?: integer}`
@@ -97,6 +117,16 @@ mod tests {
         let expected = Ok(Args { path: "a".into(), limit: None });
         assert_eq!(parsed(r#"{"path":"a"}"#), expected);
         assert_eq!(parsed(r#"{"path":"a","limit":null,"colour":1}"#), expected);
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_as_a_fraction() {
+        let expected = Ok(Args { path: "a".into(), limit: Some(1000) });
+        assert_eq!(parsed(r#"{"path":"a","limit":1000.0}"#), expected);
+        assert_eq!(parsed(r#"{"path":"a","limit":1e3}"#), expected);
+        for limit in ["1.5", "-1.0", "1e300", "\"1\""] {
+            assert!(parsed(&format!(r#"{{"path":"a","limit":{limit}}}"#)).is_err(), "{limit}");
+        }
     }
 
     #[test]

@@ -13,14 +13,17 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use crate::exec_command::command_line::quoted;
 use crate::login_path::LoginPath;
 use crate::process::{Command, Launch, Report, Session};
 use crate::sandbox::{Exit, Sandbox};
 use crate::terminal::AskedSize;
 use crate::{
     Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig, apply_patch, arguments,
-    files,
+    files, patch,
 };
+
+mod command_line;
 
 pub(crate) const NAME: &str = "exec_command";
 
@@ -32,6 +35,9 @@ const YIELD_RANGE: std::ops::RangeInclusive<u64> = 50..=120_000;
 const OUTPUT_TOKENS: usize = 10_000;
 const MOST_OUTPUT_TOKENS: usize = 50_000;
 const BYTES_PER_TOKEN: usize = 4;
+
+/// Bytes of a command line: more is no argument of a program on Linux, which counts one for its end.
+const MOST_BYTES: usize = 128 * 1024 - 1;
 
 /// Bytes of output that the person is shown of one command.
 const SHOWN: usize = 64 * 1024;
@@ -64,7 +70,7 @@ pub(crate) fn spec(_config: &ToolboxConfig) -> ToolSpec {
 
 #[derive(Deserialize)]
 struct Args {
-    #[serde(alias = "command")]
+    #[serde(alias = "command", deserialize_with = "command_line::deserialize")]
     cmd: String,
     workdir: Option<PathBuf>,
     #[serde(default)]
@@ -92,11 +98,11 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         return Err(refuse("exec_command: `cmd` is empty".to_owned()));
     }
     // Models trained on a program of that name call it by a shell.
-    if args.cmd.trim_start().starts_with("apply_patch") && args.cmd.contains("*** Begin Patch") {
-        return apply_patch::prepare_text(
-            toolbox,
-            args.cmd.trim_start().trim_start_matches("apply_patch"),
-        );
+    if patch::is_call(&args.cmd) {
+        return apply_patch::prepare_text(toolbox, &args.cmd);
+    }
+    if let Some(problem) = too_long(&args.cmd) {
+        return Err(refuse(problem));
     }
     let cwd = args.workdir.map_or_else(|| config.cwd.clone(), |dir| config.cwd.join(dir));
     let found = std::fs::metadata(&cwd);
@@ -146,6 +152,16 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     })
 }
 
+fn too_long(line: &str) -> Option<String> {
+    (line.len() > MOST_BYTES).then(|| {
+        format!(
+            "exec_command: the command line has {} bytes and may have {MOST_BYTES}: write the script into a file with \
+             apply_patch, and run that",
+            line.len()
+        )
+    })
+}
+
 /// A name of its own for each call; what the provider calls it may hold anything.
 fn spill_path(config: &ToolboxConfig, call: &ToolCall) -> PathBuf {
     output_file(&config.outputs_dir, &call.call_id)
@@ -175,11 +191,6 @@ pub(crate) fn patience(yield_time_ms: Option<u64>) -> Duration {
 pub(crate) fn limit(config: &ToolboxConfig, max_output_tokens: Option<usize>) -> usize {
     max_output_tokens.or(config.output_tokens).unwrap_or(OUTPUT_TOKENS).min(MOST_OUTPUT_TOKENS)
         * BYTES_PER_TOKEN
-}
-
-/// For a shell, in single quotes.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// A call under way.
@@ -302,6 +313,15 @@ mod tests {
     use super::*;
     use crate::output::Capture;
     use crate::process::Ended;
+
+    #[test]
+    fn a_line_that_is_no_argument_of_a_program_is_refused_with_the_limit() {
+        let line = format!(": {}", "x".repeat(MOST_BYTES - 2));
+        assert_eq!(too_long(&line), None);
+        let mut bash = std::process::Command::new(shell());
+        assert!(bash.args(["-c", &line]).status().unwrap().success());
+        assert!(too_long(&(line + "x")).unwrap().contains("131072 bytes and may have 131071"));
+    }
 
     #[test]
     fn what_the_model_was_told_of_a_command_can_be_read_back() {

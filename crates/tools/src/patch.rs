@@ -3,6 +3,7 @@
 //! `apply_patch.rs`.
 
 mod apply;
+mod call;
 mod hunks;
 mod journal;
 mod look;
@@ -21,6 +22,7 @@ mod wrapper;
 mod write;
 
 pub(crate) use apply::apply;
+pub(crate) use call::is_call;
 #[cfg(feature = "fuzzing")]
 pub(crate) use hunks::apply as apply_hunks;
 pub(crate) use journal::{Journal, PatchJournal};
@@ -34,3 +36,11 @@ pub(crate) use report::announced;
 pub use report::{PatchRefusal, PatchSummary};
 #[cfg(feature = "fuzzing")]
 pub(crate) use text::TextFile;
+
+/// Reads a patch, also one that comes in a command line that calls `apply_patch`.
+///
+/// # Errors
+/// A sentence about what is wrong.
+pub(crate) fn read(text: &str) -> Result<Patch, String> {
+    parse(&call::patch_of(text)?).map_err(|error| error.to_string())
+}
