@@ -299,11 +299,18 @@ impl Shared {
 /// The commands of a thread that outlived their calls, by the number the model knows them by.
 #[derive(Default)]
 pub(crate) struct Sessions {
-    open: Mutex<BTreeMap<u32, Session>>,
+    open: Mutex<Open>,
     /// All commands, also those of calls under way.
     living: Living,
     /// Theirs.
     pub(crate) terminals: Terminals,
+}
+
+#[derive(Default)]
+struct Open {
+    sessions: BTreeMap<u32, Session>,
+    /// The number that was given last. None is given twice: what was allowed for one command would hold for another.
+    last: u32,
 }
 
 /// How long the end of commands is waited for: longer than rooms take to end by force what does not end by itself.
@@ -320,28 +327,29 @@ pub(crate) struct Session {
 }
 
 impl Sessions {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Session>> {
+    fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn add(&self, session: Session) -> u32 {
         let mut open = self.lock();
-        let number = open.last_key_value().map_or(1, |(last, _)| last + 1);
-        open.insert(number, session);
+        open.last += 1;
+        let number = open.last;
+        open.sessions.insert(number, session);
         number
     }
 
     pub(crate) fn get(&self, number: u32) -> Option<Session> {
-        self.lock().get(&number).cloned()
+        self.lock().sessions.get(&number).cloned()
     }
 
     pub(crate) fn remove(&self, number: u32) {
-        self.lock().remove(&number);
+        self.lock().sessions.remove(&number);
     }
 
     /// Ends the one of this process id. It is ended by the last that lets go of it.
     pub(crate) fn end(&self, pid: u32) -> Option<String> {
-        let mut open = self.lock();
+        let open = &mut self.lock().sessions;
         let number = open.iter().find(|(_, session)| session.command.pid == pid)?.0;
         let number = *number;
         open.remove(&number).map(|session| session.line)
@@ -349,12 +357,12 @@ impl Sessions {
 
     /// The numbers of those that are open.
     pub(crate) fn numbers(&self) -> Vec<u32> {
-        self.lock().keys().copied().collect()
+        self.lock().sessions.keys().copied().collect()
     }
 
     /// Lets those that are still running live on after the agent, and ends the rest. Returns what became of each.
     pub(crate) async fn keep_all(&self) -> Vec<Reaped> {
-        let sessions = std::mem::take(&mut *self.lock());
+        let sessions = std::mem::take(&mut self.lock().sessions);
         let running = sessions.into_values().filter(|session| !session.command.has_ended());
         let left = running
             .map(|session| Reaped {
@@ -373,7 +381,7 @@ impl Sessions {
     /// Ends all of them, and waits until they and those that nobody wants any more are gone. Returns those that were
     /// still running.
     pub(crate) async fn end_all(&self) -> Vec<Reaped> {
-        let sessions = std::mem::take(&mut *self.lock());
+        let sessions = std::mem::take(&mut self.lock().sessions);
         let running = sessions.into_values().filter(|session| !session.command.has_ended());
         let reaped = running
             .map(|session| Reaped {
