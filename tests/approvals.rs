@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use agent_core::{CompactionStyle, Limits, Log, Secrets, Thread, ThreadConfig, ThreadHandle};
 use agent_protocol::{
-    ApprovalPolicy, Command, Content, Decision, Event, ItemDetails, Record, RuleChange, RuleEffect,
-    RuleScope, SandboxMode, Settings, SettingsFields, Status, ToolChoice, TransportKind,
+    Action, ApprovalPolicy, ChangeKind, Command, Content, Decision, Event, ItemDetails, Record,
+    RuleChange, RuleEffect, RuleScope, SandboxMode, Settings, SettingsFields, Status, ToolChoice,
+    TransportKind,
 };
 use agent_testkit::{Scene, ScriptedModel};
 use agent_tools::{Policy, RuleFiles, Rules, Toolbox, ToolboxConfig};
@@ -372,6 +373,86 @@ async fn what_is_typed_into_a_command_outside_the_sandbox_is_asked_for_too() {
     asking.answer(&question, Decision::Once);
     let question = asking.question().await.expect("nobody has seen what is typed");
     asking.answer(&question, Decision::Deny { message: Some("No.".to_owned()) });
+    assert_eq!(asking.question().await, None);
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn an_edit_allowed_for_the_thread_is_exactly_the_patch_that_was_shown() {
+    let hook = "*** Update File: .git/hooks/pre-commit\n-#!/bin/sh\n+touch /tmp/never";
+    let changed = format!("*** Begin Patch\n{hook}\n*** End Patch");
+    let gone = "*** Begin Patch\n*** Delete File: .git/hooks/pre-commit\n*** End Patch";
+    let model = ScriptedModel::new()
+        .calls_freely("apply_patch", HOOK)
+        .calls_freely("apply_patch", &changed)
+        .calls_freely("apply_patch", gone)
+        .says("Done.");
+    let mut asking = Asking::start(model, ApprovalPolicy::OnRequest);
+    let diffs = |question: &Event| {
+        let Event::ApprovalRequested { action: Action::Edit { changes, .. }, .. } = question else {
+            panic!("{question:?}")
+        };
+        let diffs = changes.iter().map(|change| (change.kind, change.diff.clone().unwrap()));
+        diffs.collect::<Vec<_>>()
+    };
+    let first = asking.question().await.unwrap();
+    let added = "@@ -0,0 +1,1 @@\n+#!/bin/sh\n".to_owned();
+    assert_eq!(diffs(&first), [(ChangeKind::Add, added)]);
+    asking.answer(&first, Decision::Thread);
+    let second = asking.question().await.expect("the same file, and another patch");
+    let updated = "@@ @@\n-#!/bin/sh\n+touch /tmp/never\n".to_owned();
+    assert_eq!(diffs(&second), [(ChangeKind::Update, updated)]);
+    asking.answer(&second, Decision::Deny { message: None });
+    let third = asking.question().await.expect("the same file, and it would go");
+    assert_eq!(diffs(&third), [(ChangeKind::Delete, String::new())]);
+    asking.answer(&third, Decision::Deny { message: None });
+    assert_eq!(asking.question().await, None);
+    let hook = asking.place.path().join("work/.git/hooks/pre-commit");
+    assert_eq!(std::fs::read_to_string(hook).unwrap(), "#!/bin/sh\n");
+}
+
+#[tokio::test]
+async fn what_may_be_typed_into_one_command_may_not_be_typed_into_a_later_one() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("typed");
+    let begun = |line: &str| {
+        json!({
+            "cmd": line, "tty": true, "yield_time_ms": 50,
+            "sandbox_permissions": "require_escalated",
+        })
+    };
+    let text = format!("touch '{}'\n", path.display());
+    let typed = |session: u32, text: &str| json!({"session_id": session, "chars": text});
+    let model = ScriptedModel::new()
+        .calls("exec_command", begun("cat"))
+        .calls("write_stdin", typed(1, &text))
+        .calls("write_stdin", typed(1, "\u{4}"))
+        // Waits for its end.
+        .calls("write_stdin", typed(1, ""))
+        .calls("exec_command", begun("sh"))
+        .calls("write_stdin", typed(1, &text))
+        .calls("write_stdin", typed(2, &text))
+        .says("Done.");
+    let mut asking = Asking::start(model, ApprovalPolicy::OnRequest);
+    for (shown, decision) in [
+        (None, Decision::Once),
+        (Some("cat"), Decision::Thread),
+        (Some("cat"), Decision::Once),
+        (None, Decision::Once),
+        (Some("sh"), Decision::Deny { message: None }),
+    ] {
+        let question = asking.question().await.expect("nobody has seen this");
+        let Event::ApprovalRequested { action, .. } = &question else { panic!() };
+        let into = match action {
+            Action::Attend { command, pid, .. } => {
+                assert!(pid.is_some());
+                command.as_deref()
+            }
+            _ => None,
+        };
+        assert_eq!(into, shown);
+        asking.answer(&question, decision);
+    }
     assert_eq!(asking.question().await, None);
     assert!(!path.exists());
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::FileChange;
+
 /// How far commands and edits reach (threat-model.md 2). It comes from the person, never from the model or
 /// the project.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -106,6 +108,11 @@ pub enum Action {
     /// Talk to a command that is running already.
     Attend {
         session_id: u32,
+        /// The command's line, as the model wrote it, and its process; absent when there is no such session.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        command: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pid: Option<u32>,
         /// What is typed; empty to wait for more output.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         input: String,
@@ -119,6 +126,10 @@ pub enum Action {
         /// Those of them that the sandbox would not let be written.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         beyond: Vec<PathBuf>,
+        /// All of what would be done to them, in the patch's order and however long it is. Lines of a file that is
+        /// there already have no numbers: it is looked at only when the patch is applied.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<FileChange>,
     },
     /// Look at a file or below a directory; an absolute path.
     Read { path: PathBuf },

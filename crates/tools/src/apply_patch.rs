@@ -87,7 +87,8 @@ pub(crate) fn prepare_text(toolbox: &Toolbox, text: &str) -> Result<Prepared, Re
         patch::changed(&patch, &places).map(|(_, path)| path.clone()).collect();
     paths.sort();
     paths.dedup();
-    let changes = patch::announced(&patch, &places);
+    let announced = patch::announced(&patch, &places);
+    let changes = patch::to_be_judged(&patch, &places);
     let beyond = beyond(config, &paths);
     // Nothing of it is done unless the policy lets these be written too.
     let (sandbox, roots) = if beyond.is_empty() {
@@ -95,11 +96,11 @@ pub(crate) fn prepare_text(toolbox: &Toolbox, text: &str) -> Result<Prepared, Re
     } else {
         (toolbox.unconfined(), Roots::new([Path::new("/")]))
     };
-    let job = ApplyPatch { patch, places, roots, announced: changes.clone(), journal: false };
+    let job = ApplyPatch { patch, places, roots, announced: announced.clone(), journal: false };
     let (config, sandbox) = (config.clone(), sandbox.clone());
     Ok(Prepared {
-        action: Action::Edit { paths, beyond },
-        details: ItemDetails::FileChange { changes, status: Status::InProgress },
+        action: Action::Edit { paths, beyond, changes },
+        details: ItemDetails::FileChange { changes: announced, status: Status::InProgress },
         perform: Box::new(move |_progress| Box::pin(finished(run(sandbox, config, job)))),
     })
 }
@@ -330,7 +331,6 @@ mod tests {
         let prepared = patch::parse(PATCH)
             .map(|_| prepare(&toolbox(dir.path(), true), &call(CallForm::Custom, PATCH)));
         let prepared = prepared.unwrap().ok().unwrap();
-        assert_eq!(prepared.action, Action::Edit { paths: vec![file.clone()], beyond: vec![] });
         let change = |diff: &str| FileChange {
             path: file.clone(),
             kind: ChangeKind::Update,
@@ -341,6 +341,8 @@ mod tests {
             move_path: None,
         };
         let announced = vec![change("@@\n-1\n+2\n")];
+        let (paths, changes) = (vec![file.clone()], vec![change("@@ @@\n-1\n+2\n")]);
+        assert_eq!(prepared.action, Action::Edit { paths, beyond: vec![], changes });
         assert_eq!(
             prepared.details,
             ItemDetails::FileChange { changes: announced, status: Status::InProgress }
@@ -351,6 +353,37 @@ mod tests {
         assert_eq!(output.content, [Content::text("Done.\nM a")]);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "0\n2\n");
         assert_eq!(std::fs::read_dir(dir.path().join(".journal")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_judged_is_all_of_the_patch_though_the_item_shows_only_so_much() {
+        let dir = tempfile::tempdir().unwrap();
+        let long = "+0123456789\n".repeat(10_000);
+        let patch =
+            |last: &str| format!("*** Begin Patch\n*** Add File: b\n{long}+{last}\n*** End Patch");
+        let of = |text: &str| prepare_text(&toolbox(dir.path(), true), text).ok().unwrap();
+        let (one, other) = (of(&patch("one")), of(&patch("two")));
+        assert_eq!(one.details, other.details);
+        assert_ne!(one.action, other.action);
+        let Action::Edit { changes, .. } = one.action else { panic!() };
+        let diff = changes[0].diff.as_deref().unwrap();
+        assert!(diff.starts_with("@@ -0,0 +1,10001 @@\n+0123") && diff.ends_with("\n+one\n"));
+        let hunks =
+            |hunks: &str| format!("*** Begin Patch\n*** Update File: a\n{hunks}\n*** End Patch");
+        std::fs::write(dir.path().join("a"), "1\n").unwrap();
+        let mut seen = Vec::new();
+        for text in [
+            "@@\n-1\n+2",
+            "@@\n-1\n+2\n*** End of File",
+            "@@ x\n-1\n+2",
+            "@@ y\n@@ x\n-1\n+2",
+            "@@\n 1\n+2",
+            "*** Move to: c\n@@\n-1\n+2",
+        ] {
+            let action = of(&hunks(text)).action;
+            assert!(!seen.contains(&action), "{text}");
+            seen.push(action);
+        }
     }
 
     #[test]

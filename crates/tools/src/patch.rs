@@ -32,8 +32,8 @@ pub(crate) use parse::{GRAMMAR, Patch, parse};
 pub(crate) use parse::{HunkLine, Section};
 pub(crate) use place::{Places, Roots, changed, resolve_all};
 pub use preview::{PatchPreview, PreviewedChange};
-pub(crate) use report::announced;
 pub use report::{PatchRefusal, PatchSummary};
+pub(crate) use report::{announced, to_be_judged};
 #[cfg(feature = "fuzzing")]
 pub(crate) use text::TextFile;
 

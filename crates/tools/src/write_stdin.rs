@@ -56,19 +56,28 @@ const AFTER_TYPING: u64 = 250;
 pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Rejection> {
     let Args { session_id, chars, rows, cols, yield_time_ms, max_output_tokens } =
         arguments::parse(call, &spec(toolbox.config()))?;
-    let escalated = toolbox.sessions().get(session_id).is_some_and(|session| session.escalated);
+    let session = toolbox.sessions().get(session_id);
+    let escalated = session.as_ref().is_some_and(|session| session.escalated);
+    let pid = session.as_ref().map(|session| session.command.pid);
     let size = AskedSize::of(rows, cols);
     let typed = (!chars.is_empty() || !size.is_nothing()).then_some(AFTER_TYPING);
     let attend = Attend {
         sessions: toolbox.sessions().clone(),
         session_id,
+        pid,
         chars: chars.clone(),
         size,
         patience: patience(yield_time_ms.or(typed)),
         limit: limit(toolbox.config(), max_output_tokens),
     };
     Ok(Prepared {
-        action: Action::Attend { session_id, input: chars, escalated },
+        action: Action::Attend {
+            session_id,
+            command: session.map(|session| session.line),
+            pid,
+            input: chars,
+            escalated,
+        },
         details: details(session_id, String::new(), Status::InProgress),
         perform: Box::new(move |progress| Box::pin(attend.perform(progress))),
     })
@@ -86,6 +95,8 @@ fn details(session_id: u32, summary: String, status: Status) -> ItemDetails {
 struct Attend {
     sessions: Arc<Sessions>,
     session_id: u32,
+    /// Of what was judged. Whatever gets the number later is something else.
+    pid: Option<u32>,
     chars: String,
     size: AskedSize,
     patience: Duration,
@@ -94,7 +105,8 @@ struct Attend {
 
 impl Attend {
     async fn perform(self, progress: mpsc::UnboundedSender<Progress>) -> ToolOutput {
-        let Some(session) = self.sessions.get(self.session_id) else {
+        let session = self.sessions.get(self.session_id);
+        let Some(session) = session.filter(|session| Some(session.command.pid) == self.pid) else {
             let open: Vec<_> = self.sessions.numbers().iter().map(u32::to_string).collect();
             let open = if open.is_empty() { "none".to_owned() } else { open.join(", ") };
             let message = format!("there is no session {}; open: {open}", self.session_id);

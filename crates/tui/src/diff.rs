@@ -8,7 +8,7 @@ use ratatui_core::{
     text::{Line, Span},
 };
 
-use crate::{filter::plain, highlight::Highlighter, theme::Theme, width, wrap::Styled};
+use crate::{filter::plain, highlight::Highlighter, theme::Theme, wrap::Styled};
 pub use parse::Counts;
 use parse::{File, Row, parse};
 
@@ -136,8 +136,10 @@ impl Page<'_> {
     /// Between hunks, and for what git says beside lines.
     fn note(&mut self, digits: usize, text: &str) {
         let text = format!("{:>digits$} {}", self.theme.glyphs.ellipsis, plain(text));
-        let text = width::head(text.trim_end(), self.columns).to_owned();
-        self.line(Span::styled(text, self.theme.dim).into());
+        let text = Styled::new(text.trim_end(), self.theme.dim);
+        for cut in text.cut(self.columns.max(1)) {
+            self.line(Line::from(text.spans(cut)));
+        }
     }
 
     /// A line of the file behind its number and sign, in as many rows as it takes.
@@ -151,10 +153,10 @@ impl Page<'_> {
                 None if first => 0..0,
                 None => break,
             };
-            let (number, sign) = if first {
+            let (number, sign) = if first && number > 0 {
                 (format!("{number:>digits$} "), sign)
             } else {
-                (" ".repeat(digits + 1), ' ')
+                (" ".repeat(digits + 1), if first { sign } else { ' ' })
             };
             let mut spans = vec![
                 Span::styled(number, self.theme.dim.patch(background(changed))),
@@ -260,6 +262,20 @@ Binary files /dev/null and b/p.png differ
             render_file("a.rs", "@@ -1 +1,2 @@\n let x = 1;\n+fn f() {}\n", 40, 100, &tinted);
         assert_eq!(lines[1].style.bg, Some(Color::Green));
         assert_eq!(lines[1].spans[2].style, tinted.syntax.keyword.bg(Color::Green));
+    }
+
+    #[test]
+    fn hunks_of_which_nobody_knows_yet_where_they_stand_have_no_numbers() {
+        let theme = Theme::default();
+        let unified =
+            "@@ @@\n x\n--- a\n+++ b\n\\ End of file\n@@ @@ -0,0 +0,0 @@\n@@ @@ fn f() {\n+@@ y\n";
+        assert_eq!(
+            shown(&render_file("a", unified, 40, 100, &theme)),
+            "    x\n  - -- a\n  + ++ b\n… \\ End of file\n… -0,0 +0,0 @@\n… fn f() {\n  + @@ y\n"
+        );
+        assert_eq!(counts(unified), Counts { added: 2, removed: 1 });
+        let long = format!("@@ @@ {}\n+x\n", "y".repeat(50));
+        assert!(shown(&render_file("a", &long, 20, 100, &theme)).matches('y').count() == 50);
     }
 
     #[test]

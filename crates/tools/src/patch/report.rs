@@ -5,7 +5,7 @@ use std::fmt;
 use agent_protocol::{ChangeKind, FileChange, RejectReason};
 use similar::{ChangeTag, TextDiff};
 
-use super::parse::{HunkLine, Patch, Section};
+use super::parse::{Hunk, HunkLine, Patch, Section};
 use super::place::Places;
 use super::plan::{Change, Kind};
 use crate::files;
@@ -135,42 +135,90 @@ fn shown(mut change: FileChange) -> FileChange {
     change
 }
 
-/// What a patch says it will do, before any file was looked at: the diff has no line numbers yet.
+/// What a patch says it will do, before any file was looked at, as it was seen while it came: the diff has no line
+/// numbers yet.
 pub(crate) fn announced(patch: &Patch, places: &Places) -> Vec<FileChange> {
-    let path_of =
-        |shown: &str| places.get(shown).map(|place| place.path.clone()).unwrap_or_default();
+    let diff = |section: &Section| match section {
+        Section::Add { content, .. } => content.lines().map(|line| format!("+{line}\n")).collect(),
+        Section::Delete { .. } => String::new(),
+        Section::Update { hunks, .. } => {
+            let hunk = |hunk: &Hunk| {
+                let locator = hunk.locators.last().map(|locator| format!(" {}", locator.text));
+                format!("@@{}\n{}", locator.unwrap_or_default(), lines_of(hunk))
+            };
+            hunks.iter().map(hunk).collect()
+        }
+    };
+    changes(patch, places, diff).into_iter().map(shown).collect()
+}
+
+/// All of what a patch says it will do, however long it is, for the person to judge. What is added has its line
+/// numbers; the hunks of an update begin with `@@ @@`, and a line that stands above them if one is named, and have
+/// none: no file was looked at. Two patches that say different things are never the same here.
+pub(crate) fn to_be_judged(patch: &Patch, places: &Places) -> Vec<FileChange> {
+    changes(patch, places, |section| match section {
+        Section::Add { content, .. } => added(content),
+        Section::Delete { .. } => String::new(),
+        Section::Update { hunks, .. } => hunks.iter().map(updated).collect(),
+    })
+}
+
+fn changes(patch: &Patch, places: &Places, diff: impl Fn(&Section) -> String) -> Vec<FileChange> {
     let announce = |section: &Section| {
-        let (kind, diff, move_path) = match section {
-            Section::Add { content, .. } => {
-                (ChangeKind::Add, content.lines().map(|line| format!("+{line}\n")).collect(), None)
-            }
-            Section::Delete { .. } => (ChangeKind::Delete, String::new(), None),
-            Section::Update { hunks, move_to, .. } => {
-                let hunk = |hunk: &super::parse::Hunk| {
-                    let locator = hunk.locators.last().map(|locator| format!(" {}", locator.text));
-                    let lines = hunk.lines.iter().map(|line| match line {
-                        HunkLine::Context(text) => format!(" {text}\n"),
-                        HunkLine::Remove(text) => format!("-{text}\n"),
-                        HunkLine::Add(text) => format!("+{text}\n"),
-                    });
-                    format!("@@{}\n{}", locator.unwrap_or_default(), lines.collect::<String>())
-                };
-                let diff = hunks.iter().map(hunk).collect();
-                (ChangeKind::Update, diff, move_to.as_deref().map(path_of))
-            }
+        let kind = match section {
+            Section::Add { .. } => ChangeKind::Add,
+            Section::Delete { .. } => ChangeKind::Delete,
+            Section::Update { .. } => ChangeKind::Update,
         };
+        let move_path = match section {
+            Section::Update { move_to: Some(to), .. } => places.get(to),
+            _ => None,
+        };
+        let diff = diff(section);
         let count = |mark| diff.lines().filter(|line: &&str| line.starts_with(mark)).count() as u64;
         let (additions, deletions) = (Some(count('+')), Some(count('-')));
-        let path = path_of(section.path());
-        shown(FileChange {
-            path,
+        let place = places.get(section.path());
+        FileChange {
+            path: place.map(|place| place.changed_by(section).clone()).unwrap_or_default(),
             kind,
             additions,
             deletions,
             diff: Some(diff),
             diff_truncated: false,
-            move_path,
-        })
+            move_path: move_path.map(|place| place.path.clone()),
+        }
     };
     patch.sections.iter().map(announce).collect()
+}
+
+fn added(content: &str) -> String {
+    let lines: Vec<_> = content.split_terminator('\n').collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    let text: String = lines.iter().map(|line| format!("+{line}\n")).collect();
+    format!("@@ -0,0 +1,{} @@\n{text}", lines.len())
+}
+
+/// Whatever stands in a locator, it is not taken for line numbers.
+fn updated(hunk: &Hunk) -> String {
+    let mut text: String =
+        hunk.locators.iter().map(|locator| format!("@@ @@ {}\n", locator.text)).collect();
+    if text.is_empty() {
+        text.push_str("@@ @@\n");
+    }
+    text.push_str(&lines_of(hunk));
+    if hunk.at_end {
+        text.push_str("\\ End of file\n");
+    }
+    text
+}
+
+fn lines_of(hunk: &Hunk) -> String {
+    let lines = hunk.lines.iter().map(|line| match line {
+        HunkLine::Context(text) => format!(" {text}\n"),
+        HunkLine::Remove(text) => format!("-{text}\n"),
+        HunkLine::Add(text) => format!("+{text}\n"),
+    });
+    lines.collect()
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use agent_protocol::{Action, RuleChange, RuleEffect, RulePlace, RuleScope, ShownRule};
+use agent_protocol::{Action, FileChange, RuleChange, RuleEffect, RulePlace, RuleScope, ShownRule};
 
 use super::Policy;
 use super::rules::{self, Effect, Place, Rule};
@@ -183,8 +183,16 @@ fn deed_in_words(action: &Action) -> String {
     };
     match action {
         Action::Run { command, .. } => command.clone(),
-        Action::Attend { session_id, input, .. } => format!("type {input:?} into {session_id}"),
-        Action::Edit { paths: changed, .. } => format!("change {}", paths(changed)),
+        Action::Attend { session_id, input, command, .. } => {
+            let command = command.as_deref().unwrap_or_default();
+            format!("type {input:?} into session {session_id}: {command}")
+        }
+        Action::Edit { paths: changed, changes, .. } => {
+            let count =
+                |of: fn(&FileChange) -> Option<u64>| changes.iter().filter_map(of).sum::<u64>();
+            let (added, removed) = (count(|it| it.additions), count(|it| it.deletions));
+            format!("change {} (+{added} -{removed})", paths(changed))
+        }
         Action::Read { path } => format!("look at {}", path.display()),
         Action::Note => "take a note".to_owned(),
     }

@@ -1,6 +1,7 @@
 use super::*;
 use ApprovalPolicy::{Granular, Never, OnRequest, Untrusted};
 use SandboxMode::{DangerFullAccess, ReadOnly, WorkspaceWrite};
+use agent_protocol::{ChangeKind, FileChange};
 
 fn run(escalated: bool) -> Action {
     let justification = escalated.then(|| "Fetch the packages?".to_owned());
@@ -24,15 +25,29 @@ fn confined(command: &str, cwd: &str) -> Action {
 }
 
 fn typed(input: &str, escalated: bool) -> Action {
-    Action::Attend { session_id: 1, input: input.into(), escalated }
+    let (command, input) = (Some("sh".into()), input.into());
+    Action::Attend { session_id: 1, command, pid: Some(7), input, escalated }
 }
 
 fn edit() -> Action {
-    Action::Edit { paths: vec!["/w/a".into()], beyond: vec![] }
+    Action::Edit { paths: vec!["/w/a".into()], beyond: vec![], changes: vec![] }
 }
 
 fn edit_beyond(path: &str) -> Action {
-    Action::Edit { paths: vec!["/w/a".into(), path.into()], beyond: vec![path.into()] }
+    let (paths, beyond) = (vec!["/w/a".into(), path.into()], vec![path.into()]);
+    Action::Edit { paths, beyond, changes: vec![changing("+true\n")] }
+}
+
+fn changing(diff: &str) -> FileChange {
+    FileChange {
+        path: "/w/a".into(),
+        kind: ChangeKind::Update,
+        additions: None,
+        deletions: None,
+        diff: Some(diff.into()),
+        diff_truncated: false,
+        move_path: None,
+    }
 }
 
 fn verdict(action: &Action, sandbox: SandboxMode, approval: ApprovalPolicy) -> &'static str {
@@ -125,6 +140,28 @@ fn what_was_allowed_for_the_thread_is_not_asked_again_and_nothing_else_is_allowe
     ] {
         let justification = justification.clone();
         let other = Action::Run { command, cwd, escalated, justification, terminal };
+        assert!(matches!(policy.judge(&other), Verdict::Ask(_)), "{other:?}");
+    }
+}
+
+#[test]
+fn an_edit_that_was_allowed_is_that_edit_and_what_is_typed_goes_to_that_process() {
+    let mut policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into());
+    let (edit, typing) = (edit_beyond("/w/.git/hooks/x"), typed("x\n", true));
+    for allowed in [&edit, &typing] {
+        policy.remember(allowed);
+        assert_eq!(policy.judge(allowed), allow(FOR_THIS_THREAD));
+    }
+    let Action::Edit { paths, beyond, changes } = edit else { panic!() };
+    let delete = FileChange { kind: ChangeKind::Delete, ..changes[0].clone() };
+    for changes in [vec![], vec![changing("+touch x\n")], vec![delete]] {
+        let other = Action::Edit { paths: paths.clone(), beyond: beyond.clone(), changes };
+        assert!(matches!(policy.judge(&other), Verdict::Ask(_)), "{other:?}");
+    }
+    for (number, line, process) in [(2, "sh", 7), (1, "cat", 7), (1, "sh", 8)] {
+        let mut other = typing.clone();
+        let Action::Attend { session_id, command, pid, .. } = &mut other else { panic!() };
+        (*session_id, *command, *pid) = (number, Some(line.into()), Some(process));
         assert!(matches!(policy.judge(&other), Verdict::Ask(_)), "{other:?}");
     }
 }

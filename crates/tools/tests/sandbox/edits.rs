@@ -298,7 +298,7 @@ pub(crate) fn attempt(name: &str, tier: &str, mode: &str, home: &Path) -> i32 {
     let attempt = || {
         let prepared = agent::prepared(&toolbox, "apply_patch", &patch(&(edit.deed)(home)));
         let Ok(prepared) = prepared else { return };
-        let Action::Edit { paths, beyond } = &prepared.action else {
+        let Action::Edit { paths, beyond, .. } = &prepared.action else {
             panic!("{:?}", prepared.action)
         };
         if !edit.turning {

@@ -32,6 +32,7 @@ pub(super) enum Row<'a> {
     Hunk {
         context: &'a str,
     },
+    /// Number 0 is none: where the lines stand is not known.
     Context {
         number: usize,
         text: &'a str,
@@ -109,6 +110,8 @@ struct Parser<'a> {
     new: Side,
     /// The file's lines have not begun: what comes may still be its header.
     in_header: bool,
+    /// The hunk does not say where its lines stand, nor how many they are: it goes on as long as they can be its own.
+    is_unplaced: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -134,6 +137,10 @@ impl<'a> Parser<'a> {
             }
             (self.old.left, self.new.left) = (0, 0);
         }
+        if self.is_unplaced && self.unplaced_line(line) {
+            return;
+        }
+        self.is_unplaced = false;
         if let Some(rest) = line.strip_prefix("@@ ") {
             self.begin_hunk(rest);
         } else if let Some(paths) = line.strip_prefix("diff --git ") {
@@ -182,10 +189,25 @@ impl<'a> Parser<'a> {
         if !ranges.split_whitespace().all(|range| range.starts_with(['-', '+'])) {
             return;
         }
+        self.is_unplaced = ranges.trim().is_empty();
         let mut sides = ranges.split_whitespace().map(|range| side(&range[1..]));
         self.old = sides.next().flatten().unwrap_or_default();
         self.new = sides.next().flatten().unwrap_or_default();
         self.file().rows.push(Row::Hunk { context: context.trim() });
+    }
+
+    /// The same of a hunk that is not placed.
+    fn unplaced_line(&mut self, line: &'a str) -> bool {
+        let text = line.get(1..).unwrap_or_default();
+        let row = match line.as_bytes().first() {
+            Some(b'-') => Row::Removed { number: 0, text },
+            Some(b'+') => Row::Added { number: 0, text },
+            Some(b' ') => Row::Context { number: 0, text },
+            Some(b'\\') => Row::Note(line),
+            _ => return false,
+        };
+        self.file().rows.push(row);
+        true
     }
 
     /// A line of a hunk; false when it can be none.

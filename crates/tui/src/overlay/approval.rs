@@ -1,7 +1,7 @@
 //! The question whether a call may be done: all of what it would do, and nothing is done before all was seen. Only the
 //! keys that are named answer it.
 
-use agent_protocol::{Action, Decision, ItemDetails};
+use agent_protocol::{Action, ChangeKind, Decision, FileChange};
 use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
@@ -11,7 +11,7 @@ use crate::effect::Effect;
 use crate::filter::exact;
 use crate::key::{KeyCode, KeyEvent};
 use crate::theme::Theme;
-use crate::transcript::{Cell, Question, Transcript};
+use crate::transcript::{Question, Transcript};
 use crate::wrap::Styled;
 use crate::{diff, view, wrap};
 
@@ -19,6 +19,9 @@ use crate::{diff, view, wrap};
 #[derive(Debug)]
 pub(crate) struct Approval {
     question: Question,
+    /// All its rows, for so many columns: a patch may be long.
+    laid: Vec<Line<'static>>,
+    columns: usize,
     /// The first row that is shown.
     top: usize,
     /// Rows that did not fit when it was drawn last.
@@ -30,7 +33,15 @@ pub(crate) struct Approval {
 
 impl Approval {
     pub(crate) fn new(question: Question) -> Self {
-        Self { question, top: 0, below: usize::MAX, page: 1, telling: None }
+        Self {
+            question,
+            laid: Vec::new(),
+            columns: 0,
+            top: 0,
+            below: usize::MAX,
+            page: 1,
+            telling: None,
+        }
     }
 
     fn decide(&self, decision: Decision) -> Reply {
@@ -98,13 +109,17 @@ impl Overlay for Approval {
     }
 
     fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
-        let all = asked(&self.question, around);
+        if self.columns != around.columns {
+            self.columns = around.columns;
+            self.laid = asked(&self.question, around);
+        }
+        let all = &self.laid;
         let answers = answers(self.telling.is_some(), self.question.prefix.is_some(), around);
         let room = around.rows.saturating_sub(answers.len() + 2).max(1);
         self.page = room.saturating_sub(1).max(1);
         self.top = self.top.min(all.len().saturating_sub(room));
         self.below = all.len().saturating_sub(self.top + room);
-        let mut rows: Vec<_> = all.into_iter().skip(self.top).take(room).collect();
+        let mut rows: Vec<_> = all.iter().skip(self.top).take(room).cloned().collect();
         if self.below > 0 {
             let mark = around.theme.glyphs.ellipsis;
             let text = format!("{mark} {} more rows; space goes on", self.below);
@@ -133,20 +148,22 @@ fn asked(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
             rows.text("  in ", &cwd.display().to_string(), theme.dim);
             rows.text("  $ ", command, Style::new());
         }
-        Action::Edit { paths, .. } => {
+        Action::Edit { paths, changes, .. } => {
             rows.title("Change these files?");
-            for path in paths {
-                rows.text("  ", &path.display().to_string(), Style::new());
-            }
-            rows.rows.extend(patch(question, around));
+            // A log of old names the files alone.
+            let named = paths.iter().filter(|_| changes.is_empty());
+            named.for_each(|path| rows.text("  ", &path.display().to_string(), Style::new()));
+            changes.iter().for_each(|change| rows.change(change));
         }
         Action::Read { path } => {
             rows.title("Look at this?");
             rows.text("  ", &path.display().to_string(), Style::new());
         }
-        Action::Attend { session_id, input, .. } => {
+        Action::Attend { session_id, command, pid, input, .. } => {
             rows.title("Type this into a running command?");
-            rows.text("  session ", &session_id.to_string(), theme.dim);
+            let pid = pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
+            rows.text("  session ", &format!("{session_id}{pid}"), theme.dim);
+            rows.text("  of ", command.as_deref().unwrap_or_default(), Style::new());
             rows.text("  > ", input, Style::new());
         }
         Action::Note => rows.title("Take a note?"),
@@ -171,6 +188,32 @@ impl Rows<'_> {
     fn title(&mut self, text: &str) {
         let style = self.theme.accent.add_modifier(Modifier::BOLD);
         self.rows.extend(wrap::wrap(&Line::styled(text.to_owned(), style), self.columns));
+    }
+
+    /// A file, and every line that would change in it.
+    fn change(&mut self, change: &FileChange) {
+        let path = change.path.display().to_string();
+        let lead = match change.kind {
+            ChangeKind::Add => "  add ",
+            ChangeKind::Delete => "  delete ",
+            ChangeKind::Update => "  change ",
+        };
+        let counts = match (change.additions, change.deletions) {
+            (Some(added), Some(removed)) if change.kind != ChangeKind::Delete => {
+                format!(" (+{added} -{removed})")
+            }
+            _ => String::new(),
+        };
+        self.text(lead, &format!("{path}{counts}"), Style::new());
+        if let Some(to) = &change.move_path {
+            self.text("  move it to ", &to.display().to_string(), Style::new());
+        }
+        let unified = exact(change.diff.as_deref().unwrap_or_default());
+        let rows = diff::render_file(&path, &unified, self.columns, usize::MAX, self.theme);
+        self.rows.extend(rows);
+        if change.diff_truncated {
+            self.prose("There is more of it than is shown here.");
+        }
     }
 
     /// Sentences, broken at words.
@@ -204,23 +247,6 @@ impl Rows<'_> {
             }
         }
     }
-}
-
-/// What the call would change, as its item has it.
-fn patch(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
-    let item = around.transcript.cells.iter().rev().find_map(|cell| match cell {
-        Cell::Item(item) if item.call_id.as_deref() == Some(&question.call_id) => Some(item),
-        _ => None,
-    });
-    let Some(ItemDetails::FileChange { changes, .. }) = item.map(|item| &item.details) else {
-        return Vec::new();
-    };
-    let of_file = |change: &agent_protocol::FileChange| {
-        let path = change.path.display().to_string();
-        let unified = change.diff.as_deref()?;
-        Some(diff::render_file(&path, unified, around.columns, usize::MAX, around.theme))
-    };
-    changes.iter().filter_map(of_file).flatten().collect()
 }
 
 fn answers(telling: bool, lasts: bool, around: &Around<'_>) -> Vec<Line<'static>> {

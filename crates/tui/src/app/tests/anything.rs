@@ -59,7 +59,19 @@ fn anything() -> impl proptest::strategy::Strategy<Value = Input> {
         Event::Error { message: "\u{1b}[31mno\n\u{202e}".into() },
         Event::ApprovalRequested {
             call_id: "c".into(),
-            action: Action::Edit { paths: vec!["/a/b".into(); 30], beyond: vec![] },
+            action: Action::Edit {
+                paths: vec!["/a/b".into(); 30],
+                beyond: vec![],
+                changes: vec![agent_protocol::FileChange {
+                    path: "/a/b".into(),
+                    kind: agent_protocol::ChangeKind::Update,
+                    additions: Some(1),
+                    deletions: None,
+                    diff: Some("@@ @@\n+\u{1b}[31mno\n\u{202e}\n@@ @@ x\n-y\n".into()),
+                    diff_truncated: false,
+                    move_path: Some("/c".into()),
+                }],
+            },
             reason: "Why not?".into(),
             rule: None,
             lifts: None,

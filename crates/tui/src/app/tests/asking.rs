@@ -1,6 +1,7 @@
 //! Questions: nothing but an answer answers them, and nothing is hidden.
 
 use super::*;
+use agent_protocol::{ChangeKind, FileChange};
 
 #[test]
 fn a_question_shows_every_byte_and_takes_nothing_but_an_answer() {
@@ -46,6 +47,81 @@ fn nothing_is_allowed_before_all_of_it_was_seen() {
     let (_, region) = shown(&mut app);
     assert!(region.iter().any(|row| row.contains("line19")), "{region:?}");
     assert!(matches!(&type_in(&mut app, "y")[..], [Effect::Decide { .. }]));
+}
+
+/// A question about a patch of these lines, and nothing else said about it before.
+fn asks_to_edit(app: &mut App, kind: ChangeKind, diff: String) {
+    let change = FileChange {
+        path: "/w/.git/hooks/pre-commit".into(),
+        kind,
+        additions: Some(2),
+        deletions: Some(0),
+        diff: Some(diff),
+        diff_truncated: false,
+        move_path: None,
+    };
+    let paths = vec![change.path.clone()];
+    let action = Action::Edit { paths: paths.clone(), beyond: paths, changes: vec![change] };
+    happened(
+        app,
+        Event::ApprovalRequested {
+            call_id: "c".into(),
+            action,
+            reason: "Because.".into(),
+            rule: None,
+            lifts: None,
+            prefix: None,
+        },
+    );
+}
+
+#[test]
+fn a_question_about_an_edit_shows_every_line_of_it() {
+    let mut app = App::new(Theme::colourless(), 40, 20);
+    let diff = "@@ -0,0 +1,2 @@\n+#!/bin/sh\n+touch /tmp/x\u{202e}\r\n".to_owned();
+    asks_to_edit(&mut app, ChangeKind::Add, diff);
+    insta::assert_snapshot!(shown(&mut app).1.join("\n"));
+    assert!(matches!(&type_in(&mut app, "y")[..], [Effect::Decide { .. }]));
+    let mut app = App::new(Theme::colourless(), 40, 20);
+    let diff = "@@ @@ fn main() {\n old\n-before\n+after\n".to_owned();
+    asks_to_edit(&mut app, ChangeKind::Update, diff);
+    insta::assert_snapshot!(shown(&mut app).1.join("\n"));
+}
+
+#[test]
+fn an_edit_is_not_allowed_before_its_last_line_was_seen() {
+    let mut app = app();
+    let lines: String = (1..=62).map(|line| format!("+line{line}\n")).collect();
+    asks_to_edit(&mut app, ChangeKind::Add, format!("@@ -0,0 +1,62 @@\n{lines}"));
+    let mut seen = String::new();
+    while !shown(&mut app).1.iter().any(|row| row.contains("Because.")) {
+        seen.push_str(&shown(&mut app).1.join("\n"));
+        assert!(type_in(&mut app, "y").is_empty(), "it was not seen yet");
+        assert!(seen.len() < 100_000, "it does not go on");
+    }
+    seen.push_str(&shown(&mut app).1.join("\n"));
+    assert!((1..=62).all(|line| seen.contains(&format!("+ line{line}"))), "{seen}");
+    assert!(matches!(&type_in(&mut app, "y")[..], [Effect::Decide { .. }]));
+}
+
+#[test]
+fn what_is_typed_is_asked_about_with_the_command_it_is_typed_into() {
+    let mut app = app();
+    let action = Action::Attend {
+        session_id: 3,
+        command: Some("ssh host".into()),
+        pid: Some(77),
+        input: "reboot\n".into(),
+        escalated: true,
+    };
+    let (call_id, reason) = ("c".into(), "Because.".into());
+    let asked =
+        Event::ApprovalRequested { call_id, action, reason, rule: None, lifts: None, prefix: None };
+    happened(&mut app, asked);
+    let region = shown(&mut app).1.join("\n");
+    for part in ["session 3, process 77", "of ssh host", "> reboot"] {
+        assert!(region.contains(part), "{region}");
+    }
 }
 
 #[test]
