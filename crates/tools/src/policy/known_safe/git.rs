@@ -4,8 +4,8 @@
 use super::options::Options;
 
 pub(super) fn only_reads(arguments: &[&str]) -> bool {
-    // `%G…` in a format has gpg run.
-    if arguments.iter().any(|word| word.contains("%G")) {
+    // `%G…` in a format has gpg run, and so have some fields in brackets.
+    if arguments.iter().any(|word| word.contains("%G") || !are_known_fields(word)) {
         return false;
     }
     let mut arguments = arguments;
@@ -25,9 +25,43 @@ pub(super) fn only_reads(arguments: &[&str]) -> bool {
     }
 }
 
+/// Of the fields `%(…)` in a format, if `word` is one.
+fn are_known_fields(word: &str) -> bool {
+    word.split("%(").skip(1).all(|rest| {
+        let end = rest.find([':', ')', ',']);
+        end.is_some_and(|end| is_known_field(&rest[..end]))
+    })
+}
+
+/// `signature` is none.
+fn is_known_field(name: &str) -> bool {
+    let name = name.strip_prefix('*').unwrap_or(name);
+    FIELDS.split_whitespace().any(|known| known == name)
+}
+
+const FIELDS: &str = "\
+    HEAD ahead-behind align author authordate authoremail authorname body color committer \
+    committerdate committeremail committername contents creator creatordate decorate deltabase \
+    describe else end if numparent object objectname objectsize objecttype parent path push \
+    refname stage subject symref tag tagger taggerdate taggeremail taggername then trailers tree \
+    type upstream worktreepath \
+    eolattr eolinfo objectmode";
+
+/// What is sorted by: `-committerdate`, `version:refname`.
+fn is_known_key(key: &str) -> bool {
+    let key = key.strip_prefix('-').unwrap_or(key);
+    let key = key.strip_prefix("version:").or_else(|| key.strip_prefix("v:")).unwrap_or(key);
+    is_known_field(key.split(':').next().unwrap_or(key))
+}
+
 /// A name would be that of a branch to make, unless branches are listed.
 fn is_list_of_branches(arguments: &[&str]) -> bool {
     let Some(names) = BRANCH.read(arguments) else { return false };
+    let attached = arguments.iter().filter_map(|word| word.strip_prefix("--sort="));
+    let apart = arguments.windows(2).filter(|pair| pair[0] == "--sort").map(|pair| pair[1]);
+    if !attached.chain(apart).all(is_known_key) {
+        return false;
+    }
     let lists = |word: &&str| {
         let name = word.split_once('=').map_or(*word, |(name, _)| name);
         matches!(

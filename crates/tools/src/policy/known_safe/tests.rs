@@ -40,6 +40,7 @@ fn lines_that_only_read_are_known() {
         "git show; git show HEAD~3:a/b; git show --stat -s HEAD",
         "git branch; git branch -a -vv; git branch --list 'f*'; git branch --contains abc; git branch --show-current",
         "git branch --sort=-committerdate; git branch --merged",
+        "git branch --sort version:refname --format='%(refname:short)%(if)%(HEAD)%(then)*%(end) %(color:red)%(*objectname)'",
         "git blame -L 3,9 a; git grep -n -e x -- src; git ls-files -o --exclude-standard; git rev-parse --show-toplevel",
     ] {
         assert!(only_reads(line, true), "{line}");
@@ -208,6 +209,13 @@ fn lines_that_could_do_more_are_not() {
         "git grep --open-files-in-pager=/tmp/x a",
         "git grep --open=/tmp/x a",
         "git grep -nO a",
+        "git branch --format='%(signature:grade)'",
+        "git branch --list --format '%(refname) %(*signature)'",
+        "git branch --format='%(refname'",
+        "git branch --sort=signature",
+        "git branch --sort=-signature:key",
+        "git branch --list --sort signature",
+        "git branch --sort=refname --sort='*signature'",
         "git branch a",
         "git branch -v a",
         "git branch -d a",
