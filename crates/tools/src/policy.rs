@@ -1,5 +1,6 @@
 //! The policy: what an action is allowed to do, decided from values alone. Enforcing it is the sandbox's business.
 
+mod beyond;
 mod changes;
 mod known_safe;
 mod offer;

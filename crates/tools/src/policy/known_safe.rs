@@ -55,7 +55,7 @@ fn is_test(arguments: &[&str]) -> bool {
 }
 
 /// `sed -n 3p`, `sed -n 3,9p`, `sed -n '3,$p'`: of all that sed can do.
-fn is_print_of_lines(arguments: &[&str]) -> bool {
+pub(crate) fn is_print_of_lines(arguments: &[&str]) -> bool {
     let ["-n", script, files @ ..] = arguments else { return false };
     let Some(lines) = script.strip_suffix('p') else { return false };
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

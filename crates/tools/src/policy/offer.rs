@@ -1,6 +1,7 @@
 //! Which lasting rule the person is offered: the first words of the one command that is asked about, when a rule with
 //! these words says little enough.
 
+use super::beyond::runs_something_else;
 use super::known_safe;
 use super::rules::Rules;
 use super::shell;
@@ -39,7 +40,8 @@ fn beginning(words: &[String]) -> Option<Vec<String>> {
         (_, Some(_)) => 2,
         (_, None) => words.len(),
     };
-    Some(words[..length].to_vec())
+    // Where the rule would not allow the command itself, it is of no use.
+    (!runs_something_else(words, length)).then(|| words[..length].to_vec())
 }
 
 fn is_name(name: &str) -> bool {
@@ -51,31 +53,19 @@ fn without_version(name: &str) -> &str {
     name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
 }
 
-/// What git does with these is what the words say; with others it runs what else they name.
-const GIT: &[&str] = &[
-    "add",
-    "checkout",
-    "cherry-pick",
-    "commit",
-    "fetch",
-    "merge",
-    "pull",
-    "push",
-    "restore",
-    "stash",
-    "switch",
-    "tag",
-];
+/// What git does with these is what the words say. Others run what else they name: an option of `fetch` and `push` is the
+/// program of the other side, a strategy of `merge` is a program too.
+const GIT: &[&str] = &["add", "checkout", "commit", "restore", "stash", "switch", "tag"];
 
 /// Programs that run or write what the rest of their words say, so that a rule about the first ones says nothing.
 const RUNS_ANYTHING: &str = "\
-    ash awk bash builtin bun busybox chmod chown command cp csh curl dash dd deno doas docker ed \
-    emacs env eval ex exec expect find fish gawk gdb install ion irb java jshell julia kubectl ksh \
-    less ln lua luajit man mawk more mount mv nawk nc ncat nice node nohup npx nsenter nu \
+    ash awk bash bsdtar builtin bun busybox chmod chown command cp csh curl dash dd deno doas docker ed \
+    emacs env eval ex exec expect fd fdfind find fish gawk gdb gmake gsed gtar install ion irb java jshell julia kubectl ksh \
+    less ln lua luajit make man mawk more mount mv nawk nc ncat nice node nohup npx nsenter nu \
     osascript parallel pdksh perl php pipx pnpx podman powershell psql pwsh pypy python rm rsync \
-    ruby scp screen script sed setsid sftp sh socat sqlite ssh stdbuf strace su sudo systemctl \
-    systemd-run tcsh tee time timeout tmux ts-node tsx unshare uvx vi view vim watch wget xargs \
-    yarn zsh";
+    rg ruby scp screen script sed setsid sftp sh socat sort sqlite ssh stdbuf strace su sudo systemctl \
+    systemd-run tar tcsh tee time timeout tmux ts-node tsx unshare uvx vi view vim watch wget xargs \
+    yarn zip zsh";
 
 #[cfg(test)]
 mod tests {
@@ -93,13 +83,11 @@ mod tests {
     fn a_rule_is_offered_about_the_first_words_that_say_what_is_done() {
         for (line, expected) in [
             ("cargo test --workspace", "cargo·test"),
-            ("git push origin main", "git·push"),
+            ("git commit -m x", "git·commit"),
             ("npm run build -- --watch", "npm·run·build"),
             ("npm ci && npm run lint", "npm·run·lint"),
             ("cd sub && cargo test", "cargo·test"),
             ("cargo test && cargo test", "cargo·test"),
-            ("make -j4", "make·-j4"),
-            ("make", "make"),
             ("go build ./...", "go·build"),
         ] {
             assert_eq!(offered(line).as_deref(), Some(expected), "{line}");
@@ -123,6 +111,18 @@ mod tests {
             "git -c a.b=c push",
             "git config core.pager x",
             "git submodule foreach x",
+            "git push origin main",
+            "git fetch",
+            "git pull",
+            "git clone https://example.com/a.git",
+            "git ls-remote",
+            "git archive HEAD",
+            "git merge x",
+            "tar xf a.tar",
+            "sed s/a/b/ x",
+            "sort x",
+            "make",
+            "make -j4",
             "git bisect run x",
             "git rebase --exec x",
             "node x.js",
@@ -137,7 +137,8 @@ mod tests {
             "cargo run",
             "/tmp/cargo test",
             "./configure",
-            "cargo test; make",
+            "cargo test; go build",
+            "cargo test --config x",
             "cargo test $X",
             "cargo test > x",
             "ls *",

@@ -5,18 +5,20 @@ mod check;
 mod edit;
 mod file;
 mod parse;
+mod spelling;
 
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::shell;
+use super::beyond::runs_something_else;
 
 pub(crate) use agent_protocol::RuleEffect as Effect;
 pub use check::RuleCheck;
 pub(crate) use edit::{append, moved, read_one, read_words, remove, rewrite, statement};
 pub use file::RuleError;
+use spelling::all_commands;
 
 /// One rule, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +138,7 @@ impl Rules {
     pub(crate) fn against(&self, line: &str) -> Option<&Rule> {
         let strict = |rule: &&Rule| rule.effect != Effect::Allow;
         let mut found = None;
-        for words in all_commands(line) {
+        for words in self.all_commands(line) {
             let against = self.rules.iter().filter(strict).filter(|rule| {
                 rule.matches(&words) || by_name(&words).is_some_and(|words| rule.matches(&words))
             });
@@ -145,7 +147,13 @@ impl Rules {
         found
     }
 
-    /// The rule that allows the command of these words.
+    /// All that may be run by `line`, as far as a rule can tell it apart.
+    fn all_commands(&self, line: &str) -> Vec<Vec<String>> {
+        all_commands(line, self.rules.iter().map(|rule| rule.pattern.len()).max().unwrap_or(0))
+    }
+
+    /// The rule that allows the command of these words: not one whose words it begins with, and then says what else is
+    /// to be run.
     pub(crate) fn allowing(&self, words: &[String]) -> Option<&Rule> {
         let known = self.executables.iter().any(|executable| {
             words.first().is_some_and(|program| executable.paths.contains(program))
@@ -153,6 +161,7 @@ impl Rules {
         let named = by_name(words).filter(|_| known);
         self.rules.iter().find(|rule| {
             rule.effect == Effect::Allow
+                && !runs_something_else(words, rule.pattern.len())
                 && (rule.matches(words) || named.as_ref().is_some_and(|words| rule.matches(words)))
         })
     }
@@ -182,29 +191,6 @@ fn strictest<'a>(one: Option<&'a Rule>, other: Option<&'a Rule>) -> Option<&'a R
 fn by_name(words: &[String]) -> Option<Vec<String>> {
     let (_, name) = words.first()?.rsplit_once('/')?;
     Some(std::iter::once(name.to_owned()).chain(words[1..].iter().cloned()).collect())
-}
-
-/// Programs that run what their arguments say.
-const CARRIERS: &[&str] = &[
-    "bash", "builtin", "command", "dash", "doas", "env", "eval", "exec", "find", "ksh", "nice",
-    "nohup", "setsid", "sh", "stdbuf", "sudo", "time", "timeout", "xargs", "zsh",
-];
-
-/// The commands of `line`, those that one of its programs would run included: enough to forbid by, never to allow by.
-fn all_commands(line: &str) -> Vec<Vec<String>> {
-    let mut commands = shell::commands(line).unwrap_or_else(|| shell::mentions(line));
-    let carried: Vec<_> = commands.iter().flat_map(|words| carried(words)).collect();
-    commands.extend(carried);
-    commands
-}
-
-fn carried(words: &[String]) -> Vec<Vec<String>> {
-    let name = words.first().map_or("", |name| name.rsplit('/').next().unwrap_or(name));
-    if !CARRIERS.contains(&name) {
-        return vec![];
-    }
-    let begun = (1..words.len()).map(|at| words[at..].to_vec());
-    begun.chain(words.iter().flat_map(|script| shell::mentions(script))).collect()
 }
 
 #[cfg(test)]

@@ -262,6 +262,28 @@ fn a_rule_that_is_offered_and_taken_is_written_down_and_holds_from_then_on() {
 }
 
 #[test]
+fn a_rule_does_not_let_out_what_a_later_argument_would_run() {
+    let (rules, errors) = Rules::parse(Path::new("/r"), "prefix_rule([\"git\", \"fetch\"])");
+    assert_eq!(errors, []);
+    let files = RuleFiles { always: Some("/a".into()), project: Some("/p".into()) };
+    let policy = |approval| {
+        Policy::new(approval, WorkspaceWrite, "/w".into()).with_rules(rules.clone(), files.clone())
+    };
+    let runs = "git fetch --upload-pack='touch PWNED; false' .";
+    assert_eq!(decided(&policy(OnRequest), &outside("git fetch origin")), "allow: rule /r:1");
+    assert_eq!(decided(&policy(OnRequest), &outside(runs)), "ask: approval policy on-request");
+    assert_eq!(decided(&policy(Never), &outside(runs)), "deny: approval policy never");
+    assert_eq!(
+        decided(&policy(Untrusted), &confined(runs, "/w")),
+        "ask: approval policy untrusted"
+    );
+    for line in [runs, "git push origin main", "tar xf a.tar"] {
+        let Verdict::Ask(question) = policy(OnRequest).judge(&outside(line)) else { panic!() };
+        assert_eq!(question.prefix, None, "{line}");
+    }
+}
+
+#[test]
 fn what_says_what_we_may_do_is_never_written() {
     let policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into()).guarding(vec!["/home".into()]);
     for path in ["/home/rules/default.rules", "/home/config.toml"] {

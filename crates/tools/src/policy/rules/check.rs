@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Effect, Rule, Rules, all_commands, by_name};
+use super::{Effect, Rule, Rules, by_name};
 use crate::policy::shell;
 
 /// The answer. As JSON it has the names that Codex's `execpolicy check` gives them.
@@ -44,7 +44,7 @@ impl Rules {
                 matched_rules.push(matched);
             }
         };
-        for words in all_commands(line) {
+        for words in self.all_commands(line) {
             let strict = self.rules.iter().filter(|rule| rule.effect != Effect::Allow);
             strict.filter_map(|rule| rule.matched_by(&words)).for_each(&mut note);
         }

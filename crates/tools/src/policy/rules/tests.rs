@@ -187,6 +187,80 @@ fn what_is_forbidden_is_found_wherever_it_stands() {
 }
 
 #[test]
+fn what_is_forbidden_is_found_however_it_is_spelt() {
+    let rules = rules("prefix_rule([[\"git\", \"npm\"], \"commit\"], \"forbidden\")");
+    for line in [
+        "git -C . commit",
+        "git -C 'a b' commit",
+        "git -c a=b commit",
+        "git --no-pager commit -m x",
+        "git -P -p --bare commit",
+        "git --git-dir=x --work-tree y commit",
+        "git --exec-path=x --namespace n commit",
+        "/usr/bin/git -C . commit",
+        "git -c alias.x=commit x",
+        "git -c alias.x='!git commit' x",
+        "git -c core.pager='git commit' log",
+        "git submodule foreach git commit",
+        "git rebase -x 'git commit'",
+        "time git commit",
+        "time -p git commit",
+        "time -p git -C 'a b' commit",
+        "! time -p -- git commit",
+        "command -p git commit",
+        "env -u X git commit",
+        "env -S'git commit'",
+        "env --split-string='git commit'",
+        "nice -n 5 git -C . commit",
+        "timeout 5 git commit",
+        "sudo -u x git -c a=b commit",
+        "nohup git commit",
+        "exec -a x git commit",
+        "builtin command git commit",
+        "bash -c 'sudo sh -c \"git -C . commit\"'",
+        "$'git' commit",
+        "$\"git\" commit",
+        "$'\\x67it' $'comm\\151t'",
+        "g$'i't -C $'a b' commit",
+        "npm --silent commit",
+        "npm --prefix x commit",
+        "A=1 git -C . commit > x",
+    ] {
+        assert!(rules.against(line).is_some(), "{line}");
+    }
+    for line in
+        ["git log --grep commit", "git -C commit log", "git -c a=commit log", "npm run commit"]
+    {
+        assert!(rules.against(line).is_none(), "{line}");
+    }
+}
+
+#[test]
+fn a_line_of_many_carriers_is_looked_through_quickly() {
+    let rules = rules("prefix_rule([\"git\", \"commit\"], \"forbidden\")");
+    assert!(rules.against(&format!("{}git commit", "sudo ".repeat(4000))).is_some());
+    assert!(rules.against(&"sudo -u 'env x' ".repeat(1000)).is_none());
+    let options: String = (0..3000).map(|n| format!("a{n} -x{n} ")).collect();
+    assert!(rules.against(&format!("sudo {options} $x git commit")).is_some());
+}
+
+#[test]
+fn a_rule_about_the_first_words_does_not_allow_what_runs_something_else() {
+    let rules = rules(
+        "prefix_rule([\"git\", \"fetch\"])\nprefix_rule([\"tar\", \"xf\"])\n\
+         prefix_rule([\"git\", \"push\", \"--exec=x\"])",
+    );
+    for line in ["git fetch origin", "tar xf a.tar", "git push --exec=x origin"] {
+        assert!(rules.allowing(&words(line)).is_some(), "{line}");
+    }
+    for line in ["git fetch --upload-pack=x .", "tar xf a --to-command=x"] {
+        assert!(rules.allowing(&words(line)).is_none(), "{line}");
+        let checked = serde_json::to_value(rules.check(line)).unwrap();
+        assert_eq!(checked["decision"], serde_json::Value::Null, "{line}");
+    }
+}
+
+#[test]
 fn a_program_elsewhere_of_the_same_name_is_not_allowed() {
     let rules =
         rules("prefix_rule([\"git\"])\nhost_executable(name=\"git\", paths=[\"/opt/git\"])");

@@ -1,5 +1,8 @@
 //! What commands may stand in a line that is not understood.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 use super::{End, RESERVED, Reading, named};
 
 /// What commands may stand anywhere in `line`, understood or not. Too many rather than too few: enough to forbid by,
@@ -7,6 +10,10 @@ use super::{End, RESERVED, Reading, named};
 pub(crate) fn mentions(line: &str) -> Vec<Vec<String>> {
     let mut mentioned = understood_parts(line);
     mentioned.extend(loose_words(line));
+    if let Some(line) = requoted(line) {
+        mentioned.extend(understood_parts(&line));
+        mentioned.extend(loose_words(&line));
+    }
     mentioned
 }
 
@@ -16,7 +23,12 @@ fn understood_parts(line: &str) -> Vec<Vec<String>> {
     let mut commands = Vec::new();
     loop {
         let end = reading.command();
-        commands.extend(named(std::mem::take(&mut reading.words)));
+        let words = std::mem::take(&mut reading.words);
+        let begun = begun(&words);
+        if begun.len() < words.len() && !begun.is_empty() {
+            commands.push(begun.to_vec());
+        }
+        commands.extend(named(words));
         if end == Some(End::Line) {
             return commands;
         }
@@ -25,6 +37,78 @@ fn understood_parts(line: &str) -> Vec<Vec<String>> {
             reading.rest.next();
         }
     }
+}
+
+/// Where the command begins behind `then`, `A=1`, `time -p` and their like.
+fn begun(words: &[String]) -> &[String] {
+    let mut rest = words;
+    let mut is_led = false;
+    while let Some((word, after)) = rest.split_first() {
+        let leads = RESERVED.contains(&word.as_str()) || word.contains('=');
+        if !leads && !(is_led && word.starts_with('-')) {
+            break;
+        }
+        (is_led, rest) = (true, after);
+    }
+    rest
+}
+
+/// With `$'…'` and `$"…"` as the plain quotes that say the same; none when there are none.
+fn requoted(line: &str) -> Option<String> {
+    if !line.contains("$'") && !line.contains("$\"") {
+        return None;
+    }
+    let mut text = String::new();
+    let mut rest = line.chars().peekable();
+    while let Some(c) = rest.next() {
+        match (c, rest.peek()) {
+            ('$', Some('"')) => {}
+            ('$', Some('\'')) => {
+                rest.next();
+                let word = escaped(&mut rest);
+                text.push_str(&format!("'{}'", word.replace('\'', r"'\''")));
+            }
+            _ => text.push(c),
+        }
+    }
+    Some(text)
+}
+
+/// What stands in `$'…'`, up to its end.
+fn escaped(rest: &mut Peekable<Chars<'_>>) -> String {
+    let mut text = String::new();
+    while let Some(c) = rest.next() {
+        match c {
+            '\'' => break,
+            '\\' => text.extend(escape(rest)),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+/// The character behind a backslash there.
+fn escape(rest: &mut Peekable<Chars<'_>>) -> Option<char> {
+    let c = rest.next()?;
+    match c {
+        'n' => Some('\n'),
+        't' => Some('\t'),
+        'x' => number(rest, 16, 2, 0),
+        'u' => number(rest, 16, 4, 0),
+        'U' => number(rest, 16, 8, 0),
+        '0'..='7' => number(rest, 8, 2, c.to_digit(8)?),
+        c => Some(c),
+    }
+}
+
+fn number(rest: &mut Peekable<Chars<'_>>, radix: u32, most: usize, begun: u32) -> Option<char> {
+    let mut number = begun;
+    for _ in 0..most {
+        let Some(digit) = rest.peek().and_then(|c| c.to_digit(radix)) else { break };
+        rest.next();
+        number = number.wrapping_mul(radix).wrapping_add(digit);
+    }
+    char::from_u32(number)
 }
 
 /// What stands between what separates commands, with nothing taken for quoted: in quotes stands what another shell runs.
@@ -37,8 +121,8 @@ fn loose_words(line: &str) -> impl Iterator<Item = Vec<String>> {
         [true, false].map(|descriptors| without_redirects(&unquoted, descriptors));
     let unquoted = format!("{unquoted}\n{with}\n{without}");
     let words = unquoted.split(SEPARATORS).map(|segment| {
-        let words = segment.split_whitespace().map(str::to_owned);
-        words.skip_while(|word| RESERVED.contains(&word.as_str()) || word.contains('=')).collect()
+        let words: Vec<_> = segment.split_whitespace().map(str::to_owned).collect();
+        begun(&words).to_vec()
     });
     let words: Vec<Vec<String>> = words.collect();
     words.into_iter().filter(|words| !words.is_empty())
