@@ -12,12 +12,16 @@ mod limits;
 mod metadata;
 mod mounts;
 mod namespaces;
+mod persons;
 mod repositories;
+mod repository;
 mod room;
 mod seccomp;
+mod state;
 mod supervise;
 mod temporary;
 mod tree;
+mod unseen;
 mod view;
 mod walls;
 
@@ -33,6 +37,7 @@ use super::spawn::CHANNEL;
 use super::{SandboxPolicy, Tier};
 use cgroup::Cgroup;
 use temporary::Temporary;
+use unseen::Unseen;
 
 /// What the rooms of a world share.
 pub(super) struct World {
@@ -43,6 +48,7 @@ pub(super) struct World {
     /// In the reduced tier: says that it is in use.
     _in_use: Option<Temporary>,
     began: std::time::SystemTime,
+    unseen: Unseen,
 }
 
 /// The main function of the holder: lives until the agent closes the channel.
@@ -139,14 +145,14 @@ impl World {
                 tree::available()?;
                 Self::with_temporary(policy, tier)
             }
-            Tier::None => Ok(Self::new(policy, tier, std::env::temp_dir())),
+            Tier::None => Self::new(policy, tier, std::env::temp_dir()),
         }
     }
 
     fn apart(policy: SandboxPolicy, tier: Tier) -> Result<Self, String> {
         namespaces::enter(policy.network)?;
         view::build(&policy)?;
-        let world = Self::new(policy, tier, "/tmp".into());
+        let world = Self::new(policy, tier, "/tmp".into())?;
         world.try_room()?;
         Ok(world)
     }
@@ -185,13 +191,19 @@ impl World {
     fn with_temporary(policy: SandboxPolicy, tier: Tier) -> Result<Self, String> {
         let temporary = Temporary::make(&std::env::temp_dir())
             .map_err(|error| format!("no private temporary directory: {error}"))?;
-        let mut world = Self::new(policy, tier, temporary.path.clone());
+        let mut world = Self::new(policy, tier, temporary.path.clone())?;
         world._in_use = Some(temporary);
         Ok(world)
     }
 
-    fn new(policy: SandboxPolicy, tier: Tier, temporary: std::path::PathBuf) -> Self {
-        Self { policy, tier, temporary, _in_use: None, began: std::time::SystemTime::now() }
+    fn new(
+        policy: SandboxPolicy,
+        tier: Tier,
+        temporary: std::path::PathBuf,
+    ) -> Result<Self, String> {
+        let unseen = Unseen::new().map_err(|error| format!("memory for all rooms: {error}"))?;
+        let began = std::time::SystemTime::now();
+        Ok(Self { policy, tier, temporary, _in_use: None, began, unseen })
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn config(mode: &str, home: &Path) -> ToolboxConfig {
             SandboxMode::WorkspaceWrite
         },
         env: BTreeMap::from([
-            ("HOME".into(), home.into()),
+            ("HOME".into(), cwd.join(home).into()),
             ("PATH".into(), std::env::var_os("PATH").unwrap_or("/usr/bin:/bin".into())),
         ]),
         writable_roots: vec![],

@@ -29,8 +29,12 @@ const OUTLIVE: &str = r#"
 
 pub(crate) struct Plant {
     pub(crate) name: &'static str,
+    /// Done beforehand, by the person.
+    before: &'static str,
     /// What the command does.
     script: &'static str,
+    /// Before it, in the same script.
+    with: &'static str,
     /// What the person does later, beside the usual.
     later: &'static str,
     in_a_worktree: bool,
@@ -40,10 +44,18 @@ impl Plant {
     const fn in_a_worktree(self) -> Self {
         Self { in_a_worktree: true, ..self }
     }
+
+    pub(crate) const fn after(self, before: &'static str) -> Self {
+        Self { before, ..self }
+    }
+
+    pub(crate) const fn with(self, with: &'static str) -> Self {
+        Self { with, ..self }
+    }
 }
 
-const fn plant(name: &'static str, script: &'static str, later: &'static str) -> Plant {
-    Plant { name, script, later, in_a_worktree: false }
+pub(crate) const fn plant(name: &'static str, script: &'static str, later: &'static str) -> Plant {
+    Plant { name, before: "", script, with: "", later, in_a_worktree: false }
 }
 
 pub(crate) const PLANTS: &[Plant] = &[
@@ -312,15 +324,19 @@ impl Plant {
     /// Does it grow without a sandbox?
     pub(crate) fn grows(&self, user: u32, host: &Host) -> bool {
         let place = self.prepared(user, host);
-        place.run_unconfined(self.script);
+        place.run_unconfined(&self.line());
         self.visited(&place)
     }
 
     /// Does it grow when it was planted in the sandbox?
     pub(crate) fn grows_confined(&self, user: u32, tier: &str, host: &Host) -> bool {
         let place = self.prepared(user, host);
-        place.run_line(tier, self.script);
+        place.run_line(tier, &self.line());
         self.visited(&place)
+    }
+
+    fn line(&self) -> String {
+        format!("{}\n{}", self.with, self.script)
     }
 
     fn prepared(&self, user: u32, host: &Host) -> Place {
@@ -328,6 +344,7 @@ impl Plant {
         if self.in_a_worktree {
             place.run_unconfined(WORKTREE);
         }
+        place.run_unconfined(self.before);
         place
     }
 

@@ -16,8 +16,10 @@ mod git;
 mod kernel;
 mod local;
 mod looks;
+mod nested;
 mod network;
 mod obeyed;
+mod own;
 mod place;
 mod terminal;
 mod work;
@@ -34,6 +36,7 @@ use files::WRITE_AT_HOME;
 use git::Plant;
 use looks::Look;
 use obeyed::Obeyed;
+use own::Own;
 use place::{Host, Place};
 use terminal::Watched;
 use work::Work;
@@ -75,6 +78,7 @@ fn played(part: &[&str]) -> Option<i32> {
         ["probe", tier, home] => agent::probes(tier, home),
         ["confined", tier, mode, name, home] => agent::runs_attack(tier, mode, name, home),
         ["line", tier, line, home] => agent::runs_line(tier, line, home),
+        ["line-at-home", tier, line, _] => agent::runs_line(tier, line, "."),
         ["plant", name, home] => edits::plant(name, Path::new(home)),
         ["write", name, home] => edits::write(name, Path::new(home)),
         ["edit", tier, mode, name, home] => edits::attempt(name, tier, mode, Path::new(home)),
@@ -126,6 +130,7 @@ enum What {
     Crowd(&'static Crowd),
     Look(&'static Look),
     Obeyed(&'static Obeyed),
+    Own(&'static Own),
 }
 
 /// What came of a try.
@@ -146,6 +151,7 @@ impl Case {
             What::Crowd(crowd) => crowd.name,
             What::Look(look) => look.name,
             What::Obeyed(obeyed) => obeyed.name,
+            What::Own(own) => own.name,
         }
     }
 
@@ -178,6 +184,7 @@ impl Case {
                         .map(|mode| look.outcome(self.user, tier, mode, host)),
                 ),
                 What::Obeyed(obeyed) => outcomes.push(obeyed.outcome(self.user, tier, host)),
+                What::Own(own) => outcomes.push(own.outcome(self.user, tier, host)),
                 What::Crowd(crowd) => outcomes.extend(crowd.outcomes(self.user, tier, host)),
                 What::Failing(failing) => {
                     if *tier == "full" {
@@ -213,6 +220,7 @@ impl Case {
             What::Crowd(crowd) => crowd.outlives(self.user, host).then_some(WORKED),
             What::Look(look) => look.works(self.user, host).then_some(WORKED),
             What::Obeyed(obeyed) => obeyed.works(self.user, host).then_some(WORKED),
+            What::Own(own) => own.works(self.user, host).then_some(WORKED),
         };
         match worked {
             Some(WORKED) => Outcome::Held,
@@ -256,13 +264,15 @@ fn suite(only: &str) -> ExitCode {
         let attacks = attacks().into_iter().filter(|attack| user == 0 || !attack.as_root);
         let attacks = attacks.map(What::Attack);
         // Who it is makes no difference to git.
-        let plants = git::PLANTS.iter().filter(|_| user == own).map(What::Plant);
+        let plants =
+            git::PLANTS.iter().chain(nested::PLANTS).filter(|_| user == own).map(What::Plant);
         let edits = edits::EDITS.iter().map(What::Edit);
         let failing = failing::FAILING.iter().filter(|failing| failing.concerns(user));
         let all = attacks.chain(plants).chain(work::WORK.iter().map(What::Work));
         let all = all.chain(edits).chain(failing.map(What::Failing));
         let all = all.chain(ends::CROWDS.iter().map(What::Crowd));
         let all = all.chain(looks::LOOKS.iter().map(What::Look));
+        let all = all.chain(own::OWN.iter().map(What::Own));
         let all = all.chain(obeyed::OBEYED.iter().map(What::Obeyed));
         let cases = all.map(|what| Case { what, user });
         let cases: Vec<_> =

@@ -13,14 +13,26 @@ pub(crate) struct Obeyed {
     /// Done beforehand, by the person.
     before: &'static str,
     script: &'static str,
+    /// The workspace is the person's home.
+    at_home: bool,
 }
 
 const fn obeyed(name: &'static str, before: &'static str, script: &'static str) -> Obeyed {
-    Obeyed { name, before, script }
+    Obeyed { name, before, script, at_home: false }
+}
+
+const fn at_home(name: &'static str, before: &'static str, script: &'static str) -> Obeyed {
+    Obeyed { name, before, script, at_home: true }
 }
 
 /// The person's own, which is to stay.
 const OWN: &str = "mkdir .codex .agent; echo own >.codex/config.toml; echo own >.agent/config.toml";
+
+/// The person's own in their home.
+const AT_HOME: &str = r#"
+    mkdir -p .config/agent/rules .config/git; echo own >.config/agent/config.toml
+    for file in .bashrc .profile .gitconfig .config/git/config; do echo '# own' >$file; done
+"#;
 
 pub(crate) const OBEYED: &[Obeyed] = &[
     obeyed("s10_made_where_there_was_none", "", "mkdir .codex; echo evil >.codex/config.toml"),
@@ -49,6 +61,35 @@ pub(crate) const OBEYED: &[Obeyed] = &[
         "mkdir real; echo own >real/config.toml; ln -s real .codex",
         "rm .codex; mkdir x; echo evil >x/config.toml; ln -s x .codex",
     ),
+    at_home(
+        "s10_our_home_where_there_was_none",
+        "",
+        "mkdir -p .config/agent; echo evil >.config/agent/config.toml",
+    ),
+    at_home("s10_our_home", AT_HOME, "echo evil >.config/agent/config.toml"),
+    at_home("s10_our_rules", AT_HOME, "echo evil >.config/agent/rules/x"),
+    at_home(
+        "s10_our_home_moved_away",
+        AT_HOME,
+        "mv .config x; mkdir -p .config/agent; echo evil >.config/agent/config.toml",
+    ),
+    at_home(
+        "s10_our_trust",
+        "",
+        "mkdir -p .local/state/agent; echo evil >.local/state/agent/trust.json",
+    ),
+    at_home("s9_start_of_a_shell", "", "echo evil >>.bashrc; echo evil >.profile"),
+    at_home(
+        "s9_start_of_a_shell_that_is_there",
+        AT_HOME,
+        "echo evil >>.bashrc; mv .bashrc .profile",
+    ),
+    at_home("s9_configuration_of_the_person", "", "echo '# evil' >.gitconfig"),
+    at_home(
+        "s9_configuration_of_the_person_that_is_there",
+        AT_HOME,
+        "echo '# evil' >>.gitconfig; mkdir -p .config/git; echo '# evil' >.config/git/config",
+    ),
     obeyed(
         "s10_by_what_outlives_the_command",
         "",
@@ -72,7 +113,8 @@ impl Obeyed {
     pub(crate) fn outcome(&self, user: u32, tier: &str, host: &Host) -> Outcome {
         let place = self.place(user, host);
         let before = kept(&place.workspace);
-        let ran = place.run_line(tier, self.script);
+        let part = if self.at_home { "line-at-home" } else { "line" };
+        let ran = place.run(&[part, tier, self.script]);
         if is_evil(&place.workspace) {
             Outcome::Trouble(format!("({tier}) it is there:\n{}", ran.said))
         } else if kept(&place.workspace) != before {
@@ -89,8 +131,19 @@ impl Obeyed {
     }
 }
 
-const FILES: [&str; 4] =
-    [".codex/config.toml", ".codex/rules", ".agent/config.toml", ".agents/skills/x"];
+const FILES: [&str; 11] = [
+    ".codex/config.toml",
+    ".codex/rules",
+    ".agent/config.toml",
+    ".agents/skills/x",
+    ".config/agent/config.toml",
+    ".config/agent/rules/x",
+    ".config/git/config",
+    ".local/state/agent/trust.json",
+    ".bashrc",
+    ".profile",
+    ".gitconfig",
+];
 
 fn is_evil(workspace: &Path) -> bool {
     FILES.iter().any(|file| {

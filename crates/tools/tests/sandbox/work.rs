@@ -191,6 +191,23 @@ E
     "#,
     )
     .after(crate::git::WORKTREE),
+    work(
+        "s15_git_with_worktrees_and_submodules_that_were_there",
+        "git",
+        r#"
+        git worktree move tree ../workspace/moved; git worktree remove moved
+        test "$(git worktree list | wc -l)" = 1; rm -rf .git/modules/sub sub; test ! -e .git/modules/sub
+        git -C dep status --short; rm -rf dep; test ! -e dep
+    "#,
+    )
+    .after(
+        r#"
+        export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=A GIT_COMMITTER_EMAIL=a@b
+        git init -q -b main .; git commit -q --allow-empty -m one; git worktree add -q tree
+        git init -q dep; (cd dep; git commit -q --allow-empty -m one)
+        git -c protocol.file.allow=always submodule --quiet add ./dep sub
+    "#,
+    ),
     work("s15_terminal", "script", r"script -qec 'tty && test -t 0 && stty size' /dev/null </dev/null")
         .on_full(),
     // Others of this user stand by meanwhile, which do not count; root may start as many as it likes.

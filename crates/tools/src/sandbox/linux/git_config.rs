@@ -21,6 +21,9 @@ const HARMLESS: &[&str] = &[
     "core.sparsecheckoutcone",
     "extensions.objectformat",
     "extensions.refstorage",
+    // What is in that file is judged like this one.
+    "extensions.worktreeconfig",
+    "index.sparse",
     "user.name",
     "user.email",
     "init.defaultbranch",
@@ -58,6 +61,27 @@ pub(super) fn harmful(text: &[u8]) -> Option<Vec<Entry>> {
     let mut entries = parse(text)?;
     entries.retain(|entry| !is_harmless(entry));
     Some(entries)
+}
+
+/// The values of a setting that may be there more than once, as git reads them. None of a file that is not understood.
+pub(super) fn values(text: &[u8], pattern: &str) -> Vec<String> {
+    let entries = parse(text).unwrap_or_default().into_iter();
+    entries.filter(|(name, _)| matches(pattern, name)).map(|(_, value)| plain(&value)).collect()
+}
+
+/// Without quotes and what is said behind it.
+fn plain(value: &str) -> String {
+    let (mut plain, mut is_quoted) = (String::new(), false);
+    let mut chars = value.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '"' => is_quoted = !is_quoted,
+            '#' | ';' if !is_quoted => break,
+            '\\' => plain.extend(chars.next()),
+            _ => plain.push(char),
+        }
+    }
+    plain.trim_end().to_owned()
 }
 
 /// The file again with nothing but its harmless settings.
@@ -161,6 +185,13 @@ mod tests {
         assert_eq!(harmful(text), Some(vec![]));
         assert_eq!(harmful(only_harmless(text).as_bytes()), Some(vec![]));
         assert_eq!(parse(only_harmless(text).as_bytes()), parse(text));
+    }
+
+    #[test]
+    fn values_are_those_git_reads() {
+        let text = b"[core]\nhooksPath = \"a b\" ; note\n[includeIf \"x.y\"]\npath = c\n";
+        assert_eq!(values(text, "core.hookspath"), ["a b"]);
+        assert_eq!(values(text, "includeif.*.path"), ["c"]);
     }
 
     #[test]

@@ -1,53 +1,122 @@
 //! Finds what git would take for a repository below the writable roots: by what makes it one, as a name is soon
-//! changed, and by what points to it.
+//! changed, and by what points to it. Nothing is left out for its name or for what lies beside it; what could not be
+//! looked into is said.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fs::{self, File};
-use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-/// Directories that are looked into; the shallow ones first.
-const MAX_DIRECTORIES: usize = 10_000;
+use super::state::{changed_at, read};
 
-/// Bytes of a configuration, and of a file that points to a repository.
-const MAX_CONFIG: u64 = 16 << 20;
-const MAX_POINTER: u64 = 4 << 10;
+/// Bytes of a configuration, and of a file that points to a repository. Git reads some of them whole, however long
+/// they are, and only then cuts off the ends of lines.
+const MAX_FILE: u64 = 16 << 20;
 
-/// Of a repository, what holds no other.
-const WITHOUT_OTHERS: &[&str] = &["objects", "refs", "logs", "hooks", "info", "rr-cache", "lfs"];
+/// How long is looked. Not how much: whoever makes more to be looked at takes longer over it than the look does.
+#[derive(Clone, Copy)]
+pub(super) struct Patience(pub(super) Duration);
 
-/// All git directories below `roots`, which are resolved.
-pub(super) fn below(roots: &[PathBuf]) -> BTreeSet<PathBuf> {
-    within(MAX_DIRECTORIES, roots)
+/// What a look below the roots has found.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    pub(super) found: BTreeSet<PathBuf>,
+    /// One of the directories that were not looked into.
+    pub(super) unseen: Option<PathBuf>,
 }
 
-fn within(directories: usize, roots: &[PathBuf]) -> BTreeSet<PathBuf> {
-    let mut found = BTreeSet::new();
-    let mut open: VecDeque<PathBuf> = roots.iter().cloned().collect();
-    for _ in 0..directories {
-        let Some(directory) = open.pop_front() else { break };
-        let mut inner = Vec::new();
-        let mut marks = Vec::new();
-        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+/// All git directories below `roots`, which are resolved. What changed after `since` is looked at first, so that no
+/// number of other directories hides it.
+pub(super) fn below(roots: &[PathBuf], since: i64, patience: Patience) -> Look {
+    let mut walk = Walk { since, ..Walk::default() };
+    walk.rest.extend(roots.iter().cloned());
+    let began = Instant::now();
+    while let Some(directory) = walk.changed.pop_front().or_else(|| walk.rest.pop_front()) {
+        if began.elapsed() > patience.0 {
+            walk.look.unseen = Some(directory);
+            break;
+        }
+        walk.visit(directory);
+    }
+    let mut look = walk.look;
+    let common: Vec<_> = look.found.iter().filter_map(|git| common_directory(git)).collect();
+    look.found.extend(common);
+    look.found.retain(|git| roots.iter().any(|root| git.starts_with(root)));
+    look
+}
+
+#[derive(Default)]
+struct Walk {
+    since: i64,
+    changed: VecDeque<PathBuf>,
+    rest: VecDeque<PathBuf>,
+    look: Look,
+}
+
+impl Walk {
+    fn visit(&mut self, directory: PathBuf) {
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) => return self.visit_blindly(directory, error.kind()),
+        };
+        let (mut inner, mut marks) = (Vec::new(), Vec::new());
+        for entry in entries.flatten() {
             let name = entry.file_name();
             marks.extend(MARKS.iter().find(|mark| name == **mark));
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 inner.push(entry.path());
-            } else if name == ".git" {
-                found.extend(pointed_to(&directory, &entry.path()));
+            } else if name.eq_ignore_ascii_case(".git") {
+                self.look.found.extend(pointed_to(&directory, &entry.path()));
+            }
+        }
+        let holds_objects = directory.file_name() == Some(OsStr::new("objects"));
+        for path in inner {
+            let Ok(found) = fs::symlink_metadata(&path) else { continue };
+            let has_changed = changed_at(&found) >= self.since;
+            // Most directories of a repository hold its objects, and nothing else ever.
+            let is_leaf = found.nlink() == 2 && holds_objects && is_fan_out(&path);
+            match (has_changed, is_leaf) {
+                (true, _) => self.changed.push_back(path),
+                (false, false) => self.rest.push_back(path),
+                (false, true) => {}
             }
         }
         if make_repository(|mark| marks.contains(&mark)) {
-            inner.retain(|path| !WITHOUT_OTHERS.iter().any(|name| path.ends_with(name)));
-            found.insert(directory);
+            self.look.found.insert(directory);
         }
-        open.extend(inner);
     }
-    let common: Vec<_> = found.iter().filter_map(|git| common_directory(git)).collect();
-    found.extend(common);
-    found.retain(|git| roots.iter().any(|root| git.starts_with(root)));
-    found
+
+    /// What cannot be listed may be reached by its name all the same.
+    fn visit_blindly(&mut self, directory: PathBuf, error: ErrorKind) {
+        if matches!(error, ErrorKind::NotFound | ErrorKind::NotADirectory) {
+            return;
+        }
+        let git = directory.join(".git");
+        match fs::symlink_metadata(&git) {
+            Ok(found) if found.is_dir() => self.changed.push_back(git),
+            Ok(_) => self.look.found.extend(pointed_to(&directory, &git)),
+            Err(_) => {}
+        }
+        if is_repository(&directory) {
+            self.look.found.insert(directory.clone());
+        }
+        // What was closed all along, somebody else's database maybe, is nothing to be said each time.
+        let is_old =
+            fs::symlink_metadata(&directory).is_ok_and(|found| changed_at(&found) < self.since);
+        if !is_old {
+            self.look.unseen = Some(directory);
+        }
+    }
+}
+
+/// The first byte of the names of objects.
+fn is_fan_out(path: &Path) -> bool {
+    let name = path.file_name().map_or(&b""[..], OsStr::as_bytes);
+    name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// What is in a directory that git takes for a repository.
@@ -59,24 +128,38 @@ fn make_repository(has: impl Fn(&'static str) -> bool) -> bool {
     has(head) && (has(elsewhere) || (has(objects) && has(references)))
 }
 
-fn is_repository(directory: &Path) -> bool {
+pub(super) fn is_repository(directory: &Path) -> bool {
     make_repository(|mark| fs::symlink_metadata(directory.join(mark)).is_ok())
 }
 
 /// Where a `.git` that is no directory leads.
 fn pointed_to(directory: &Path, pointer: &Path) -> Option<PathBuf> {
+    let mut file = pointer.to_owned();
     if pointer.is_symlink() {
-        return pointer.canonicalize().ok().filter(|path| path.is_dir());
+        file = pointer.canonicalize().ok()?;
+        if file.is_dir() {
+            return Some(file);
+        }
     }
-    let text = read(pointer, MAX_POINTER)?;
-    let path = std::str::from_utf8(&text).ok()?.trim().strip_prefix("gitdir:")?;
-    directory.join(path.trim()).canonicalize().ok()
+    let text = read(&file, MAX_FILE)?;
+    path_in(directory, text.strip_prefix(b"gitdir:")?)
 }
 
 /// What a worktree's git directory shares with those of the other worktrees.
 fn common_directory(git: &Path) -> Option<PathBuf> {
-    let text = read(&git.join("commondir"), MAX_POINTER)?;
-    git.join(std::str::from_utf8(&text).ok()?.trim()).canonicalize().ok()
+    path_in(git, &read(&git.join("commondir").canonicalize().ok()?, MAX_FILE)?)
+}
+
+/// A path as such files hold it: any bytes up to the first zero, and ends of lines after it. Of what is around it git
+/// keeps some that others do not.
+fn path_in(base: &Path, text: &[u8]) -> Option<PathBuf> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let end =
+        text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
+    let text = &text[..end];
+    [text.strip_prefix(b" ").unwrap_or(text), text.trim_ascii()]
+        .into_iter()
+        .find_map(|path| base.join(OsStr::from_bytes(path)).canonicalize().ok())
 }
 
 /// The common git directory of a worktree, when it lies elsewhere and itself says that the worktree is one of its own:
@@ -85,46 +168,31 @@ pub(super) fn common_of_worktree(root: &Path) -> Option<PathBuf> {
     let root = root.canonicalize().ok()?;
     let pointer = root.join(".git");
     let git = pointed_to(&root, &pointer).filter(|_| !pointer.is_symlink())?;
-    let back = read(&git.join("gitdir"), MAX_POINTER)?;
-    let back = git.join(std::str::from_utf8(&back).ok()?.trim()).canonicalize().ok()?;
+    let back = path_in(&git, &read(&git.join("gitdir"), MAX_FILE)?)?;
     let common = common_directory(&git)?;
     let is_own = back == pointer && git.parent() == Some(&*common.join("worktrees"));
     (is_own && is_repository(&common) && !common.starts_with(&root)).then_some(common)
 }
 
-/// A root that is a git directory itself, or the one in it, with those of its worktrees and submodules. One that a
-/// file points to is not among them: it lies outside, or is a root of its own.
-pub(super) fn of_root(root: &Path) -> Vec<PathBuf> {
+/// A root that is a git directory itself, or the one in it. One that a file points to is not meant: it lies outside,
+/// or is a root of its own.
+pub(super) fn of_root(root: &Path) -> Option<PathBuf> {
     let inner = root.join(".git");
-    let git = match (inner.is_dir() && !inner.is_symlink(), is_repository(root)) {
-        (true, _) => inner,
-        (false, true) => root.to_owned(),
-        (false, false) => return vec![],
-    };
+    match (inner.is_dir() && !inner.is_symlink(), is_repository(root)) {
+        (true, _) => Some(inner),
+        (false, true) => Some(root.to_owned()),
+        (false, false) => None,
+    }
+}
+
+/// The git directories of the submodules and worktrees of one.
+pub(super) fn within(git: &Path) -> Vec<PathBuf> {
     let entries = |name: &str| fs::read_dir(git.join(name)).into_iter().flatten().flatten();
     let modules =
         entries("modules").map(|entry| entry.path()).filter(|path| path.join("config").is_file());
     let worktrees =
         entries("worktrees").map(|entry| entry.path()).filter(|path| path.join("HEAD").is_file());
-    let mut found: Vec<_> = modules.chain(worktrees).collect();
-    found.push(git);
-    found
-}
-
-pub(super) fn read_config(path: &Path) -> Option<Vec<u8>> {
-    read(path, MAX_CONFIG)
-}
-
-/// A file that may be anything by now: not followed, not waited for, and not longer than `limit`.
-fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let file = File::options().read(true).custom_flags(flags).open(path).ok()?;
-    if !file.metadata().is_ok_and(|found| found.is_file() && found.len() <= limit) {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
+    modules.chain(worktrees).collect()
 }
 
 #[cfg(test)]
@@ -132,21 +200,54 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
+    const PATIENT: Patience = Patience(Duration::from_secs(60));
+
+    fn repository_at(git: &Path) {
+        for part in ["objects", "refs"] {
+            fs::create_dir_all(git.join(part)).unwrap();
+        }
+        fs::write(git.join("HEAD"), "").unwrap();
+    }
+
     #[test]
-    fn no_number_of_directories_below_hides_a_repository_beside_them() {
+    fn a_look_that_ends_too_early_says_so() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().canonicalize().unwrap();
-        // Each directory that is looked into brings the next ones, however the system orders them.
-        for crowd in ["a", "z"] {
-            for number in 0..10 {
-                fs::create_dir_all(root.join(format!("{crowd}/{number}/1/2/3/4"))).unwrap();
-            }
+        repository_at(&root.join("m/.git"));
+        let look = below(std::slice::from_ref(&root), 0, Patience(Duration::ZERO));
+        assert_eq!(look.unseen, Some(root.clone()));
+        let look = below(std::slice::from_ref(&root), 0, PATIENT);
+        assert_eq!((look.found, look.unseen), (BTreeSet::from([root.join("m/.git")]), None));
+    }
+
+    #[test]
+    fn repositories_are_found_where_no_other_repository_would_have_them() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let inner = ["objects", "refs", "logs", "hooks", "info", "rr-cache", "lfs", "objects/ab"];
+        repository_at(&root);
+        let mut wanted = BTreeSet::from([root.clone()]);
+        for place in inner {
+            repository_at(&root.join(place).join("x"));
+            wanted.insert(root.join(place).join("x"));
         }
-        for part in ["m/.git/objects", "m/.git/refs", "m/.git/HEAD"] {
-            fs::create_dir_all(root.join(part)).unwrap();
-        }
-        let found = within(40, std::slice::from_ref(&root));
-        assert_eq!(found, BTreeSet::from([root.join("m/.git")]));
+        assert_eq!(below(std::slice::from_ref(&root), i64::MAX, PATIENT).found, wanted);
+    }
+
+    #[test]
+    fn a_pointer_is_read_as_git_reads_it() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let odd = root.join(OsStr::from_bytes(b"e\xff"));
+        fs::create_dir(&odd).unwrap();
+        fs::create_dir(root.join("sub")).unwrap();
+        let long = [b"gitdir: ../e\xff".to_vec(), vec![b'\n'; 12_000]].concat();
+        fs::write(root.join("file"), &long).unwrap();
+        fs::write(root.join("sub/.git"), &long).unwrap();
+        assert_eq!(pointed_to(&root.join("sub"), &root.join("sub/.git")), Some(odd.clone()));
+        fs::remove_file(root.join("sub/.git")).unwrap();
+        symlink("../file", root.join("sub/.git")).unwrap();
+        assert_eq!(pointed_to(&root.join("sub"), &root.join("sub/.git")), Some(odd));
     }
 
     #[test]
@@ -177,10 +278,7 @@ mod tests {
         let root = root.path().canonicalize().unwrap();
         let outside = tempfile::tempdir().unwrap();
         for git in ["a/.git", "bare", "deep/1/2/3/4/5/6/.git", "a/.git/modules/x/y"] {
-            for part in ["objects", "refs"] {
-                fs::create_dir_all(root.join(git).join(part)).unwrap();
-            }
-            fs::write(root.join(git).join("HEAD"), "").unwrap();
+            repository_at(&root.join(git));
         }
         for worktree in ["a/.git/worktrees/w", "odd/store"] {
             fs::create_dir_all(root.join(worktree)).unwrap();
@@ -192,8 +290,9 @@ mod tests {
         }
         fs::write(root.join("pointing/.git"), "gitdir: ../target\n").unwrap();
         symlink(outside.path(), root.join("linked/.git")).unwrap();
-        let found = below(std::slice::from_ref(&root));
-        let found: Vec<_> = found
+        let look = below(std::slice::from_ref(&root), 0, PATIENT);
+        let found: Vec<_> = look
+            .found
             .iter()
             .map(|path| path.strip_prefix(&root).unwrap().display().to_string())
             .collect();

@@ -11,7 +11,7 @@ use rustix::termios::Winsize;
 
 use super::command::{Line, Waiting, say};
 use super::confine::Confinement;
-use super::metadata::Metadata;
+use super::metadata::{Known, Metadata};
 use super::supervise::{Watched, supervise};
 use super::{Forked, World, fork, view};
 use crate::sandbox::channel::BlockingChannel;
@@ -93,11 +93,12 @@ fn serve(
     ended: &OwnedFd,
     command: Waiting,
 ) -> Result<bool, NotStarted> {
+    let known = Known::look(world);
     let received = control.receive::<Errand>().map_err(|error| error.to_string())?;
     let Some((errand, descriptors)) = received else { return Ok(false) };
     let stdio = Stdio::open(errand.input, descriptors)
         .map_err(|error| format!("input and output: {error}"))?;
-    let metadata = remember(world, &errand)?;
+    let metadata = remember(world, &known, &errand)?;
     // What is said of it goes where the command's own complaints go; an edit has its journal there.
     let complaints = match errand.order {
         Order::Run(_) => stdio.descriptors[2].try_clone().ok(),
@@ -116,11 +117,11 @@ fn serve(
 }
 
 /// Nothing, when no file in the roots can change.
-fn remember(world: &World, errand: &Errand) -> Result<Option<Metadata>, String> {
+fn remember(world: &World, known: &Known, errand: &Errand) -> Result<Option<Metadata>, String> {
     if world.policy.mode != SandboxMode::WorkspaceWrite || errand.reach == Reach::Reading {
         return Ok(None);
     }
-    let metadata = Metadata::remember(&world.policy.writable_roots, world.began);
+    let metadata = Metadata::remember(world, known, &errand.order);
     metadata.pin(world.tier)?;
     Ok(Some(metadata))
 }
@@ -128,7 +129,7 @@ fn remember(world: &World, errand: &Errand) -> Result<Option<Metadata>, String> 
 /// Puts back what the command was not to change; within its walls, so that no link leads out. Not in another process,
 /// though this one can do nothing else afterwards: what still runs in the world may have taken all there can be.
 fn settle(world: &World, metadata: &Metadata, complaints: Option<OwnedFd>) {
-    let changed = metadata.changed();
+    let changed = metadata.changed(world);
     if changed.is_empty() {
         return;
     }
@@ -136,18 +137,14 @@ fn settle(world: &World, metadata: &Metadata, complaints: Option<OwnedFd>) {
         confinement.give_up_rights()?;
         confinement.raise_walls(Reach::Policy)
     });
-    if confined.is_ok() {
-        metadata.put_back(&changed);
-    }
+    let said = match confined {
+        Ok(()) => changed.put_back(),
+        Err(reason) => changed.left(&reason),
+    };
     let Some(complaints) = complaints else { return };
     let mut complaints = File::from(complaints);
-    let done = if confined.is_ok() { "put back" } else { "could not put back" };
-    for path in changed {
-        let _ = writeln!(
-            complaints,
-            "agent: {done} {}: it could make code run outside the sandbox",
-            path.display()
-        );
+    for line in said {
+        let _ = writeln!(complaints, "agent: {line}");
     }
 }
 

@@ -1,0 +1,120 @@
+//! What the person's own programs read of their home, and run or obey: ours, git's, the shell's. A command may only see
+//! it, should the home or a part of it be a writable root (S9, S10).
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// Below the person's home.
+const IN_HOME: &[&str] = &[
+    ".gitconfig",
+    ".config/git",
+    ".profile",
+    ".bashrc",
+    ".bash_profile",
+    ".bash_login",
+    ".bash_logout",
+    ".bash_aliases",
+    ".zshrc",
+    ".zshenv",
+    ".zprofile",
+    ".zlogin",
+    ".zlogout",
+    ".kshrc",
+    ".mkshrc",
+    ".cshrc",
+    ".tcshrc",
+    ".login",
+    ".inputrc",
+    ".config/fish",
+    ".config/environment.d",
+    ".config/systemd",
+    ".config/autostart",
+    ".pam_environment",
+    ".xprofile",
+    ".xinitrc",
+    ".xsession",
+    ".xsessionrc",
+    ".tmux.conf",
+    ".vimrc",
+    ".config/nvim",
+    ".ssh",
+    ".gnupg",
+    ".agents",
+    ".codex",
+];
+
+/// What we obey in a home of ours.
+const OURS: &[&str] = &["config.toml", "rules", "trust.json", "AGENTS.md", "skills", "prompts"];
+
+/// Files and directories that nobody but the person changes. Whether they exist or not.
+pub(super) fn files(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    if let Some(home) = variable(env, "HOME") {
+        paths.extend(IN_HOME.iter().map(|path| home.join(path)));
+    }
+    paths.extend(variable(env, "XDG_CONFIG_HOME").map(|home| home.join("git")));
+    paths.extend(
+        ["GIT_CONFIG_GLOBAL", "ZDOTDIR", "CODEX_HOME"]
+            .map(|name| variable(env, name))
+            .into_iter()
+            .flatten(),
+    );
+    with_resolved(paths)
+}
+
+/// Our own homes. We write there ourselves while commands run.
+pub(super) fn our_homes(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
+    let home = variable(env, "HOME");
+    let below_home = |path: &str| home.as_ref().map(|home| home.join(path));
+    let paths = [
+        variable(env, "AGENT_HOME"),
+        variable(env, "XDG_CONFIG_HOME").map(|home| home.join("agent")),
+        variable(env, "XDG_STATE_HOME").map(|home| home.join("agent")),
+        below_home(".config/agent"),
+        below_home(".local/state/agent"),
+    ];
+    with_resolved(paths.into_iter().flatten().collect())
+}
+
+/// What is obeyed in one of ours.
+pub(super) fn in_our_home(home: &Path) -> impl Iterator<Item = PathBuf> {
+    OURS.iter().map(|name| home.join(name))
+}
+
+/// The configuration of git that holds for all of the person's repositories.
+pub(super) fn git_configs(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
+    let home = variable(env, "HOME");
+    let paths = [
+        home.as_ref().map(|home| home.join(".gitconfig")),
+        home.map(|home| home.join(".config/git/config")),
+        variable(env, "XDG_CONFIG_HOME").map(|home| home.join("git/config")),
+        variable(env, "GIT_CONFIG_GLOBAL"),
+    ];
+    paths.into_iter().flatten().collect()
+}
+
+pub(super) fn variable(env: &BTreeMap<OsString, OsString>, name: &str) -> Option<PathBuf> {
+    env.get(OsStr::new(name)).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+/// A link counts as well as what it leads to.
+fn with_resolved(paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut all: Vec<_> =
+        paths.iter().flat_map(|path| [resolve_parent(path), resolve(path)]).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Follows links as far as the path exists.
+fn resolve(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| resolve_parent(path))
+}
+
+fn resolve_parent(path: &Path) -> PathBuf {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => resolve(parent).join(name),
+        _ => path.to_owned(),
+    }
+}

@@ -1,0 +1,235 @@
+//! What git runs or obeys of one repository: before a command, and what of it is to be put back after.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::git_config;
+use super::state::{Change, State};
+
+const CONFIGS: &[&str] = &["config", "config.worktree"];
+const OTHERS: &[&str] = &["info/attributes", "commondir"];
+const TODO: &str = "rebase-merge/git-rebase-todo";
+/// Where a merge's strategy is named, which is a program's name too.
+const STRATEGY: &str = "rebase-merge/strategy";
+const OPTIONS: &str = "sequencer/opts";
+const STRATEGIES: &[&str] = &["ort", "recursive", "resolve", "octopus", "ours", "subtree", ""];
+
+/// A repository as it was.
+pub(super) struct Repository {
+    pub(super) git: PathBuf,
+    identity: Option<(u64, u64)>,
+    configs: Vec<(PathBuf, State)>,
+    hooks: BTreeMap<PathBuf, State>,
+    others: Vec<(PathBuf, State)>,
+    /// What git had still to do.
+    begun: Begun,
+}
+
+impl Repository {
+    pub(super) fn remember(git: PathBuf) -> Self {
+        let states = |names: &[&str]| {
+            let paths = names.iter().map(|name| git.join(name));
+            paths.map(with_state).collect::<Vec<_>>()
+        };
+        Self {
+            identity: identity(&git),
+            configs: states(CONFIGS),
+            hooks: hooks(&git),
+            others: states(OTHERS),
+            begun: Begun::of(&git),
+            git,
+        }
+    }
+
+    /// The text of its configuration.
+    pub(super) fn config(&self) -> &[u8] {
+        match self.configs.first() {
+            Some((_, State::File { bytes, .. })) => bytes,
+            _ => &[],
+        }
+    }
+
+    /// Nothing, when it is gone as a whole.
+    pub(super) fn changes(&self) -> Vec<Change> {
+        let now = identity(&self.git);
+        if now.is_none() {
+            return vec![];
+        }
+        // What is missing from another one in its place was never there.
+        let is_same = now == self.identity;
+        let mut changes = Vec::new();
+        let hooks = hooks(&self.git);
+        let added = hooks.iter().filter(|(path, now)| self.hooks.get(*path) != Some(now));
+        changes.extend(added.map(|(path, _)| {
+            self.change(path, self.hooks.get(path).cloned().unwrap_or(State::Absent))
+        }));
+        let missing = self.hooks.iter().filter(|(path, _)| is_same && !hooks.contains_key(*path));
+        changes.extend(missing.map(|(path, before)| self.change(path, before.clone())));
+        for (path, before) in &self.others {
+            let now = State::of(path);
+            if now != *before && (is_same || now != State::Absent) {
+                changes.push(self.change(path, before.clone()));
+            }
+        }
+        for (path, before) in &self.configs {
+            let to = config_to(before, &State::of(path), is_same);
+            changes.extend(to.map(|to| self.change(path, to)));
+        }
+        changes.extend(self.begun.changes(&self.git));
+        changes
+    }
+
+    fn change(&self, path: &Path, to: State) -> Change {
+        change(&self.git, path, to)
+    }
+}
+
+/// What is to be put back of a repository that was not known, where `is_new` says that a command made it.
+pub(super) fn appeared(git: &Path, is_new: impl Fn(&Path) -> bool) -> Vec<Change> {
+    let mut changes: Vec<_> = hooks(git)
+        .into_keys()
+        .filter(|path| is_new(path))
+        .map(|path| change(git, &path, State::Absent))
+        .collect();
+    for path in CONFIGS.iter().map(|name| git.join(name)).filter(|path| is_new(path)) {
+        let to = config_to(&State::Absent, &State::of(&path), false);
+        changes.extend(to.map(|to| change(git, &path, to)));
+    }
+    let begun = Begun::default().changes(git);
+    changes.extend(begun.into_iter().filter(|change| is_new(&change.path)));
+    changes
+}
+
+fn change(git: &Path, path: &Path, to: State) -> Change {
+    Change { path: path.to_owned(), to, aside: git.to_owned() }
+}
+
+/// None, where there is no directory.
+fn identity(git: &Path) -> Option<(u64, u64)> {
+    let found = fs::symlink_metadata(git).ok().filter(fs::Metadata::is_dir)?;
+    Some((found.dev(), found.ino()))
+}
+
+/// What git would start: anything but the samples it brings.
+fn hooks(git: &Path) -> BTreeMap<PathBuf, State> {
+    let hooks = git.join("hooks");
+    let paths = if hooks.is_symlink() {
+        vec![hooks]
+    } else {
+        let entries = fs::read_dir(hooks).into_iter().flatten().flatten().map(|entry| entry.path());
+        let is_sample = |path: &PathBuf| path.extension().is_some_and(|end| end == "sample");
+        entries.filter(|path| !is_sample(path)).collect()
+    };
+    paths.into_iter().map(with_state).collect()
+}
+
+fn with_state(path: PathBuf) -> (PathBuf, State) {
+    let state = State::of(&path);
+    (path, state)
+}
+
+/// What a configuration has to become, when it makes other code run than the one before did.
+fn config_to(before: &State, now: &State, is_same: bool) -> Option<State> {
+    if before == now || (*now == State::Absent && !is_same) {
+        return None;
+    }
+    let State::File { bytes, mode } = now else { return Some(before.clone()) };
+    let allowed = match before {
+        State::Absent => Some(vec![]),
+        State::File { bytes, .. } => git_config::harmful(bytes),
+        _ => None,
+    };
+    match (before, git_config::harmful(bytes)) {
+        (_, Some(now)) if Some(&now) == allowed.as_ref() => None,
+        (State::Absent, _) => {
+            Some(State::File { bytes: git_config::only_harmless(bytes).into(), mode: mode | 0o600 })
+        }
+        _ => Some(before.clone()),
+    }
+}
+
+/// A rebase or the like, half done.
+#[derive(Default)]
+struct Begun {
+    todo: Option<State>,
+    strategy: Option<State>,
+    options: Option<State>,
+}
+
+impl Begun {
+    fn of(git: &Path) -> Self {
+        let state = |name: &str| Some(State::of(&git.join(name)));
+        Self { todo: state(TODO), strategy: state(STRATEGY), options: state(OPTIONS) }
+    }
+
+    /// What a command began may be gone on with, but runs nothing that was not to run before.
+    fn changes(&self, git: &Path) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let mut look =
+            |name: &str, before: &Option<State>, judge: fn(&State, &State) -> Option<State>| {
+                let path = git.join(name);
+                let (before, now) = (before.as_ref().unwrap_or(&State::Absent), State::of(&path));
+                if now != *before && now != State::Absent {
+                    changes.extend(judge(before, &now).map(|to| change(git, &path, to)));
+                }
+            };
+        look(TODO, &self.todo, without_programs);
+        look(STRATEGY, &self.strategy, |before, now| match now {
+            State::File { bytes, .. } if is_strategy(bytes) => None,
+            _ => Some(before.clone()),
+        });
+        look(OPTIONS, &self.options, |before, now| match now {
+            State::File { bytes, .. }
+                if git_config::harmful(bytes).is_some()
+                    && git_config::values(bytes, "options.strategy")
+                        .iter()
+                        .all(|name| is_strategy(name.as_bytes())) =>
+            {
+                None
+            }
+            _ => Some(before.clone()),
+        });
+        changes
+    }
+}
+
+fn is_strategy(name: &[u8]) -> bool {
+    STRATEGIES.iter().any(|known| known.as_bytes() == name.trim_ascii())
+}
+
+/// The steps without the commands among them that were not there before.
+fn without_programs(before: &State, now: &State) -> Option<State> {
+    let State::File { bytes, mode } = now else { return Some(before.clone()) };
+    let known: Vec<_> = match before {
+        State::File { bytes, .. } => bytes.split(|byte| *byte == b'\n').collect(),
+        _ => vec![],
+    };
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let kept: Vec<_> = lines.filter(|line| !runs_program(line) || known.contains(line)).collect();
+    let kept = kept.join(&b'\n');
+    (kept != *bytes).then_some(State::File { bytes: kept, mode: *mode })
+}
+
+fn runs_program(line: &[u8]) -> bool {
+    let line = line.trim_ascii_start();
+    let rest = line.strip_prefix(b"exec").or_else(|| line.strip_prefix(b"x"));
+    rest.is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_steps_of_a_rebase_those_that_run_programs_go_but_for_the_persons() {
+        let file = |text: &str| State::File { bytes: text.into(), mode: 0o644 };
+        let before = file("pick 1\nexec make\n");
+        let now = file("exec make\npick 2 x\n \tx evil\nexec\tevil\nexecute\nxyz\n");
+        let to = file("exec make\npick 2 x\nexecute\nxyz\n");
+        assert_eq!(without_programs(&before, &now), Some(to));
+        assert_eq!(without_programs(&before, &file("exec make\n")), None);
+        assert_eq!(without_programs(&State::Absent, &file("pick 1\n")), None);
+    }
+}

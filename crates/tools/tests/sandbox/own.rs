@@ -1,0 +1,153 @@
+//! What is the person's own, and has to be there after a command (S9, S15): however a repository lies in another one,
+//! and whatever they did while the command ran.
+
+use crate::Outcome;
+use crate::place::{Host, Place};
+
+/// All are scripts for bash.
+pub(crate) struct Own {
+    pub(crate) name: &'static str,
+    /// Done by the person beforehand, and while the command runs.
+    before: &'static str,
+    meanwhile: &'static str,
+    script: &'static str,
+    /// Has to go well afterwards; `$tier` is the tier.
+    check: &'static str,
+}
+
+const fn own(
+    name: &'static str,
+    before: &'static str,
+    script: &'static str,
+    check: &'static str,
+) -> Own {
+    Own { name, before, meanwhile: "", script, check }
+}
+
+impl Own {
+    const fn while_it_runs(self, meanwhile: &'static str) -> Self {
+        Self { meanwhile, ..self }
+    }
+}
+
+const NESTED: &str = r#"
+    git init -q -b main .; git init -q dep; cd dep
+    printf '#!/bin/sh\n' >.git/hooks/pre-commit; chmod +x .git/hooks/pre-commit
+    git config filter.lfs.clean cat; git config credential.helper store
+"#;
+
+const NESTED_IS_THERE: &str = r#"
+    test -x dep/.git/hooks/pre-commit; test "$(git -C dep config filter.lfs.clean)" = cat
+    test "$(git -C dep config credential.helper)" = store
+"#;
+
+const SKILLS: &str = r#"
+    mkdir -p .codex/skills; for i in $(seq 700); do echo own >.codex/skills/$i; done; echo own >.codex/config.toml
+"#;
+
+pub(crate) const OWN: &[Own] = &[
+    own(
+        "s9_own_nested_repository_that_is_touched",
+        NESTED,
+        "chmod -R u+w dep; touch dep/.git/config dep/.git/hooks/*",
+        NESTED_IS_THERE,
+    ),
+    own(
+        "s9_own_nested_repository_with_a_setting_more",
+        NESTED,
+        "git -C dep config user.name y",
+        r#"test "$(git -C dep config user.name)" = y; test "$(git -C dep config filter.lfs.clean)" = cat"#,
+    ),
+    own(
+        "s9_own_nested_repository_that_is_turned",
+        NESTED,
+        r#"
+        git -C dep config core.fsmonitor ./evil; echo evil >>dep/.git/hooks/pre-commit
+        cp dep/.git/hooks/pre-commit dep/.git/hooks/post-commit
+    "#,
+        r#"
+        test -x dep/.git/hooks/pre-commit; test ! -e dep/.git/hooks/post-commit
+        test "$(git -C dep config filter.lfs.clean)" = cat; ! git -C dep config core.fsmonitor
+        ! grep -q evil dep/.git/hooks/pre-commit; grep -q evil dep/.git/pre-commit.aside-*
+        grep -q fsmonitor dep/.git/config.aside-*; test ! -x dep/.git/post-commit.aside-*
+    "#,
+    ),
+    own(
+        "s9_own_work_while_a_command_runs",
+        "git init -q -b main .",
+        "",
+        r#"
+        grep -qs 'st = status' .git/config .git/config.aside-*
+        grep -qs own .agent/config.toml .agent.aside-*/config.toml
+        cat new/.git/hooks/pre-commit new/.git/pre-commit.aside-* | grep -q own
+        grep -q aside- said
+    "#,
+    )
+    .while_it_runs(
+        "git config alias.st status; mkdir .agent; echo own >.agent/config.toml; git init -q new; echo own >new/.git/hooks/pre-commit",
+    ),
+    own(
+        "s9_own_files_that_no_command_can_change",
+        "git init -q -b main .; mkdir .agent; echo old >.agent/config.toml; rm -f .git/hooks/*",
+        "",
+        r#"
+        test $tier = reduced || grep -q own .agent/config.toml
+        test $tier = reduced || test -x .git/hooks/pre-commit
+        test $tier = reduced || test ! -s said
+        grep -qs own .agent/config.toml config.toml.aside-*
+        cat .git/hooks/pre-commit .git/pre-commit.aside-* | grep -q own
+    "#,
+    )
+    .while_it_runs(
+        "echo own >.agent/config.toml; echo own >.git/hooks/pre-commit; chmod +x .git/hooks/pre-commit",
+    ),
+    own(
+        "s10_own_files_of_a_large_directory",
+        SKILLS,
+        "echo evil >.codex/skills/new || true; rm .codex/skills/7 || true",
+        r#"
+        test "$(ls .codex/skills | wc -l)" = 700; test ! -e .codex/skills/new
+        test "$(cat .codex/config.toml .codex/skills/7)" = "$(printf 'own\nown')"
+    "#,
+    ),
+    own(
+        "s15_settings_that_stay",
+        "git init -q -b main .; mkdir src; echo a >src/a; git add src; git -c user.name=A -c user.email=a@b commit -q -m one",
+        "git sparse-checkout set src",
+        r#"test "$(git config core.sparseCheckout)" = true; git sparse-checkout list | grep -q src; test ! -s said"#,
+    ),
+];
+
+impl Own {
+    pub(crate) fn works(&self, user: u32, host: &Host) -> bool {
+        let place = Place::new(user, host);
+        place.run_unconfined(self.before);
+        place.run_unconfined(&format!("(set +e\n{}\n)\ntouch begun", self.script));
+        place.workspace.join("begun").exists()
+    }
+
+    pub(crate) fn outcome(&self, user: u32, tier: &str, host: &Host) -> Outcome {
+        let place = Place::new(user, host);
+        place.run_unconfined(self.before);
+        let waits = "touch begun; until [ -e done ]; do sleep 0.02; done";
+        let script =
+            format!("{}\n{}", self.script, if self.meanwhile.is_empty() { "" } else { waits });
+        let ran = std::thread::scope(|scope| {
+            if !self.meanwhile.is_empty() {
+                scope.spawn(|| {
+                    let waits = "until [ -e begun ]; do sleep 0.02; done";
+                    place.run_unconfined(&format!("{waits}\n{}\ntouch done", self.meanwhile));
+                });
+            }
+            place.run_line(tier, &script)
+        });
+        std::fs::write(place.workspace.join("said"), &ran.said).expect("a file");
+        let check = format!("exec >checked 2>&1; set -ex; tier={tier}\n{}\ntouch held", self.check);
+        place.run_unconfined(&check);
+        if place.workspace.join("held").exists() {
+            return Outcome::Held;
+        }
+        let checked = std::fs::read_to_string(place.workspace.join("checked")).unwrap_or_default();
+        Outcome::Trouble(format!("({tier}) {}\n{checked}", ran.said))
+    }
+}
