@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent_protocol::{CallForm, Content, SandboxMode, ToolCall};
 use agent_tools::{Exit, Prepared, Tier, Toolbox, ToolboxConfig, probe, run_confined};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{IMPOSSIBLE, WORKED};
+use crate::{IMPOSSIBLE, WORKED, attack_of};
 
 pub(crate) fn config(mode: &str, home: &Path) -> ToolboxConfig {
     let cwd = std::env::current_dir().expect("a working directory");
@@ -57,16 +57,19 @@ pub(crate) fn probes(tier: &str, home: &str) -> i32 {
 
 pub(crate) fn runs_attack(tier: &str, mode: &str, name: &str, home: &str) -> i32 {
     let own = std::env::current_dir().expect("a directory").join("attacker");
-    runs(tier, mode, home, &[own.into(), "try".into(), name.into(), home.into()])
+    let added = attack_of(name).added;
+    runs(tier, mode, home, added, &[own.into(), "try".into(), name.into(), home.into()])
 }
 
 pub(crate) fn runs_line(tier: &str, line: &str, home: &str) -> i32 {
-    runs(tier, "workspace-write", home, &["bash", "-c", line].map(OsString::from))
+    runs(tier, "workspace-write", home, &[], &["bash", "-c", line].map(OsString::from))
 }
 
-fn runs(tier: &str, mode: &str, home: &str, argv: &[OsString]) -> i32 {
+fn runs(tier: &str, mode: &str, home: &str, added: &[&str], argv: &[OsString]) -> i32 {
     leave_only(tier);
-    let ran = runtime().block_on(run_confined(&config(mode, Path::new(home)), argv));
+    let mut config = config(mode, Path::new(home));
+    config.writable_roots.extend(added.iter().map(PathBuf::from));
+    let ran = runtime().block_on(run_confined(&config, argv));
     match ran.expect("a command") {
         Exit::Code(code) => code,
         Exit::Signal(_) => 99,

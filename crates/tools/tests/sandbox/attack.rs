@@ -14,11 +14,13 @@ pub(crate) struct Attack {
     pub(crate) as_root: bool,
     /// Whoever runs it does so on a terminal (`terminal.rs`).
     pub(crate) on_terminal: bool,
+    /// Writable roots beside the workspace.
+    pub(crate) added: &'static [&'static str],
     pub(crate) run: fn(&Path) -> io::Result<()>,
 }
 
 pub(crate) const fn attack(name: &'static str, run: fn(&Path) -> io::Result<()>) -> Attack {
-    Attack { name, on_full: false, as_root: false, on_terminal: false, run }
+    Attack { name, on_full: false, as_root: false, on_terminal: false, added: &[], run }
 }
 
 impl Attack {
@@ -28,6 +30,10 @@ impl Attack {
 
     pub(crate) const fn as_root(self) -> Self {
         Self { as_root: true, ..self }
+    }
+
+    pub(crate) const fn with_roots(self, added: &'static [&'static str]) -> Self {
+        Self { added, ..self }
     }
 
     pub(crate) const fn on_terminal(self) -> Self {

@@ -122,6 +122,15 @@ pub(crate) const ATTACKS: &[Attack] = &[
         check(unsafe { libc::syscall(libc::SYS_keyctl, 0, -4, 0) }).map(drop)
     }),
     attack("s8_user_namespace", |_| unshare(libc::CLONE_NEWUSER)),
+    // Whatever the person adds to the writable directories.
+    attack("s8_added_controls", |_| open_controls())
+        .as_root()
+        .with_roots(&["/sys", "/proc", "/dev"]),
+    attack("s8_added_controls_with_all_else", |_| open_controls()).as_root().with_roots(&["/"]),
+    attack("s8_added_kernel_log", |_| open("/dev/kmsg")).as_root().with_roots(&["/dev"]),
+    attack("s8_added_settings", |_| open("/proc/sys/vm/drop_caches"))
+        .as_root()
+        .with_roots(&["/proc", "/proc/sys"]),
     attack("s8_mount_namespace", |_| unshare(libc::CLONE_NEWNS)).as_root(),
     attack("s8_network_namespace", |_| unshare(libc::CLONE_NEWNET)).as_root(),
     attack("s8_time_namespace", |_| unshare(0x80)).as_root(),
@@ -331,4 +340,18 @@ fn mount(kind: &std::ffi::CStr, on: &Path, flags: u64) -> io::Result<()> {
 fn group() -> io::Result<PathBuf> {
     let groups = PathBuf::from("/sys/fs/cgroup");
     if groups.join("cgroup.procs").exists() { Ok(groups) } else { Err(impossible()) }
+}
+
+/// Only opens it: what would be written harms all.
+fn open(path: &str) -> io::Result<()> {
+    fs::OpenOptions::new().write(true).open(path).map(drop)
+}
+
+fn open_controls() -> io::Result<()> {
+    let controls = ["uevent_helper", "profiling", "rcu_expedited", "mm/ksm/run"];
+    let controls = controls.map(|name| Path::new("/sys/kernel").join(name));
+    match controls.iter().find(|path| path.exists()) {
+        Some(path) => open(&path.display().to_string()),
+        None => Err(impossible()),
+    }
 }

@@ -106,9 +106,12 @@ fn attacks() -> Vec<Attack> {
     parts.concat().into_iter().chain([WRITE_AT_HOME]).collect()
 }
 
+fn attack_of(name: &str) -> Attack {
+    attacks().into_iter().find(|attack| attack.name == name).expect("a known attack")
+}
+
 fn try_it(name: &str, home: &Path) -> i32 {
-    let attack = attacks().into_iter().find(|attack| attack.name == name).expect("a known attack");
-    match (attack.run)(home) {
+    match (attack_of(name).run)(home) {
         Ok(()) => WORKED,
         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => IMPOSSIBLE,
         Err(_) => FAILED,

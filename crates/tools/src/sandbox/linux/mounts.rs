@@ -1,11 +1,11 @@
 //! The few ways in which a view of the file system is changed: copy a tree, put it somewhere, make it read-only,
 //! lay an empty file system over a directory. Thin words over the kernel's mount interface (Linux 5.12).
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::fmt::Display;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::CWD;
 use rustix::mount::{
@@ -52,6 +52,41 @@ pub(super) fn make_this_read_only(path: &Path) -> Result<(), String> {
     change(path, 0, READ_ONLY, 0)
 }
 
+/// The same, and its devices are none any more.
+pub(super) fn close(path: &Path) -> Result<(), String> {
+    change(path, 0, READ_ONLY | NO_DEVICES, 0)
+}
+
+/// What is mounted below a directory: where, and the kind of its file system.
+pub(super) fn below(directory: &Path) -> Result<Vec<(PathBuf, String)>, String> {
+    let table =
+        std::fs::read("/proc/self/mountinfo").map_err(at("listing mounts below", directory))?;
+    let mounts = table.split(|byte| *byte == b'\n').filter_map(parse);
+    Ok(mounts.filter(|(path, _)| path.starts_with(directory)).collect())
+}
+
+/// A line of `/proc/self/mountinfo`.
+fn parse(line: &[u8]) -> Option<(PathBuf, String)> {
+    let mut fields = line.split(|byte| *byte == b' ');
+    let path = PathBuf::from(OsString::from_vec(unescape(fields.nth(4)?)));
+    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+    Some((path, String::from_utf8_lossy(kind).into_owned()))
+}
+
+/// The kernel writes some bytes of a path as three digits.
+fn unescape(field: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = field;
+    while let [byte, after @ ..] = rest {
+        let digits = (*byte == b'\\').then(|| after.get(..3)).flatten();
+        let code =
+            digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
+        bytes.push(code.unwrap_or(*byte));
+        rest = if code.is_some() { &after[3..] } else { after };
+    }
+    bytes
+}
+
 /// Makes one mount writable again, but none below it.
 pub(super) fn make_writable(path: &Path) -> Result<(), String> {
     change(path, 0, 0, READ_ONLY)
@@ -76,6 +111,7 @@ pub(super) fn at<E: Display>(what: &str, path: &Path) -> impl Fn(E) -> String {
 }
 
 const READ_ONLY: u64 = 1;
+const NO_DEVICES: u64 = 4;
 
 /// The kernel's `struct mount_attr`.
 #[repr(C)]
@@ -112,4 +148,16 @@ fn set_attributes(
         )
     };
     if code == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_table_of_mounts_is_understood() {
+        let line = br"36 35 98:0 / /a\040b\134 rw,noatime shared:1 master:2 - sysfs sysfs rw";
+        assert_eq!(parse(line), Some((r"/a b\".into(), "sysfs".into())));
+        assert_eq!(parse(b""), None);
+    }
 }

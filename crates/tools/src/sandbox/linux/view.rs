@@ -26,6 +26,27 @@ const DEVICE_LINKS: &[(&str, &str)] = &[
 const COVERED: &[(&str, &str)] =
     &[("/run", "755"), ("/tmp", "1777"), ("/var/tmp", "1777"), ("/dev", "755")];
 
+/// The kernel's own, whatever the person names as a writable root.
+pub(super) const OF_KERNEL: &[&str] = &["/dev", "/proc", "/sys"];
+
+/// File systems that steer the kernel, wherever they are mounted.
+const KERNELS: &[&str] = &[
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devtmpfs",
+    "efivarfs",
+    "proc",
+    "pstore",
+    "securityfs",
+    "selinuxfs",
+    "sysfs",
+    "tracefs",
+];
+
 /// What programs need of `/run`.
 const OF_RUN: &[&str] = &["/run/current-system", "/run/opengl-driver"];
 
@@ -93,6 +114,7 @@ impl Kept {
                 roots.insert(root);
             }
         }
+        roots.retain(|root| !is_kernels(root));
         let everything = roots.remove(Path::new("/"));
         let read_only = visible(policy).into_iter().filter(|path| !roots.contains(path));
         let copy = |path: PathBuf| Tree::copy(&path).map(|tree| (path, tree));
@@ -117,9 +139,24 @@ impl Kept {
             make_place(&path)?;
             let tree = if writable { tree } else { tree.read_only()? };
             tree.put(&path)?;
+            close_kernels(&path)?;
         }
         Ok(())
     }
+}
+
+pub(super) fn is_kernels(path: &Path) -> bool {
+    OF_KERNEL.iter().any(|kernels| path.starts_with(kernels))
+}
+
+/// What steers the kernel below a writable root, as in another system that is made there.
+fn close_kernels(root: &Path) -> Result<(), String> {
+    for (path, kind) in mounts::below(root)? {
+        if KERNELS.contains(&&*kind) {
+            mounts::close(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// What has to stay in sight although it may lie in a directory that is covered.

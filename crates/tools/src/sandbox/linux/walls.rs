@@ -11,7 +11,7 @@ use landlock::{
     RulesetStatus, Scope,
 };
 
-use super::World;
+use super::{World, view};
 use crate::sandbox::{Reach, Tier, secrets};
 
 const BEST: ABI = ABI::V10;
@@ -113,8 +113,8 @@ impl Walls {
             self.grant(&path, writing() | reading)?;
         }
         if world.policy.mode == SandboxMode::WorkspaceWrite && reach == Reach::Policy {
-            for root in &world.policy.writable_roots {
-                self.grant(root, writing())?;
+            for root in writable(world) {
+                self.grant(&root, writing())?;
             }
         }
         Ok(())
@@ -136,6 +136,18 @@ impl Walls {
         }
         Ok(())
     }
+}
+
+/// The writable roots without what is the kernel's own; in the full tier the mounts keep that out already.
+fn writable(world: &World) -> Vec<PathBuf> {
+    let of_kernel: Vec<_> = view::OF_KERNEL.iter().map(PathBuf::from).collect();
+    let roots = world.policy.writable_roots.iter().filter_map(|root| root.canonicalize().ok());
+    let roots = roots.filter(|root| !view::is_kernels(root));
+    let split = |root: PathBuf| {
+        let is_split = world.tier == Tier::Reduced && root == Path::new("/");
+        if is_split { around(&of_kernel) } else { vec![root] }
+    };
+    roots.flat_map(split).collect()
 }
 
 /// All of writing but device nodes.
