@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "its tables are for whoever runs it")]
 
+mod chain;
 mod child;
 mod figures;
 mod floor;
@@ -51,6 +52,11 @@ fn main() -> anyhow::Result<()> {
     {
         let part = Part { steps: steps.parse()?, deltas: deltas.parse()? };
         return Ok(floor::main(address.parse()?, part)?);
+    }
+    match &*arguments {
+        [part, argv @ ..] if part == chain::FIRST => return Ok(chain::first(argv)?),
+        [part, argv @ ..] if part == chain::SECOND => return Ok(chain::second(argv)?),
+        _ => {}
     }
     if !arguments.iter().any(|argument| argument == "--bench") {
         // `cargo test --all-targets` runs benchmarks too, and means another thing by it.

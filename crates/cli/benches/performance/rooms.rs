@@ -1,4 +1,5 @@
-//! What confinement adds to a command: a plain spawn, a command whose room was built before, and one that waits for it.
+//! What confinement adds to a command: a plain spawn, one that goes through as many processes as a room has and no sandbox,
+//! a command whose room was built before, and one that waits for it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use agent_tools::measuring::Rooms;
 use anyhow::Context as _;
 
+use crate::chain::Chain;
 use crate::child;
 use crate::figures::quantile;
 
@@ -21,6 +23,7 @@ const REST: Duration = Duration::from_millis(20);
 #[derive(Default)]
 struct Times {
     plain: Vec<f64>,
+    chain: Vec<f64>,
     ready: Vec<f64>,
     waiting: Vec<f64>,
     /// Until it runs.
@@ -33,17 +36,20 @@ pub(crate) fn measure(agent: &Path, count: usize) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("a scratch folder")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let times = runtime.block_on(times(agent, folder.path(), count))?;
-    let Times { plain, ready, waiting, ready_start, waiting_start } = times;
-    let [plain, ready, waiting, ready_start, waiting_start] =
-        [plain, ready, waiting, ready_start, waiting_start].map(|times| quantile(times, 0.5));
+    let Times { plain, chain, ready, waiting, ready_start, waiting_start } = times;
+    let [plain, chain, ready, waiting, ready_start, waiting_start] =
+        [plain, chain, ready, waiting, ready_start, waiting_start]
+            .map(|times| quantile(times, 0.5));
     let building = waiting_start - ready_start;
     println!(
         "{count} commands (`bash -c true`) of each kind, in turn, median:\n\n\
          | | ms | over a plain spawn |\n| --- | --- | --- |\n\
          | plain spawn | {plain:.2} | |\n\
+         | through two processes, no sandbox | {chain:.2} | {:.2} |\n\
          | its room was ready | {ready:.2} | {:.2} |\n\
          | its room had to be built | {waiting:.2} | {:.2} |\n\n\
          To build a room takes {building:.2} ms.\n",
+        chain - plain,
         ready - plain,
         waiting - plain,
     );
@@ -56,6 +62,11 @@ async fn times(agent: &Path, workspace: &Path, count: usize) -> anyhow::Result<T
     for _ in 0..count {
         tokio::time::sleep(REST).await;
         times.plain.push(plain(workspace)?);
+        let chain = Chain::ready(workspace, &COMMAND, |command| {
+            command.env_clear().envs(environment());
+        })?;
+        tokio::time::sleep(REST).await;
+        times.chain.push(milliseconds(chain.run()?.1));
         tokio::time::sleep(REST).await;
         let (began, over) = rooms.run(&COMMAND).await?;
         times.waiting_start.push(milliseconds(began));

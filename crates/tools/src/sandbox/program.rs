@@ -2,7 +2,7 @@
 //! in place by then, or is what the program puts in place.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, OsStr, OsString, c_char};
+use std::ffi::{CStr, CString, OsStr, OsString, c_char};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::job::Job;
 const USUAL_PATH: &str = "/bin:/usr/bin";
 
 /// What runs a program that is text and does not say what runs it.
-const SHELL: &str = "/bin/sh";
+const SHELL: &CStr = c"/bin/sh";
 
 /// Nothing blocked, nothing ignored.
 #[allow(unsafe_code)]
@@ -29,38 +29,82 @@ pub(super) fn usual_signals() {
     }
 }
 
-/// Becomes the program with this environment and no other. Returns only when it fails, why.
-///
-/// Not the C library's `execvp`: it gives what is no program of this machine to a shell to read, and a directory that
-/// is closed to us makes it say that a program is there.
-pub(super) fn execute(
-    arguments: &[OsString],
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> NotStarted {
-    let Some(program) = arguments.first() else { return "an empty command line".into() };
-    // Of two that are set the later counts.
-    let environment: BTreeMap<_, _> = environment.into_iter().collect();
-    let files = files_called(program, environment.get(OsStr::new("PATH")));
-    let is_path = program.as_bytes().contains(&b'/');
-    let mut refused = None;
-    for file in files {
-        let error = replace(&file, arguments, &environment);
-        let is_absent = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
-        if file.is_file() || (is_path && !is_absent) {
-            refused.get_or_insert(error);
+/// A program with its arguments and its environment, as the kernel takes them.
+pub(super) struct Program {
+    name: OsString,
+    /// What it may be called by, the first before the others.
+    files: Vec<PathBuf>,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+}
+
+impl Program {
+    /// `environment` is all it gets; of two values for a name the later counts.
+    pub(super) fn new(
+        arguments: &[OsString],
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, NotStarted> {
+        let name = arguments.first().ok_or("an empty command line")?;
+        let environment: BTreeMap<_, _> = environment.into_iter().collect();
+        let pairs = environment
+            .iter()
+            .map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()));
+        let words = arguments.iter().map(|word| CString::new(word.as_bytes()));
+        let no_string = |error: std::ffi::NulError| NotStarted::from(error.to_string());
+        Ok(Self {
+            name: name.clone(),
+            files: files_called(name, environment.get(OsStr::new("PATH"))),
+            arguments: words.collect::<Result<_, _>>().map_err(no_string)?,
+            environment: pairs.collect::<Result<_, _>>().map_err(no_string)?,
+        })
+    }
+
+    /// Becomes the program. Returns only when it fails, why.
+    ///
+    /// Not the C library's `execvp`: it gives what is no program of this machine to a shell to read, and a directory that
+    /// is closed to us makes it say that a program is there.
+    pub(super) fn execute(&self) -> NotStarted {
+        let errors: Vec<_> = self.files.iter().map(|file| self.replace(file)).collect();
+        let is_path = self.name.as_bytes().contains(&b'/');
+        let is_absent = |error: &io::Error| {
+            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+        };
+        let mut tried = self.files.iter().zip(errors);
+        let refused = tried.find(|(file, error)| file.is_file() || (is_path && !is_absent(error)));
+        let name = self.name.to_string_lossy();
+        match refused {
+            None => NotStarted::NotFound(format!("{name}: there is no such program")),
+            Some((_, error)) if error.kind() == ErrorKind::NotFound => NotStarted::NotExecutable(
+                format!("{name}: what it names to be run by is not there"),
+            ),
+            Some((_, error)) => NotStarted::NotExecutable(format!("{name}: {error}")),
         }
     }
-    let name = program.to_string_lossy();
-    match refused {
-        None => NotStarted::NotFound(format!("{name}: there is no such program")),
-        Some(error) if error.kind() == ErrorKind::NotFound => {
-            NotStarted::NotExecutable(format!("{name}: what it names to be run by is not there"))
+
+    /// Becomes what is in this file. Returns only when it fails, why.
+    fn replace(&self, file: &Path) -> io::Error {
+        let Ok(name) = CString::new(file.as_os_str().as_bytes()) else {
+            return ErrorKind::InvalidInput.into();
+        };
+        let error = self.replace_by(&name, &self.arguments);
+        if error.raw_os_error() != Some(libc::ENOEXEC) || !is_text(file) {
+            return error;
         }
-        Some(error) => NotStarted::NotExecutable(format!("{name}: {error}")),
+        let read = [SHELL.to_owned(), name];
+        let rest = self.arguments.iter().skip(1).cloned();
+        self.replace_by(SHELL, &read.into_iter().chain(rest).collect::<Vec<_>>())
+    }
+
+    #[allow(unsafe_code)]
+    fn replace_by(&self, file: &CStr, arguments: &[CString]) -> io::Error {
+        let (words, pairs) = (pointers(arguments), pointers(&self.environment));
+        // SAFETY: the arrays end with a null pointer; they and what they point to outlive the call.
+        unsafe { libc::execve(file.as_ptr(), words.as_ptr(), pairs.as_ptr()) };
+        io::Error::last_os_error()
     }
 }
 
-/// The files that a program's name may mean, the first of them before the others.
+/// The files that a program's name may mean.
 fn files_called(program: &OsStr, path: Option<&OsString>) -> Vec<PathBuf> {
     if program.is_empty() {
         return vec![];
@@ -70,43 +114,6 @@ fn files_called(program: &OsStr, path: Option<&OsString>) -> Vec<PathBuf> {
     }
     let path = path.map_or(OsStr::new(USUAL_PATH), |path| path);
     std::env::split_paths(path).map(|directory| directory.join(program)).collect()
-}
-
-/// Becomes what is in this file. Returns only when it fails, why.
-fn replace(
-    file: &Path,
-    arguments: &[OsString],
-    environment: &BTreeMap<OsString, OsString>,
-) -> io::Error {
-    let error = replace_by(file.as_os_str(), arguments.iter().map(|word| &**word), environment);
-    if error.raw_os_error() != Some(libc::ENOEXEC) || !is_text(file) {
-        return error;
-    }
-    let rest = arguments.iter().skip(1).map(|word| &**word);
-    let read = [OsStr::new(SHELL), file.as_os_str()];
-    replace_by(OsStr::new(SHELL), read.into_iter().chain(rest), environment)
-}
-
-#[allow(unsafe_code)]
-fn replace_by<'a>(
-    file: &OsStr,
-    arguments: impl Iterator<Item = &'a OsStr>,
-    environment: &BTreeMap<OsString, OsString>,
-) -> io::Error {
-    let terminated = |word: &OsStr| CString::new(word.as_bytes());
-    let pairs = environment
-        .iter()
-        .map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()));
-    let words: Result<Vec<_>, _> = arguments.map(terminated).collect();
-    let (file, words, pairs) = match (terminated(file), words, pairs.collect::<Result<Vec<_>, _>>())
-    {
-        (Ok(file), Ok(words), Ok(pairs)) => (file, words, pairs),
-        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => return error.into(),
-    };
-    let (words, pairs) = (pointers(&words), pointers(&pairs));
-    // SAFETY: the arrays end with a null pointer; they and what they point to outlive the call.
-    unsafe { libc::execve(file.as_ptr(), words.as_ptr(), pairs.as_ptr()) };
-    io::Error::last_os_error()
 }
 
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {

@@ -2,22 +2,34 @@
 //! so that little is left to do when the errand comes.
 
 use std::convert::Infallible;
+use std::ffi::OsString;
 use std::io::{PipeReader, PipeWriter, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::process::Pid;
+use serde::{Deserialize, Serialize};
 
 use super::confine::Confinement;
 use super::room::leave;
 use super::{World, connect, limits};
+use crate::sandbox::NotStarted;
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order};
-use crate::sandbox::{NotStarted, program};
+use crate::sandbox::program::{self, Program};
 
 /// Puts the step that failed before the system's words.
 pub(super) fn say(what: &'static str) -> impl Fn(rustix::io::Errno) -> String {
     move |error| format!("{what}: {error}")
+}
+
+/// First process of a room to that of its command.
+#[derive(Debug, Serialize, Deserialize)]
+enum Word {
+    /// Do what can be done without an errand's descriptors, and none of it is to last.
+    Rehearse(Errand),
+    /// Three descriptors follow.
+    Begin(Errand),
 }
 
 /// Both ends of what the first process of a room and that of its command say to each other.
@@ -83,15 +95,22 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    /// Has it done once what it will do. The kernel maps each page when a forked process first touches it: better now
+    /// than when somebody waits.
+    pub(super) fn rehearse(&self, errand: Errand) {
+        // When it is gone, that is noticed with the errand.
+        let _ = self.channel.send(&Word::Rehearse(errand), &[]);
+    }
+
     /// Returns when the command runs.
     pub(super) fn start(
         mut self,
-        errand: &Errand,
+        errand: Errand,
         stdio: &[OwnedFd; 3],
     ) -> Result<(Pid, Option<OwnedFd>), NotStarted> {
         let descriptors = stdio.each_ref().map(|descriptor| descriptor.as_fd());
         // When it is gone, it has said why.
-        let sent = self.channel.send(errand, &descriptors);
+        let sent = self.channel.send(&Word::Begin(errand), &descriptors);
         if let Some(reason) = reason(&mut self.trouble) {
             return Err(reason);
         }
@@ -121,11 +140,31 @@ fn wait(
     let listener = listener.iter().map(|listener| listener.as_fd()).collect::<Vec<_>>();
     first.send(&(), &listener).map_err(|error| format!("who makes its connections: {error}"))?;
     drop(listener);
-    let received = first.receive::<Errand>().map_err(|error| error.to_string())?;
-    let Some((errand, descriptors)) = received else { return Ok(()) };
-    let stdio = descriptors.try_into().map_err(|_| "descriptors are missing")?;
-    let Err(reason) = become_command(world, errand, walls, &stdio, report);
-    Err(reason)
+    loop {
+        match first.receive::<Word>().map_err(|error| error.to_string())? {
+            None => return Ok(()),
+            Some((Word::Rehearse(errand), _)) => {
+                if let Order::Run(arguments) = &errand.order {
+                    drop(program_of(world, arguments, errand.env)?);
+                }
+            }
+            Some((Word::Begin(errand), descriptors)) => {
+                let stdio = descriptors.try_into().map_err(|_| "descriptors are missing")?;
+                let Err(reason) = become_command(world, errand, walls, &stdio, report);
+                return Err(reason);
+            }
+        }
+    }
+}
+
+fn program_of(
+    world: &World,
+    arguments: &[OsString],
+    env: Vec<(OsString, OsString)>,
+) -> Result<Program, NotStarted> {
+    let temporary = world.temporary_variables();
+    let temporary = temporary.into_iter().map(|(name, path)| (name.into(), path.into()));
+    Program::new(arguments, world.policy.env.clone().into_iter().chain(temporary).chain(env))
 }
 
 fn become_command(
@@ -148,12 +187,7 @@ fn become_command(
         confinement.raise_walls(errand.reach)?;
     }
     match errand.order {
-        Order::Run(arguments) => {
-            let temporary = world.temporary_variables();
-            let temporary = temporary.into_iter().map(|(name, path)| (name.into(), path.into()));
-            let env = world.policy.env.clone().into_iter().chain(temporary).chain(errand.env);
-            Err(program::execute(&arguments, env))
-        }
+        Order::Run(arguments) => Err(program_of(world, &arguments, errand.env)?.execute()),
         Order::Serve(job) => {
             // The agent waits for this pipe's end to know that the command runs.
             rustix::io::dup2(input, &mut raw(report)).map_err(say("the report"))?;

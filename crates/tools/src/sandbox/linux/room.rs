@@ -3,9 +3,11 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
 
 use agent_protocol::SandboxMode;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
@@ -94,6 +96,9 @@ fn serve(
     command: Waiting,
 ) -> Result<bool, NotStarted> {
     let known = Known::look(world);
+    if !is_readable(control.as_fd()) {
+        let _ = rehearse(world, &known, &command);
+    }
     let received = control.receive::<Errand>().map_err(|error| error.to_string())?;
     let Some((errand, descriptors)) = received else { return Ok(false) };
     let stdio = Stdio::open(errand.input, descriptors)
@@ -104,7 +109,7 @@ fn serve(
         Order::Run(_) => stdio.descriptors[2].try_clone().ok(),
         Order::Serve(_) => None,
     };
-    let (command, listener) = command.start(&errand, &stdio.descriptors)?;
+    let (command, listener) = command.start(errand, &stdio.descriptors)?;
     let terminal = stdio.master.as_ref().map(|master| master.as_fd());
     // An agent that is gone by now is noticed below, and everything ended.
     let _ = control.send(&Reply::Started, terminal.as_slice());
@@ -116,14 +121,45 @@ fn serve(
     Ok(is_empty)
 }
 
+/// Whether somebody waits already.
+fn is_readable(control: BorrowedFd<'_>) -> bool {
+    let mut waited = [PollFd::from_borrowed_fd(control, PollFlags::IN)];
+    poll(&mut waited, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+/// Goes through what the errand will need, so that the pages for it are mapped (see [`Waiting::rehearse`]).
+fn rehearse(world: &World, known: &Known, command: &Waiting) -> std::io::Result<()> {
+    let errand = Errand {
+        order: Order::Run(vec!["rehearsal".into()]),
+        cwd: "/".into(),
+        env: vec![("TERM".into(), "dumb".into())],
+        reach: Reach::Policy,
+        input: Input::Empty,
+    };
+    let (ours, theirs) = UnixStream::pair()?;
+    let [ours, theirs] = [ours, theirs].map(|end| BlockingChannel::new(end.into()));
+    ours.send(&errand, &[ours.as_fd(), theirs.as_fd()])?;
+    if let Some((errand, descriptors)) = theirs.receive::<Errand>()? {
+        drop(Stdio::open(errand.input, descriptors)?);
+        drop(remembered(world, known, &errand));
+        command.rehearse(errand);
+    }
+    Ok(())
+}
+
 /// Nothing, when no file in the roots can change.
 fn remember(world: &World, known: &Known, errand: &Errand) -> Result<Option<Metadata>, String> {
-    if world.policy.mode != SandboxMode::WorkspaceWrite || errand.reach == Reach::Reading {
-        return Ok(None);
+    let metadata = remembered(world, known, errand);
+    if let Some(metadata) = &metadata {
+        metadata.pin(world.tier)?;
     }
-    let metadata = Metadata::remember(world, known, &errand.order);
-    metadata.pin(world.tier)?;
-    Ok(Some(metadata))
+    Ok(metadata)
+}
+
+fn remembered(world: &World, known: &Known, errand: &Errand) -> Option<Metadata> {
+    let can_change =
+        world.policy.mode == SandboxMode::WorkspaceWrite && errand.reach != Reach::Reading;
+    can_change.then(|| Metadata::remember(world, known, &errand.order))
 }
 
 /// Puts back what the command was not to change; within its walls, so that no link leads out. Not in another process,

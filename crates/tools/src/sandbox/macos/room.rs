@@ -21,7 +21,8 @@ use super::{JOB, JOB_ARGUMENT, World};
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::kept::Kept;
 use crate::sandbox::message::{Errand, Input, Order, Reply, WindowSize, Wish};
-use crate::sandbox::{Exit, NotStarted, program};
+use crate::sandbox::program::{self, Program};
+use crate::sandbox::{Exit, NotStarted};
 
 /// How long what was asked to end may take over it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -179,7 +180,7 @@ fn become_command(
     let temporary = world.temporary_variables();
     let temporary = temporary.into_iter().map(|(name, path)| (name.into(), path.into()));
     let env = world.policy.env.clone().into_iter().chain(temporary).chain(errand.env);
-    Err(program::execute(line, env))
+    Err(Program::new(line, env)?.execute())
 }
 
 /// At its number, and left open when the program is another.
