@@ -1,5 +1,7 @@
 //! `--screen`: what the screen costs on a real pseudo-terminal: to the first frame, while nothing happens, while a model
-//! speaks fast, and when a thread is long.
+//! speaks fast, when it is interrupted, and when a thread is long.
+
+mod interrupt;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -35,6 +37,7 @@ pub(crate) fn measure(agent: &Path) -> anyhow::Result<()> {
     let mut lines = starts(agent)?;
     lines.extend(idle(agent)?);
     lines.extend(streaming(agent)?);
+    lines.extend(interrupt::measure(agent)?);
     lines.push(long(agent)?);
     println!("| the screen | bar | here |\n|---|---|---|");
     for Line { name, value, bar } in lines {
