@@ -159,3 +159,26 @@ async fn lines_of_json_escape_what_steers_a_terminal_or_is_not_seen() {
         assert!(!run.stdout.contains(|c: char| c != '\n' && !(' '..='~').contains(&c)));
     }
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_directory_whose_path_is_not_utf8_is_named_and_nothing_is_begun() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let server = ScriptedModel::new().says("Never.").serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let odd = scene.workspace().join(std::ffi::OsStr::from_bytes(b"odd\xff"));
+    std::fs::create_dir(&odd).unwrap();
+    std::os::unix::fs::symlink(&odd, scene.workspace().join("plain")).unwrap();
+    for args in [
+        &["exec", "-C", "plain", "go"][..],
+        &["sandbox", "-C", "plain", "--", "true"],
+        &["apply-patch", "-C", "plain"],
+    ] {
+        let run = scene.run_with_input(args, "").await;
+        assert_eq!(run.code, Some(1));
+        let said = run.stderr.lines().next().unwrap_or_default();
+        assert!(said.starts_with("error: cannot work in ") && said.contains(r"odd\xFF"), "{said}");
+        assert!(said.contains("its path is not UTF-8"), "{said}");
+    }
+    assert!(scene.rollouts().is_empty() && server.frames().is_empty());
+}

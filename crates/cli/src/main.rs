@@ -159,8 +159,10 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             print(&execpolicy::check(check, &rules)?)
         }
         Command::ApplyPatch(_) => {
-            let state = Homes::of(&environment).state;
-            print(&apply_patch::run(&directory(args, &environment)?, state.as_deref())?)
+            let (directory, state) =
+                (directory(args, &environment)?, Homes::of(&environment).state);
+            Workspace::check_utf8(&directory)?;
+            print(&apply_patch::run(&directory, state.as_deref())?)
         }
         Command::Threads(threads) => {
             let settings = resolve(args, &environment, context)?;

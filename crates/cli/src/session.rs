@@ -20,7 +20,7 @@ use anyhow::Context as _;
 use crate::args::ThreadChoice;
 use crate::config::Environment;
 use crate::settings::{Settings, is_secret};
-use crate::workspace::{Head, Repository};
+use crate::workspace::{Head, Repository, Workspace};
 
 /// What differs from run to run, beside the settings.
 pub(crate) struct SessionOptions {
@@ -311,12 +311,16 @@ fn compact_at(settings: &Settings) -> Option<u64> {
 /// the first is the system's temporary folder here, the second is not kept.
 ///
 /// # Errors
-/// When the system cannot name our own executable, by which commands are confined.
+/// When the system cannot name our own executable, by which commands are confined, or a path that commands may write to
+/// is not UTF-8.
 pub(crate) fn toolbox_config(
     settings: &Settings,
     environment: &Environment,
 ) -> anyhow::Result<ToolboxConfig> {
     let permissions = &settings.permissions;
+    for directory in [&settings.workspace.cwd].into_iter().chain(&permissions.writable_roots) {
+        Workspace::check_utf8(directory)?;
+    }
     let mut variables = environment.variables().clone();
     if !variables.contains_key(OsStr::new("SHELL")) {
         // As a terminal would have set it. Without it each shell that starts looks its user up: 0.2 ms in a sandbox.

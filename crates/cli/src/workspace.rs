@@ -14,6 +14,10 @@ pub(crate) enum WorkspaceError {
     NotADirectory(PathBuf),
     #[error("cannot use {}: {error}", path.display())]
     Closed { path: PathBuf, error: std::io::Error },
+    #[error(
+        "cannot work in {0:?}: its path is not UTF-8, which is all that threads and the sandbox are told in"
+    )]
+    NotUtf8(PathBuf),
     #[error("{} is not inside a git repository", .0.display())]
     NoRepository(PathBuf),
 }
@@ -68,6 +72,17 @@ impl Workspace {
             return directory.canonicalize().map_err(closed);
         }
         Ok(directory.components().collect())
+    }
+
+    /// Whether work can be done in `directory`, which exists.
+    ///
+    /// # Errors
+    /// When its path, as it is named or where it leads, cannot be written down as text.
+    pub(crate) fn check_utf8(directory: &Path) -> Result<(), WorkspaceError> {
+        let real = directory.canonicalize().ok();
+        let odd = [Some(directory.to_owned()), real].into_iter().flatten();
+        let mut odd = odd.filter(|path| path.to_str().is_none());
+        odd.next().map_or(Ok(()), |path| Err(WorkspaceError::NotUtf8(path)))
     }
 
     /// The workspace around `cwd`; a root is where one of `markers` stands.

@@ -99,6 +99,9 @@ fn workspace_hint(error: &WorkspaceError) -> Option<String> {
         WorkspaceError::Missing(_) | WorkspaceError::NotADirectory(_) => {
             Some("Give an existing directory with `-C DIR`.".to_owned())
         }
+        WorkspaceError::NotUtf8(_) => {
+            Some("Rename the directory with the odd bytes in its name, or work elsewhere.".to_owned())
+        }
         WorkspaceError::Closed { .. } => None,
     }
 }
