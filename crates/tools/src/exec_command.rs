@@ -315,6 +315,7 @@ mod tests {
     use crate::process::Ended;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the limit is the system's own")]
     fn a_line_that_is_no_argument_of_a_program_is_refused_with_the_limit() {
         let line = format!(": {}", "x".repeat(MOST_BYTES - 2));
         assert_eq!(too_long(&line), None);
