@@ -26,7 +26,7 @@ pub(super) fn runs_something_else(words: &[String], from: usize) -> bool {
         "zip" => option("unzip-command", "") || any(|word| word.starts_with("-TT")),
         "cargo" => option("config", ""),
         "npm" | "pnpm" | "yarn" => option("script-shell shell", ""),
-        "go" => any(|word| is_go_option(word)),
+        "go" => any(is_go_option),
         "make" | "gmake" => option("eval", "E") || any(is_odd_variable),
         "awk" | "gawk" | "mawk" | "nawk" => any(is_program_of_awk_that_does_more),
         "sed" | "gsed" => !is_harmless_sed(arguments),

@@ -44,8 +44,10 @@ fn begun(words: &[String]) -> &[String] {
     let mut rest = words;
     let mut is_led = false;
     while let Some((word, after)) = rest.split_first() {
-        let leads = RESERVED.contains(&word.as_str()) || word.contains('=');
-        if !leads && !(is_led && word.starts_with('-')) {
+        let leads = RESERVED.contains(&word.as_str())
+            || word.contains('=')
+            || (is_led && word.starts_with('-'));
+        if !leads {
             break;
         }
         (is_led, rest) = (true, after);
