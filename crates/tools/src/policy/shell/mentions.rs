@@ -10,7 +10,7 @@ use super::{End, RESERVED, Reading, named};
 pub(crate) fn mentions(line: &str) -> Vec<Vec<String>> {
     let mut mentioned = understood_parts(line);
     mentioned.extend(loose_words(line));
-    if let Some(line) = requoted(line) {
+    if let Some(line) = simplified(line) {
         mentioned.extend(understood_parts(&line));
         mentioned.extend(loose_words(&line));
     }
@@ -55,9 +55,10 @@ fn begun(words: &[String]) -> &[String] {
     rest
 }
 
-/// With `$'…'` and `$"…"` as the plain quotes that say the same; none when there are none.
-fn requoted(line: &str) -> Option<String> {
-    if !line.contains("$'") && !line.contains("$\"") {
+/// With `$'…'` and `$"…"` as the plain quotes that say the same, and a word in place of each `{}`, `$x` and `$(…)`: what
+/// those stand for is not known, but what stands around them belongs together. None when there are none.
+fn simplified(line: &str) -> Option<String> {
+    if !line.contains(['$', '`']) && !line.contains("{}") {
         return None;
     }
     let mut text = String::new();
@@ -70,10 +71,43 @@ fn requoted(line: &str) -> Option<String> {
                 let word = escaped(&mut rest);
                 text.push_str(&format!("'{}'", word.replace('\'', r"'\''")));
             }
+            ('$', Some('(')) => {
+                skip_to_end(&mut rest, '(', ')');
+                text.push('_');
+            }
+            ('$', Some('{')) | ('{', Some('}')) => {
+                skip_to_end(&mut rest, '{', '}');
+                text.push('_');
+            }
+            ('$', Some(_)) => {
+                // A name, or a single sign as in `$?`.
+                rest.next_if(|c| !c.is_whitespace() && !SEPARATORS.contains(c));
+                while rest.next_if(|c| c.is_ascii_alphanumeric() || *c == '_').is_some() {}
+                text.push('_');
+            }
+            ('`', _) => {
+                rest.by_ref().find(|c| *c == '`');
+                text.push('_');
+            }
             _ => text.push(c),
         }
     }
     Some(text)
+}
+
+/// Behind the bracket that closes the one that is next, or that is open already.
+fn skip_to_end(rest: &mut Peekable<Chars<'_>>, open: char, close: char) {
+    let mut depth = usize::from(rest.peek() == Some(&close));
+    for c in rest.by_ref() {
+        if c == open {
+            depth += 1;
+        } else if c == close {
+            depth -= 1;
+            if depth == 0 {
+                return;
+            }
+        }
+    }
 }
 
 /// What stands in `$'…'`, up to its end.
