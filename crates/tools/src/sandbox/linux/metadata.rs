@@ -48,11 +48,13 @@ const HOOKS: &[&str] = &[
     "post-update",
 ];
 
-/// What was not seen by then was made by somebody who wants to hide something, or is too much to be looked at for each
-/// command.
-const PATIENCE: Patience = Patience(Duration::from_secs(3));
+/// Whoever makes so many directories that more time is needed wants to hide something; what did not change may be too
+/// much to be looked at for each command.
+const PATIENCE: Patience =
+    Patience { for_changed: Duration::from_secs(3), for_all: Duration::from_secs(1) };
 /// A repository that is not known before its command is judged by its age alone.
-const PATIENCE_BEFORE: Patience = Patience(Duration::from_millis(300));
+const PATIENCE_BEFORE: Patience =
+    Patience { for_changed: Duration::from_millis(300), for_all: Duration::from_millis(300) };
 
 /// What was there before a command.
 pub(super) struct Metadata {
@@ -163,22 +165,22 @@ impl Metadata {
     /// belongs to, and then as it was.
     fn guard_what_is_named(&mut self, world: &World) {
         let home = persons::variable(&world.policy.env, "HOME");
+        if self.repositories.is_empty() {
+            return;
+        }
         let of_person: Vec<_> = persons::git_configs(&world.policy.env)
             .into_iter()
             .filter_map(|path| Some((state::read(&path, 1 << 20)?, path)))
             .collect();
         let mut named = BTreeSet::new();
-        let of_roots =
-            self.repositories.iter().filter(|repository| self.of_roots.contains(&repository.git));
-        for repository in of_roots {
-            let git = &repository.git;
-            let tree = if git.ends_with(".git") { git.parent().unwrap_or(git) } else { git };
-            let own = (repository.config(), git.as_path());
+        for repository in &self.repositories {
+            let (git, own) = (&repository.git, repository.config());
+            let tree = tree_of(git, own);
             let of_person = of_person
                 .iter()
                 .map(|(text, path)| (&**text, path.parent().unwrap_or(Path::new("/"))));
-            for (text, beside) in of_person.chain([own]) {
-                named.extend(named_in(text, tree, beside, home.as_deref()));
+            for (text, beside) in of_person.chain([(own, git.as_path())]) {
+                named.extend(named_in(text, &tree, beside, home.as_deref()));
             }
         }
         for path in named {
@@ -301,9 +303,10 @@ fn named_in(text: &[u8], tree: &Path, beside: &Path, home: Option<&Path>) -> Vec
     let mut named = Vec::new();
     for value in git_config::values(text, "core.hookspath") {
         let hooks = at(tree, &value);
-        // The directory might be a link.
-        let hooks = hooks.canonicalize().unwrap_or(hooks);
         named.extend(HOOKS.iter().map(|name| hooks.join(name)));
+        // The directory may be a link.
+        let real = hooks.canonicalize().ok().filter(|real| *real != hooks);
+        named.extend(real.iter().flat_map(|real| HOOKS.iter().map(|name| real.join(name))));
     }
     for pattern in ["include.path", "includeif.*.path"] {
         named.extend(git_config::values(text, pattern).iter().map(|value| at(beside, value)));
@@ -312,6 +315,15 @@ fn named_in(text: &[u8], tree: &Path, beside: &Path, home: Option<&Path>) -> Vec
     let programs = monitors.iter().filter_map(|value| value.split_whitespace().next());
     named.extend(programs.filter(|program| program.contains('/')).map(|value| at(tree, value)));
     named
+}
+
+/// Where git starts programs for a repository.
+fn tree_of(git: &Path, config: &[u8]) -> PathBuf {
+    match git_config::values(config, "core.worktree").last() {
+        Some(tree) => lexical(&git.join(tree)),
+        None if git.ends_with(".git") => git.parent().unwrap_or(git).to_owned(),
+        None => git.to_owned(),
+    }
 }
 
 /// Without `.` and `..`.

@@ -19,7 +19,10 @@ const MAX_FILE: u64 = 16 << 20;
 
 /// How long is looked. Not how much: whoever makes more to be looked at takes longer over it than the look does.
 #[derive(Clone, Copy)]
-pub(super) struct Patience(pub(super) Duration);
+pub(super) struct Patience {
+    pub(super) for_changed: Duration,
+    pub(super) for_all: Duration,
+}
 
 /// What a look below the roots has found.
 #[derive(Debug, Default)]
@@ -33,10 +36,15 @@ pub(super) struct Look {
 /// number of other directories hides it.
 pub(super) fn below(roots: &[PathBuf], since: i64, patience: Patience) -> Look {
     let mut walk = Walk { since, ..Walk::default() };
-    walk.rest.extend(roots.iter().cloned());
+    roots.iter().for_each(|root| walk.add(root.clone(), false));
     let began = Instant::now();
-    while let Some(directory) = walk.changed.pop_front().or_else(|| walk.rest.pop_front()) {
-        if began.elapsed() > patience.0 {
+    loop {
+        let (next, limit) = match walk.changed.pop_front() {
+            Some(changed) => (Some(changed), patience.for_changed),
+            None => (walk.rest.pop_front(), patience.for_all),
+        };
+        let Some(directory) = next else { break };
+        if began.elapsed() > limit {
             walk.look.unseen = Some(directory);
             break;
         }
@@ -75,18 +83,22 @@ impl Walk {
         }
         let holds_objects = directory.file_name() == Some(OsStr::new("objects"));
         for path in inner {
-            let Ok(found) = fs::symlink_metadata(&path) else { continue };
-            let has_changed = changed_at(&found) >= self.since;
-            // Most directories of a repository hold its objects, and nothing else ever.
-            let is_leaf = found.nlink() == 2 && holds_objects && is_fan_out(&path);
-            match (has_changed, is_leaf) {
-                (true, _) => self.changed.push_back(path),
-                (false, false) => self.rest.push_back(path),
-                (false, true) => {}
-            }
+            let may_be_leaf = holds_objects && is_fan_out(&path);
+            self.add(path, may_be_leaf);
         }
         if make_repository(|mark| marks.contains(&mark)) {
             self.look.found.insert(directory);
+        }
+    }
+
+    /// Most directories of a repository hold its objects, and nothing else ever: not looked into when they did not
+    /// change and hold no other.
+    fn add(&mut self, directory: PathBuf, may_be_leaf: bool) {
+        let Ok(found) = fs::symlink_metadata(&directory) else { return };
+        if changed_at(&found) >= self.since {
+            self.changed.push_back(directory);
+        } else if !(may_be_leaf && found.nlink() == 2) {
+            self.rest.push_back(directory);
         }
     }
 
@@ -200,7 +212,9 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    const PATIENT: Patience = Patience(Duration::from_secs(60));
+    const PATIENT: Patience =
+        Patience { for_changed: Duration::from_secs(60), for_all: Duration::from_secs(60) };
+    const HURRIED: Patience = Patience { for_all: Duration::ZERO, ..PATIENT };
 
     fn repository_at(git: &Path) {
         for part in ["objects", "refs"] {
@@ -210,14 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn a_look_that_ends_too_early_says_so() {
+    fn a_look_that_ends_too_early_says_so_and_has_seen_what_changed() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().canonicalize().unwrap();
         repository_at(&root.join("m/.git"));
-        let look = below(std::slice::from_ref(&root), 0, Patience(Duration::ZERO));
-        assert_eq!(look.unseen, Some(root.clone()));
-        let look = below(std::slice::from_ref(&root), 0, PATIENT);
-        assert_eq!((look.found, look.unseen), (BTreeSet::from([root.join("m/.git")]), None));
+        let roots = std::slice::from_ref(&root);
+        let look = below(roots, i64::MAX, HURRIED);
+        assert_eq!((look.found, look.unseen), (BTreeSet::new(), Some(root.clone())));
+        let found = BTreeSet::from([root.join("m/.git")]);
+        for (since, patience) in [(0, HURRIED), (i64::MAX, PATIENT)] {
+            let look = below(roots, since, patience);
+            assert_eq!((look.found, look.unseen), (found.clone(), None));
+        }
     }
 
     #[test]

@@ -179,9 +179,24 @@ impl Change {
             let mode = found.mode() & 0o666;
             let _ = fs::set_permissions(&self.path, fs::Permissions::from_mode(mode));
         }
-        fs::rename(&self.path, &aside)?;
-        Ok(Some(aside))
+        // Before Linux 5.19, the walls let nothing be moved to another directory.
+        if fs::rename(&self.path, &aside).is_ok() {
+            return Ok(Some(aside));
+        }
+        if State::of(&self.path).restore(&aside).and_then(|()| clear(&self.path)).is_ok() {
+            return Ok(Some(aside));
+        }
+        let mut beside = named(self.path.parent().unwrap_or(&self.aside)).into_os_string();
+        // Git takes it for no hook.
+        beside.push(".sample");
+        fs::rename(&self.path, &beside)?;
+        Ok(Some(beside.into()))
     }
+}
+
+fn clear(path: &Path) -> io::Result<()> {
+    let is_directory = fs::symlink_metadata(path)?.is_dir();
+    if is_directory { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
 #[cfg(test)]

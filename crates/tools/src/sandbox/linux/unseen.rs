@@ -44,3 +44,24 @@ impl Unseen {
         let _ = self.0.compare_exchange(before, NOTHING, Ordering::SeqCst, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_missed_is_missing_until_all_was_seen_after_it() {
+        let unseen = Unseen::new().unwrap();
+        unseen.missed(20);
+        unseen.missed(10);
+        unseen.missed(30);
+        assert_eq!(unseen.since(), 10);
+        let before = unseen.since();
+        // By another room, during the look.
+        unseen.missed(5);
+        unseen.saw_everything(before);
+        assert_eq!(unseen.since(), 5);
+        unseen.saw_everything(5);
+        assert_eq!(unseen.since(), NOTHING);
+    }
+}
