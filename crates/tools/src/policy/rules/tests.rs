@@ -432,6 +432,18 @@ proptest! {
     }
 
     #[test]
+    fn what_is_forbidden_is_found_in_any_surroundings(
+        before in "(sudo|time -p|env|[a-c $'`(){};|-]){0,20}", options in "( -C x| -c 'a=b c'| --x| -P| --git-dir=[$]x){0,4}"
+    ) {
+        let rules = rules("prefix_rule([\"git\", \"commit\"], \"forbidden\")");
+        rules.against(&format!("{before} git{options} commit"));
+        let line = format!("{before}\ngit{options} commit");
+        if !before.contains(['\'', '`', '(', '{', '$']) {
+            prop_assert!(rules.against(&line).is_some(), "{}", line);
+        }
+    }
+
+    #[test]
     fn anything_like_rules_is_answered(
         text in "(prefix_rule|\\(|\\)|\\[|\\]|,|=|pattern|match|decision|\"|'|r\"|\\\\|\\+|#|\n|é| |None|allow){0,40}"
     ) {

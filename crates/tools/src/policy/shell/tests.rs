@@ -200,8 +200,10 @@ fn mentions_are_found_wherever_they_stand() {
 proptest! {
     #[test]
     fn any_line_is_answered(line in r#"[a-c $"'`\\<>&|;(){}\[\]*?~=#!0-2\n\r\t/-]{0,60}"#) {
-        commands(&line);
-        mentions(&line);
+        let mentioned = mentions(&format!("{line}\n$x"));
+        for words in commands(&line).unwrap_or_default() {
+            prop_assert!(mentioned.contains(&words), "{:?} is missed", words);
+        }
     }
 
     #[test]
