@@ -170,7 +170,7 @@ impl Metadata {
         }
         let of_person: Vec<_> = persons::git_configs(&world.policy.env)
             .into_iter()
-            .filter_map(|path| Some((state::read(&path, 1 << 20)?, path)))
+            .filter_map(|path| Some((state::read(&path.canonicalize().ok()?, 1 << 20)?, path)))
             .collect();
         let mut named = BTreeSet::new();
         for repository in &self.repositories {

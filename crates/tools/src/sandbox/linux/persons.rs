@@ -98,10 +98,20 @@ pub(super) fn variable(env: &BTreeMap<OsString, OsString>, name: &str) -> Option
     env.get(OsStr::new(name)).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
-/// A link counts as well as what it leads to.
+/// A link counts as well as what it leads to. Most paths have a few parents in common.
 fn with_resolved(paths: Vec<PathBuf>) -> Vec<PathBuf> {
-    let mut all: Vec<_> =
-        paths.iter().flat_map(|path| [resolve_parent(path), resolve(path)]).collect();
+    let mut parents = BTreeMap::new();
+    let mut all = Vec::new();
+    for path in paths {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { continue };
+        let parent = parents.entry(parent.to_owned()).or_insert_with(|| resolve(parent));
+        let path = parent.join(name);
+        // It may lead to what is not there yet.
+        if let Ok(target) = path.read_link() {
+            all.push(resolve(&parent.join(target)));
+        }
+        all.push(path);
+    }
     all.sort();
     all.dedup();
     all
@@ -109,12 +119,29 @@ fn with_resolved(paths: Vec<PathBuf>) -> Vec<PathBuf> {
 
 /// Follows links as far as the path exists.
 fn resolve(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| resolve_parent(path))
-}
-
-fn resolve_parent(path: &Path) -> PathBuf {
-    match (path.parent(), path.file_name()) {
+    path.canonicalize().unwrap_or_else(|_| match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) => resolve(parent).join(name),
         _ => path.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn files_are_known_where_they_are_and_where_links_lead() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path().canonicalize().unwrap();
+        std::fs::create_dir_all(home.join("dotfiles/config")).unwrap();
+        symlink("dotfiles/bashrc", home.join(".bashrc")).unwrap();
+        symlink("dotfiles/config", home.join(".config")).unwrap();
+        let env = BTreeMap::from([("HOME".into(), home.clone().into())]);
+        let (files, ours) = (files(&env), our_homes(&env));
+        for path in [".bashrc", "dotfiles/bashrc", "dotfiles/config/fish", ".profile"] {
+            assert!(files.contains(&home.join(path)), "{path}");
+        }
+        assert!(ours.contains(&home.join("dotfiles/config/agent")));
     }
 }

@@ -54,10 +54,8 @@ pub(super) fn nanoseconds(time: SystemTime) -> i64 {
 pub(super) fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let file = File::options().read(true).custom_flags(flags).open(path).ok()?;
-    if !file.metadata().is_ok_and(|found| found.is_file() && found.len() <= limit) {
-        return None;
-    }
-    let mut bytes = Vec::new();
+    let found = file.metadata().ok().filter(|found| found.is_file() && found.len() <= limit)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(found.len()).ok()? + 1);
     file.take(limit).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
