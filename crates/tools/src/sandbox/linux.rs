@@ -17,6 +17,7 @@ mod repositories;
 mod repository;
 mod room;
 mod seccomp;
+mod seen;
 mod state;
 mod supervise;
 mod temporary;
@@ -36,6 +37,7 @@ use super::message::{Build, Built, OpenRoom, Reply};
 use super::spawn::CHANNEL;
 use super::{SandboxPolicy, Tier};
 use cgroup::Cgroup;
+use seen::Seen;
 use temporary::Temporary;
 use unseen::Unseen;
 
@@ -49,6 +51,8 @@ pub(super) struct World {
     _in_use: Option<Temporary>,
     began: std::time::SystemTime,
     unseen: Unseen,
+    /// What there was below the writable roots when it began.
+    seen: Seen,
 }
 
 /// The main function of the holder: lives until the agent closes the channel.
@@ -58,7 +62,7 @@ pub(super) fn hold() -> ExitCode {
     let _ = rustix::process::chdir("/");
     let Ok(Some((build, _))) = channel.receive::<Build>() else { return ExitCode::FAILURE };
     let mut cgroup = (build.tier != Tier::None).then(Cgroup::make).flatten();
-    let world = match World::build(build) {
+    let mut world = match World::build(build) {
         Ok(world) => world,
         Err(reason) => {
             let _ = channel.send(&Built::Refused(reason), &[]);
@@ -69,6 +73,7 @@ pub(super) fn hold() -> ExitCode {
     if channel.send(&Built::Ready, &[]).is_err() {
         return ExitCode::FAILURE;
     }
+    world.seen = metadata::seen(&world);
     ignore_children();
     while let Ok(Some((OpenRoom, descriptors))) = channel.receive::<OpenRoom>() {
         let Some(control) = descriptors.into_iter().next() else { break };
@@ -203,7 +208,7 @@ impl World {
     ) -> Result<Self, String> {
         let unseen = Unseen::new().map_err(|error| format!("memory for all rooms: {error}"))?;
         let began = std::time::SystemTime::now();
-        Ok(Self { policy, tier, temporary, _in_use: None, began, unseen })
+        Ok(Self { policy, tier, temporary, _in_use: None, began, unseen, seen: Seen::default() })
     }
 }
 

@@ -12,6 +12,7 @@ use agent_protocol::SandboxMode;
 use super::mounts::Tree;
 use super::repositories::{self, Look, Patience};
 use super::repository::{self, Repository};
+use super::seen::Seen;
 use super::state::{self, Change, State, changed_at};
 use super::{World, git_config, persons};
 use crate::sandbox::message::Order;
@@ -89,12 +90,21 @@ impl Known {
             return Self { gits: BTreeSet::new(), of_person: vec![], our_homes: vec![] };
         }
         let (roots, env) = (roots(world), &world.policy.env);
-        let gits = repositories::below(&roots, world_began(world), PATIENCE_BEFORE).found;
+        let gits =
+            repositories::below(&roots, world_began(world), PATIENCE_BEFORE, &world.seen).found;
         let (mut of_person, mut our_homes) = (persons::files(env), persons::our_homes(env));
         of_person.retain(|path| is_below(&roots, path));
         our_homes.retain(|home| roots.iter().any(|root| home.starts_with(root)));
         Self { gits, of_person, our_homes }
     }
+}
+
+/// What the looks of all rooms are to compare with; by the holder, before there is a room.
+pub(super) fn seen(world: &World) -> Seen {
+    if world.policy.mode != SandboxMode::WorkspaceWrite {
+        return Seen::default();
+    }
+    repositories::seen_below(&roots(world), PATIENCE)
 }
 
 fn roots(world: &World) -> Vec<PathBuf> {
@@ -236,7 +246,7 @@ impl Metadata {
     fn look(&self, world: &World, changes: &mut Vec<Change>) -> Option<PathBuf> {
         let missed = world.unseen.since();
         let since = world_began(world);
-        let Look { found, unseen } = repositories::below(&self.roots, since, PATIENCE);
+        let Look { found, unseen } = repositories::below(&self.roots, since, PATIENCE, &world.seen);
         let began = self.began.min(missed);
         for git in &found {
             let is_known = self.repositories.iter().any(|known| known.git == *git);

@@ -2,6 +2,7 @@
 //! changed, and by what points to it. Nothing is left out for its name or for what lies beside it; what could not be
 //! looked into is said.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsStr;
 use std::fs;
@@ -11,7 +12,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::state::{changed_at, read};
+use super::seen::{Entries, Seen};
+use super::state::{changed_at, now, read};
 
 /// Bytes of a configuration, and of a file that points to a repository. Git reads some of them whole, however long
 /// they are, and only then cuts off the ends of lines.
@@ -32,24 +34,19 @@ pub(super) struct Look {
     pub(super) unseen: Option<PathBuf>,
 }
 
+/// What there is below `roots`, which are resolved, for later looks to compare with.
+pub(super) fn seen_below(roots: &[PathBuf], patience: Patience) -> Seen {
+    let nothing = Seen::default();
+    let mut walk = Walk { keeping: Some(Seen::default()), ..Walk::new(i64::MAX, &nothing) };
+    walk.through(roots, patience);
+    walk.keeping.unwrap_or_default()
+}
+
 /// All git directories below `roots`, which are resolved. What changed after `since` is looked at first, so that no
-/// number of other directories hides it.
-pub(super) fn below(roots: &[PathBuf], since: i64, patience: Patience) -> Look {
-    let mut walk = Walk { since, ..Walk::default() };
-    roots.iter().for_each(|root| walk.add(root.clone(), false));
-    let began = Instant::now();
-    loop {
-        let (next, limit) = match walk.changed.pop_front() {
-            Some(changed) => (Some(changed), patience.for_changed),
-            None => (walk.rest.pop_front(), patience.for_all),
-        };
-        let Some(directory) = next else { break };
-        if began.elapsed() > limit {
-            walk.look.unseen = Some(directory);
-            break;
-        }
-        walk.visit(directory);
-    }
+/// number of other directories hides it; what is as it was `seen` before is not read again.
+pub(super) fn below(roots: &[PathBuf], since: i64, patience: Patience, seen: &Seen) -> Look {
+    let mut walk = Walk::new(since, seen);
+    walk.through(roots, patience);
     let mut look = walk.look;
     let common: Vec<_> = look.found.iter().filter_map(|git| common_directory(git)).collect();
     look.found.extend(common);
@@ -57,48 +54,73 @@ pub(super) fn below(roots: &[PathBuf], since: i64, patience: Patience) -> Look {
     look
 }
 
-#[derive(Default)]
-struct Walk {
+/// A directory to be looked into, and when it changed last.
+type Place = (PathBuf, i64);
+
+struct Walk<'a> {
     since: i64,
-    changed: VecDeque<PathBuf>,
-    rest: VecDeque<PathBuf>,
+    seen: &'a Seen,
+    keeping: Option<Seen>,
+    changed: VecDeque<Place>,
+    rest: VecDeque<Place>,
     look: Look,
 }
 
-impl Walk {
-    fn visit(&mut self, directory: PathBuf) {
-        let entries = match fs::read_dir(&directory) {
-            Ok(entries) => entries,
-            Err(error) => return self.visit_blindly(directory, error.kind()),
-        };
-        let (mut inner, mut marks) = (Vec::new(), Vec::new());
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            marks.extend(MARKS.iter().find(|mark| name == **mark));
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                inner.push(entry.path());
-            } else if name.eq_ignore_ascii_case(".git") {
-                self.look.found.extend(pointed_to(&directory, &entry.path()));
+impl<'a> Walk<'a> {
+    fn new(since: i64, seen: &'a Seen) -> Self {
+        let (changed, rest) = (VecDeque::new(), VecDeque::new());
+        Self { since, seen, keeping: None, changed, rest, look: Look::default() }
+    }
+
+    fn through(&mut self, roots: &[PathBuf], patience: Patience) {
+        roots.iter().for_each(|root| self.add(root, false));
+        let began = Instant::now();
+        loop {
+            let (next, limit) = match self.changed.pop_front() {
+                Some(changed) => (Some(changed), patience.for_changed),
+                None => (self.rest.pop_front(), patience.for_all),
+            };
+            let Some(place) = next else { return };
+            if began.elapsed() > limit {
+                self.look.unseen = Some(place.0);
+                return;
             }
+            self.visit(place);
         }
+    }
+
+    fn visit(&mut self, (directory, changed): Place) {
+        let seen = self.seen;
+        let entries = match seen.entries(&directory, changed) {
+            Some(entries) => Cow::Borrowed(entries),
+            None => match Entries::read(&directory, &MARKS) {
+                Ok(entries) => Cow::Owned(entries),
+                Err(error) => return self.visit_blindly(directory, error.kind()),
+            },
+        };
+        if let Some(keeping) = &mut self.keeping {
+            keeping.keep(&directory, changed, now(), &entries);
+        }
+        let pointed = entries.pointers.iter().filter_map(|path| pointed_to(&directory, path));
+        self.look.found.extend(pointed);
         let holds_objects = directory.file_name() == Some(OsStr::new("objects"));
-        for path in inner {
-            let may_be_leaf = holds_objects && is_fan_out(&path);
-            self.add(path, may_be_leaf);
+        for path in &entries.directories {
+            self.add(path, holds_objects && is_fan_out(path));
         }
-        if make_repository(|mark| marks.contains(&mark)) {
+        if make_repository(|mark| entries.marks.contains(&mark)) {
             self.look.found.insert(directory);
         }
     }
 
     /// Most directories of a repository hold its objects, and nothing else ever: not looked into when they did not
     /// change and hold no other.
-    fn add(&mut self, directory: PathBuf, may_be_leaf: bool) {
-        let Ok(found) = fs::symlink_metadata(&directory) else { return };
-        if changed_at(&found) >= self.since {
-            self.changed.push_back(directory);
+    fn add(&mut self, directory: &Path, may_be_leaf: bool) {
+        let Ok(found) = fs::symlink_metadata(directory) else { return };
+        let changed = changed_at(&found);
+        if changed >= self.since {
+            self.changed.push_back((directory.to_owned(), changed));
         } else if !(may_be_leaf && found.nlink() == 2) {
-            self.rest.push_back(directory);
+            self.rest.push_back((directory.to_owned(), changed));
         }
     }
 
@@ -109,7 +131,7 @@ impl Walk {
         }
         let git = directory.join(".git");
         match fs::symlink_metadata(&git) {
-            Ok(found) if found.is_dir() => self.changed.push_back(git),
+            Ok(found) if found.is_dir() => self.changed.push_back((git, changed_at(&found))),
             Ok(_) => self.look.found.extend(pointed_to(&directory, &git)),
             Err(_) => {}
         }
@@ -229,13 +251,41 @@ mod tests {
         let root = root.path().canonicalize().unwrap();
         repository_at(&root.join("m/.git"));
         let roots = std::slice::from_ref(&root);
-        let look = below(roots, i64::MAX, HURRIED);
+        let look = below(roots, i64::MAX, HURRIED, &Seen::default());
         assert_eq!((look.found, look.unseen), (BTreeSet::new(), Some(root.clone())));
         let found = BTreeSet::from([root.join("m/.git")]);
         for (since, patience) in [(0, HURRIED), (i64::MAX, PATIENT)] {
-            let look = below(roots, since, patience);
+            let look = below(roots, since, patience, &Seen::default());
             assert_eq!((look.found, look.unseen), (found.clone(), None));
         }
+    }
+
+    #[test]
+    fn what_is_as_it_was_seen_is_not_read_again_and_what_it_points_to_is() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        repository_at(&root.join("a/.git"));
+        fs::create_dir(root.join("b")).unwrap();
+        fs::write(root.join("b/.git"), "gitdir: ../nowhere\n").unwrap();
+        let roots = std::slice::from_ref(&root);
+        let fresh = seen_below(roots, PATIENT);
+        let changed = |path: &Path| changed_at(&fs::symlink_metadata(path).unwrap());
+        // All of it was made too shortly before.
+        assert!(fresh.entries(&root, changed(&root)).is_none());
+
+        let mut seen = Seen::default();
+        for directory in [&root, &root.join("a"), &root.join("a/.git"), &root.join("b")] {
+            let entries = Entries::read(directory, &MARKS).unwrap();
+            seen.keep(directory, changed(directory), i64::MAX, &entries);
+        }
+        let look = |seen: &Seen| below(roots, i64::MAX, PATIENT, seen).found;
+        assert_eq!(look(&seen), BTreeSet::from([root.join("a/.git")]));
+        fs::write(root.join("b/.git"), "gitdir: ../made\n").unwrap();
+        repository_at(&root.join("made"));
+        repository_at(&root.join("a/objects/x"));
+        let all = ["a/.git", "a/objects/x", "made"].map(|git| root.join(git));
+        assert_eq!(look(&seen), BTreeSet::from(all.clone()));
+        assert_eq!(look(&Seen::default()), BTreeSet::from(all));
     }
 
     #[test]
@@ -249,7 +299,10 @@ mod tests {
             repository_at(&root.join(place).join("x"));
             wanted.insert(root.join(place).join("x"));
         }
-        assert_eq!(below(std::slice::from_ref(&root), i64::MAX, PATIENT).found, wanted);
+        assert_eq!(
+            below(std::slice::from_ref(&root), i64::MAX, PATIENT, &Seen::default()).found,
+            wanted
+        );
     }
 
     #[test]
@@ -308,7 +361,7 @@ mod tests {
         }
         fs::write(root.join("pointing/.git"), "gitdir: ../target\n").unwrap();
         symlink(outside.path(), root.join("linked/.git")).unwrap();
-        let look = below(std::slice::from_ref(&root), 0, PATIENT);
+        let look = below(std::slice::from_ref(&root), 0, PATIENT, &Seen::default());
         let found: Vec<_> = look
             .found
             .iter()

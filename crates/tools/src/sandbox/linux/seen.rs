@@ -1,0 +1,76 @@
+//! What the directories below the writable roots held when their world began, so that those that have not changed since
+//! need not be read again after each command: to ask for their times takes a fifth of it. What is made of the entries is
+//! `repositories.rs`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Times of files are so coarse that what changed this shortly before a look, in nanoseconds, may change once more
+/// without another time.
+const COARSE: i64 = 2_000_000_000;
+
+/// What counts of a directory's entries.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Entries {
+    pub(super) directories: Vec<PathBuf>,
+    /// By their names, which are among those asked for.
+    pub(super) marks: Vec<&'static str>,
+    /// Each is a `.git`, in whatever case, and no directory.
+    pub(super) pointers: Vec<PathBuf>,
+}
+
+impl Entries {
+    /// # Errors
+    /// When the directory cannot be listed.
+    pub(super) fn read(directory: &Path, marks: &[&'static str]) -> io::Result<Self> {
+        let mut read = Self::default();
+        for entry in fs::read_dir(directory)?.flatten() {
+            let name = entry.file_name();
+            read.marks.extend(marks.iter().find(|mark| name == **mark));
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                read.directories.push(entry.path());
+            } else if name.eq_ignore_ascii_case(".git") {
+                read.pointers.push(entry.path());
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// The entries of directories, each with the time of its last change when they were read.
+#[derive(Debug, Default)]
+pub(super) struct Seen(HashMap<PathBuf, (i64, Entries)>);
+
+impl Seen {
+    /// Keeps what was read at `now` of a directory that had changed at `changed`.
+    pub(super) fn keep(&mut self, directory: &Path, changed: i64, now: i64, entries: &Entries) {
+        if changed < now - COARSE {
+            self.0.insert(directory.to_owned(), (changed, entries.clone()));
+        }
+    }
+
+    /// None when the directory was not seen, or has changed since, forwards or, by a clock put back, backwards.
+    pub(super) fn entries(&self, directory: &Path, changed: i64) -> Option<&Entries> {
+        self.0.get(directory).filter(|(then, _)| *then == changed).map(|(_, entries)| entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changed_at_any_other_time_or_shortly_before_it_was_read_is_read_again() {
+        let mut seen = Seen::default();
+        let (early, late) = (Path::new("/early"), Path::new("/late"));
+        let entries = Entries { marks: vec!["HEAD"], ..Entries::default() };
+        seen.keep(early, 10, 10 + COARSE + 1, &entries);
+        seen.keep(late, 10, 10 + COARSE, &entries);
+        assert_eq!(seen.entries(early, 10).unwrap().marks, ["HEAD"]);
+        for (directory, changed) in [(early, 9), (early, 11), (late, 10), (Path::new("/"), 10)] {
+            assert!(seen.entries(directory, changed).is_none(), "{directory:?} {changed}");
+        }
+    }
+}
