@@ -4,6 +4,8 @@ mod calls;
 mod ends;
 mod looks;
 
+use std::time::{Duration, Instant};
+
 use agent_testkit::{Answers, PtyScreen, Scene, ScriptedModel, ScriptedServer, Step};
 use serde_json::json;
 
@@ -41,6 +43,12 @@ fn wait_until_ready(screen: &PtyScreen) {
         let shown = screen.screen();
         shown.contains(FACTS) && !shown.contains(RUNNING)
     });
+}
+
+/// A question takes no answer that comes sooner than anybody could have read it.
+fn read_the_question(screen: &PtyScreen) {
+    let shown = Instant::now();
+    screen.wait_until("it was read", |_| shown.elapsed() > Duration::from_millis(700));
 }
 
 fn leave(mut screen: PtyScreen) -> agent_testkit::Left {
@@ -126,6 +134,7 @@ fn a_question_waits_and_yes_lets_the_command_run() {
     screen.press("go<enter>");
     screen.wait_for("May I?");
     assert_eq!(scene.read("asked"), None);
+    read_the_question(&screen);
     screen.press("y");
     screen.wait_for("Thank you.");
     assert_eq!(scene.read("asked").unwrap(), "asked\n");
@@ -250,6 +259,7 @@ fn the_demo_asks_its_question_and_shows_what_it_changed_when_it_is_left() {
     let scene = Scene::new(AGENT);
     let mut screen = scene.screen(&["demo", "--tui"], COLUMNS, ROWS);
     screen.wait_for("Run this outside the sandbox?");
+    read_the_question(&screen);
     screen.press("y");
     screen.wait_for("The test passes now.");
     screen.wait_until("it is over", |screen| !screen.screen().contains(RUNNING));

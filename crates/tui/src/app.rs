@@ -2,6 +2,7 @@
 //! is wanted of the outside is an [`Effect`], how it all looks is `app/draw.rs`.
 
 mod activity;
+mod asking;
 mod commands;
 mod draw;
 mod keys;
@@ -13,18 +14,18 @@ mod status;
 use agent_protocol::{Event, Record};
 
 use activity::Activity;
+use asking::Attentive;
 
 use crate::attention::State;
 use crate::cell::Fold;
 use crate::completion::Completion;
 use crate::composer::{Composer, History, Message, TokenKind};
 use crate::effect::{Effect, Facts, Input};
-use crate::key::KeyEvent;
-use crate::overlay::{Approval, Overlay, Pager, Permissions, Picker, Reply, Secret, Trust};
+use crate::overlay::{Overlay, Pager, Permissions, Picker, Reply, Secret, Trust};
 use crate::prompts::Prompt;
 use crate::slash::Verb;
 use crate::theme::Theme;
-use crate::transcript::{Cell, Notice, Question, Transcript};
+use crate::transcript::{Cell, Notice, Transcript};
 
 pub use draw::Frame;
 use outbox::Outbox;
@@ -39,6 +40,7 @@ pub struct App {
     overlays: Vec<Box<dyn Overlay>>,
     /// The call that was asked about last.
     asked: Option<String>,
+    attentive: Attentive,
     /// What the word under the cursor may become.
     completion: Option<Completion>,
     /// The word for which nothing more is to be offered.
@@ -76,6 +78,7 @@ impl App {
             composer: Composer::new(History::new([])),
             overlays: Vec::new(),
             asked: None,
+            attentive: Attentive::default(),
             completion: None,
             dismissed: None,
             found_prompts: false,
@@ -213,11 +216,15 @@ impl App {
         self.composer.resize(usize::from(columns.saturating_sub(2)));
     }
 
+    /// It answers nothing.
     fn paste(&mut self, text: &str) {
+        self.attentive.wrote(self.now_ms);
+        self.put_off();
         match self.overlays.last_mut() {
             Some(overlay) => overlay.paste(text),
             None => self.composer.paste(text),
         }
+        self.ask();
     }
 
     /// A message that could not be sent, for this reason: the person has it again.
@@ -260,32 +267,6 @@ impl App {
             }
             _ => vec![],
         }
-    }
-
-    /// The question that was not put yet.
-    fn unasked(&self) -> Option<&Question> {
-        let question = self.transcript.questions.first()?;
-        (self.asked.as_ref() != Some(&question.call_id)).then_some(question)
-    }
-
-    /// Puts it, unless the person is writing: what one was about to type must not be taken for an answer.
-    fn ask(&mut self) {
-        if self.composer.is_empty() {
-            self.ask_now();
-        }
-    }
-
-    fn ask_now(&mut self) {
-        if let Some(question) = self.unasked().cloned() {
-            self.asked = Some(question.call_id.clone());
-            self.overlays.push(Box::new(Approval::new(question)));
-        }
-    }
-
-    fn press(&mut self, key: KeyEvent) -> Vec<Effect> {
-        let effects = self.take_key(key);
-        self.ask();
-        effects
     }
 
     /// Does what the top of the stack asks for.

@@ -52,6 +52,11 @@ pub(crate) trait Overlay: fmt::Debug {
         None
     }
 
+    /// It came up by itself and single keys answer it, so that not every key is meant for it.
+    fn asks(&self) -> bool {
+        false
+    }
+
     fn place(&self) -> Place {
         Place::Below
     }

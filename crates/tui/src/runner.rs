@@ -180,6 +180,8 @@ impl Terminal {
             };
             // What the thread says quickly belongs to one frame; what the person does is seen at once.
             let is_record = matches!(woken, Woken::Input(Input::Record(_)));
+            // The app has no clock, and none ticks while nothing runs.
+            app.update(self.now());
             let effects = match woken {
                 Woken::Due => vec![],
                 Woken::Reports(reports) => self.hear(app, reports)?,
@@ -209,6 +211,7 @@ impl Terminal {
                     Act::Lend(until) => {
                         let input = self.lend(until).await?;
                         self.resize(app)?;
+                        app.update(self.now());
                         app.update(input);
                     }
                     Act::End => return Ok(()),

@@ -20,6 +20,9 @@ pub(super) struct Activity {
     /// When the turn, or what is done without one, began.
     began_ms: u64,
     calls: Vec<Call>,
+    /// Questions that wait for the person, and since when: that time is not of the work.
+    asked: u32,
+    asked_ms: u64,
     /// Something came from the model in this process.
     is_connected: bool,
 }
@@ -72,12 +75,26 @@ impl Activity {
                 self.calls.retain(|call| call.item_id != item.id);
                 self.phase = Phase::Working;
             }
+            Event::ApprovalRequested { .. } => {
+                if self.asked == 0 {
+                    self.asked_ms = now_ms;
+                }
+                self.asked = self.asked.saturating_add(1);
+            }
             Event::ApprovalResolved { call_id, .. } => {
+                if self.asked == 1 {
+                    let waited = now_ms.saturating_sub(self.asked_ms);
+                    self.began_ms = self.began_ms.saturating_add(waited);
+                }
+                self.asked = self.asked.saturating_sub(1);
                 let asked = self.calls.iter_mut().filter(|it| it.call_id.as_ref() == Some(call_id));
                 asked.for_each(|call| call.began_ms = now_ms);
             }
             Event::StepCompleted(_) => self.is_connected = true,
-            Event::TurnCompleted(_) | Event::TurnFailed(_) => self.calls.clear(),
+            Event::TurnCompleted(_) | Event::TurnFailed(_) => {
+                self.calls.clear();
+                self.asked = 0;
+            }
             _ => {}
         }
     }

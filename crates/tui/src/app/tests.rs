@@ -33,7 +33,15 @@ fn app() -> App {
 }
 
 fn type_in(app: &mut App, text: &str) -> Vec<Effect> {
-    keys(text).unwrap().into_iter().flat_map(|key| app.update(Input::Key(key))).collect()
+    let mut effects = Vec::new();
+    for key in keys(text).unwrap() {
+        // Whoever answers has read what is asked.
+        if app.overlays.last().is_some_and(|top| top.asks()) {
+            app.update(Input::Tick(app.now_ms + 1_000));
+        }
+        effects.extend(app.update(Input::Key(key)));
+    }
+    effects
 }
 
 fn happened(app: &mut App, event: Event) {

@@ -133,6 +133,10 @@ impl Overlay for Approval {
         self.telling.as_mut()
     }
 
+    fn asks(&self) -> bool {
+        true
+    }
+
     fn is_over(&self, transcript: &Transcript) -> bool {
         !transcript.questions.iter().any(|question| question.call_id == self.question.call_id)
     }

@@ -306,3 +306,79 @@ fn a_review_waits_for_that_too() {
     assert!(type_in(&mut app, "/review the tests<enter><esc>").is_empty());
     assert_eq!(shown(&mut app).1[0], "› /review the tests");
 }
+
+/// Each key so many milliseconds after the one before.
+fn type_every(app: &mut App, ms: u64, text: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for key in keys(text).unwrap() {
+        app.update(Input::Tick(app.now_ms + ms));
+        effects.extend(app.update(Input::Key(key)));
+    }
+    effects
+}
+
+/// What was being typed when a question came up is what one was writing.
+#[test]
+fn a_question_that_comes_up_takes_nothing_of_what_is_typed() {
+    for early_ms in [0, 10, 399, 599] {
+        let mut app = app();
+        app.update(Input::Tick(10_000));
+        step_started(&mut app);
+        asks(&mut app, "git commit");
+        app.update(Input::Tick(10_000 + early_ms));
+        assert!(type_every(&mut app, 0, "y").is_empty());
+        assert!(type_every(&mut app, 150, "es a").is_empty());
+        assert_eq!(app.composer.text(), "yes a", "{early_ms} ms");
+        assert!(!app.is_covered());
+        let (_, rows) = shown(&mut app);
+        assert!(rows.join("\n").contains("tab shows the question"), "{rows:?}");
+    }
+}
+
+/// A burst that goes on for long does not become an answer by that.
+#[test]
+fn typing_is_no_answer_however_long_ago_the_question_came_up() {
+    let mut app = app();
+    app.update(Input::Tick(10_000));
+    asks(&mut app, "git commit");
+    shown(&mut app);
+    type_every(&mut app, 5_000, "<up>");
+    assert!(type_every(&mut app, 399, "yaaay").is_empty());
+    assert!(app.is_covered(), "one reads it, and was too quick");
+    assert!(app.composer.is_empty());
+    assert_eq!(type_every(&mut app, 400, "y").len(), 1);
+}
+
+#[test]
+fn an_answer_counts_once_the_question_was_seen() {
+    let mut app = app();
+    app.update(Input::Tick(10_000));
+    type_every(&mut app, 0, "<up>");
+    asks(&mut app, "git commit");
+    shown(&mut app);
+    let effects = type_every(&mut app, 600, "y");
+    assert!(matches!(&effects[..], [Effect::Decide { decision: Decision::Once, .. }]));
+}
+
+/// Scrolling on is reading, and Esc stops at any time.
+#[test]
+fn keys_that_allow_nothing_need_no_time() {
+    let mut app = app();
+    asks(&mut app, "git commit");
+    assert!(type_every(&mut app, 700, "<space>").is_empty());
+    assert!(type_every(&mut app, 30, "<space><space><down>").is_empty());
+    assert!(app.composer.is_empty());
+    assert_eq!(type_every(&mut app, 1, "<esc>"), [Effect::Interrupt]);
+}
+
+#[test]
+fn what_is_pasted_while_a_question_is_open_is_what_one_writes() {
+    let mut app = app();
+    asks(&mut app, "git commit");
+    app.update(Input::Tick(5_000));
+    app.update(Input::Paste("y".into()));
+    assert_eq!(app.composer.text(), "y");
+    assert!(!app.is_covered());
+    type_every(&mut app, 700, "<tab>");
+    assert!(app.is_covered());
+}

@@ -224,3 +224,20 @@ fn what_was_wanted_back_too_late_is_shown_as_said() {
     assert!(!region.iter().any(|row| row.contains("stop that")), "{region:?}");
     assert!(type_in(&mut app, "<up>").is_empty(), "nothing waits any more");
 }
+
+/// No clock ticks while nothing runs; and whoever thinks about an answer is not at work.
+#[test]
+fn the_time_of_a_turn_is_that_of_its_work() {
+    let mut app = app();
+    app.update(Input::Tick(1_000));
+    app.update(Input::Tick(60_000));
+    happened(&mut app, Event::TurnStarted {});
+    app.update(Input::Tick(62_000));
+    asks(&mut app, "ls");
+    app.update(Input::Tick(90_000));
+    let decision = Decision::Once;
+    happened(&mut app, Event::ApprovalResolved { call_id: "c".into(), decision, rule: None });
+    app.update(Input::Tick(91_000));
+    let (_, rows) = shown(&mut app);
+    assert!(rows.join("\n").contains("working, 3 s"), "{rows:?}");
+}

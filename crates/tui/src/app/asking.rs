@@ -1,0 +1,117 @@
+//! When a question is put, and which keys are meant for it: one that comes up takes nothing of what is being typed. How
+//! it looks and what answers it is `overlay/approval.rs`.
+
+use super::App;
+use crate::effect::Effect;
+use crate::key::{KeyCode, KeyEvent};
+use crate::overlay::Approval;
+use crate::transcript::Question;
+
+/// Before this nobody has seen what is asked.
+const SEEN_MS: u64 = 600;
+
+/// Keys that follow each other faster are typing.
+const TYPING_MS: u64 = 400;
+
+/// Since when a question can be seen, and what was typed last.
+#[derive(Debug, Default)]
+pub(super) struct Attentive {
+    /// When the question came up that was put last.
+    shown_ms: u64,
+    /// The last key or paste.
+    last: Option<Last>,
+}
+
+#[derive(Debug)]
+struct Last {
+    at_ms: u64,
+    /// It was meant for a question.
+    to_question: bool,
+}
+
+/// Whom a key is meant for while a question is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meant {
+    Question,
+    /// Whatever is below the question.
+    Writing,
+    /// An answer that came too soon after another key for the question.
+    Nobody,
+}
+
+impl Attentive {
+    /// Something was typed or pasted that no question gets.
+    pub(super) fn wrote(&mut self, now_ms: u64) {
+        self.last = Some(Last { at_ms: now_ms, to_question: false });
+    }
+
+    fn meant(&self, key: KeyEvent, now_ms: u64) -> Meant {
+        let is_text = matches!(key.code, KeyCode::Char(_)) && !key.modifiers.ctrl;
+        let since = self.last.as_ref().map(|last| now_ms.saturating_sub(last.at_ms));
+        let was_seen = now_ms.saturating_sub(self.shown_ms) >= SEEN_MS;
+        let is_typing = since.is_some_and(|since| since < TYPING_MS);
+        if !is_text || was_seen && !is_typing {
+            return Meant::Question;
+        }
+        let follows = since.is_some_and(|since| since < SEEN_MS);
+        let reads = follows && self.last.as_ref().is_some_and(|last| last.to_question);
+        match key.code {
+            // It only scrolls.
+            KeyCode::Char(' ') if reads => Meant::Question,
+            _ if reads => Meant::Nobody,
+            _ => Meant::Writing,
+        }
+    }
+}
+
+impl App {
+    /// The question that was not put yet.
+    pub(super) fn unasked(&self) -> Option<&Question> {
+        let question = self.transcript.questions.first()?;
+        (self.asked.as_ref() != Some(&question.call_id)).then_some(question)
+    }
+
+    /// Puts it, unless the person is writing: what one was about to type must not be taken for an answer.
+    pub(super) fn ask(&mut self) {
+        if self.composer.is_empty() {
+            self.ask_now();
+        }
+    }
+
+    pub(super) fn ask_now(&mut self) {
+        if let Some(question) = self.unasked().cloned() {
+            self.asked = Some(question.call_id.clone());
+            self.attentive.shown_ms = self.now_ms;
+            self.overlays.push(Box::new(Approval::new(question)));
+        }
+    }
+
+    /// A key goes to whom it is meant for.
+    pub(super) fn press(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let asks = self.is_asking();
+        let meant = if asks { self.attentive.meant(key, self.now_ms) } else { Meant::Writing };
+        let to_question = asks && meant != Meant::Writing;
+        self.attentive.last = Some(Last { at_ms: self.now_ms, to_question });
+        match meant {
+            Meant::Nobody => return vec![],
+            Meant::Writing => self.put_off(),
+            Meant::Question => {}
+        }
+        let effects = self.take_key(key);
+        self.ask();
+        effects
+    }
+
+    /// The top of the stack is a question that keys would answer.
+    fn is_asking(&mut self) -> bool {
+        self.overlays.last_mut().is_some_and(|top| top.asks() && top.field().is_none())
+    }
+
+    /// The question waits: the person is writing.
+    pub(super) fn put_off(&mut self) {
+        if self.is_asking() {
+            self.overlays.pop();
+            self.asked = None;
+        }
+    }
+}
