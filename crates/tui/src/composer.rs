@@ -288,6 +288,11 @@ impl Composer {
         self.history.query()
     }
 
+    /// What is written was sent before, and not changed since.
+    pub fn is_recalled(&self) -> bool {
+        self.history.shows(&self.chips.message(self.buffer.text()))
+    }
+
     /// Puts `message` in place of the text, which undo brings back.
     fn show(&mut self, message: &Message) {
         let text = self.chips.text(message);

@@ -129,6 +129,11 @@ impl App {
             (self.completion, self.dismissed) = (None, None);
             return vec![];
         };
+        // The arrows go on through what was sent before, not through a list.
+        if self.composer.is_recalled() {
+            self.completion = None;
+            return vec![];
+        }
         if self.dismissed == Some(token.kind) {
             return vec![];
         }

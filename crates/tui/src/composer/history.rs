@@ -56,6 +56,11 @@ impl History {
         self.entries.get(before).cloned()
     }
 
+    /// `current` is the entry that was gone back to, as it was sent.
+    pub(super) fn shows(&self, current: &Message) -> bool {
+        self.at.and_then(|at| self.entries.get(at)) == Some(current)
+    }
+
     /// The message after it, and after the latest what was being written.
     pub(super) fn later(&mut self, current: Message) -> Option<Message> {
         let after = self.at? + 1;
@@ -70,8 +75,7 @@ impl History {
 
     /// An entry that was changed is a draft of its own.
     fn leave(&mut self, current: Message) {
-        let untouched = self.at.and_then(|at| self.entries.get(at)) == Some(&current);
-        if !untouched {
+        if !self.shows(&current) {
             self.draft = current;
         }
     }

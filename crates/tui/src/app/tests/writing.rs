@@ -130,3 +130,15 @@ fn a_picture_of_the_clipboard_goes_with_the_message() {
     let [Effect::Send(message)] = &effects[..] else { panic!("{effects:?}") };
     assert!(matches!(message.parts[1], Part::Image(_)), "{message:?}");
 }
+
+#[test]
+fn a_command_that_was_gone_back_to_offers_nothing_until_it_is_changed() {
+    let mut app = app();
+    type_in(&mut app, "mfirst<enter>/status<enter>");
+    type_in(&mut app, "<up>");
+    assert_eq!(app.composer.text(), "/status");
+    type_in(&mut app, "<up>");
+    assert_eq!(app.composer.text(), "mfirst");
+    type_in(&mut app, "<down><backspace>");
+    assert!(shown(&mut app).1.iter().any(|row| row.starts_with("› /status ")), "it is a draft");
+}
