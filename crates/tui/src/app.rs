@@ -118,6 +118,7 @@ impl App {
         self.transcript = Transcript::default();
         self.drawn = 0;
         self.asked = None;
+        self.activity.forget_calls();
         self.outbox.forget_sent();
         self.overlays.clear();
     }
@@ -236,6 +237,11 @@ impl App {
 
     fn hear(&mut self, record: &Record) -> Vec<Effect> {
         let was_running = self.is_running();
+        if let Event::ItemCompleted { item } = &record.event
+            && self.transcript.is_unpermitted(item)
+        {
+            self.activity.never_ran(item);
+        }
         self.transcript.apply(&record.event);
         if matches!(record.event, Event::TransportRetry { .. }) && self.said.give_up() {
             let text = "The connection broke; what was being said begins again.".to_owned();

@@ -17,7 +17,7 @@ use crate::theme::Theme;
 use crate::transcript::{Cell, Notice, together};
 use crate::{markdown, wrap};
 
-pub(crate) use command::bare;
+pub(crate) use command::{bare, is_stopped};
 pub use patch::draft;
 pub use reasoning::Fold;
 
@@ -58,7 +58,7 @@ pub struct Look<'a> {
     pub rows: Option<usize>,
 }
 
-/// What is known of a call while it is under way.
+/// What is known of a call while it is under way, and of one that was stopped.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Progress<'a> {
     /// The end of what it has printed.
@@ -68,13 +68,13 @@ pub struct Progress<'a> {
     pub waits: bool,
 }
 
-/// The lines of `cell`, an empty one first; `tail` is what a running command has printed.
-pub fn lines(cell: &Cell, tail: &str, look: &Look<'_>) -> Vec<Line<'static>> {
+/// The lines of `cell`, an empty one first.
+pub fn lines(cell: &Cell, progress: &Progress<'_>, look: &Look<'_>) -> Vec<Line<'static>> {
     let Look { columns, theme, .. } = *look;
     let body = match cell {
         Cell::Notice(Notice::Said(text)) => block(theme.glyphs.bullet, text, theme.dim, columns),
         Cell::Notice(Notice::Failed(text)) => block("!", text, theme.removed, columns),
-        Cell::Item(item) => of_item(item, tail, look),
+        Cell::Item(item) => of_item(item, progress, look),
     };
     std::iter::once(Line::default()).chain(body).collect()
 }
@@ -98,11 +98,11 @@ pub fn all<'a>(
             lines.extend(calls::lines(shown, &progress, look));
         } else {
             let close = before.is_some_and(only_looks) && only_looks(first);
-            let tail = match first {
-                Cell::Item(item) => progress(item).tail,
-                Cell::Notice(_) => "",
+            let progress = match first {
+                Cell::Item(item) => progress(item),
+                Cell::Notice(_) => Progress::default(),
             };
-            lines.extend(self::lines(first, tail, look).into_iter().skip(usize::from(close)));
+            lines.extend(self::lines(first, &progress, look).into_iter().skip(usize::from(close)));
         }
         (before, rest) = (shown.last(), after);
     }
@@ -113,14 +113,14 @@ fn only_looks(cell: &Cell) -> bool {
     matches!(cell, Cell::Item(item) if matches!(item.details, ItemDetails::ToolCall { .. }))
 }
 
-fn of_item(item: &ThreadItem, tail: &str, look: &Look<'_>) -> Vec<Line<'static>> {
+fn of_item(item: &ThreadItem, progress: &Progress<'_>, look: &Look<'_>) -> Vec<Line<'static>> {
     let Look { columns, theme, .. } = *look;
     match &item.details {
         ItemDetails::UserMessage { text } => said(text, look),
         ItemDetails::AgentMessage { text, .. } => message(text, columns, theme),
         ItemDetails::Reasoning { text } => reasoning::lines(text, look),
         ItemDetails::CommandExecution(command) => {
-            command::lines(command, item.duration_ms, tail, look)
+            command::lines(command, item.duration_ms, progress, look)
         }
         ItemDetails::FileChange { changes, status } => patch::lines(changes, *status, look),
         ItemDetails::McpToolCall { server, tool, status, .. } => {

@@ -218,6 +218,12 @@ impl Transcript {
         item.call_id.as_ref().is_some_and(|id| self.unpermitted.contains(id))
     }
 
+    /// A call that ends while it is asked about has not been begun.
+    fn is_asked_about(&self, call_id: Option<&str>) -> bool {
+        let asked = |question: &Question| Some(question.call_id.as_str()) == call_id;
+        self.questions.iter().any(asked)
+    }
+
     /// Something is under way.
     pub fn is_busy(&self) -> bool {
         self.is_running || self.step.is_some() || self.finished() < self.cells.len()
@@ -269,7 +275,14 @@ impl Transcript {
         if matches!(item.details, ItemDetails::TodoList { .. }) {
             self.plan.clear();
         }
-        self.put(item);
+        let mut item = item.clone();
+        if let ItemDetails::FileChange { status, .. } = &mut item.details
+            && *status == Status::Failed
+            && self.is_asked_about(item.call_id.as_deref())
+        {
+            *status = Status::Declined;
+        }
+        self.put(&item);
     }
 
     /// A command whose call is over while itself is not goes on in the background.

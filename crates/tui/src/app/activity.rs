@@ -2,7 +2,7 @@
 
 use agent_protocol::{DeltaField, Event, ItemDetails, Status, ThreadItem};
 
-use crate::cell;
+use crate::cell::{self, Progress};
 use crate::transcript::Transcript;
 use crate::view::elapsed;
 use crate::width;
@@ -20,6 +20,8 @@ pub(super) struct Activity {
     /// When the turn, or what is done without one, began.
     began_ms: u64,
     calls: Vec<Call>,
+    /// Items of commands that were stopped, and for how long they had run.
+    stopped: Vec<(String, u64)>,
     /// Questions that wait for the person, and since when: that time is not of the work.
     asked: u32,
     asked_ms: u64,
@@ -72,6 +74,11 @@ impl Activity {
                 self.phase = Phase::Working;
             }
             Event::ItemCompleted { item } => {
+                if is_stopped(item)
+                    && let Some(ms) = self.elapsed_ms(&item.id, now_ms)
+                {
+                    self.stopped.push((item.id.clone(), ms));
+                }
                 self.calls.retain(|call| call.item_id != item.id);
                 self.phase = Phase::Working;
             }
@@ -101,8 +108,26 @@ impl Activity {
 
     /// For how long the call has run that is shown as the item of this id.
     pub(super) fn elapsed_ms(&self, item_id: &str, now_ms: u64) -> Option<u64> {
-        let call = self.calls.iter().find(|call| call.item_id == item_id)?;
-        Some(now_ms.saturating_sub(call.began_ms))
+        let call = self.calls.iter().find(|call| call.item_id == item_id);
+        let stopped = || self.stopped.iter().find(|(id, _)| id == item_id).map(|(_, ms)| *ms);
+        call.map(|call| now_ms.saturating_sub(call.began_ms)).or_else(stopped)
+    }
+
+    /// What is known of a call that is over.
+    pub(super) fn of_stopped(&self, item: &ThreadItem) -> Progress<'static> {
+        Progress { elapsed_ms: self.elapsed_ms(&item.id, 0), ..Progress::default() }
+    }
+
+    /// Another thread names its items anew.
+    pub(super) fn forget_calls(&mut self) {
+        self.calls.clear();
+        self.stopped.clear();
+        self.asked = 0;
+    }
+
+    /// The call never ran, so that it was not stopped after any time.
+    pub(super) fn never_ran(&mut self, item: &ThreadItem) {
+        self.calls.retain(|call| call.item_id != item.id);
     }
 
     /// Running `cargo test` and 2 more, 12 s: in so many columns, if the command can be cut to that.
@@ -167,6 +192,13 @@ impl Activity {
         };
         let count = self.calls.len();
         (count > 1 && self.calls.iter().all(is_command)).then_some(count)
+    }
+}
+
+fn is_stopped(item: &ThreadItem) -> bool {
+    match &item.details {
+        ItemDetails::CommandExecution(command) => cell::is_stopped(command, item.duration_ms),
+        _ => false,
     }
 }
 

@@ -75,7 +75,7 @@ impl App {
         while let Some(first) = cells.first() {
             let (shown, after) = cells.split_at(together(cells));
             rendered.append(rest(&mut self.said, first).unwrap_or_else(|| Rendered {
-                lines: cell::all(shown, before, |_| Progress::default(), &look),
+                lines: cell::all(shown, before, |item| self.activity.of_stopped(item), &look),
                 links: cell::links(first, look.columns, look.theme),
             }));
             (before, cells) = (shown.last(), after);

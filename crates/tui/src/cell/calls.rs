@@ -93,6 +93,8 @@ enum State {
     InBackground,
     Done,
     Failed,
+    /// With its turn.
+    Stopped,
     Declined,
 }
 
@@ -110,6 +112,7 @@ impl Call<'_> {
             (Status::Declined, ..) => State::Declined,
             (_, Some(0), None) => State::Done,
             (Status::Completed, None, None) => State::InBackground,
+            _ if command::is_stopped(self.command, self.took) => State::Stopped,
             _ => State::Failed,
         }
     }
@@ -126,7 +129,7 @@ impl Call<'_> {
                 let took = took.map(|took| format!(", {took}")).unwrap_or_default();
                 (format!("exit code {code}{took}"), theme.removed)
             }
-            _ => return command::outcome(self.command, self.took, theme),
+            _ => return command::outcome(self.command, self.took, &self.progress, theme),
         };
         Some(Span::styled(text, style))
     }
@@ -233,6 +236,7 @@ fn summary(calls: &[Call<'_>]) -> String {
     for (count, word) in [
         (done, "done"),
         (count(&[State::Failed]), "failed"),
+        (count(&[State::Stopped]), "stopped"),
         (count(&[State::Declined]), "not run"),
     ] {
         if count > 0 {
@@ -321,7 +325,7 @@ fn sign(state: State, theme: &Theme) -> (&'static str, Style) {
     match state {
         State::Waiting => ("?", theme.accent),
         State::Running => (theme.glyphs.bullet, theme.accent),
-        State::InBackground => (theme.glyphs.bullet, theme.dim),
+        State::InBackground | State::Stopped => (theme.glyphs.bullet, theme.dim),
         State::Done => (theme.glyphs.done, theme.added),
         State::Failed | State::Declined => (theme.glyphs.failed, theme.removed),
     }

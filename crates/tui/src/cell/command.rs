@@ -4,7 +4,7 @@ use agent_protocol::{CommandExecution, Status};
 use ratatui_core::style::Style;
 use ratatui_core::text::{Line, Span};
 
-use super::{Detail, Look, block};
+use super::{Detail, Look, Progress, block};
 use crate::filter::plain;
 use crate::theme::Theme;
 use crate::view::duration;
@@ -26,18 +26,18 @@ pub(crate) fn bare(command: &str) -> String {
 pub(super) fn lines(
     command: &CommandExecution,
     duration_ms: Option<u64>,
-    tail: &str,
+    progress: &Progress<'_>,
     look: &Look<'_>,
 ) -> Vec<Line<'static>> {
     let Look { columns, detail, theme, .. } = *look;
     let mut lines = block("$", &bare(&command.command), Style::new(), columns);
-    let (hidden, rows) = last_rows(printed(command, tail), detail.rows(OUTPUT_ROWS));
+    let (hidden, rows) = last_rows(printed(command, progress.tail), detail.rows(OUTPUT_ROWS));
     if hidden > 0 {
         let text = format!("{} {hidden} lines before; ctrl-t shows them", theme.glyphs.ellipsis);
         lines.extend(wrap::wrap(&Line::from(format!("  {text}")).style(theme.dim), columns));
     }
     lines.extend(rows.iter().flat_map(|row| output_row(row, columns, detail, theme)));
-    if let Some(outcome) = outcome(command, duration_ms, theme) {
+    if let Some(outcome) = outcome(command, duration_ms, progress, theme) {
         lines.extend(wrap::wrap(&Line::from(vec![Span::raw("  "), outcome]), columns));
     }
     lines
@@ -56,6 +56,7 @@ pub(super) fn printed<'a>(command: &'a CommandExecution, tail: &'a str) -> &'a s
 pub(super) fn outcome(
     command: &CommandExecution,
     duration_ms: Option<u64>,
+    progress: &Progress<'_>,
     theme: &Theme,
 ) -> Option<Span<'static>> {
     let took = duration_ms.map(|ms| format!(" in {}", duration(ms))).unwrap_or_default();
@@ -66,9 +67,19 @@ pub(super) fn outcome(
         (_, Some(0), _) => (format!("done{took}"), theme.dim),
         (_, Some(code), _) => (format!("exit code {code}{took}"), theme.removed),
         (Status::Completed, None, _) => ("goes on in the background".to_owned(), theme.dim),
+        (_, None, _) if is_stopped(command, duration_ms) => {
+            let after = progress.elapsed_ms.map(|ms| format!(" after {}", duration(ms)));
+            (format!("stopped{}", after.unwrap_or_default()), theme.dim)
+        }
         (_, None, _) => (format!("failed{took}"), theme.removed),
     };
     Some(Span::styled(text, style))
+}
+
+/// Its turn ended before it did: nobody has seen what came of it, nor measured it.
+pub(crate) fn is_stopped(command: &CommandExecution, duration_ms: Option<u64>) -> bool {
+    command.status == Status::Failed
+        && (command.exit_code, command.signal, duration_ms) == (None, None, None)
 }
 
 /// So many of the last rows, made harmless, and how many there are before them.

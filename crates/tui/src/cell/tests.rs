@@ -104,7 +104,7 @@ fn sheet(
     for (name, cell) in cells() {
         let tail = if name == "command under way" { "cc a.c\ncc b.c\n" } else { "" };
         sheet.push_str(&format!("== {name} =="));
-        for row in lines(&cell, tail, &look) {
+        for row in lines(&cell, &Progress { tail, ..Progress::default() }, &look) {
             // Of what is too narrow for a mark and a letter the terminal shows what it can.
             assert!(
                 row.width() <= columns || columns < 20,

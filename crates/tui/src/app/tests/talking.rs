@@ -241,3 +241,45 @@ fn the_time_of_a_turn_is_that_of_its_work() {
     let (_, rows) = shown(&mut app);
     assert!(rows.join("\n").contains("working, 3 s"), "{rows:?}");
 }
+
+fn stopped(id: &str) -> Event {
+    let command = CommandExecution { status: Status::Failed, ..CommandExecution::begun("make") };
+    let details = ItemDetails::CommandExecution(command);
+    let call_id = Some("c".to_owned());
+    let item = ThreadItem { id: id.into(), details, call_id, step: None, duration_ms: None };
+    Event::ItemCompleted { item }
+}
+
+#[test]
+fn what_was_stopped_has_not_failed() {
+    let mut app = app();
+    app.update(Input::Tick(1_000));
+    happened(&mut app, Event::TurnStarted {});
+    happened(&mut app, running("make"));
+    app.update(Input::Tick(2_500));
+    happened(&mut app, stopped("i9"));
+    happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Interrupted)));
+    app.update(Input::Tick(9_000));
+    let finished = shown(&mut app).0.join("\n");
+    assert!(finished.contains("stopped after 1.5 s") && !finished.contains("failed"), "{finished}");
+}
+
+#[test]
+fn a_patch_that_was_stopped_while_it_was_asked_about_was_not_tried() {
+    let mut app = app();
+    let patch = |status| {
+        let Event::PatchDelta { change, .. } = patch_delta(0, "/w/a.rs", "@@\n-a\n+b\n") else {
+            unreachable!()
+        };
+        let details = ItemDetails::FileChange { changes: vec![change], status };
+        let call_id = Some("c".to_owned());
+        ThreadItem { id: "p".into(), details, call_id, step: None, duration_ms: None }
+    };
+    happened(&mut app, Event::TurnStarted {});
+    let item = patch(Status::InProgress);
+    happened(&mut app, Event::ItemStarted { item, rule: None });
+    asks(&mut app, "a patch");
+    happened(&mut app, Event::ItemCompleted { item: patch(Status::Failed) });
+    let finished = shown(&mut app).0.join("\n");
+    assert!(finished.contains("Did not change /w/a.rs"), "{finished}");
+}
