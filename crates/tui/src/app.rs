@@ -67,6 +67,8 @@ pub struct App {
     now_ms: u64,
     activity: Activity,
     has_greeted: bool,
+    /// The person asked for a new thread.
+    begins_anew: bool,
     hides_status: bool,
     outbox: Outbox,
 }
@@ -96,6 +98,7 @@ impl App {
             now_ms: 0,
             activity: Activity::default(),
             has_greeted: false,
+            begins_anew: false,
             hides_status: false,
             outbox: Outbox::default(),
         };
@@ -121,6 +124,9 @@ impl App {
         self.activity.forget_calls();
         self.outbox.forget_sent();
         self.overlays.clear();
+        if std::mem::take(&mut self.begins_anew) {
+            self.note("A new thread begins here.".to_owned());
+        }
     }
 
     /// What was said and done in the thread before this process began.

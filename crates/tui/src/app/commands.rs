@@ -87,7 +87,10 @@ impl App {
     /// Does one command.
     pub(super) fn run(&mut self, verb: Verb, argument: &str) -> Vec<Effect> {
         match verb {
-            Verb::New => vec![Effect::Open(Next::New)],
+            Verb::New => {
+                self.begins_anew = true;
+                vec![Effect::Open(Next::New)]
+            }
             Verb::Resume => self.go_on(GoOn::Resume, argument),
             Verb::Fork => self.go_on(GoOn::Fork, argument),
             Verb::Rewind => self.rewind(argument),

@@ -128,3 +128,15 @@ fn a_thread_is_given_a_name() {
     assert_eq!(type_in(&mut app, "/name the parser<enter>"), [Effect::Name("the parser".into())]);
     assert_eq!(type_in(&mut app, "/clear<enter>"), [Effect::Open(Next::New)]);
 }
+
+#[test]
+fn a_new_thread_is_kept_apart_from_what_was_said_before() {
+    let mut app = app();
+    happened(&mut app, said("Done."));
+    shown(&mut app);
+    assert_eq!(type_in(&mut app, "/new<enter>"), [Effect::Open(Next::New)]);
+    app.clear();
+    assert_eq!(shown(&mut app).0, ["", "• A new thread begins here."]);
+    app.clear();
+    assert!(shown(&mut app).0.is_empty(), "that was another command");
+}
