@@ -66,6 +66,8 @@ pub struct Progress<'a> {
     pub elapsed_ms: Option<u64>,
     /// It waits for the person's word.
     pub waits: bool,
+    /// Of several that wait, the question is about this one.
+    pub is_asked: bool,
 }
 
 /// The lines of `cell`, an empty one first.

@@ -1,6 +1,8 @@
 //! When a question is put, and which keys are meant for it: one that comes up takes nothing of what is being typed. How
 //! it looks and what answers it is `overlay/approval.rs`.
 
+use agent_protocol::ThreadItem;
+
 use super::App;
 use crate::effect::Effect;
 use crate::key::{KeyCode, KeyEvent};
@@ -100,6 +102,13 @@ impl App {
         let effects = self.take_key(key);
         self.ask();
         effects
+    }
+
+    /// Several calls are asked about, and this is the one that is shown.
+    pub(super) fn is_asked_first(&self, item: &ThreadItem) -> bool {
+        let questions = &self.transcript.questions;
+        let is_first = |first: &Question| Some(&first.call_id) == item.call_id.as_ref();
+        questions.len() > 1 && self.is_covered() && questions.first().is_some_and(is_first)
     }
 
     /// The top of the stack is a question that keys would answer.

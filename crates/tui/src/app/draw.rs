@@ -195,6 +195,7 @@ impl App {
             tail: self.transcript.tail_of(&item.id),
             elapsed_ms: self.activity.elapsed_ms(&item.id, self.now_ms),
             waits: self.transcript.is_unpermitted(item),
+            is_asked: self.is_asked_first(item),
         }
     }
 

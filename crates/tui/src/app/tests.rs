@@ -71,6 +71,10 @@ fn said_as(id: &str, text: &str) -> Event {
 }
 
 fn asks(app: &mut App, command: &str) {
+    asks_about(app, "c", command);
+}
+
+fn asks_about(app: &mut App, call_id: &str, command: &str) {
     let action = Action::Run {
         command: command.into(),
         cwd: "/w".into(),
@@ -78,7 +82,7 @@ fn asks(app: &mut App, command: &str) {
         justification: None,
         terminal: false,
     };
-    let (call_id, reason) = ("c".to_owned(), "Because.".to_owned());
+    let (call_id, reason) = (call_id.to_owned(), "Because.".to_owned());
     happened(
         app,
         Event::ApprovalRequested {

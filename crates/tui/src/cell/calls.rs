@@ -121,6 +121,9 @@ impl Call<'_> {
     fn says(&self, theme: &Theme) -> Option<Span<'static>> {
         let took = self.took.map(view::duration);
         let (text, style) = match (self.state(), self.command.exit_code) {
+            (State::Waiting, _) if self.progress.is_asked => {
+                ("asked about below".to_owned(), theme.accent)
+            }
             (State::Waiting, _) => ("waits for your answer".to_owned(), theme.accent),
             (State::Running, _) => (view::elapsed(self.progress.elapsed_ms?), theme.dim),
             // The sign says the rest.

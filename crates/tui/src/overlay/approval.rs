@@ -19,9 +19,9 @@ use crate::{diff, view, wrap};
 #[derive(Debug)]
 pub(crate) struct Approval {
     question: Question,
-    /// All its rows, for so many columns: a patch may be long.
+    /// All its rows, for so many columns and questions: a patch may be long.
     laid: Vec<Line<'static>>,
-    columns: usize,
+    laid_for: (usize, usize),
     /// The first row that is shown.
     top: usize,
     /// Rows that did not fit when it was drawn last.
@@ -36,7 +36,7 @@ impl Approval {
         Self {
             question,
             laid: Vec::new(),
-            columns: 0,
+            laid_for: (0, 0),
             top: 0,
             below: usize::MAX,
             page: 1,
@@ -109,8 +109,9 @@ impl Overlay for Approval {
     }
 
     fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
-        if self.columns != around.columns {
-            self.columns = around.columns;
+        let wanted = (around.columns, around.transcript.questions.len());
+        if self.laid_for != wanted {
+            self.laid_for = wanted;
             self.laid = asked(&self.question, around);
         }
         let all = &self.laid;
@@ -145,7 +146,8 @@ impl Overlay for Approval {
 /// What a question says, byte for byte.
 fn asked(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
     let theme = around.theme;
-    let mut rows = Rows { rows: vec![Line::default()], columns: around.columns, theme };
+    let count = around.transcript.questions.len();
+    let mut rows = Rows { rows: vec![Line::default()], columns: around.columns, theme, count };
     match &question.action {
         Action::Run { command, cwd, escalated, .. } => {
             rows.title(if *escalated { "Run this outside the sandbox?" } else { "Run this?" });
@@ -186,12 +188,16 @@ struct Rows<'a> {
     rows: Vec<Line<'static>>,
     columns: usize,
     theme: &'a Theme,
+    /// Of the questions that wait; this is the first.
+    count: usize,
 }
 
 impl Rows<'_> {
     fn title(&mut self, text: &str) {
+        let of = if self.count > 1 { format!(" (1 of {})", self.count) } else { String::new() };
+        let text = format!("{text}{of}");
         let style = self.theme.accent.add_modifier(Modifier::BOLD);
-        self.rows.extend(wrap::wrap(&Line::styled(text.to_owned(), style), self.columns));
+        self.rows.extend(wrap::wrap(&Line::styled(text, style), self.columns));
     }
 
     /// A file, and every line that would change in it.

@@ -301,3 +301,20 @@ proptest::proptest! {
         proptest::prop_assert_eq!(seen, read_back.draw().finished);
     }
 }
+
+#[test]
+fn of_several_questions_it_is_said_how_many_and_about_which_call() {
+    let mut app = App::new(Theme::colourless(), 80, 24);
+    step_started(&mut app);
+    play(&mut app, 1, "?1 make a\n?2 make b");
+    asks_about(&mut app, "c1", "make a");
+    assert!(shown(&mut app).1.contains(&"Run this?".to_owned()), "one is not counted");
+    asks_about(&mut app, "c2", "make b");
+    let region = shown(&mut app).1.join("\n");
+    for text in ["Run this? (1 of 2)", "make a  asked about below", "make b  waits for your"] {
+        assert!(region.contains(text), "{text}: {region}");
+    }
+    let decision = Decision::Once;
+    happened(&mut app, Event::ApprovalResolved { call_id: "c1".into(), decision, rule: None });
+    assert!(shown(&mut app).1.contains(&"Run this?".to_owned()));
+}
