@@ -26,19 +26,44 @@ pub struct Full<W> {
     links: Vec<Link>,
     /// Lines below what is shown of them.
     below: usize,
+    /// Where one was before all came again.
+    kept: Option<Kept>,
     /// How many lines were shown.
     page: usize,
+}
+
+/// A place among lines that are broken anew.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    below: usize,
+    lines: usize,
+    columns: u16,
+}
+
+impl Kept {
+    /// Lines below, of so many of this width.
+    fn below(self, lines: usize, columns: u16) -> usize {
+        if columns == self.columns {
+            return self.below;
+        }
+        self.below.saturating_mul(lines) / self.lines.max(1)
+    }
 }
 
 impl<W: Write> Full<W> {
     /// On an empty screen, with the cursor at its beginning.
     pub fn new(out: W, columns: u16, rows: u16) -> Self {
         let inline = Inline::new(out, columns, rows, false);
-        Self { inline, columns, rows, lines: Vec::new(), links: Vec::new(), below: 0, page: 1 }
+        let (lines, links) = (Vec::new(), Vec::new());
+        Self { inline, columns, rows, lines, links, below: 0, kept: None, page: 1 }
     }
 
     /// The terminal has this size, and nothing on it; finished lines come again.
     pub fn restart(&mut self, columns: u16, rows: u16) {
+        if self.below > 0 {
+            let (below, lines) = (self.below, self.lines.len());
+            self.kept = Some(Kept { below, lines, columns: self.columns });
+        }
         (self.columns, self.rows) = (columns, rows);
         self.inline.restart(columns, rows);
         self.lines.clear();
@@ -59,7 +84,7 @@ impl<W: Write> Full<W> {
 
     /// Shows the last lines.
     pub fn to_end(&mut self) {
-        self.below = 0;
+        (self.below, self.kept) = (0, None);
     }
 
     /// # Errors
@@ -78,6 +103,9 @@ impl<W: Write> Full<W> {
         self.lines.extend(finished);
         let height = region.area.height.min(self.rows);
         self.page = usize::from(self.rows - height);
+        if let Some(kept) = self.kept.take() {
+            self.below = kept.below(self.lines.len(), self.columns);
+        }
         self.below = self.below.min(self.lines.len().saturating_sub(self.page));
         let end = self.lines.len() - self.below;
         let begin = end.saturating_sub(self.page);
@@ -198,5 +226,28 @@ mod tests {
             draw(full, &["13"], "> ");
         });
         assert_eq!(end, "9\n10\n11\n12\n13\n>");
+    }
+
+    #[test]
+    fn another_size_keeps_the_place() {
+        let lines: Vec<_> = (1..=12).map(|number| number.to_string()).collect();
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        let broken: Vec<_> = lines.iter().flat_map(|line| [*line, "+"]).collect();
+        let mut bytes = Vec::new();
+        let mut full = Full::new(&mut bytes, COLUMNS, ROWS);
+        draw(&mut full, &lines, "> ");
+        full.page_up();
+        assert_eq!(full.below, 4);
+        full.restart(COLUMNS, ROWS - 1);
+        full.restart(COLUMNS, ROWS);
+        draw(&mut full, &lines, "> ");
+        assert_eq!(full.below, 4);
+        full.restart(COLUMNS - 1, ROWS);
+        draw(&mut full, &broken, "> ");
+        assert_eq!(full.below, 8, "each line has become two");
+        full.to_end();
+        full.restart(COLUMNS, ROWS);
+        draw(&mut full, &lines, "> ");
+        assert_eq!(full.below, 0);
     }
 }
