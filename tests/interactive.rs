@@ -159,11 +159,11 @@ fn a_message_that_was_not_heard_yet_is_taken_back_and_said_otherwise() {
     screen.press("wait<enter>");
     screen.wait_for("running `until");
     screen.press("use the old one<enter>");
-    screen.wait_for("use the old one (up takes it back)");
+    screen.wait_for("use the old one (heard at the next step; up takes it back)");
     screen.press("<up>");
     screen.wait_for("› use the old one");
     screen.press("<c-w><c-w>new one<enter>");
-    screen.wait_for("use the new one (up takes it back)");
+    screen.wait_for("use the new one (heard at the next step; up takes it back)");
     std::fs::write(scene.workspace().join("go"), "").unwrap();
     screen.wait_for("So it is.");
     let sent = sent_after(0, &server);

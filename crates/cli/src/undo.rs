@@ -71,7 +71,7 @@ impl FromStr for WhichTurn {
 /// There is nothing to undo.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NothingToUndo {
-    #[error("no turn of this thread changed a file and is not undone already")]
+    #[error("nothing left to undo")]
     Done,
     #[error("nothing was undone in this thread")]
     Undone,

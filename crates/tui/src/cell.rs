@@ -149,7 +149,11 @@ fn said(text: &str, look: &Look<'_>) -> Vec<Line<'static>> {
     let mut lines = block(theme.glyphs.quote, &text[..end], style, columns);
     let hidden = text[end..].trim().lines().count();
     if hidden > 0 {
-        let text = format!("  {} {hidden} more lines; ctrl-t shows them", theme.glyphs.ellipsis);
+        let text = format!(
+            "  {} {}; ctrl-t shows them",
+            theme.glyphs.ellipsis,
+            crate::view::count(hidden, "more line")
+        );
         lines.push(Line::styled(text, theme.dim));
     }
     lines

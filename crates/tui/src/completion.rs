@@ -101,7 +101,13 @@ impl Completion {
             let line = Line::from(spans);
             if taken { line.style(Modifier::BOLD) } else { line }
         };
-        shown.iter().enumerate().map(row).collect()
+        let mut rows: Vec<_> = shown.iter().enumerate().map(row).collect();
+        let more = self.entries.len() - first - shown.len();
+        if more > 0 {
+            let text = format!("  {} {more} more", theme.glyphs.ellipsis);
+            rows.push(Line::styled(text, theme.dim));
+        }
+        rows
     }
 }
 

@@ -170,7 +170,11 @@ impl Page<'_> {
 
     fn finish(mut self) -> Vec<Line<'static>> {
         if self.left_rows > 0 {
-            let more = format!("{} {} more lines ", self.theme.glyphs.ellipsis, self.left_rows);
+            let more = format!(
+                "{} {} ",
+                self.theme.glyphs.ellipsis,
+                crate::view::count(self.left_rows, "more line")
+            );
             let mut spans = vec![Span::styled(more, self.theme.dim)];
             spans.extend(summary(self.left, self.theme));
             self.lines.push(spans.into());
@@ -285,7 +289,7 @@ Binary files /dev/null and b/p.png differ
         let lines = render_file("a.txt", &diff, 40, 3, &Theme::default());
         assert_eq!(
             shown(&lines),
-            "     1 + 0\n     2 + 1\n     3 + 2\n… 99997 more lines +99997 -0\n"
+            "     1 + 0\n     2 + 1\n     3 + 2\n… 99,997 more lines +99997 -0\n"
         );
         let long = format!("@@ -0,0 +1 @@\n+{}\n", "x".repeat(100_000));
         assert_eq!(render_file("a", &long, 40, 3, &Theme::default()).len(), 4);

@@ -13,6 +13,7 @@ use crate::app::Frame;
 use crate::markdown::Link;
 use crate::overlay::Place;
 use crate::terminal::{Inline, Region};
+use crate::view::count;
 
 /// All cells of the terminal, drawn on `W`.
 #[derive(Debug)]
@@ -117,7 +118,7 @@ impl<W: Write> Full<W> {
             top += 1;
         }
         if self.below > 0 && top > 0 {
-            let text = format!(" {} lines below, pagedown ", self.below);
+            let text = format!(" {} below, pagedown ", count(self.below, "line"));
             let width = u16::try_from(text.len()).unwrap_or(u16::MAX);
             cells.set_string(self.columns.saturating_sub(width), top - 1, text, note);
         }

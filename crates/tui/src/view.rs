@@ -30,6 +30,12 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// `1 line`, `2 lines`; `what` stands for the words between: `3 more lines`.
+pub fn count(number: usize, what: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{} {what}{s}", grouped(number as u64))
+}
+
 /// `840 B`, `12 KB`, `3.4 MB`.
 pub fn size(bytes: u64) -> String {
     match bytes {

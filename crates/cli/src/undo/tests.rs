@@ -110,10 +110,7 @@ fn undo_says_what_it_did_what_it_left_and_how_to_go_on() {
         done.text
     );
     assert!(!done.complete && !world.work("new").exists());
-    assert_eq!(
-        world.undo(&[]).unwrap_err().to_string(),
-        "no turn of this thread changed a file and is not undone already"
-    );
+    assert_eq!(world.undo(&[]).unwrap_err().to_string(), "nothing left to undo");
     let forced = world.undo(&["--turn", "1", "--force"]).unwrap();
     assert!(forced.complete && forced.text.contains("put back  edited"));
     let redone = world.undo(&["--redo"]).unwrap();

@@ -11,8 +11,8 @@ use crate::width;
 const COMMAND_COLUMNS: usize = 40;
 /// Of a command this much is always shown.
 const LEAST_COLUMNS: usize = 6;
-/// "running ``" and the mark of what was cut.
-const AROUND_COMMAND: usize = 11;
+/// "running ``".
+const AROUND_COMMAND: usize = 10;
 
 #[derive(Debug, Default)]
 pub(super) struct Activity {
@@ -131,7 +131,14 @@ impl Activity {
     }
 
     /// Running `cargo test` and 2 more, 12 s: in so many columns, if the command can be cut to that.
-    pub(super) fn words(&self, transcript: &Transcript, now_ms: u64, columns: usize) -> String {
+    /// `mark` stands for what was cut.
+    pub(super) fn words(
+        &self,
+        transcript: &Transcript,
+        now_ms: u64,
+        columns: usize,
+        mark: &str,
+    ) -> String {
         if let Some(retry) = &transcript.retry {
             return retry.clone();
         }
@@ -144,7 +151,7 @@ impl Activity {
             Some((item, since(call.began_ms)))
         });
         if let Some((item, took)) = running {
-            return self.calls_in_words(transcript, &item.details, &took, columns);
+            return self.calls_in_words(transcript, &item.details, &took, columns, mark);
         }
         let what = match self.phase {
             Phase::Waiting if !self.is_connected => "connecting",
@@ -163,6 +170,7 @@ impl Activity {
         details: &ItemDetails,
         took: &str,
         columns: usize,
+        mark: &str,
     ) -> String {
         if let Some(count) = self.commands(transcript) {
             let words = format!("running {count} commands, {took}");
@@ -172,7 +180,7 @@ impl Activity {
         let with = |more: &str| {
             let rest = format!("{more}, {took}");
             let room = columns.saturating_sub(rest.len() + AROUND_COMMAND);
-            let what = doing(details, room.clamp(LEAST_COLUMNS, COMMAND_COLUMNS));
+            let what = doing(details, room.clamp(LEAST_COLUMNS, COMMAND_COLUMNS), mark);
             format!("{what}{rest}")
         };
         match self.calls.len() {
@@ -214,20 +222,20 @@ fn is_call(item: &ThreadItem) -> bool {
     }
 }
 
-fn doing(details: &ItemDetails, columns: usize) -> String {
+fn doing(details: &ItemDetails, columns: usize, mark: &str) -> String {
     match details {
         ItemDetails::CommandExecution(command) => {
             let line = cell::bare(&command.command);
             let first = line.lines().next().unwrap_or_default();
-            let short = width::head(first, columns);
-            let rest = if short.len() < line.len() { "…" } else { "" };
-            format!("running `{}{rest}`", crate::filter::plain(short))
+            let more = if first.len() < line.len() { mark } else { "" };
+            let short = width::shortened(&format!("{first}{more}"), columns, mark);
+            format!("running `{}`", crate::filter::plain(&short))
         }
         ItemDetails::FileChange { .. } => "changing files".to_owned(),
         ItemDetails::McpToolCall { tool, .. } => format!("calling {}", crate::filter::plain(tool)),
         ItemDetails::ToolCall { tool, subject, .. } => {
             let (_, present) = cell::verb(tool);
-            format!("{present} {}", crate::filter::plain(width::head(subject, columns)))
+            format!("{present} {}", crate::filter::plain(&width::shortened(subject, columns, mark)))
         }
         _ => "working".to_owned(),
     }

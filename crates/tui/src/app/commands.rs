@@ -11,6 +11,7 @@ use crate::effect::{Change, Choice, Effect, GoOn, Next, Page, Scope};
 use crate::overlay::{Pager, Picker};
 use crate::slash::{self, Verb, When};
 use crate::transcript::{Cell, Notice, Process};
+use crate::view::count;
 
 /// What models take, from the least to the most.
 const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"];
@@ -236,7 +237,7 @@ impl App {
         let choice = |(item, command): (&ThreadItem, &CommandExecution)| Choice {
             value: item.id.clone(),
             label: cell::bare(&command.command),
-            note: format!("{} lines", command.aggregated_output.lines().count()),
+            note: count(command.aggregated_output.lines().count(), "line"),
             is_here: true,
             is_current: false,
         };

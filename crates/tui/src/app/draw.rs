@@ -245,8 +245,11 @@ impl App {
                 State::Wanted => " (taken back unless it is heard before)",
                 State::Queued if Some(at) == last => " (after this turn; up takes it back)",
                 State::Queued => " (after this turn)",
-                State::Sent if Some(at) == last && self.is_running() => " (up takes it back)",
-                State::Sent => "",
+                State::Sent if Some(at) == last && self.is_running() => {
+                    " (heard at the next step; up takes it back)"
+                }
+                State::Line if Some(at) == last && self.is_running() => " (up takes it back)",
+                State::Sent | State::Line => "",
             };
             let shown = plain(&message.shown()).into_owned();
             let mut rows = shown.lines().take(WAITING_ROWS);
@@ -274,11 +277,12 @@ impl App {
         const STOPS: &str = " · esc stops";
         let columns = usize::from(self.columns);
         let room = columns.saturating_sub(2 + width::of(STOPS));
-        let words = self.activity.words(&self.transcript, self.now_ms, room);
+        let mark = self.theme.glyphs.ellipsis;
+        let words = self.activity.words(&self.transcript, self.now_ms, room, mark);
         let words = plain(&words).replace('\n', " ");
         let mut line = Line::from(vec![
             Span::styled(format!("{} ", self.theme.glyphs.bullet), self.theme.accent),
-            Span::styled(width::head(&words, room).to_owned(), self.theme.accent),
+            Span::styled(width::shortened(&words, room, mark), self.theme.accent),
             Span::styled(STOPS, self.theme.dim),
         ]);
         let folds = match self.fold {

@@ -32,6 +32,8 @@ pub(super) enum Back {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Sent,
+    /// A command line of the person's own.
+    Line,
     Wanted,
     Queued,
 }
@@ -121,7 +123,11 @@ impl Outbox {
 
     /// In the order in which they will be heard.
     pub(super) fn all(&self) -> impl Iterator<Item = (&Message, State)> {
-        let state = |sent: &Sent| if sent.is_wanted { State::Wanted } else { State::Sent };
+        let state = |sent: &Sent| match sent.what {
+            _ if sent.is_wanted => State::Wanted,
+            Unheard::Line => State::Line,
+            Unheard::Message => State::Sent,
+        };
         let sent = self.sent.iter().map(move |sent| (&sent.message, state(sent)));
         sent.chain(self.queued.iter().map(|message| (message, State::Queued)))
     }

@@ -95,29 +95,28 @@ pub(super) fn status(app: &App) -> String {
     rows.push(("directory", format!("{}{}", thread.cwd.display(), branch.unwrap_or_default())));
     rows.push(("sandbox", format!("{}; asks: {}", thread.sandbox, thread.approval_policy)));
     rows.push(("thread", thread.thread_id.clone()));
-    rows.push(("window", window(app)));
+    if transcript.window_tokens > 0 {
+        rows.push(("window", window(app)));
+    }
     let usage = &transcript.usage;
-    let cached = percent(usage.cached_input_tokens, usage.input_tokens);
-    rows.push((
-        "tokens",
-        format!(
-            "{} in, {cached} of them cached; {} out",
-            grouped(usage.input_tokens),
-            grouped(usage.output_tokens)
-        ),
-    ));
+    if usage.input_tokens > 0 {
+        let cached = percent(usage.cached_input_tokens, usage.input_tokens);
+        let (read, written) = (grouped(usage.input_tokens), grouped(usage.output_tokens));
+        rows.push(("tokens", format!("{read} in, {cached} of them cached; {written} out")));
+    }
     if let Some(cost) = transcript.cost_usd {
         rows.push(("cost", format!("${cost:.2} for the last turn")));
     }
     let bytes = transcript.bytes;
+    let travels = connection(transcript.connection.unwrap_or(thread.transport));
     rows.push((
         "connection",
-        format!(
-            "{}; {} sent instead of {}",
-            connection(transcript.connection.unwrap_or(thread.transport)),
-            size(bytes.sent),
-            size(bytes.stateless)
-        ),
+        // Before the first request there is nothing to compare.
+        if bytes.stateless == 0 {
+            travels.to_owned()
+        } else {
+            format!("{travels}; {} sent instead of {}", size(bytes.sent), size(bytes.stateless))
+        },
     ));
     let rows = columns(rows.into_iter().map(|(name, value)| (name.to_owned(), value)));
     rows.lines().map(|row| format!("{}\n", row.trim_start())).collect()

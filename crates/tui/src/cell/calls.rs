@@ -164,7 +164,7 @@ impl Call<'_> {
         let rows = if hidden > 0 && rows > 1 { rows - 1 } else { rows };
         let (hidden, shown) = command::last_rows(self.printed(), rows);
         if hidden > 0 && rows > 0 {
-            let text = format!("{} {hidden} lines before", theme.glyphs.ellipsis);
+            let text = format!("{} {} before", theme.glyphs.ellipsis, view::count(hidden, "line"));
             let text = width::head(&text, columns.saturating_sub(2)).to_owned();
             lines.push(indented(Line::styled(text, theme.dim), 2));
         }

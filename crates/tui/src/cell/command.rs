@@ -7,7 +7,7 @@ use ratatui_core::text::{Line, Span};
 use super::{Detail, Look, Progress, block};
 use crate::filter::plain;
 use crate::theme::Theme;
-use crate::view::duration;
+use crate::view::{count, duration};
 use crate::width;
 use crate::wrap::{self, Styled};
 
@@ -33,7 +33,11 @@ pub(super) fn lines(
     let mut lines = block("$", &bare(&command.command), Style::new(), columns);
     let (hidden, rows) = last_rows(printed(command, progress.tail), detail.rows(OUTPUT_ROWS));
     if hidden > 0 {
-        let text = format!("{} {hidden} lines before; ctrl-t shows them", theme.glyphs.ellipsis);
+        let text = format!(
+            "{} {} before; ctrl-t shows them",
+            theme.glyphs.ellipsis,
+            count(hidden, "line")
+        );
         lines.extend(wrap::wrap(&Line::from(format!("  {text}")).style(theme.dim), columns));
     }
     lines.extend(rows.iter().flat_map(|row| output_row(row, columns, detail, theme)));

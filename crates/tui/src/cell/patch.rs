@@ -6,6 +6,7 @@ use ratatui_core::text::{Line, Span};
 
 use super::{Look, block, shown_path};
 use crate::filter::plain;
+use crate::view::count;
 use crate::{diff, width};
 
 /// Rows that the transcript shows.
@@ -43,7 +44,7 @@ pub fn draft(changes: &[FileChange], look: &Look<'_>) -> Vec<Line<'static>> {
     let mut lines = vec![Line::default()];
     let before = changes.len().saturating_sub(DRAFT_FILES);
     if before > 0 {
-        let text = format!("{} {before} files before", theme.glyphs.ellipsis);
+        let text = format!("{} {} before", theme.glyphs.ellipsis, count(before, "file"));
         lines.extend(block(theme.glyphs.bullet, &text, theme.dim, columns));
     }
     for change in &changes[before..] {

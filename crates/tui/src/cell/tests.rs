@@ -209,6 +209,6 @@ fn a_patch_that_is_being_written_takes_few_rows_however_long_it_is() {
         .collect();
     let lines: Vec<_> = draft(&changes, &look).iter().map(ToString::to_string).collect();
     assert_eq!(lines.len(), 2 + DRAFT_FILES + DRAFT_ROWS);
-    assert!(lines[1].ends_with("9993 files before"), "{}", lines[1]);
+    assert!(lines[1].ends_with("9,993 files before"), "{}", lines[1]);
     assert_eq!(lines[lines.len() - 1], "    +the last");
 }

@@ -104,6 +104,7 @@ impl Writer<'_> {
             Event::Start(tag) if self.begins(&tag, at) => {}
             Event::End(tag) if self.ends(tag) => {}
             Event::Rule => self.rule(at),
+            Event::TaskListMarker(done) if self.begin_task(done) => {}
             event => {
                 // The text of an item without blank lines comes without a paragraph.
                 if self.inline.is_none() && self.table.is_none() && !matches!(event, Event::End(_))
@@ -218,6 +219,20 @@ impl Writer<'_> {
         let first = Some(Span::styled(marker, self.theme.dim));
         self.containers.push(Container::Item { first, rest });
         self.after = None;
+    }
+
+    /// The box of a task takes the place of its bullet; false where it has none.
+    fn begin_task(&mut self, done: bool) -> bool {
+        match self.containers.last_mut() {
+            Some(Container::Item { first: Some(first), rest })
+                if first.content.trim_end() == self.theme.glyphs.bullet =>
+            {
+                *first = Span::raw(if done { "[x] " } else { "[ ] " });
+                *rest = Span::raw(" ".repeat(4));
+                true
+            }
+            _ => false,
+        }
     }
 
     fn end_item(&mut self) {

@@ -123,7 +123,7 @@ impl Overlay for Approval {
         let mut rows: Vec<_> = all.iter().skip(self.top).take(room).cloned().collect();
         if self.below > 0 {
             let mark = around.theme.glyphs.ellipsis;
-            let text = format!("{mark} {} more rows; space goes on", self.below);
+            let text = format!("{mark} {}; space goes on", view::count(self.below, "more row"));
             rows.push(Line::styled(text, around.theme.accent));
         }
         rows.extend(answers);

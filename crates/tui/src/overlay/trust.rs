@@ -55,8 +55,14 @@ impl Overlay for Trust {
         say(&self.directory, Style::new());
         say(WHAT, theme.dim);
         let answers = ["y yes", "n no, only look", "esc back to writing"];
-        let answers = view::flow(&answers, " · ", around.columns).into_iter();
-        rows.extend(answers.map(|row| Line::styled(row, theme.accent)));
+        let answers = view::flow(&answers, " · ", around.columns);
+        // What can be answered is seen on any screen.
+        let room = around.rows.saturating_sub(answers.len()).max(1);
+        if rows.len() > room {
+            rows.remove(0);
+        }
+        rows.truncate(room);
+        rows.extend(answers.into_iter().map(|row| Line::styled(row, theme.accent)));
         rows
     }
 }

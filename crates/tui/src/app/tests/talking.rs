@@ -283,3 +283,34 @@ fn a_patch_that_was_stopped_while_it_was_asked_about_was_not_tried() {
     let finished = shown(&mut app).0.join("\n");
     assert!(finished.contains("Did not change /w/a.rs"), "{finished}");
 }
+
+#[test]
+fn what_is_said_while_a_turn_runs_tells_when_it_is_heard() {
+    let mut app = App::new(Theme::colourless(), 80, 24);
+    step_started(&mut app);
+    type_in(&mut app, "stop that<enter>");
+    let region = shown(&mut app).1;
+    let row = "▌ stop that (heard at the next step; up takes it back)".to_owned();
+    assert!(region.contains(&row), "{region:?}");
+}
+
+#[test]
+fn what_does_not_fit_of_what_is_done_is_marked_as_the_terminal_can() {
+    let mut theme = Theme::colourless();
+    theme.glyphs = crate::theme::Glyphs::ASCII;
+    let mut app = App::new(theme, 40, 12);
+    step_started(&mut app);
+    happened(&mut app, running("cargo test --all --locked"));
+    let row = "* running `cargo te...`, 0 s - esc stops".to_owned();
+    assert!(shown(&mut app).1.contains(&row), "{:?}", shown(&mut app).1);
+    let retry = Event::TransportRetry {
+        kind: ErrorKind::Interrupted,
+        attempt: 1,
+        max: 0,
+        delay_ms: 1,
+        message: "the connection was reset by the peer".into(),
+    };
+    happened(&mut app, retry);
+    let region = shown(&mut app).1.join("\n");
+    assert!(region.contains("... - esc stops"), "{region}");
+}

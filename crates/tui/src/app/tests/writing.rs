@@ -142,3 +142,14 @@ fn a_command_that_was_gone_back_to_offers_nothing_until_it_is_changed() {
     type_in(&mut app, "<down><backspace>");
     assert!(shown(&mut app).1.iter().any(|row| row.starts_with("› /status ")), "it is a draft");
 }
+
+#[test]
+fn a_list_that_goes_on_says_how_far() {
+    let mut app = App::new(Theme::colourless(), 80, 24);
+    type_in(&mut app, "/");
+    let more = crate::slash::TABLE.len() - 8;
+    let row = format!("  … {more} more");
+    assert!(shown(&mut app).1.contains(&row));
+    type_in(&mut app, "<up>");
+    assert!(!shown(&mut app).1.iter().any(|row| row.contains(" more")), "that is the last one");
+}
