@@ -15,6 +15,9 @@ use crate::{width, wrap};
 /// Rows of the list.
 const ROWS: usize = 12;
 
+/// A label has at least this much beside what is said of it.
+const LEAST_LABEL: usize = 24;
+
 #[derive(Debug)]
 pub(crate) struct Picker {
     verb: Verb,
@@ -73,11 +76,15 @@ impl Picker {
         self.at = 0;
     }
 
+    /// There are some here, and some elsewhere.
+    fn has_both(&self) -> bool {
+        let here = self.choices.iter().filter(|choice| choice.is_here).count();
+        here > 0 && here < self.choices.len()
+    }
+
     fn hint(&self) -> String {
         let mut parts = vec!["enter takes it"];
-        if self.choices.iter().any(|choice| !choice.is_here)
-            && self.choices.iter().any(|c| c.is_here)
-        {
+        if self.has_both() {
             parts.push(if self.everywhere {
                 "tab: this directory"
             } else {
@@ -104,10 +111,11 @@ impl Overlay for Picker {
             (KeyCode::Down, _) | (KeyCode::Char('n'), true) => self.at = (self.at + 1).min(last),
             (KeyCode::PageUp, _) => self.at = self.at.saturating_sub(ROWS),
             (KeyCode::PageDown, _) => self.at = (self.at + ROWS).min(last),
-            (KeyCode::Tab, _) => {
+            (KeyCode::Tab, _) if self.has_both() => {
                 self.everywhere = !self.everywhere;
                 self.narrow();
             }
+            (KeyCode::Tab, _) => {}
             _ => {
                 self.field.handle(key);
                 self.narrow();
@@ -127,10 +135,15 @@ impl Overlay for Picker {
         rows.extend(title);
         let shown = self.fit.iter().enumerate().skip(first).take(room);
         let shown: Vec<_> = shown.map(|(number, &index)| (number, &self.choices[index])).collect();
+        // A long label is cut before what is said of it: a title says it in its first words.
+        let notes = shown.iter().map(|(_, choice)| width::of(&plain(&choice.note))).max();
+        let beside = notes.filter(|&note| note > 0).map_or(0, |note| note + 2);
+        let whole = around.columns.saturating_sub(2);
+        let label_room = whole.saturating_sub(beside).max(LEAST_LABEL).min(whole);
         let label = |choice: &Choice| {
             let label = plain(&choice.label).into_owned();
             let first = label.lines().next().unwrap_or_default();
-            width::shortened(first, around.columns.saturating_sub(2), theme.glyphs.ellipsis)
+            width::shortened(first, label_room, theme.glyphs.ellipsis)
         };
         let widest = shown.iter().map(|(_, choice)| width::of(&label(choice))).max().unwrap_or(0);
         for (number, choice) in shown {

@@ -140,3 +140,24 @@ fn a_new_thread_is_kept_apart_from_what_was_said_before() {
     app.clear();
     assert!(shown(&mut app).0.is_empty(), "that was another command");
 }
+
+#[test]
+fn a_long_first_message_hides_nothing_of_what_is_said_of_any_thread() {
+    let mut app = App::new(Theme::colourless(), 60, 12);
+    let thread = |label: &str, note: &str| Choice {
+        value: label.into(),
+        label: label.into(),
+        note: note.into(),
+        ..Choice::default()
+    };
+    let long = "Mend the parser, and then look at each of its tests, one after the other";
+    let threads =
+        vec![thread(long, "/w, 3 turns, 2 h ago"), thread("short", "/v, 1 turn, 1 d ago")];
+    app.update(Input::Threads { how: GoOn::Resume, threads });
+    let before = shown(&mut app).1;
+    for text in ["Mend the parser, and", "… ", "/w, 3 turns, 2 h ago", "/v, 1 turn, 1 d ago"] {
+        assert!(before.iter().any(|row| row.contains(text)), "{text}: {before:#?}");
+    }
+    type_in(&mut app, "<tab>");
+    assert_eq!(shown(&mut app).1, before, "none is here, so that there is nowhere else");
+}
