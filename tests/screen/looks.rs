@@ -113,9 +113,13 @@ fn on_the_alternate_screen_pages_scroll_and_nothing_is_left_behind() {
     screen.press("<pageup>");
     screen.wait_for("lines below, pagedown");
     assert!(!screen.screen().contains(&format!("line {COUNT} of many.")));
-    // What was drawn for another width is drawn anew, and from the end.
+    // What was drawn for another width is drawn anew, where one was.
     screen.resize(50, 12);
-    screen.wait_for(&format!("line {COUNT} of many."));
+    screen.wait_until("it is drawn anew", |screen| {
+        let shown = screen.screen();
+        let is_there = |text: &str| shown.contains(text);
+        is_there("line 50 of many.") && is_there("lines below") && !is_there("line 44 of many.")
+    });
     screen.press(&"<pageup>".repeat(COUNT));
     screen.wait_for("line 1 of many.");
     screen.press("half a message");
