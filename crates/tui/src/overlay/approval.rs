@@ -148,10 +148,14 @@ fn asked(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
     let theme = around.theme;
     let count = around.transcript.questions.len();
     let mut rows = Rows { rows: vec![Line::default()], columns: around.columns, theme, count };
+    let is_long = matches!(&question.action, Action::Run { command, .. } if is_long(command));
     match &question.action {
         Action::Run { command, cwd, escalated, .. } => {
             rows.title(if *escalated { "Run this outside the sandbox?" } else { "Run this?" });
             rows.text("  in ", &cwd.display().to_string(), theme.dim);
+            if is_long {
+                rows.why(question);
+            }
             rows.text("  $ ", command, Style::new());
         }
         Action::Edit { paths, changes, .. } => {
@@ -174,14 +178,18 @@ fn asked(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
         }
         Action::Note => rows.title("Take a note?"),
     }
-    rows.prose(&question.reason);
-    if let Some(lifts) = &question.lifts {
-        rows.prose(lifts);
+    if !is_long {
+        rows.why(question);
     }
     if let Some(prefix) = &question.prefix {
         rows.text("  p and e allow whatever begins with ", &prefix.join(" "), theme.dim);
     }
     rows.rows
+}
+
+/// What it is for is read before so much.
+fn is_long(command: &str) -> bool {
+    command.lines().count() > 6 || command.len() > 400
 }
 
 struct Rows<'a> {
@@ -198,6 +206,14 @@ impl Rows<'_> {
         let text = format!("{text}{of}");
         let style = self.theme.accent.add_modifier(Modifier::BOLD);
         self.rows.extend(wrap::wrap(&Line::styled(text, style), self.columns));
+    }
+
+    /// What it is for, and what of the confinement would not hold.
+    fn why(&mut self, question: &Question) {
+        self.prose(&question.reason);
+        if let Some(lifts) = &question.lifts {
+            self.prose(lifts);
+        }
     }
 
     /// A file, and every line that would change in it.

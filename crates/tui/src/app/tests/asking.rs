@@ -382,3 +382,13 @@ fn what_is_pasted_while_a_question_is_open_is_what_one_writes() {
     type_every(&mut app, 700, "<tab>");
     assert!(app.is_covered());
 }
+
+#[test]
+fn what_a_long_command_is_for_is_read_before_it() {
+    let mut app = app();
+    asks(&mut app, &"make\n".repeat(20));
+    let region = shown(&mut app).1;
+    let at = |text: &str| region.iter().position(|row| row.contains(text));
+    assert!(at("Because.") < at("$ make") && at("It could write").is_some(), "{region:#?}");
+    assert!(at("Because.").is_some());
+}
