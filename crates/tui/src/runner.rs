@@ -227,6 +227,9 @@ impl Terminal {
     /// What came from the terminal, up to the first that has consequences.
     fn hear(&mut self, app: &mut App, reports: Vec<Report>) -> io::Result<Vec<Effect>> {
         let mut effects = Vec::new();
+        if reports.iter().filter(|report| matches!(report, Report::Key(_))).count() > 1 {
+            app.typed_at_once();
+        }
         let mut reports = reports.into_iter();
         while effects.is_empty()
             && let Some(report) = reports.next()

@@ -55,18 +55,29 @@ impl Attentive {
         if !is_text || was_seen && !is_typing {
             return Meant::Question;
         }
-        let follows = since.is_some_and(|since| since < SEEN_MS);
-        let reads = follows && self.last.as_ref().is_some_and(|last| last.to_question);
         match key.code {
             // It only scrolls.
-            KeyCode::Char(' ') if reads => Meant::Question,
-            _ if reads => Meant::Nobody,
+            KeyCode::Char(' ') if self.reads(now_ms) => Meant::Question,
+            _ if self.reads(now_ms) => Meant::Nobody,
             _ => Meant::Writing,
         }
+    }
+
+    /// The person has just pressed a key for a question.
+    fn reads(&self, now_ms: u64) -> bool {
+        let follows = |last: &Last| now_ms.saturating_sub(last.at_ms) < SEEN_MS;
+        self.last.as_ref().is_some_and(|last| last.to_question && follows(last))
     }
 }
 
 impl App {
+    /// Several keys came at once, and may have been typed long before, while nothing could be drawn.
+    pub fn typed_at_once(&mut self) {
+        if !self.attentive.reads(self.now_ms) {
+            self.attentive.wrote(self.now_ms);
+        }
+    }
+
     /// The question that was not put yet.
     pub(super) fn unasked(&self) -> Option<&Question> {
         let question = self.transcript.questions.first()?;

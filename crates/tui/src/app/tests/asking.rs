@@ -392,3 +392,15 @@ fn what_a_long_command_is_for_is_read_before_it() {
     assert!(at("Because.") < at("$ make") && at("It could write").is_some(), "{region:#?}");
     assert!(at("Because.").is_some());
 }
+
+/// The screen stood still while it was typed.
+#[test]
+fn what_was_typed_while_nothing_could_be_drawn_is_no_answer() {
+    let mut app = app();
+    asks(&mut app, "git commit");
+    shown(&mut app);
+    app.update(Input::Tick(app.now_ms + 5_000));
+    app.typed_at_once();
+    assert!(type_every(&mut app, 0, "yes").is_empty());
+    assert_eq!(app.composer.text(), "yes");
+}
