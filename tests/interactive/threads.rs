@@ -178,3 +178,41 @@ fn conversation_and_files_go_back_apart() {
         leave(screen);
     }
 }
+
+#[test]
+fn who_goes_back_again_and_again_takes_the_changes_of_earlier_turns_back_as_well() {
+    let add = |name| format!("*** Begin Patch\n*** Add File: {name}\n+text\n*** End Patch\n");
+    let model = ScriptedModel::new()
+        .says("First.")
+        .calls_freely("apply_patch", &add("one.txt"))
+        .says("Second.")
+        .calls_freely("apply_patch", &add("two.txt"))
+        .says("Third.")
+        .says("Fourth.");
+    let (scene, _server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    for (message, answer) in
+        [("m1", "First."), ("m2", "Second."), ("m3", "Third."), ("m4", "Fourth.")]
+    {
+        screen.press(&format!("{message}<enter>"));
+        screen.wait_for(answer);
+        wait_until_ready(&screen);
+    }
+    let back_to = |screen: &mut PtyScreen, turn: u32, says: &str| {
+        screen.press(&format!("<c-u>/rewind {turn} both<enter>"));
+        screen.wait_for(says);
+        wait_until_ready(screen);
+    };
+    back_to(&mut screen, 4, "No file was changed since then.");
+    screen.press("<c-u>/diff<enter>");
+    screen.wait_until("both are in the diff", |screen| {
+        let shown = screen.screen();
+        let files = ["one.txt", "two.txt"].iter().all(|file| shown.contains(file));
+        files && shown.contains("What this thread changed")
+    });
+    screen.press("<esc>");
+    wait_until_ready(&screen);
+    back_to(&mut screen, 2, "Undid turn 2");
+    assert_eq!((scene.read("one.txt"), scene.read("two.txt")), (None, None));
+    leave(screen);
+}

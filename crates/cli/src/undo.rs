@@ -24,6 +24,9 @@ pub(crate) struct UndoArgs {
     /// Undo this turn, counted from 1, instead of the last one that is not undone.
     #[arg(long, value_name = "N")]
     pub(crate) turn: Option<u32>,
+    /// This change set and no other; a turn that broke off may have several.
+    #[arg(skip)]
+    pub(crate) set: Option<u32>,
     /// Take the last undo back.
     #[arg(long, conflicts_with = "turn")]
     pub(crate) redo: bool,
@@ -107,10 +110,11 @@ pub(crate) fn undo(
     })?;
     snapshots.recover()?;
     let log = snapshots.log();
-    let set = match args.turn {
-        Some(turn) => turn_set(log, turn)?,
-        None if args.redo => log.last_undone()?.ok_or(NothingToUndo::Undone)?,
-        None => log.last_done()?.ok_or(NothingToUndo::Done)?,
+    let set = match (args.set, args.turn) {
+        (Some(number), _) => log.set(number)?,
+        (None, Some(turn)) => turn_set(log, turn)?,
+        (None, None) if args.redo => log.last_undone()?.ok_or(NothingToUndo::Undone)?,
+        (None, None) => log.last_done()?.ok_or(NothingToUndo::Done)?,
     };
     let plan = snapshots.plan(set.number, args.force)?;
     let mut text = format!("{}\n", screen.paint(&title(&set, args), "1"));

@@ -14,6 +14,7 @@ use crate::holder::{self, Holder};
 use crate::private::replace;
 use crate::rollout::{Loaded, Rollout, RolloutError, read_rollout};
 use crate::thread::new_thread_id;
+use crate::undo::{UndoError, UndoLog};
 use agent_protocol::{Event, Header};
 use index::Index;
 use summary::Indexed;
@@ -166,13 +167,13 @@ impl Threads {
         }
     }
 
-    /// Begins a new thread with all that was said and done in another, which stays as it is, and may be in use. Returns
-    /// the new rollout.
+    /// Begins a new thread with all that was said and done in another, which stays as it is, and may be in use. What its
+    /// turns changed can be put back in both. Returns the new rollout.
     ///
     /// # Errors
     /// When the one cannot be read or the other not be written.
     pub fn fork(&self, from: &Path) -> Result<PathBuf, RolloutError> {
-        self.copy(read_rollout(from)?)
+        self.copy(read_rollout(from)?, from, None)
     }
 
     /// The same with only what was said and done before a turn, counted from 1.
@@ -186,10 +187,15 @@ impl Threads {
             begun += u32::from(matches!(record.event, Event::TurnStarted {}));
             begun < turn
         });
-        self.copy(Loaded { records: before.collect(), header })
+        self.copy(Loaded { records: before.collect(), header }, from, Some(turn))
     }
 
-    fn copy(&self, loaded: Loaded) -> Result<PathBuf, RolloutError> {
+    fn copy(
+        &self,
+        loaded: Loaded,
+        from: &Path,
+        before: Option<u32>,
+    ) -> Result<PathBuf, RolloutError> {
         let Loaded { header, records } = loaded;
         let header = Header {
             thread_id: new_thread_id(),
@@ -201,6 +207,10 @@ impl Threads {
         for record in &records {
             rollout.append(record)?;
         }
+        let undo = |rollout: &Path| UndoLog::at(&rollout.with_file_name("undo"));
+        undo(from)
+            .hand_on(&undo(rollout.path()), before)
+            .map_err(|error| not_handed_on(from, error))?;
         Ok(rollout.path().to_owned())
     }
 
@@ -268,6 +278,16 @@ impl Among<'_> {
     fn includes(&self, thread: &ThreadSummary) -> bool {
         self.cwd.is_none_or(|cwd| thread.cwd == cwd)
             && self.provider.is_none_or(|provider| thread.provider == provider)
+    }
+}
+
+fn not_handed_on(from: &Path, error: UndoError) -> RolloutError {
+    match error {
+        UndoError::Io { what, path, source } => RolloutError::Io { what, path, source },
+        error => {
+            let (what, path) = ("take over the changes of", from.to_owned());
+            RolloutError::Io { what, path, source: io::Error::other(error) }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod compare;
 mod entry;
+mod handed_on;
 mod log;
 mod manifest;
 mod place;

@@ -48,7 +48,7 @@ impl Stage<'_> {
                 self.settings = changed(&before, change);
                 Notice::Said(words(change))
             }
-            Next::Undo => match self.undo(id) {
+            Next::Undo => match self.undo(id, None) {
                 Ok(text) => {
                     remarks.push(format!("{FILES_WENT_BACK}\n{text}"));
                     Notice::Said(text)
@@ -148,16 +148,13 @@ impl Stage<'_> {
         let thread = Threads::under(state).find(id)?;
         let log = UndoLog::at(&thread.path.with_file_name("undo"));
         let mut said = String::new();
-        let mut last = None;
-        while let Some(set) = log.last_done()? {
-            let Origin::Turn(number) = set.origin else { break };
-            // One of which something had to stay would be found again and again.
-            if number < turn || last == Some(set.number) {
-                break;
+        for set in log.sets()?.iter().rev() {
+            let is_meant = matches!(set.origin, Origin::Turn(number) if number >= turn);
+            // What has to stay of one turn keeps nothing of the turns before it.
+            if is_meant && !set.changes.is_empty() && !log.is_undone(set.number)? {
+                said.push_str(&self.undo(id, Some(set.number))?);
+                said.push('\n');
             }
-            last = Some(set.number);
-            said.push_str(&self.undo(id)?);
-            said.push('\n');
         }
         if said.is_empty() {
             said.push_str("No file was changed since then.");
@@ -193,10 +190,11 @@ impl Stage<'_> {
         }
     }
 
-    fn undo(&self, id: &str) -> anyhow::Result<String> {
+    /// Puts back what this change set holds; none: what the last turn changed.
+    fn undo(&self, id: &str, set: Option<u32>) -> anyhow::Result<String> {
         let state = crate::state_dir(&self.settings)?;
         let thread = ThreadArg { id: Some(id.to_owned()), ..ThreadArg::default() };
-        let args = UndoArgs { thread, ..UndoArgs::default() };
+        let args = UndoArgs { thread, set, ..UndoArgs::default() };
         let undone = undo::undo(&args, state, &self.settings.workspace.cwd, Screen::PLAIN)?;
         Ok(undone.text.trim_end().to_owned())
     }

@@ -173,7 +173,7 @@ impl UndoLog {
         Ok(self.sets()?.last().map_or(1, |set| set.number + 1))
     }
 
-    fn object(&self, digest: Digest) -> PathBuf {
+    pub(super) fn object(&self, digest: Digest) -> PathBuf {
         let name = digest.to_string();
         self.dir.join("objects").join(&name[..2]).join(&name[2..])
     }

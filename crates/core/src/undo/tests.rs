@@ -571,3 +571,49 @@ fn a_walk_finds_the_same_with_one_thread_and_with_several() {
     fs::remove_dir_all(world.path("")).unwrap();
     assert_eq!(walk(0, 57).unwrap().len(), 0);
 }
+
+#[test]
+fn a_fork_takes_over_the_changes_of_its_turns_and_each_of_the_two_sees_what_the_other_did() {
+    let world = World::new();
+    world.write("one", "0");
+    for turn in 1..=4 {
+        world.turn(turn, || {
+            world.write("one", turn.to_string());
+            world.write(format!("new {turn}"), turn.to_string());
+        });
+    }
+    assert_eq!(world.undo(4, false).set.unwrap().number, 5);
+    let fork_dir = world.dir.path().join("state/threads/f/undo");
+    let fork_log = UndoLog::at(&fork_dir);
+    world.snapshots().log().hand_on(&fork_log, Some(4)).unwrap();
+    assert_eq!(fork_log.sets().unwrap().len(), 3, "neither the turn that is left out nor its undo");
+    let fork = || {
+        let config = UndoConfig { undo_dir: fork_dir.clone(), ..world.snapshots().config.clone() };
+        Snapshots::open(config).unwrap()
+    };
+    let undo = |snapshots: &Snapshots, number| {
+        snapshots.undo(&snapshots.plan(number, false).unwrap()).unwrap()
+    };
+    let undone = undo(&fork(), 3);
+    assert_eq!((undone.kept, world.read("one").as_str()), (vec![], "2"));
+    assert!(!world.path("new 3").exists());
+    // Done already, and the thread that was left says nothing else.
+    assert_eq!(world.undo(3, false), UndoReport { set: None, kept: vec![] });
+    world.write("one", "mine");
+    for report in [undo(&fork(), 2), world.undo(2, false)] {
+        let kept: Vec<_> = report.kept.iter().map(|kept| kept.path.to_string()).collect();
+        assert_eq!(kept, ["one"]);
+    }
+    assert!(!world.path("new 2").exists());
+    assert_eq!(world.read("one"), "mine");
+    // All of it, with what was undone and kept in the meantime.
+    let whole = UndoLog::at(&world.dir.path().join("state/threads/w/undo"));
+    world.snapshots().log().hand_on(&whole, None).unwrap();
+    assert_eq!(whole.sets().unwrap(), world.snapshots().log().sets().unwrap());
+    // What the one loses the other still has.
+    fs::remove_dir_all(world.dir.path().join("state/threads/t")).unwrap();
+    let sets = fork_log.sets().unwrap();
+    let entries = sets.iter().flat_map(|set| &set.changes).filter_map(|it| it.after.as_ref());
+    let contents = entries.filter_map(|entry| entry.content);
+    assert!(contents.into_iter().all(|digest| fork_log.content(digest).is_ok()));
+}
