@@ -49,6 +49,27 @@ fn a_directory_that_is_not_trusted_is_only_looked_at_and_not_asked_about_again()
 }
 
 #[test]
+fn what_was_run_before_the_question_of_trust_is_read_and_the_message_is_seen() {
+    for (key, says) in [("n", "is not trusted"), ("y", "is trusted")] {
+        let (scene, server) = scene(ScriptedModel::new().says("It printed a word."));
+        let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+        screen.wait_for("for commands");
+        screen.press("!echo SECRET''WORD<enter>");
+        screen.wait_for("done in");
+        screen.press("what did it print<enter>");
+        screen.wait_for("Do you trust this directory?");
+        screen.press(key);
+        screen.wait_for(says);
+        screen.wait_for("It printed a word.");
+        wait_until_ready(&screen);
+        screen.wait_for("▌ what did it print");
+        let sent = sent_after(0, &server);
+        assert!(sent.contains("SECRETWORD") && sent.contains("what did it print"), "{sent}");
+        leave(screen);
+    }
+}
+
+#[test]
 fn without_a_key_there_are_three_ways_to_go_on() {
     let scene = Scene::new(AGENT);
     let mut screen = scene.screen(&[], COLUMNS, ROWS);

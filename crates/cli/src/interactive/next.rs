@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use agent_core::{Origin, Threads, UndoLog};
+use agent_protocol::{Event, ItemDetails, Record};
 use agent_tui::effect::{Change, GoOn, Input, Next, Scope};
 use agent_tui::transcript::Notice;
 use anyhow::Context as _;
@@ -162,14 +163,27 @@ impl Stage<'_> {
         Ok(said.trim_end().to_owned())
     }
 
-    /// The thread of this id again; a new one where nothing was said in it, so that it begins with what now holds.
+    /// The thread of this id again; a new one where nothing was said or run in it, so that it begins with what now
+    /// holds.
     fn again(&self, id: &str) -> anyhow::Result<Begin> {
-        if !self.app.has_turns() {
+        if !self.app.has_turns() && !self.has_own_lines(id) {
             self.forget_if_empty(id);
             return Ok(Begin::New);
         }
         let state = crate::state_dir(&self.settings)?;
         Ok(Begin::Resume(Threads::under(state).find(id)?.path))
+    }
+
+    /// Whether the person has run something in this thread: the model has yet to read of it.
+    fn has_own_lines(&self, id: &str) -> bool {
+        let Some(state) = &self.settings.state_dir else { return false };
+        let found = Threads::under(state).find(id);
+        let records = found.ok().and_then(|thread| agent_core::read_rollout(&thread.path).ok());
+        let is_own_line = |record: &Record| {
+            let Event::ItemCompleted { item } = &record.event else { return false };
+            matches!(item.details, ItemDetails::CommandExecution(_))
+        };
+        records.is_some_and(|loaded| loaded.records.iter().any(is_own_line))
     }
 
     pub(super) fn open(&self, begin: Begin, remarks: Vec<String>) -> anyhow::Result<Opened> {
