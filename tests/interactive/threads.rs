@@ -216,3 +216,29 @@ fn who_goes_back_again_and_again_takes_the_changes_of_earlier_turns_back_as_well
     assert_eq!((scene.read("one.txt"), scene.read("two.txt")), (None, None));
     leave(screen);
 }
+
+#[test]
+fn who_leaves_is_told_how_to_go_on_unless_nothing_was_said() {
+    const WAY_BACK: &str = "To go on: agent resume ";
+    let (scene, _server) = scene(ScriptedModel::new().says("It is 42."));
+    let way_back = |left: &agent_testkit::Left| {
+        let found = left.rows.iter().filter_map(|row| row.strip_prefix(WAY_BACK));
+        found.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut screen = show(&scene, &[]);
+    screen.press("/quit<enter>");
+    assert_eq!(way_back(&screen.finish()), [""; 0]);
+    let mut screen = show(&scene, &[]);
+    screen.press("what is it?<enter>");
+    screen.wait_for("It is 42.");
+    wait_until_ready(&screen);
+    screen.press("/quit<enter>");
+    let left = screen.finish();
+    left.gave_the_terminal_back();
+    let [thread] = &way_back(&left)[..] else { panic!("{:#?}", left.rows) };
+    assert_eq!(left.rows.last(), Some(&format!("{WAY_BACK}{thread}")));
+    let screen = show(&scene, &["resume", thread]);
+    screen.wait_for("It is 42.");
+    screen.signal(rustix::process::Signal::TERM);
+    assert_eq!(way_back(&screen.finish()), [thread.as_str()]);
+}

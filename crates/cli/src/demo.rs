@@ -148,8 +148,8 @@ async fn on_the_screen(
     let (mut args, environment, settings) = place.settings(flags)?;
     args.prompt = Some(TASK.to_owned());
     let surroundings = Surroundings { args: &args, environment: &environment };
-    let signal = interactive::run(&settings, Start::New, surroundings, process_started).await?;
-    Ok((Outcome { signal, ..Outcome::default() }, settings.state_dir))
+    let ended = interactive::run(&settings, Start::New, surroundings, process_started).await?;
+    Ok((Outcome { signal: ended.signal, ..Outcome::default() }, settings.state_dir))
 }
 
 fn write_workspace(workspace: &Path) -> io::Result<()> {

@@ -41,8 +41,15 @@ use manners::{manners, themes};
 use next::trusted_directory;
 use opening::{Opened, open};
 
-/// Opens a thread and shows it, and those the person opens after it. Returns the
-/// signal that ended it, if one did.
+/// What is left when the person has gone.
+pub(crate) struct Ended {
+    /// That ended it, if one did.
+    pub(crate) signal: Option<i32>,
+    /// Names the last thread to who wants to go on with it: enough of its id. None where nothing was said, or is kept.
+    pub(crate) thread: Option<String>,
+}
+
+/// Opens a thread and shows it, and those the person opens after it.
 ///
 /// # Errors
 /// When the provider cannot be asked, the log not be written, or the terminal not be used.
@@ -51,7 +58,7 @@ pub(crate) async fn run(
     start: Start<'_>,
     surroundings: Surroundings<'_>,
     process_started: Instant,
-) -> anyhow::Result<Option<i32>> {
+) -> anyhow::Result<Ended> {
     let Surroundings { args, environment } = surroundings;
     settings.require_model()?;
     let said = said_first(args, &settings.workspace.cwd, matches!(start, Start::New))?;
@@ -91,14 +98,14 @@ pub(crate) async fn run(
         played = stage.begin(first, opened) => played,
         never = panic_when_told() => match never {},
     };
-    let ended_by = stage.terminal.ended_by();
+    let signal = stage.terminal.ended_by();
     let left = stage.terminal.leave();
-    played?;
+    let thread = played?;
     // After a signal the terminal may be gone, and there is nothing to be done about it.
-    if ended_by.is_none() {
+    if signal.is_none() {
         left?;
     }
-    Ok(ended_by)
+    Ok(Ended { signal, thread })
 }
 
 /// What the command line says: a prompt is sent with its pictures, pictures alone go with the message that is written.
@@ -183,11 +190,16 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    async fn begin(&mut self, first: First, opened: Option<Opened>) -> anyhow::Result<()> {
+    /// Returns what [`Ended::thread`] says.
+    async fn begin(
+        &mut self,
+        first: First,
+        opened: Option<Opened>,
+    ) -> anyhow::Result<Option<String>> {
         let opened = match (opened, first) {
             (Some(opened), _) => opened,
             (None, First::Choice(how, threads)) => {
-                let Some(begin) = self.choose(how, threads).await? else { return Ok(()) };
+                let Some(begin) = self.choose(how, threads).await? else { return Ok(None) };
                 self.open(begin, vec![])?
             }
             (None, First::Thread(begin)) => self.open(begin, vec![])?,
@@ -214,17 +226,23 @@ impl Stage<'_> {
         Ok(Some(going_on(how, threads.find(&id)?.path)))
     }
 
-    async fn play(&mut self, opened: Opened) -> anyhow::Result<()> {
-        let mut opened = Some(opened);
-        while let Some(shown) = opened.take() {
-            let (id, next) = self.show(shown).await?;
+    async fn play(&mut self, mut opened: Opened) -> anyhow::Result<Option<String>> {
+        loop {
+            let (id, next) = self.show(opened).await?;
             let Some(next) = next else {
                 self.forget_if_empty(&id);
-                break;
+                return Ok(self.enough_of(&id).filter(|_| self.app.has_turns()));
             };
-            opened = Some(self.next(&id, next)?);
+            opened = self.next(&id, next)?;
         }
-        Ok(())
+    }
+
+    /// As much of a thread's id as finds it, today and later: the time it began at, which none of the threads to come
+    /// shares.
+    fn enough_of(&self, id: &str) -> Option<String> {
+        let threads = Threads::under(self.settings.state_dir.as_ref()?);
+        let finds = |part: &&str| threads.find(part).is_ok_and(|found| found.id == id);
+        [id.get(..13).unwrap_or(id), id].iter().copied().find(finds).map(str::to_owned)
     }
 
     /// Shows one thread to its end; returns its id, and what is to come.

@@ -27,7 +27,7 @@ mod workspace;
 mod worktree;
 
 use std::borrow::Cow;
-use std::io;
+use std::io::{self, Write as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
@@ -45,7 +45,7 @@ use crate::config::{Environment, Homes};
 use crate::error::{Context, Report, TurnFailure};
 use crate::exec::Outcome;
 use crate::execpolicy::ExecpolicyCommand;
-use crate::interactive::{Start, Surroundings, Way};
+use crate::interactive::{Ended, Start, Surroundings, Way};
 use crate::providers::{MissingKey, ProviderError};
 use crate::screen::Screen;
 use crate::settings::Settings;
@@ -233,8 +233,16 @@ fn show(
     }
     let surroundings = Surroundings { args, environment };
     let showing = interactive::run(&settings, start, surroundings, process_started);
-    let ended_by = runtime()?.block_on(showing)?;
-    Ok(ended_by.map_or(ExitCode::SUCCESS, by_signal))
+    Ok(left(runtime()?.block_on(showing)?))
+}
+
+/// Says below the screen how to go on with what was shown there.
+fn left(ended: Ended) -> ExitCode {
+    if let Some(thread) = ended.thread {
+        // After a signal the terminal may be gone.
+        let _ = writeln!(io::stdout(), "To go on: agent resume {thread}");
+    }
+    ended.signal.map_or(ExitCode::SUCCESS, by_signal)
 }
 
 /// Lets the person choose what to do without a key, and does it.
@@ -266,8 +274,7 @@ fn first_run(
     let settings = resolve(&args, &environment, context)?;
     let surroundings = Surroundings { args: &args, environment: &environment };
     let showing = interactive::run(&settings, start, surroundings, process_started);
-    let ended_by = runtime()?.block_on(showing)?;
-    Ok(ended_by.map_or(ExitCode::SUCCESS, by_signal))
+    Ok(left(runtime()?.block_on(showing)?))
 }
 
 /// What is asked for in the work tree that `--worktree` wants, once that is made.
