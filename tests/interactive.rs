@@ -2,6 +2,7 @@
 
 mod beginning;
 mod threads;
+mod tier;
 
 use agent_testkit::{PtyScreen, Scene, ScriptedModel, ScriptedServer, Step};
 use serde_json::json;

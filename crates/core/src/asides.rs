@@ -1,7 +1,8 @@
 //! What the person asks beside the conversation: processes to end, what waits to have back, rules to see and change, a
-//! terminal of another size. It is seen to at once, whatever else is under way.
+//! terminal of another size. It is seen to at once, whatever else is under way. What the person is to know of the sandbox
+//! is said with it.
 
-use agent_protocol::{Event, RuleChange};
+use agent_protocol::{Event, ItemDetails, RuleChange};
 use agent_tools::{Policy, Toolbox};
 
 use crate::calls;
@@ -31,6 +32,9 @@ pub(crate) fn see_to(
     }
     for what in inbox.take_returned() {
         conversation.publish(Event::WaitingReturned { what })?;
+    }
+    if let Some(message) = toolbox.take_weakness() {
+        conversation.publish_item(ItemDetails::Error { message }, vec![])?;
     }
     let mut rules = Rules::AsBefore;
     for change in inbox.take_rule_changes() {

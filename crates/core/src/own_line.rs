@@ -65,7 +65,8 @@ pub(crate) async fn run(thread: &mut Thread, line: String) -> Result<(), Rollout
         }
     };
     drop(work);
-    record(thread, &mut item, output, &line, begun)
+    record(thread, &mut item, output, &line, begun)?;
+    thread.see_to_asides()
 }
 
 fn record(

@@ -143,6 +143,17 @@ pub fn new_thread_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
+/// What the person was told in earlier processes.
+fn said_before(loaded: &Loaded) -> impl Iterator<Item = &str> {
+    loaded.records.iter().filter_map(|record| match &record.event {
+        Event::ItemCompleted { item } => match &item.details {
+            ItemDetails::Error { message } => Some(message.as_str()),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
 impl Thread {
     /// Writes the beginning of the thread, or takes up an earlier one, and publishes `thread.started`.
     ///
@@ -185,7 +196,10 @@ impl Thread {
             Log::New(threads_dir) => {
                 open(Some(Rollout::create(&threads_dir, &header(&config))?), None)
             }
-            Log::Resumed(rollout, loaded) => open(Some(rollout), Some(&loaded)),
+            Log::Resumed(rollout, loaded) => {
+                said_before(&loaded).for_each(|message| toolbox.hear(message));
+                open(Some(rollout), Some(&loaded))
+            }
         };
         let resumed = !conversation.window().is_empty();
         let path = conversation.rollout_path().map(std::path::Path::to_owned);

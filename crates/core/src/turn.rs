@@ -96,6 +96,8 @@ async fn recorded(
     if !thread.sessions_outlive_turns {
         thread.reap().await?;
     }
+    // A turn may end before anybody looked for what is beside it.
+    thread.see_to_asides()?;
     if let Some(message) = thread.lookout.take_trouble() {
         thread.conversation.publish_item(ItemDetails::Error { message }, vec![])?;
     }

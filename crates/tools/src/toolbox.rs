@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use agent_protocol::{
     Action, Content, ItemDetails, RejectReason, SandboxMode, Status, ToolCall, ToolSpec,
@@ -16,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::login_path::LoginPath;
 use crate::patch::PatchPreview;
 use crate::process::Sessions;
-use crate::sandbox::{Sandbox, SandboxPolicy, WindowSize};
+use crate::sandbox::{Sandbox, SandboxPolicy, Tier, WindowSize};
 use crate::{
     apply_patch, exec_command, grep_files, list_dir, read_file, update_plan, view_image,
     write_stdin,
@@ -132,6 +133,7 @@ pub struct Toolbox {
     sessions: Arc<Sessions>,
     login_path: Arc<LoginPath>,
     played_back: Option<PlayedBack>,
+    weakness_is_told: AtomicBool,
 }
 
 /// What a call of this id is answered; none when it was not recorded.
@@ -156,6 +158,9 @@ const TOOLS: &[Tool] = &[
     Tool { name: grep_files::NAME, spec: grep_files::spec, prepare: grep_files::prepare },
 ];
 
+/// What a person reads first of the reduced tier.
+const WEAKNESS: &str = "The sandbox is the reduced one: Landlock and seccomp without namespaces";
+
 impl Toolbox {
     pub fn new(config: ToolboxConfig) -> Self {
         let policy = SandboxPolicy::new(&config);
@@ -166,6 +171,7 @@ impl Toolbox {
             sessions: Arc::default(),
             login_path: Arc::new(LoginPath::new(config.login_path, &config.env)),
             played_back: None,
+            weakness_is_told: AtomicBool::new(false),
             config: Arc::new(config),
         }
     }
@@ -174,6 +180,24 @@ impl Toolbox {
     #[must_use]
     pub fn playing_back(self, outputs: PlayedBack) -> Self {
         Self { played_back: Some(outputs), ..self }
+    }
+
+    /// Why commands are confined less than they could be, in words for the person: said once, when it is known (S14).
+    pub fn take_weakness(&self) -> Option<String> {
+        let found = self.sandbox.found().filter(|found| found.tier == Tier::Reduced)?;
+        let is_new = !self.weakness_is_told.swap(true, Ordering::Relaxed);
+        is_new.then(|| {
+            let reasons = found.reasons.iter().map(|reason| format!("; {reason}"));
+            let reasons = reasons.collect::<String>();
+            format!("{WEAKNESS}{reasons}. `agent doctor` says how to get the full one.")
+        })
+    }
+
+    /// Whether this is what [`Toolbox::take_weakness`] said in an earlier process: then it is not said again.
+    pub fn hear(&self, said: &str) {
+        if said.starts_with(WEAKNESS) {
+            self.weakness_is_told.store(true, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn sandbox(&self) -> &Arc<Sandbox> {

@@ -21,8 +21,8 @@ pub(crate) struct Sandbox {
     executable: PathBuf,
     policy: SandboxPolicy,
     world: Mutex<Option<World>>,
-    /// The tier of the first world. One that is gone is followed by its like or by none: never by less (S14).
-    found: OnceLock<Tier>,
+    /// What was found with the first world. One that is gone is followed by its like or by none: never by less (S14).
+    found: OnceLock<TierReport>,
 }
 
 struct World {
@@ -69,6 +69,11 @@ impl Sandbox {
         Ok(self.built(&mut world).await?.report.clone())
     }
 
+    /// The tier of the first world; none before it is built.
+    pub(crate) fn found(&self) -> Option<&TierReport> {
+        self.found.get()
+    }
+
     /// A room for one errand.
     ///
     /// # Errors
@@ -98,7 +103,7 @@ impl Sandbox {
     }
 
     async fn build(&self) -> Result<World, SandboxError> {
-        let wanted = self.found.get().copied().or(self.policy.tier);
+        let wanted = self.found.get().map(|found| found.tier).or(self.policy.tier);
         let tiers: &[Tier] = match (self.policy.mode, wanted) {
             (SandboxMode::DangerFullAccess, _) => &[Tier::None],
             (_, Some(Tier::Full)) => &[Tier::Full],
@@ -109,12 +114,9 @@ impl Sandbox {
         for tier in tiers {
             match self.try_tier(*tier).await? {
                 Ok(holder) => {
-                    let _ = self.found.set(*tier);
-                    return Ok(World {
-                        holder,
-                        report: TierReport { tier: *tier, reasons },
-                        spare: None,
-                    });
+                    let report = TierReport { tier: *tier, reasons };
+                    let _ = self.found.set(report.clone());
+                    return Ok(World { holder, report, spare: None });
                 }
                 Err(reason) => reasons.push(reason),
             }
