@@ -292,3 +292,28 @@ fn where_no_program_knows_the_clipboard_it_is_said_which_would() {
     screen.wait_for("was found: wl-paste (wl-clipboard)");
     leave(screen);
 }
+
+#[test]
+fn an_edit_in_tmp_is_said_to_be_in_the_threads_own_to_the_model_and_to_the_person() {
+    const SAYS: &str = "in this thread's own /tmp";
+    let path = format!("/tmp/agent-own-{}/outside.txt", std::process::id());
+    let outside = format!("*** Begin Patch\n*** Add File: {path}\n+one\n*** End Patch\n");
+    let model = ScriptedModel::new()
+        .calls_freely("apply_patch", PATCH)
+        .says("Inside.")
+        .calls_freely("apply_patch", &outside)
+        .says("Outside.");
+    let (scene, server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    screen.press("inside<enter>");
+    screen.wait_for("Inside.");
+    wait_until_ready(&screen);
+    assert!(!screen.screen().contains(SAYS) && !sent_after(0, &server).contains(SAYS));
+    screen.press("outside<enter>");
+    screen.wait_for("Outside.");
+    wait_until_ready(&screen);
+    screen.wait_for("outside.txt: in");
+    assert!(sent_after(0, &server).contains(SAYS));
+    assert!(!std::path::Path::new(&path).exists());
+    leave(screen);
+}

@@ -250,7 +250,11 @@ impl Calls {
             ..item
         };
         let wire = vec![Item::output(&call, &output.content)];
+        let remark = bench.toolbox.remark(&item.details);
         bench.conversation.publish_with(Event::ItemCompleted { item }, wire)?;
+        if let Some(message) = remark {
+            bench.conversation.publish_item(ItemDetails::Error { message }, vec![])?;
+        }
         if let Some(reason) = output.rejected {
             reject(bench, None, &call, Refused::because(reason, text_of(&output.content)))?;
         }

@@ -132,7 +132,14 @@ async fn run(sandbox: Arc<Sandbox>, config: Arc<ToolboxConfig>, mut job: ApplyPa
         }
     };
     job.journal = writer.is_some();
+    let paths: Vec<PathBuf> =
+        patch::changed(&job.patch, &job.places).map(|(_, path)| path.clone()).collect();
     let mut output = job::run_job(&sandbox, &config, Job::ApplyPatch(job), true, writer).await;
+    if let Some(note) = privacy(&config, &paths).filter(|_| output.success)
+        && let Some(Content::Text { text }) = output.content.first_mut()
+    {
+        *text = format!("{text}\n{note}");
+    }
     let said = journal.map(PatchJournal::settle).unwrap_or_default();
     if !said.is_empty() {
         output.content.push(Content::text(said.join("\n")));
@@ -152,6 +159,22 @@ fn beyond(config: &ToolboxConfig, paths: &[PathBuf]) -> Vec<PathBuf> {
         },
     };
     paths.iter().filter(is_beyond).cloned().collect()
+}
+
+/// Says of those of `paths` that lie in `/tmp` that it is the thread's own there: who looks for them in the host's finds
+/// nothing (docs/sandbox.md). None where there are none, or a patch that changes all of `paths` is applied outside.
+pub(crate) fn privacy(config: &ToolboxConfig, paths: &[PathBuf]) -> Option<String> {
+    if config.sandbox != SandboxMode::WorkspaceWrite || !beyond(config, paths).is_empty() {
+        return None;
+    }
+    let own = config.writable_roots.iter().map(PathBuf::as_path);
+    let own = Roots::new(std::iter::once(config.cwd.as_path()).chain(own));
+    let is_private = |path: &&PathBuf| path.starts_with("/tmp") && own.below(path).is_none();
+    let private = paths.iter().filter(is_private).map(|path| path.display().to_string());
+    let private = private.collect::<Vec<_>>().join(", ");
+    (!private.is_empty()).then(|| {
+        format!("{private}: in this thread's own /tmp, which its commands see and nobody else does")
+    })
 }
 
 /// Where patches may write when the sandbox lets them.

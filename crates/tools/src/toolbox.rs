@@ -250,6 +250,15 @@ impl Toolbox {
         }
     }
 
+    /// What the person would not guess of what a call has done.
+    pub fn remark(&self, done: &ItemDetails) -> Option<String> {
+        let ItemDetails::FileChange { changes, status: Status::Completed } = done else {
+            return None;
+        };
+        let paths = changes.iter().map(|change| change.move_path.as_ref().unwrap_or(&change.path));
+        apply_patch::privacy(&self.config, &paths.cloned().collect::<Vec<_>>())
+    }
+
     /// The person's terminal is this large: so are the model's, unless it says otherwise.
     pub fn resize(&self, rows: u16, columns: u16) {
         self.sessions.terminals.follow(WindowSize { rows, columns });
