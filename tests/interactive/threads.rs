@@ -242,3 +242,26 @@ fn who_leaves_is_told_how_to_go_on_unless_nothing_was_said() {
     screen.signal(rustix::process::Signal::TERM);
     assert_eq!(way_back(&screen.finish()), [thread.as_str()]);
 }
+
+#[test]
+fn what_has_to_stay_of_one_turn_keeps_nothing_of_the_turns_before_it() {
+    let add = |name| format!("*** Begin Patch\n*** Add File: {name}\n+text\n*** End Patch\n");
+    let model = ScriptedModel::new()
+        .calls_freely("apply_patch", &add("one.txt"))
+        .says("First.")
+        .calls_freely("apply_patch", &add("two.txt"))
+        .says("Second.");
+    let (scene, _server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    for (message, answer) in [("m1", "First."), ("m2", "Second.")] {
+        screen.press(&format!("{message}<enter>"));
+        screen.wait_for(answer);
+        wait_until_ready(&screen);
+    }
+    std::fs::write(scene.workspace().join("two.txt"), "mine").unwrap();
+    screen.press("/rewind 1 files<enter>");
+    screen.wait_for("Undid turn 1");
+    assert_eq!((scene.read("one.txt"), scene.read("two.txt")), (None, Some("mine".to_owned())));
+    wait_until_ready(&screen);
+    leave(screen);
+}

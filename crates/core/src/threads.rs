@@ -208,9 +208,11 @@ impl Threads {
             rollout.append(record)?;
         }
         let undo = |rollout: &Path| UndoLog::at(&rollout.with_file_name("undo"));
-        undo(from)
-            .hand_on(&undo(rollout.path()), before)
-            .map_err(|error| not_handed_on(from, error))?;
+        undo(from).hand_on(&undo(rollout.path()), before).map_err(|error| {
+            // A fork that knows only some of it would say that nothing else was changed.
+            let _ = fs::remove_dir_all(self.dir.join(&header.thread_id));
+            not_handed_on(from, error)
+        })?;
         Ok(rollout.path().to_owned())
     }
 

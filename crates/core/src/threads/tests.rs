@@ -253,3 +253,15 @@ fn a_fork_from_before_a_turn_holds_nothing_of_it_and_the_thread_stays() {
     let empty = state.threads.fork_before(&state.threads.rollout("1111"), 1).unwrap();
     assert!(read_rollout(&empty).unwrap().records.is_empty());
 }
+
+#[test]
+fn a_fork_that_cannot_undo_what_it_took_over_is_none_and_leaves_nothing() {
+    let state = State::new();
+    state.thread("1111", "/w", "first", 0);
+    let undo = state.threads.rollout("1111").with_file_name("undo");
+    fs::create_dir(&undo).unwrap();
+    fs::write(undo.join("sets"), "no folder").unwrap();
+    let refused = state.threads.fork(&state.threads.rollout("1111")).unwrap_err();
+    assert!(refused.to_string().contains("undo/sets"), "{refused}");
+    assert_eq!(fs::read_dir(state.threads.dir()).unwrap().count(), 1);
+}
