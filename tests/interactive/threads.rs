@@ -258,6 +258,11 @@ fn what_has_to_stay_of_one_turn_keeps_nothing_of_the_turns_before_it() {
         screen.wait_for(answer);
         wait_until_ready(&screen);
     }
+    // Shown when it is known what the last turn changed: what comes later is the person's.
+    screen.press("/diff<enter>");
+    screen.wait_for("What this thread changed");
+    screen.press("<esc>");
+    wait_until_ready(&screen);
     std::fs::write(scene.workspace().join("two.txt"), "mine").unwrap();
     screen.press("/rewind 1 files<enter>");
     screen.wait_for("Undid turn 1");
