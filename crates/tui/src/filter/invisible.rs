@@ -42,9 +42,10 @@ pub(super) fn visibility(c: char, before: Option<char>) -> Visibility {
     }
 }
 
-/// Whether `joiner` does its work before `after`.
+/// Whether `joiner` does its work before `after`; what will not be seen itself, scripts have such marks, is not joined.
 pub(super) fn joins(joiner: char, after: char) -> bool {
-    is_cursive(after) || (joiner == '\u{200d}' && is_pictograph(after))
+    let is_of_kind = is_cursive(after) || (joiner == '\u{200d}' && is_pictograph(after));
+    is_of_kind && visibility(after, Some(joiner)) == Visibility::Seen
 }
 
 /// Spaces that look like the usual one and are not.

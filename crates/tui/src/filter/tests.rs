@@ -37,6 +37,7 @@ fn what_cannot_be_seen_is_marked() {
         ("می\u{200c}خواهم", "می\u{200c}خواهم"),
         ("a\u{200d}b 👩\u{200d}", "a<U+200D>b 👩<U+200D>"),
         ("👩\u{200d}\x1b🚀", "👩<U+200D><U+001B>🚀"),
+        ("ی\u{200c}\u{61c}و", "ی<U+200C><U+061C>و"),
         ("❤\u{fe0f}\u{fe0f} 字\u{e0100}\u{e0101}", "❤\u{fe0f}<U+FE0F> 字\u{e0100}<U+E0101>"),
     ] {
         assert_eq!(printable(text), shown, "{text:?}");
