@@ -7,6 +7,7 @@ mod command;
 mod confine;
 mod connect;
 mod diag;
+mod forerunner;
 mod git_config;
 mod limits;
 mod metadata;

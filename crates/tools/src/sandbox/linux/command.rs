@@ -1,4 +1,4 @@
-//! The process that becomes the command. It is forked while its errand is not known yet, gives up its rights and waits,
+//! The process that becomes the command. It is there while its errand is not known yet, has given up its rights and waits,
 //! so that little is left to do when the errand comes.
 
 use std::convert::Infallible;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::confine::Confinement;
 use super::room::leave;
-use super::{World, connect, limits};
+use super::{World, connect, forerunner, limits};
 use crate::sandbox::NotStarted;
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order};
@@ -32,43 +32,49 @@ enum Word {
     Begin(Errand),
 }
 
+/// Process of the command to the first one of its room: it has this id, and given up its rights. With it come the pipe
+/// where it will say what fails, and the place where its connections wait to be made.
+#[derive(Debug, Serialize, Deserialize)]
+struct Here(i32);
+
 /// Both ends of what the first process of a room and that of its command say to each other.
 pub(super) struct Line {
-    first: (BlockingChannel, PipeReader),
-    command: (BlockingChannel, PipeWriter),
+    first: BlockingChannel,
+    command: BlockingChannel,
 }
 
 impl Line {
     pub(super) fn new() -> std::io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
-        let (trouble, report) = std::io::pipe()?;
-        Ok(Self {
-            first: (BlockingChannel::new(ours.into()), trouble),
-            command: (BlockingChannel::new(theirs.into()), report),
-        })
+        let [first, command] = [ours, theirs].map(|end| BlockingChannel::new(end.into()));
+        Ok(Self { first, command })
     }
 
-    /// The first process's end, once the other process of this id has given up its rights.
-    pub(super) fn command_at(self, pid: u32) -> Result<Waiting, NotStarted> {
-        let Self { first: (channel, mut trouble), command } = self;
+    /// The first process's end, once the other one has given up its rights; `forerunner` is what prepared it.
+    pub(super) fn command_after(self, forerunner: u32) -> Result<Waiting, NotStarted> {
+        let Self { first: channel, command } = self;
         drop(command);
-        let Some(((), listener)) = channel.receive().map_err(|error| error.to_string())? else {
-            return Err(reason(&mut trouble).unwrap_or_else(|| "its process ended at once".into()));
-        };
-        let listener = listener.into_iter().next();
+        let said = channel.receive::<Result<Here, NotStarted>>();
+        let said = said.map_err(|error| error.to_string())?.ok_or("its process ended at once")?;
+        let (Here(pid), descriptors) = (said.0?, said.1);
+        let mut descriptors = descriptors.into_iter();
+        let trouble = descriptors.next().ok_or("a process that could not say what fails")?;
+        let listener = descriptors.next();
         listener.iter().for_each(|listener| connect::take_turns(listener.as_fd()));
-        let pid = Pid::from_raw(pid.cast_signed()).ok_or("a process without an id")?;
-        Ok(Waiting { pid, channel, trouble, listener })
+        let pid = Pid::from_raw(pid).ok_or("a process without an id")?;
+        let forerunner = Pid::from_raw(forerunner.cast_signed());
+        Ok(Waiting { pid, forerunner, channel, trouble: trouble.into(), listener })
     }
 
     /// Becomes the command of the errand that will come, or nothing when none does.
     pub(super) fn live(self, world: &World, confinement: Option<Confinement>) -> ! {
-        let Self { first, command: (channel, report) } = self;
+        let Self { first, command: channel } = self;
         drop(first);
-        let mut report = report;
-        if let Err(reason) = wait(world, &channel, &report, confinement) {
-            let _ = serde_json::to_writer(&mut report, &reason);
-        }
+        let failed = match prepare(world, confinement) {
+            Ok(prepared) => forerunner::go_on(|| prepared.wait(world, &channel)).to_string().into(),
+            Err(reason) => NotStarted::from(reason),
+        };
+        let _ = channel.send(&Err::<Here, _>(failed), &[]);
         leave(1)
     }
 }
@@ -88,6 +94,8 @@ fn reason(trouble: &mut PipeReader) -> Option<NotStarted> {
 /// The process, as the first one of the room sees it.
 pub(super) struct Waiting {
     pub(super) pid: Pid,
+    /// Ends by itself when the command begins.
+    pub(super) forerunner: Option<Pid>,
     channel: BlockingChannel,
     trouble: PipeReader,
     /// Where its connections wait to be made.
@@ -107,7 +115,7 @@ impl Waiting {
         mut self,
         errand: Errand,
         stdio: &[OwnedFd; 3],
-    ) -> Result<(Pid, Option<OwnedFd>), NotStarted> {
+    ) -> Result<Running, NotStarted> {
         let descriptors = stdio.each_ref().map(|descriptor| descriptor.as_fd());
         // When it is gone, it has said why.
         let sent = self.channel.send(&Word::Begin(errand), &descriptors);
@@ -115,43 +123,73 @@ impl Waiting {
             return Err(reason);
         }
         sent.map_err(|error| format!("no process for the command: {error}"))?;
-        Ok((self.pid, self.listener))
+        let Self { pid, forerunner, listener, .. } = self;
+        Ok(Running { pid, forerunner, listener })
     }
 }
 
-/// Returns when no errand came, or one of the steps failed.
-fn wait(
-    world: &World,
-    first: &BlockingChannel,
-    report: &PipeWriter,
-    confinement: Option<Confinement>,
-) -> Result<(), NotStarted> {
-    rustix::process::setsid().map_err(say("a session of its own"))?;
+/// The command, from when it runs.
+pub(super) struct Running {
+    pub(super) pid: Pid,
+    pub(super) forerunner: Option<Pid>,
+    pub(super) listener: Option<OwnedFd>,
+}
+
+/// What the process that will be the command is made of.
+struct Prepared {
+    walls: Option<Confinement>,
+    listener: Option<OwnedFd>,
+}
+
+/// Gives up the rights of this process, and of those that come after it.
+fn prepare(world: &World, confinement: Option<Confinement>) -> Result<Prepared, String> {
     limits::set(world.tier).map_err(say("limits"))?;
     // Of two that are too big, the command dies before the agent does.
     let _ = std::fs::write("/proc/self/oom_score_adj", "500");
     program::usual_signals();
-    let mut walls = None;
-    let mut listener = None;
-    if let Some(confinement) = confinement {
-        listener = confinement.give_up_rights()?;
-        walls = Some(confinement);
+    let listener = match &confinement {
+        Some(confinement) => confinement.give_up_rights()?,
+        None => None,
+    };
+    Ok(Prepared { walls: confinement, listener })
+}
+
+impl Prepared {
+    /// Returns when no errand came, or one of the steps failed, which is said then.
+    fn wait(self, world: &World, first: &BlockingChannel) {
+        let Ok((trouble, mut report)) = std::io::pipe() else { return };
+        if let Err(reason) = self.serve(world, first, trouble, &report) {
+            let _ = serde_json::to_writer(&mut report, &reason);
+        }
     }
-    let listener = listener.iter().map(|listener| listener.as_fd()).collect::<Vec<_>>();
-    first.send(&(), &listener).map_err(|error| format!("who makes its connections: {error}"))?;
-    drop(listener);
-    loop {
-        match first.receive::<Word>().map_err(|error| error.to_string())? {
-            None => return Ok(()),
-            Some((Word::Rehearse(errand), _)) => {
-                if let Order::Run(arguments) = &errand.order {
-                    drop(program_of(world, arguments, errand.env)?);
+
+    fn serve(
+        self,
+        world: &World,
+        first: &BlockingChannel,
+        trouble: PipeReader,
+        report: &PipeWriter,
+    ) -> Result<(), NotStarted> {
+        let pid = rustix::process::setsid().map_err(say("a session of its own"))?;
+        let descriptors = [Some(trouble.as_fd()), self.listener.as_ref().map(|it| it.as_fd())];
+        let descriptors: Vec<_> = descriptors.into_iter().flatten().collect();
+        first
+            .send(&Ok::<_, NotStarted>(Here(pid.as_raw_nonzero().get())), &descriptors)
+            .map_err(|error| format!("who makes its connections: {error}"))?;
+        drop((trouble, self.listener));
+        loop {
+            match first.receive::<Word>().map_err(|error| error.to_string())? {
+                None => return Ok(()),
+                Some((Word::Rehearse(errand), _)) => {
+                    if let Order::Run(arguments) = &errand.order {
+                        drop(program_of(world, arguments, errand.env)?);
+                    }
                 }
-            }
-            Some((Word::Begin(errand), descriptors)) => {
-                let stdio = descriptors.try_into().map_err(|_| "descriptors are missing")?;
-                let Err(reason) = become_command(world, errand, walls, &stdio, report);
-                return Err(reason);
+                Some((Word::Begin(errand), descriptors)) => {
+                    let stdio = descriptors.try_into().map_err(|_| "descriptors are missing")?;
+                    let Err(reason) = become_command(world, errand, self.walls, &stdio, report);
+                    return Err(reason);
+                }
             }
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn live(world: &World, control: BlockingChannel) -> ! {
             line.live(world, confinement)
         }
         Ok((Forked::Parent(pid), Prepared { line, confinement: _, ended })) => {
-            match line.command_at(pid) {
+            match line.command_after(pid) {
                 Ok(command) => serve(world, &control, &ended, command),
                 Err(reason) => Err(reason),
             }
@@ -40,8 +40,12 @@ pub(super) fn live(world: &World, control: BlockingChannel) -> ! {
         Err(reason) => Err(reason.into()),
     };
     match outcome {
-        // The agent need not wait for the end of this process too.
-        Ok(true) => drop(control),
+        // The agent need not wait for the end of this process too, which takes its mounts and namespaces with it: on
+        // this processor neither.
+        Ok(true) => {
+            drop(control);
+            rustix::thread::sched_yield();
+        }
         Ok(false) => {}
         Err(reason) => drop(control.send(&Reply::Failed(reason), &[])),
     }
@@ -109,12 +113,12 @@ fn serve(
         Order::Run(_) => stdio.descriptors[2].try_clone().ok(),
         Order::Serve(_) => None,
     };
-    let (command, listener) = command.start(errand, &stdio.descriptors)?;
+    let command = command.start(errand, &stdio.descriptors)?;
     let terminal = stdio.master.as_ref().map(|master| master.as_fd());
     // An agent that is gone by now is noticed below, and everything ended.
     let _ = control.send(&Reply::Started, terminal.as_slice());
     drop(stdio);
-    let is_empty = supervise(world, &Watched { control, ended }, command, listener);
+    let is_empty = supervise(world, &Watched { control, ended }, command);
     if let Some(metadata) = metadata {
         settle(world, &metadata, complaints);
     }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, wait};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, wait, waitpid};
 
 use crate::sandbox::{Exit, Tier};
 
@@ -14,7 +15,7 @@ pub(super) fn available() -> Result<(), String> {
 }
 
 /// Collects what has ended. Returns how `command` ended, if it is among it, and whether anything is left.
-pub(super) fn reap(command: Pid) -> (Option<Exit>, bool) {
+pub(super) fn reap(command: Pid, forerunner: &mut Option<Pid>) -> (Option<Exit>, bool) {
     let mut exit = None;
     loop {
         match wait(WaitOptions::NOHANG) {
@@ -25,12 +26,20 @@ pub(super) fn reap(command: Pid) -> (Option<Exit>, bool) {
                     .or_else(|| status.terminating_signal().map(Exit::Signal))
                     .or(exit);
             }
-            Ok(Some(_)) => {}
+            Ok(Some((pid, _))) => *forerunner = forerunner.filter(|it| *it != pid),
             Ok(None) => return (exit, true),
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             Err(_) => return (exit, false),
         }
     }
+}
+
+/// Ends `forerunner`, which nothing needs any more, though a command may have stopped it. Returns whether anything else
+/// is left.
+pub(super) fn is_more_than(forerunner: Pid) -> bool {
+    let _ = kill_process(forerunner, Signal::KILL);
+    while waitpid(Some(forerunner), WaitOptions::empty()).err() == Some(Errno::INTR) {}
+    !matches!(wait(WaitOptions::NOHANG), Err(Errno::CHILD))
 }
 
 /// Sends a signal to all processes of the room but its first.
@@ -60,7 +69,7 @@ pub(super) fn kill_all(tier: Tier) {
         }
         signal_all(tier, Signal::KILL);
         match wait(WaitOptions::empty()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) | Err(Errno::INTR) => {}
             Err(_) => return,
         }
     }
