@@ -159,6 +159,12 @@ pub(crate) const ATTACKS: &[Attack] = &[
         std::os::unix::fs::fchown(&file, Some(found.uid()), Some(found.gid()))
     })
     .on_full(),
+    attack("s2_mode_of_a_device", |_| {
+        let mode = fs::metadata("/dev/full")?.permissions();
+        fs::set_permissions("/dev/full", mode)
+    })
+    .on_full()
+    .as_root(),
     attack("s2_times", |home| File::open(home.join("victim"))?.set_modified(std::time::UNIX_EPOCH))
         .on_full(),
     attack("s2_times_of_a_directory", |home| File::open(home)?.set_modified(std::time::UNIX_EPOCH))

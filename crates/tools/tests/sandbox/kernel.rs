@@ -58,6 +58,74 @@ pub(crate) const ATTACKS: &[Attack] = &[
         check(unsafe { libc::syscall(libc::SYS_ioprio_set, 1, number(home, "bystander")?, IDLE) })
             .map(drop)
     }),
+    // In a room, what a command descends from is its first process; what is written here is what it has.
+    attack("s7_limits_of_the_process_above", |_| {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: both limits outlive the calls.
+        unsafe {
+            let (above, limit) = (libc::getppid(), &raw mut limit);
+            check(libc::prlimit(above, libc::RLIMIT_FSIZE, std::ptr::null(), limit))?;
+            check(libc::prlimit(above, libc::RLIMIT_FSIZE, limit, std::ptr::null_mut()))
+        }
+        .map(drop)
+    })
+    .as_root(),
+    attack("s7_processors_of_the_process_above", |_| {
+        // SAFETY: the set outlives the calls.
+        unsafe {
+            let mut set: libc::cpu_set_t = std::mem::zeroed();
+            let size = size_of_val(&set);
+            check(libc::sched_getaffinity(libc::getppid(), size, &raw mut set))?;
+            check(libc::sched_setaffinity(libc::getppid(), size, &raw const set))
+        }
+        .map(drop)
+    })
+    .as_root(),
+    attack("s7_class_of_the_process_above", |_| {
+        let usual = libc::sched_param { sched_priority: 0 };
+        // SAFETY: the parameters outlive the call.
+        unsafe {
+            check(libc::sched_setscheduler(libc::getppid(), libc::SCHED_OTHER, &raw const usual))
+        }
+        .map(drop)
+    })
+    .as_root(),
+    attack("s7_priority_of_the_process_above", |_| {
+        // SAFETY: no memory is involved.
+        unsafe {
+            let above = libc::getppid().cast_unsigned();
+            let now = libc::getpriority(libc::PRIO_PROCESS, above);
+            check(libc::setpriority(libc::PRIO_PROCESS, above, now))
+        }
+        .map(drop)
+    })
+    .as_root(),
+    attack("s7_slow_everybody_down", |_| {
+        // SAFETY: no memory is involved. Nobody is slower afterwards than this process was.
+        unsafe {
+            let now = libc::getpriority(libc::PRIO_PROCESS, 0);
+            check(libc::setpriority(libc::PRIO_USER, 0, now))
+        }
+        .map(drop)
+    }),
+    attack("s7_run_only_when_nobody_else_does", |home| {
+        let bystander = number(home, "bystander")?;
+        let idle = libc::sched_param { sched_priority: 0 };
+        // SAFETY: the parameters outlive the call.
+        check(unsafe { libc::sched_setscheduler(bystander, libc::SCHED_IDLE, &raw const idle) })
+            .map(drop)
+    }),
+    attack("s7_processors_of_another", |home| {
+        let bystander = number(home, "bystander")?;
+        // SAFETY: the set outlives the calls.
+        unsafe {
+            let mut set: libc::cpu_set_t = std::mem::zeroed();
+            let size = size_of_val(&set);
+            check(libc::sched_getaffinity(0, size, &raw mut set))?;
+            check(libc::sched_setaffinity(bystander, size, &raw const set))
+        }
+        .map(drop)
+    }),
     attack("s7_trace", |home| {
         let bystander = number(home, "bystander")?;
         // SAFETY: no memory of ours is involved.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::confine::Confinement;
 use super::room::leave;
-use super::{World, connect, forerunner, limits};
+use super::{World, asked, forerunner, limits};
 use crate::sandbox::NotStarted;
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order};
@@ -60,7 +60,7 @@ impl Line {
         let mut descriptors = descriptors.into_iter();
         let trouble = descriptors.next().ok_or("a process that could not say what fails")?;
         let listener = descriptors.next();
-        listener.iter().for_each(|listener| connect::take_turns(listener.as_fd()));
+        listener.iter().for_each(|listener| asked::take_turns(listener.as_fd()));
         let pid = Pid::from_raw(pid).ok_or("a process without an id")?;
         let forerunner = Pid::from_raw(forerunner.cast_signed());
         Ok(Waiting { pid, forerunner, channel, trouble: trouble.into(), listener })

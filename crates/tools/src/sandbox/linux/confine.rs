@@ -9,7 +9,7 @@ use super::connect::Sockets;
 use super::seccomp::{self, Asking, Scope};
 use super::walls::Walls;
 use super::{World, walls};
-use crate::sandbox::{Reach, Tier};
+use crate::sandbox::Reach;
 
 /// What confines the command of one room, made beforehand.
 pub(super) struct Confinement {
@@ -28,7 +28,8 @@ impl Confinement {
             scope: Scope {
                 tier: world.tier,
                 network: world.policy.network,
-                local: world.tier == Tier::Full,
+                is_answered: true,
+                signals_unguarded: !walls::guard_signals(),
                 truncate_unguarded: !walls::guard_truncate(),
             },
         })
@@ -62,17 +63,12 @@ impl Confinement {
 }
 
 fn install(scope: Scope) -> std::io::Result<Option<OwnedFd>> {
-    if !scope.local {
-        return seccomp::install(&seccomp::program(scope), Asking::Nobody);
-    }
-    match seccomp::install(&seccomp::program(scope), Asking::Listener) {
-        // Somebody else answers for this process already: no Unix sockets, then.
-        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-            let scope = Scope { local: false, ..scope };
-            seccomp::install(&seccomp::program(scope), Asking::Nobody)
-        }
-        done => done,
-    }
+    // Somebody else may answer for this process already, or the kernel know no such thing: then what would be asked about
+    // is refused.
+    seccomp::install(&seccomp::program(scope), Asking::Listener).or_else(|_| {
+        let scope = Scope { is_answered: false, ..scope };
+        seccomp::install(&seccomp::program(scope), Asking::Nobody)
+    })
 }
 
 /// All sets. Without the right to shrink the bounding set there is nothing in it that could be gained, since new

@@ -4,43 +4,18 @@
 //! A call that was judged is never let through to the kernel: its address, and the descriptor it names, may be others
 //! by then. What is connected is our copy of the descriptor, and what to is the file that was looked at.
 
-use std::io::{self, Error};
+use std::io::{self, Error, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
 
+use super::asked::{self, Request};
 use super::{Forked, diag, fork, room};
 
 /// One more than the longest address.
 const MAX_ADDRESS: usize = 128;
-
-const RECEIVE: u64 = 0xc050_2100;
-const SEND: u64 = 0xc018_2101;
-const IS_VALID: u64 = 0x4008_2102;
-const SET_FLAGS: u64 = 0x4008_2104;
-
-/// The kernel's `struct seccomp_notif`.
-#[repr(C)]
-struct Request {
-    id: u64,
-    thread: u32,
-    flags: u32,
-    number: i32,
-    architecture: u32,
-    instruction: u64,
-    arguments: [u64; 6],
-}
-
-/// The kernel's `struct seccomp_notif_resp`.
-#[repr(C)]
-struct Response {
-    id: u64,
-    value: i64,
-    error: i32,
-    flags: u32,
-}
 
 /// Which of the machine's sockets commands may reach.
 #[derive(Clone, Copy)]
@@ -51,31 +26,57 @@ pub(super) enum Sockets {
     InItsDirectories,
 }
 
-/// Who asks and who answers take turns, so the kernel need not look for another processor for either. Linux 6.6; without
-/// it answers take a little longer.
-pub(super) fn take_turns(listener: BorrowedFd<'_>) {
-    const SYNC_WAKE_UP: usize = 1;
-    let _ = control(listener, SET_FLAGS, std::ptr::without_provenance_mut::<()>(SYNC_WAKE_UP));
-}
-
-/// Answers one call that waits at `listener`. One that may take long is answered by a process of its own.
-pub(super) fn answer(listener: BorrowedFd<'_>, sockets: Sockets) {
-    let Ok(request) = receive(listener) else { return };
-    let call = match Call::take(listener, &request) {
+/// Makes the connection that is asked for, or says why not. One that may take long is made by a process of its own.
+pub(super) fn answer(listener: BorrowedFd<'_>, request: &Request, sockets: Sockets) {
+    let call = match Call::take(listener, request) {
         Ok(call) => call,
-        Err(error) => return respond(listener, request.id, Err(error)),
+        Err(error) => return asked::respond(listener, request, Err(error)),
     };
-    if call.waits() {
-        match fork() {
-            Ok(Forked::Child) => {
-                respond(listener, request.id, call.make(sockets));
-                room::leave(0);
-            }
-            Ok(Forked::Parent(_)) => return,
-            Err(_) => {}
+    if !call.waits() {
+        match within(BRIEFLY, || call.make(sockets)) {
+            // It waits after all: whoever has the socket may say so at any time.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            made => return asked::respond(listener, request, made),
         }
     }
-    respond(listener, request.id, call.make(sockets));
+    match fork() {
+        Ok(Forked::Child) => {
+            let made = call.make_while(sockets, || asked::is_waiting(listener, request).is_ok());
+            asked::respond(listener, request, made);
+            room::leave(0);
+        }
+        Ok(Forked::Parent(_)) => {}
+        // Never made here: whoever waits in this process keeps it from ending the room.
+        Err(error) => asked::respond(listener, request, Err(error)),
+    }
+}
+
+/// How long a connection may keep the room's first process.
+const BRIEFLY: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 20_000 };
+/// How often it is looked whether somebody still wants one.
+const NOW_AND_THEN: libc::timeval = libc::timeval { tv_sec: 1, tv_usec: 0 };
+const NEVER: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 0 };
+
+/// Interrupts what takes longer.
+fn within<T>(limit: libc::timeval, call: impl FnOnce() -> T) -> T {
+    // Again and again: the first may come before what it is to interrupt.
+    alarms(limit);
+    let done = call();
+    alarms(NEVER);
+    done
+}
+
+#[allow(unsafe_code)]
+fn alarms(every: libc::timeval) {
+    extern "C" fn interrupt(_: libc::c_int) {}
+    let timer = libc::itimerval { it_interval: every, it_value: every };
+    // SAFETY: the handler does nothing; both structures outlive the calls.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = interrupt as *const () as usize;
+        libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut());
+        libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut());
+    }
 }
 
 /// What a command wants to connect, and what to.
@@ -99,7 +100,7 @@ impl Call {
             address: memory_of(thread, address, length)?,
         };
         // Had it ended meanwhile, its number might be another's.
-        control(listener, IS_VALID, &raw const request.id as *mut u64)?;
+        asked::is_waiting(listener, request)?;
         Ok(call)
     }
 
@@ -131,6 +132,16 @@ impl Call {
         let mut address = (libc::AF_UNIX as u16).to_ne_bytes().to_vec();
         address.extend(format!("/proc/self/fd/{}\0", file.as_raw_fd()).bytes());
         connect(self.socket.as_fd(), &address)
+    }
+
+    /// However long it takes, as long as somebody waits for it.
+    fn make_while(&self, sockets: Sockets, is_wanted: impl Fn() -> bool) -> io::Result<()> {
+        loop {
+            match within(NOW_AND_THEN, || self.make(sockets)) {
+                Err(error) if error.kind() == ErrorKind::Interrupted && is_wanted() => {}
+                made => return made,
+            }
+        }
     }
 
     /// The file behind a path, as the command would find it.
@@ -178,33 +189,6 @@ fn is_of_world(file: &OwnedFd, sockets: Sockets) -> io::Result<bool> {
 
 fn device(number: u64) -> (u32, u32) {
     (libc::major(number), libc::minor(number))
-}
-
-#[allow(unsafe_code)]
-fn control<T>(listener: BorrowedFd<'_>, request: u64, argument: *mut T) -> io::Result<()> {
-    // SAFETY: each request comes with the structure that the kernel knows for it, which outlives the call.
-    match unsafe { libc::ioctl(listener.as_raw_fd(), request as _, argument) } {
-        -1 => Err(Error::last_os_error()),
-        _ => Ok(()),
-    }
-}
-
-#[allow(unsafe_code)]
-fn receive(listener: BorrowedFd<'_>) -> io::Result<Request> {
-    // SAFETY: all-zero bytes are a valid request, and the kernel wants them so.
-    let mut request: Request = unsafe { std::mem::zeroed() };
-    control(listener, RECEIVE, &raw mut request)?;
-    Ok(request)
-}
-
-/// Whoever asked may be gone; then nobody hears it.
-fn respond(listener: BorrowedFd<'_>, id: u64, outcome: io::Result<()>) {
-    let error = match outcome {
-        Ok(()) => 0,
-        Err(error) => -error.raw_os_error().unwrap_or(libc::EACCES),
-    };
-    let mut response = Response { id, value: 0, error, flags: 0 };
-    let _ = control(listener, SEND, &raw mut response);
 }
 
 /// A copy of a descriptor of a thread.
@@ -279,5 +263,49 @@ fn connect(socket: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> {
     match unsafe { libc::connect(socket.as_raw_fd(), address.as_ptr().cast(), length) } {
         0 => Ok(()),
         _ => Err(Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
+
+    /// In a process with one thread, as a room's first one is: the signal is for whoever has none other to give it to.
+    #[allow(unsafe_code)]
+    fn in_a_process(test: impl FnOnce() -> bool) -> bool {
+        // SAFETY: the child makes system calls only, and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            room::leave(i32::from(!test()));
+        }
+        let child = rustix::process::Pid::from_raw(child);
+        let ended = rustix::process::waitpid(child, rustix::process::WaitOptions::empty()).unwrap();
+        ended.is_some_and(|(_, status)| status.exit_status() == Some(0))
+    }
+
+    fn unix_socket(flags: SocketFlags) -> OwnedFd {
+        socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap()
+    }
+
+    #[test]
+    fn r8_a_connection_that_comes_to_wait_does_not_keep_the_process() {
+        let place = tempfile::tempdir().unwrap();
+        let address = SocketAddrUnix::new(place.path().join("full")).unwrap();
+        let listener = unix_socket(SocketFlags::CLOEXEC);
+        rustix::net::bind(&listener, &address).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        let mut waiting = Vec::new();
+        loop {
+            waiting.push(unix_socket(SocketFlags::NONBLOCK));
+            if rustix::net::connect(waiting.last().unwrap(), &address).is_err() {
+                break;
+            }
+        }
+        let socket = unix_socket(SocketFlags::CLOEXEC);
+        assert!(in_a_process(|| {
+            let made = within(BRIEFLY, || rustix::net::connect(&socket, &address));
+            made == Err(rustix::io::Errno::INTR)
+        }));
     }
 }

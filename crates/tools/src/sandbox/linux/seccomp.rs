@@ -7,6 +7,7 @@ use std::os::fd::{FromRawFd as _, OwnedFd};
 use libc::sock_filter;
 
 use super::bpf::{Filter, Test, Verdict};
+use super::others::{Naming, SIGNALLING, STEERING};
 use crate::sandbox::Tier;
 
 /// What the filter depends on beside the architecture.
@@ -14,8 +15,10 @@ use crate::sandbox::Tier;
 pub(super) struct Scope {
     pub(super) tier: Tier,
     pub(super) network: bool,
-    /// Unix sockets may be made; whose they connect to is asked.
-    pub(super) local: bool,
+    /// Calls that are not judged here are answered by the room's first process.
+    pub(super) is_answered: bool,
+    /// Signals are outside Landlock's reach here.
+    pub(super) signals_unguarded: bool,
     /// `truncate` is outside Landlock's reach here.
     pub(super) truncate_unguarded: bool,
 }
@@ -129,11 +132,8 @@ pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
         for call in HOST_WIDE {
             filter.always(*call, DENY);
         }
-        // A limit lowered under another process ends it as surely as a signal does.
-        let other = Test::Any { argument: 0, mask: u32::MAX };
-        filter.when(libc::SYS_prlimit64, vec![other], DENY);
-        priorities(&mut filter);
     }
+    others(&mut filter, scope);
     if scope.truncate_unguarded {
         filter.always(libc::SYS_truncate, DENY);
     }
@@ -154,12 +154,29 @@ pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
     filter.assemble()
 }
 
-/// Everybody's processes can be slowed down by whoever has the same user: only one's own may be.
-fn priorities(filter: &mut Filter) {
-    const OF_A_USER: [(i64, u32); 2] = [(libc::SYS_setpriority, 2), (libc::SYS_ioprio_set, 3)];
-    for (call, user) in OF_A_USER {
-        filter.when(call, vec![Test::Any { argument: 1, mask: u32::MAX }], DENY);
-        filter.when(call, vec![Test::Is { argument: 0, mask: u32::MAX, value: user }], DENY);
+/// Which other processes a command may steer, and in the reduced tier signal: those of its room, but for the first.
+fn others(filter: &mut Filter, scope: Scope) {
+    let named = |naming: &Naming| match scope.tier {
+        Tier::Full => Test::Is { argument: naming.argument, mask: u32::MAX, value: 1 },
+        _ => Test::Any { argument: naming.argument, mask: u32::MAX },
+    };
+    let unknown = match (scope.tier, scope.is_answered) {
+        (Tier::Full, _) | (_, false) => DENY,
+        (_, true) => Verdict::Ask,
+    };
+    for naming in STEERING {
+        if let Some(user) = naming.user {
+            let everybody = Test::Is { argument: 0, mask: u32::MAX, value: user };
+            filter.when(naming.call, vec![everybody], DENY);
+        }
+        filter.when(naming.call, vec![named(naming)], unknown);
+    }
+    if scope.tier != Tier::Full && scope.signals_unguarded && scope.is_answered {
+        for naming in SIGNALLING {
+            filter.when(naming.call, vec![named(naming)], Verdict::Ask);
+        }
+        // A descriptor does not say whose it is; without it, programs signal by number.
+        filter.always(libc::SYS_pidfd_send_signal, Verdict::Fail(libc::ENOSYS));
     }
 }
 
@@ -191,7 +208,7 @@ fn sockets(filter: &mut Filter, scope: Scope) {
         let routing = Test::Is { argument: 2, mask: u32::MAX, value: 0 };
         filter.when(libc::SYS_socket, vec![family(libc::AF_NETLINK), routing], Verdict::Allow);
     }
-    if scope.local {
+    if scope.tier == Tier::Full && scope.is_answered {
         filter.always(libc::SYS_connect, Verdict::Ask);
         for connected in [STREAM, PACKETS] {
             filter.when(

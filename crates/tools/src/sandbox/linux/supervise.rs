@@ -8,8 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal};
 
 use super::command::Running;
-use super::confine::Confinement;
-use super::{World, connect, tree};
+use super::{World, asked, tree};
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::kept::Kept;
 use crate::sandbox::message::{Reply, Wish};
@@ -62,9 +61,7 @@ pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) 
             drain(watched.ended);
         }
         match (&listener, ready.connection) {
-            (Some(asked), Some(true)) => {
-                connect::answer(asked.as_fd(), Confinement::sockets(world))
-            }
+            (Some(listener), Some(true)) => asked::answer(world, listener.as_fd()),
             // Nobody is left who could ask.
             (_, Some(false)) => listener = None,
             _ => {}

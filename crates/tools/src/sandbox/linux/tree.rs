@@ -75,14 +75,43 @@ pub(super) fn kill_all(tier: Tier) {
     }
 }
 
+/// Whether a process or thread descends from this one.
+pub(super) fn is_of_room(named: i32) -> bool {
+    let own = getpid().as_raw_nonzero().get();
+    let mut process = named;
+    // Ends at the first process of all, whose parent is none; a line that is longer was never one.
+    for _ in 0..1 << 16 {
+        match parent_of(process) {
+            Some(parent) if parent == own => return process != own,
+            Some(parent) if parent > 0 => process = parent,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// Whether there is such a group of processes and all in it descend from this one.
+pub(super) fn is_group_of_room(group: i32) -> bool {
+    let mut members = processes().filter(|(_, stat)| group_in(stat) == Some(group)).peekable();
+    members.peek().is_some() && members.all(|(pid, _)| is_of_room(pid))
+}
+
+fn parent_of(process: i32) -> Option<i32> {
+    parent_in(&std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
+}
+
+/// All there are, each with what its `stat` says.
+fn processes() -> impl Iterator<Item = (i32, String)> {
+    std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        Some((pid, std::fs::read_to_string(entry.path().join("stat")).ok()?))
+    })
+}
+
 /// All processes that descend from this one; as it is their subreaper, none escapes by losing its parent.
 fn descendants() -> Vec<Pid> {
     let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+    for (pid, stat) in processes() {
         if let Some(parent) = parent_in(&stat) {
             children.entry(parent).or_default().push(pid);
         }
@@ -100,7 +129,16 @@ fn descendants() -> Vec<Pid> {
 
 /// The name of a process may contain anything, brackets and spaces too; it ends at the last one.
 fn parent_in(stat: &str) -> Option<i32> {
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+    number_in(stat, 1)
+}
+
+fn group_in(stat: &str) -> Option<i32> {
+    number_in(stat, 2)
+}
+
+/// Of those behind the name.
+fn number_in(stat: &str, index: usize) -> Option<i32> {
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(index)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -111,6 +149,7 @@ mod tests {
     fn a_parent_is_found_behind_any_name() {
         assert_eq!(parent_in("12 (sh) S 7 12 12 0"), Some(7));
         assert_eq!(parent_in("12 (a) R 9) (b)) S 7 12"), Some(7));
+        assert_eq!(group_in("12 (a) R 9) (b)) S 7 12 13"), Some(12));
         assert_eq!(parent_in(""), None);
     }
 }

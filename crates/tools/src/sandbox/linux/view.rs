@@ -188,7 +188,8 @@ fn build_devices(devices: Vec<(&str, Tree)>) -> Result<(), String> {
     for (name, tree) in devices {
         let path = own.join(name);
         fs::write(&path, "").map_err(at("making", &path))?;
-        tree.put(&path)?;
+        // It may be written to all the same, while its mode and its times are the machine's.
+        tree.read_only()?.put(&path)?;
     }
     for (name, target) in DEVICE_LINKS {
         symlink(target, own.join(name)).map_err(at("making", &own.join(name)))?;

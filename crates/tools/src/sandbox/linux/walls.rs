@@ -56,6 +56,11 @@ pub(super) fn guard_truncate() -> bool {
     abi() >= 3
 }
 
+/// Signals are from the sixth on.
+pub(super) fn guard_signals() -> bool {
+    abi() >= 6
+}
+
 /// The walls of one room; built before its command is known, raised just before it runs.
 pub(super) struct Walls {
     ruleset: RulesetCreated,
