@@ -15,6 +15,8 @@ pub(crate) struct Look {
     pub(crate) name: &'static str,
     plant: fn(&Path) -> io::Result<()>,
     path: fn(&Path) -> PathBuf,
+    /// What the person does after the first command.
+    then: fn(&Path) -> io::Result<()>,
 }
 
 const fn look(
@@ -22,7 +24,13 @@ const fn look(
     plant: fn(&Path) -> io::Result<()>,
     path: fn(&Path) -> PathBuf,
 ) -> Look {
-    Look { name, plant, path }
+    Look { name, plant, path, then: |_| Ok(()) }
+}
+
+impl Look {
+    const fn then(self, then: fn(&Path) -> io::Result<()>) -> Self {
+        Self { then, ..self }
+    }
 }
 
 pub(crate) const LOOKS: &[Look] = &[
@@ -48,6 +56,32 @@ pub(crate) const LOOKS: &[Look] = &[
         |_| Ok(()),
         |_| "/proc/self/cwd/../home/.ssh/id".into(),
     ),
+    look("s11_look_at_a_secret_that_came_later", |_| Ok(()), |home| home.join(".netrc"))
+        .then(|home| fs::write(home.join(".netrc"), SECRET)),
+    look(
+        "s11_look_at_a_secret_that_was_replaced",
+        |home| fs::write(home.join(".netrc"), "an old secret"),
+        |home| home.join(".netrc"),
+    )
+    .then(|home| {
+        fs::write(home.join("new"), SECRET)?;
+        fs::rename(home.join("new"), home.join(".netrc"))
+    }),
+    look("s11_look_in_a_folder_that_was_replaced", |_| Ok(()), |home| home.join(".ssh/other"))
+        .then(|home| {
+            fs::rename(home.join(".ssh"), home.join("empty"))?;
+            fs::create_dir(home.join(".ssh"))?;
+            fs::write(home.join(".ssh/other"), SECRET)
+        }),
+    look(
+        "s11_look_in_a_folder_that_came_later",
+        |_| Ok(()),
+        |home| home.join(".config/gh/hosts.yml"),
+    )
+    .then(|home| {
+        fs::create_dir_all(home.join(".config/gh"))?;
+        fs::write(home.join(".config/gh/hosts.yml"), SECRET)
+    }),
 ];
 
 /// What the secret says.
@@ -73,19 +107,23 @@ pub(crate) fn look_at(name: &str, tier: &str, mode: &str, home: &Path) -> i32 {
     (look.plant)(home).expect("what is planted");
     let path = (look.path)(home);
     let seen = if tier == "none" {
+        (look.then)(home).expect("what the person does");
         fs::read_to_string(&path).is_ok_and(|text| text.contains(SECRET))
     } else {
         agent::leave_only(tier);
-        by_our_tools(&path, mode, home)
+        by_our_tools(look, &path, mode, home)
     };
     if seen { WORKED } else { FAILED }
 }
 
-fn by_our_tools(path: &Path, mode: &str, home: &Path) -> bool {
+fn by_our_tools(look: &Look, path: &Path, mode: &str, home: &Path) -> bool {
     let folder = path.parent().unwrap_or(path).display();
     let runtime = agent::runtime();
     let toolbox = Toolbox::new(agent::config(mode, home));
     let shown = path.display();
+    let first = agent::prepared(&toolbox, "exec_command", r#"{"cmd": "true"}"#).expect("a command");
+    runtime.block_on(agent::performed(first)).expect("its end");
+    (look.then)(home).expect("what the person does");
     [
         ("read_file", format!(r#"{{"file_path": "{shown}"}}"#)),
         ("view_image", format!(r#"{{"path": "{shown}"}}"#)),

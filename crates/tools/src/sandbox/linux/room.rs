@@ -15,7 +15,8 @@ use super::command::{Line, Waiting, say};
 use super::confine::Confinement;
 use super::metadata::{Known, Metadata};
 use super::supervise::{Watched, supervise};
-use super::{Forked, World, fork, view};
+use super::view::{self, Hidden};
+use super::{Forked, World, fork};
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order, Reach, Reply, WindowSize};
 use crate::sandbox::{NotStarted, Tier};
@@ -27,13 +28,13 @@ pub(super) fn live(world: &World, control: BlockingChannel) -> ! {
         Ok((forked, prepared))
     });
     let outcome = match forked {
-        Ok((Forked::Child, Prepared { line, confinement, ended })) => {
+        Ok((Forked::Child, Prepared { line, hidden: _, confinement, ended })) => {
             drop((control, ended));
             line.live(world, confinement)
         }
-        Ok((Forked::Parent(pid), Prepared { line, confinement: _, ended })) => {
+        Ok((Forked::Parent(pid), Prepared { line, hidden, confinement: _, ended })) => {
             match line.command_after(pid) {
-                Ok(command) => serve(world, &control, &ended, command),
+                Ok(command) => serve(world, &control, &ended, hidden, command),
                 Err(reason) => Err(reason),
             }
         }
@@ -59,13 +60,17 @@ pub(super) fn leave(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// What a room has for itself beside the things of its world; done by its first process.
-pub(super) fn furnish(world: &World) -> Result<(), String> {
+/// What a room has for itself beside the things of its world; done by its first process. Returns what was hidden.
+pub(super) fn furnish(world: &World) -> Result<Option<Hidden>, String> {
     match world.tier {
-        Tier::Full => view::own_processes(),
+        Tier::Full => {
+            view::own_processes()?;
+            Hidden::all(&world.policy).map(Some)
+        }
         Tier::Reduced | Tier::None => {
             rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
-                .map_err(say("adopting orphans"))
+                .map_err(say("adopting orphans"))?;
+            Ok(None)
         }
     }
 }
@@ -73,6 +78,7 @@ pub(super) fn furnish(world: &World) -> Result<(), String> {
 /// What a room is made of before its errand is known.
 struct Prepared {
     line: Line,
+    hidden: Option<Hidden>,
     confinement: Option<Confinement>,
     /// Readable when a child has ended.
     ended: OwnedFd,
@@ -80,7 +86,7 @@ struct Prepared {
 
 impl Prepared {
     fn make(world: &World) -> Result<Self, String> {
-        furnish(world)?;
+        let hidden = furnish(world)?;
         let confinement = match world.tier {
             Tier::None => None,
             Tier::Full | Tier::Reduced => Some(Confinement::build(world)?),
@@ -88,7 +94,7 @@ impl Prepared {
         let ended =
             children_as_descriptor().map_err(|error| format!("watching processes: {error}"))?;
         let line = Line::new().map_err(|error| error.to_string())?;
-        Ok(Self { line, confinement, ended })
+        Ok(Self { line, hidden, confinement, ended })
     }
 }
 
@@ -97,6 +103,7 @@ fn serve(
     world: &World,
     control: &BlockingChannel,
     ended: &OwnedFd,
+    hidden: Option<Hidden>,
     command: Waiting,
 ) -> Result<bool, NotStarted> {
     let known = Known::look(world);
@@ -107,6 +114,9 @@ fn serve(
     let Some((errand, descriptors)) = received else { return Ok(false) };
     let stdio = Stdio::open(errand.input, descriptors)
         .map_err(|error| format!("input and output: {error}"))?;
+    if hidden.is_some_and(|hidden| hidden.is_outdated()) {
+        Hidden::all(&world.policy)?;
+    }
     let metadata = remember(world, &known, &errand)?;
     // What is said of it goes where the command's own complaints go; an edit has its journal there.
     let complaints = match errand.order {

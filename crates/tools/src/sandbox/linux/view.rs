@@ -4,12 +4,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use agent_protocol::SandboxMode;
 
 use super::mounts::{self, Tree, at};
+use super::state::{self, changed_at};
 use crate::sandbox::{SandboxPolicy, secrets};
 
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
@@ -89,9 +90,7 @@ pub(super) fn build(policy: &SandboxPolicy) -> Result<(), String> {
     build_devices(devices)?;
     kept.put_back(policy.mode)?;
     blank()?;
-    for secret in secrets::paths(&policy.env) {
-        hide(&secret)?;
-    }
+    Hidden::all(policy)?;
     for sealed in ["/dev", "/run"] {
         mounts::make_this_read_only(Path::new(sealed))?;
     }
@@ -212,6 +211,40 @@ fn blank() -> Result<(), String> {
     Ok(())
 }
 
+/// The secrets are hidden where they were at one time: who replaces one, or makes one, uncovers it.
+pub(super) struct Hidden {
+    /// The directories they lie in, or would, and when those changed last.
+    parents: Vec<(PathBuf, Option<i64>)>,
+}
+
+impl Hidden {
+    /// Hides those that are not hidden already.
+    pub(super) fn all(policy: &SandboxPolicy) -> Result<Self, String> {
+        let secrets = secrets::paths(&policy.env);
+        let parents: BTreeSet<_> = secrets.iter().filter_map(|secret| existing(secret)).collect();
+        // By the clock of files, what changes shortly after seems to have changed before.
+        let now = state::now();
+        let settled = |path: &Path| changed(path).filter(|changed| *changed < now);
+        let parents = parents.into_iter().map(|path| (path.to_owned(), settled(path))).collect();
+        secrets.iter().try_for_each(|secret| hide(secret))?;
+        Ok(Self { parents })
+    }
+
+    /// Whether something may have come to where secrets lie since.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.parents.iter().any(|(parent, then)| then.is_none() || changed(parent) != *then)
+    }
+}
+
+/// The directory that a path lies in, or that which would have to change first.
+fn existing(path: &Path) -> Option<&Path> {
+    path.ancestors().skip(1).find(|directory| directory.is_dir())
+}
+
+fn changed(directory: &Path) -> Option<i64> {
+    fs::metadata(directory).ok().as_ref().map(changed_at)
+}
+
 /// Puts something empty in the place of a file or a directory; what is not there needs none.
 pub(super) fn hide(path: &Path) -> Result<(), String> {
     let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
@@ -221,7 +254,9 @@ pub(super) fn hide(path: &Path) -> Result<(), String> {
         return Ok(());
     }
     let blank = Path::new(BLANK).join(if kind.is_dir() { "directory" } else { "file" });
-    Tree::copy(&blank)?.read_only()?.put(path)
+    let is_hidden = fs::metadata(&blank)
+        .is_ok_and(|blank| (blank.dev(), blank.ino()) == (found.dev(), found.ino()));
+    if is_hidden { Ok(()) } else { Tree::copy(&blank)?.read_only()?.put(path) }
 }
 
 /// Mounts the room's own `/proc`; called by its first process.
