@@ -7,6 +7,7 @@ mod cgroup;
 mod command;
 mod confine;
 mod connect;
+mod devices;
 mod diag;
 mod forerunner;
 mod git_config;
@@ -50,8 +51,10 @@ pub(super) struct World {
     tier: Tier,
     /// Private to the world.
     temporary: std::path::PathBuf,
-    /// In the reduced tier: says that it is in use.
-    _in_use: Option<Temporary>,
+    /// In the reduced tier: the directory that it lies in.
+    own: Option<Temporary>,
+    /// In the reduced tier: where that of commands lies.
+    shared_memory: Option<std::path::PathBuf>,
     began: std::time::SystemTime,
     unseen: Unseen,
     /// What there was below the writable roots when it began.
@@ -199,8 +202,9 @@ impl World {
     fn with_temporary(policy: SandboxPolicy, tier: Tier) -> Result<Self, String> {
         let temporary = Temporary::make(&std::env::temp_dir())
             .map_err(|error| format!("no private temporary directory: {error}"))?;
-        let mut world = Self::new(policy, tier, temporary.path.clone())?;
-        world._in_use = Some(temporary);
+        let mut world = Self::new(policy, tier, temporary.files())?;
+        world.shared_memory = Some(temporary.shared_memory());
+        world.own = Some(temporary);
         Ok(world)
     }
 
@@ -211,14 +215,15 @@ impl World {
     ) -> Result<Self, String> {
         let unseen = Unseen::new().map_err(|error| format!("memory for all rooms: {error}"))?;
         let began = std::time::SystemTime::now();
-        Ok(Self { policy, tier, temporary, _in_use: None, began, unseen, seen: Seen::default() })
+        let (own, shared_memory, seen) = (None, None, Seen::default());
+        Ok(Self { policy, tier, temporary, own, shared_memory, began, unseen, seen })
     }
 }
 
 impl Drop for World {
     fn drop(&mut self) {
-        if self.tier == Tier::Reduced {
-            let _ = std::fs::remove_dir_all(&self.temporary);
+        if let Some(own) = &self.own {
+            let _ = std::fs::remove_dir_all(&own.path);
         }
     }
 }

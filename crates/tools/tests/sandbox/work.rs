@@ -128,7 +128,7 @@ if __name__ == '__main__':
     tempfile.NamedTemporaryFile().write(b'x')
 E
         python3 t.py
-    "#).on_full(),
+    "#),
     work("s15_python_venv", "python3", r"python3 -m venv --without-pip v; v/bin/python -c 'import sys; assert sys.prefix.endswith(chr(118))'"),
     work("s15_python_sockets", "python3", r#"
         cat >t.py <<'E'
@@ -208,8 +208,37 @@ E
         git -c protocol.file.allow=always submodule --quiet add ./dep sub
     "#,
     ),
-    work("s15_terminal", "script", r"script -qec 'tty && test -t 0 && stty size' /dev/null </dev/null")
-        .on_full(),
+    work("s15_terminal", "script", r"script -qec 'tty && test -t 0 && stty size' /dev/null </dev/null"),
+    work("s15_terminals", "python3", r#"
+        cat >t.py <<'E'
+import os, pty
+for opened in [os.openpty(), pty.openpty()]:
+    os.write(opened[1], b'x\n'); assert os.read(opened[0], 9).startswith(b'x')
+pid, master = pty.fork()
+if pid == 0: os.execvp('sh', ['sh', '-c', 'test -t 0 && echo x >/dev/tty; exit 3'])
+assert os.read(master, 9).startswith(b'x'); assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+E
+        python3 t.py
+    "#),
+    work("s15_python_shared_memory", "python3", r#"
+        cat >t.py <<'E'
+import multiprocessing as m, os
+from multiprocessing import shared_memory as s
+def fill(name):
+    other = s.SharedMemory(name=name); other.buf[0] = 7; other.close()
+if __name__ == '__main__':
+    own = s.SharedMemory(create=True, size=64)
+    c = m.Process(target=fill, args=(own.name,)); c.start(); c.join()
+    assert own.buf[0] == 7, own.buf[0]
+    own.close(); own.unlink()
+    v = m.Value('i', 0)
+    with v.get_lock(): v.value = 5
+    e = m.Event(); c = m.Process(target=e.set); c.start(); assert e.wait(20); c.join()
+    try: s.SharedMemory(name='none-of-this-name'); assert False
+    except FileNotFoundError: pass
+E
+        python3 t.py
+    "#),
     // Others of this user stand by meanwhile, which do not count; root may start as many as it likes.
     work("r11_processes_of_the_world_alone_are_counted", "python3", r#"
         cat >t.py <<'E'

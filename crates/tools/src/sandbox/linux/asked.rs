@@ -1,15 +1,16 @@
 //! Calls that the filter does not judge: each waits until the room's first process has made it in the caller's stead, let
-//! it happen or refused it. What a call is about is judged in `connect.rs` and `others.rs`.
+//! it happen or refused it. What a call is about is judged in `connect.rs`, `devices.rs` and `others.rs`.
 
 use std::io::{self, Error};
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 
 use super::confine::Confinement;
-use super::{World, connect, others};
+use super::{World, connect, devices, others};
 
 const RECEIVE: u64 = 0xc050_2100;
 const SEND: u64 = 0xc018_2101;
 const IS_VALID: u64 = 0x4008_2102;
+const ADD_FILE: u64 = 0x4018_2103;
 const SET_FLAGS: u64 = 0x4008_2104;
 
 /// The kernel's `struct seccomp_notif`.
@@ -33,6 +34,16 @@ struct Response {
     flags: u32,
 }
 
+/// The kernel's `struct seccomp_notif_addfd`.
+#[repr(C)]
+struct Added {
+    id: u64,
+    flags: u32,
+    file: u32,
+    number: u32,
+    file_flags: u32,
+}
+
 /// The call happens as it was made. Its arguments, but for what they point to, cannot have changed since.
 const GO_ON: u32 = 1;
 
@@ -49,9 +60,46 @@ pub(super) fn answer(world: &World, listener: BorrowedFd<'_>) {
     if i64::from(request.number) == libc::SYS_connect {
         return connect::answer(listener, &request, Confinement::sockets(world));
     }
-    match others::judge(&request) {
-        Ok(()) => send(listener, Response { flags: GO_ON, ..Response::to(&request) }),
+    let answer = match devices::answer(world, &request) {
+        Some(answer) => answer,
+        None => others::judge(&request).map(|()| Answer::GoOn),
+    };
+    match answer {
+        Ok(Answer::GoOn) => send(listener, Response { flags: GO_ON, ..Response::to(&request) }),
+        Ok(Answer::Done) => respond(listener, &request, Ok(())),
+        Ok(Answer::Opened(file, flags)) => match hand_over(listener, &request, &file, flags) {
+            Ok(value) => send(listener, Response { value, ..Response::to(&request) }),
+            Err(error) => respond(listener, &request, Err(error)),
+        },
         Err(error) => respond(listener, &request, Err(error)),
+    }
+}
+
+/// What becomes of a call, when it does not fail.
+pub(super) enum Answer {
+    /// It happens as it was made.
+    GoOn,
+    /// It was made in the caller's stead.
+    Done,
+    /// The same, and the caller gets this file, with `O_CLOEXEC` or without.
+    Opened(OwnedFd, i32),
+}
+
+/// Returns the caller's number for the file.
+#[allow(unsafe_code)]
+fn hand_over(
+    listener: BorrowedFd<'_>,
+    request: &Request,
+    file: &OwnedFd,
+    flags: i32,
+) -> io::Result<i64> {
+    let file = file.as_raw_fd().cast_unsigned();
+    let flags = (flags & libc::O_CLOEXEC).cast_unsigned();
+    let added = Added { id: request.id, flags: 0, file, number: 0, file_flags: flags };
+    // SAFETY: the request comes with the structure that the kernel knows for it, which outlives the call.
+    match unsafe { libc::ioctl(listener.as_raw_fd(), ADD_FILE as _, &raw const added) } {
+        -1 => Err(Error::last_os_error()),
+        number => Ok(number.into()),
     }
 }
 
@@ -96,4 +144,37 @@ fn receive(listener: BorrowedFd<'_>) -> io::Result<Request> {
     let mut request: Request = unsafe { std::mem::zeroed() };
     control(listener, RECEIVE, &raw mut request)?;
     Ok(request)
+}
+
+/// So many bytes of a thread's memory.
+pub(super) fn memory_of(thread: u32, at: u64, length: usize) -> io::Result<Vec<u8>> {
+    let bytes = some_memory_of(thread, at, length)?;
+    if bytes.len() == length { Ok(bytes) } else { Err(Error::from_raw_os_error(libc::EFAULT)) }
+}
+
+/// What ends with a zero byte within so many, without it.
+pub(super) fn string_of(thread: u32, at: u64, longest: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = some_memory_of(thread, at, longest)?;
+    let end = bytes.iter().position(|byte| *byte == 0);
+    bytes.truncate(end.ok_or_else(|| Error::from_raw_os_error(libc::ENAMETOOLONG))?);
+    Ok(bytes)
+}
+
+/// As many bytes as there are, up to so many.
+#[allow(unsafe_code)]
+fn some_memory_of(thread: u32, at: u64, length: usize) -> io::Result<Vec<u8>> {
+    /// None is smaller: what begins in one may not go on in the next.
+    const PAGE: usize = 4096;
+    let mut bytes = vec![0_u8; length];
+    let to = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: length };
+    let first = length.min(PAGE - at as usize % PAGE);
+    let from = [(at, first), (at.wrapping_add(first as u64), length - first)]
+        .map(|(at, length)| libc::iovec { iov_base: at as *mut libc::c_void, iov_len: length });
+    // SAFETY: the kernel writes at most `length` bytes into the buffer; the other addresses are the other process's.
+    let read = unsafe {
+        libc::process_vm_readv(thread.cast_signed(), &raw const to, 1, from.as_ptr(), 2, 0)
+    };
+    let read = usize::try_from(read).map_err(|_| Error::last_os_error())?;
+    bytes.truncate(read);
+    Ok(bytes)
 }

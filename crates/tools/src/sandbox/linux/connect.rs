@@ -97,7 +97,7 @@ impl Call {
         let call = Self {
             thread,
             socket: descriptor_of(thread, descriptor as i32)?,
-            address: memory_of(thread, address, length)?,
+            address: asked::memory_of(thread, address, length)?,
         };
         // Had it ended meanwhile, its number might be another's.
         asked::is_waiting(listener, request)?;
@@ -221,22 +221,6 @@ fn process_of(thread: u32) -> io::Result<u32> {
     line.and_then(|number| number.trim().parse().ok())
         .ok_or(libc::ESRCH)
         .map_err(Error::from_raw_os_error)
-}
-
-#[allow(unsafe_code)]
-fn memory_of(thread: u32, at: u64, length: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0_u8; length];
-    let to = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: length };
-    let from = libc::iovec { iov_base: at as *mut libc::c_void, iov_len: length };
-    // SAFETY: the kernel writes at most `length` bytes into the buffer; the other address is the other process's.
-    let read = unsafe {
-        libc::process_vm_readv(thread.cast_signed(), &raw const to, 1, &raw const from, 1, 0)
-    };
-    match usize::try_from(read) {
-        Ok(read) if read == length => Ok(bytes),
-        Ok(_) => Err(Error::from_raw_os_error(libc::EFAULT)),
-        Err(_) => Err(Error::last_os_error()),
-    }
 }
 
 #[allow(unsafe_code)]

@@ -134,6 +134,9 @@ pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
         }
     }
     others(&mut filter, scope);
+    if scope.tier == Tier::Reduced && scope.is_answered {
+        devices(&mut filter);
+    }
     if scope.truncate_unguarded {
         filter.always(libc::SYS_truncate, DENY);
     }
@@ -178,6 +181,32 @@ fn others(filter: &mut Filter, scope: Scope) {
         // A descriptor does not say whose it is; without it, programs signal by number.
         filter.always(libc::SYS_pidfd_send_signal, Verdict::Fail(libc::ENOSYS));
     }
+}
+
+/// Calls by which the C library makes shared memory, and programs open a terminal; and few others (`devices.rs`).
+fn devices(filter: &mut Filter) {
+    const BOTH_WAYS: u32 = libc::O_RDWR.cast_unsigned();
+    const MEMORY: u32 = (libc::O_NOFOLLOW | libc::O_NONBLOCK).cast_unsigned();
+    const DIRECTORY: u32 = libc::O_DIRECTORY.cast_unsigned();
+    let here = libc::AT_FDCWD.cast_unsigned();
+    let is = |argument, mask, value| Test::Is { argument, mask, value };
+    let accesses = libc::O_ACCMODE.cast_unsigned();
+    let opens: &[(i64, u8)] = &[
+        (libc::SYS_openat, 2),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_open, 1),
+    ];
+    for (call, flags) in opens {
+        filter.when(*call, vec![is(*flags, accesses, BOTH_WAYS)], Verdict::Ask);
+        filter.when(*call, vec![is(*flags, MEMORY | DIRECTORY, MEMORY)], Verdict::Ask);
+    }
+    #[cfg(target_arch = "x86_64")]
+    for call in [libc::SYS_link, libc::SYS_unlink] {
+        filter.always(call, Verdict::Ask);
+    }
+    filter.always(libc::SYS_linkat, Verdict::Ask);
+    let of_here = vec![is(0, u32::MAX, here), is(2, u32::MAX, 0)];
+    filter.when(libc::SYS_unlinkat, of_here, Verdict::Ask);
 }
 
 fn sockets(filter: &mut Filter, scope: Scope) {

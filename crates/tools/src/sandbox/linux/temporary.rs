@@ -20,6 +20,9 @@ pub(super) struct Temporary {
     _lock: File,
 }
 
+/// What lies in it: what commands may write to, and what is opened for them.
+const PARTS: [&str; 2] = ["tmp", "shm"];
+
 impl Temporary {
     /// Makes one below `parent`, and takes away those that were left there.
     pub(super) fn make(parent: &Path) -> io::Result<Self> {
@@ -31,7 +34,20 @@ impl Temporary {
         let (_, path) = path.keep().map_err(|error| error.error)?;
         let lock = open(&path)?;
         flock(&lock, FlockOperation::LockShared)?;
+        for part in PARTS {
+            fs::DirBuilder::new().mode(0o700).create(path.join(part))?;
+        }
         Ok(Self { path, _lock: lock })
+    }
+
+    /// For commands to write to.
+    pub(super) fn files(&self) -> PathBuf {
+        self.path.join(PARTS[0])
+    }
+
+    /// Where the shared memory of commands lies.
+    pub(super) fn shared_memory(&self) -> PathBuf {
+        self.path.join(PARTS[1])
     }
 }
 

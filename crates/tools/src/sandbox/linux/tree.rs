@@ -109,7 +109,7 @@ fn processes() -> impl Iterator<Item = (i32, String)> {
 }
 
 /// All processes that descend from this one; as it is their subreaper, none escapes by losing its parent.
-fn descendants() -> Vec<Pid> {
+pub(super) fn descendants() -> Vec<Pid> {
     let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
     for (pid, stat) in processes() {
         if let Some(parent) = parent_in(&stat) {
