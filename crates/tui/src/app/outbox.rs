@@ -109,7 +109,8 @@ impl Outbox {
 
     fn heard(&mut self, text: &str) {
         let is_message = |sent: &Sent| sent.what == Unheard::Message;
-        let is_it = |sent: &Sent| is_message(sent) && sent.message.text().trim() == text;
+        // What is given on the command line, or pasted, may end in an empty line, and is heard with it.
+        let is_it = |sent: &Sent| is_message(sent) && sent.message.text().trim() == text.trim();
         // A picture has another name where it was heard; messages are heard in order.
         if self.remove(is_it).is_none() && text.contains("[image]") {
             self.remove(is_message);

@@ -158,13 +158,7 @@ fn of_a_long_message_the_beginning_is_shown_and_a_picture_is_heard_by_another_na
     app.update(Input::Paste(text.clone()));
     let effects = type_in(&mut app, "<enter>");
     assert!(matches!(&effects[..], [Effect::Send(message)] if message.text() == text));
-    let heard = |text: &str| {
-        let details = ItemDetails::UserMessage { text: text.into() };
-        let item =
-            ThreadItem { id: "i".into(), details, call_id: None, step: None, duration_ms: None };
-        Event::ItemCompleted { item }
-    };
-    happened(&mut app, heard(text.trim()));
+    happened(&mut app, heard(&text));
     let (finished, region) = shown(&mut app);
     assert_eq!(region[0], "›", "nothing waits");
     assert!(finished.len() < 30 && finished.last().unwrap().contains("more lines"), "{finished:?}");
@@ -172,6 +166,18 @@ fn of_a_long_message_the_beginning_is_shown_and_a_picture_is_heard_by_another_na
     type_in(&mut app, "look<enter>");
     happened(&mut app, heard("look\n[image]"));
     assert_eq!(shown(&mut app).1[0], "›");
+}
+
+#[test]
+fn a_message_that_ends_in_empty_lines_waits_no_longer_when_it_was_heard() {
+    let mut app = app();
+    let message = Message::from("go\n\n".to_owned());
+    assert!(matches!(app.update(Input::Say(message))[..], [Effect::Send(_)]));
+    step_started(&mut app);
+    happened(&mut app, heard("go\n\n"));
+    let region = shown(&mut app).1;
+    assert!(!region.iter().any(|row| row.contains("go")), "{region:?}");
+    assert!(type_in(&mut app, "<up>").is_empty(), "there is nothing to take back");
 }
 
 #[test]
