@@ -159,6 +159,39 @@ fn another_model_is_asked_from_here_on() {
 }
 
 #[test]
+fn another_model_and_effort_leave_running_what_runs_and_another_sandbox_asks_before() {
+    let waits = json!({"cmd": "sleep 1000", "yield_time_ms": 250});
+    let model = ScriptedModel::new().calls("exec_command", waits).says("First.").says("Second.");
+    let (scene, server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    screen.press("one<enter>");
+    screen.wait_for("First.");
+    wait_until_ready(&screen);
+    let frames = server.frames().len();
+    screen.press("/model scripted-too<enter>");
+    screen.wait_for("scripted-too answers from here on.");
+    screen.press("/effort high<enter>");
+    screen.wait_for("scripted-too high");
+    screen.press("two<enter>");
+    screen.wait_for("Second.");
+    wait_until_ready(&screen);
+    let sent = sent_after(frames, &server);
+    assert!(
+        sent.contains(r#""model":"scripted-too""#) && sent.contains(r#""effort":"high""#),
+        "{sent}"
+    );
+    assert!(screen.screen().contains("1 in the background"), "{}", screen.screen());
+    assert!(!screen.screen().contains("`sleep 1000` in the background"), "{}", screen.screen());
+    screen.press("/sandbox read-only<enter>");
+    screen.wait_for("This ends 1 command in the background.");
+    screen.press("<down><enter>");
+    screen.wait_for("The sandbox is read-only from here on.");
+    screen.wait_for("`sleep 1000` in the background");
+    leave(screen);
+    assert_eq!(scene.rollouts().len(), 1, "it is one thread");
+}
+
+#[test]
 fn conversation_and_files_go_back_apart() {
     for (scope, file, says) in
         [("conversation", Some("one\n"), "Back to before"), ("files", None, "Undid turn 1")]

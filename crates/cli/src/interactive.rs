@@ -259,7 +259,7 @@ impl Stage<'_> {
         let mut desk = Desk {
             commands,
             say: self.say.clone(),
-            settings: &self.settings,
+            settings: &mut self.settings,
             environment: self.environment,
             thread_id,
             files: &mut self.files,

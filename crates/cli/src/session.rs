@@ -11,7 +11,8 @@ use agent_core::{
     UndoConfig,
 };
 use agent_protocol::{
-    Item, ReasoningOptions, SandboxMode, SettingsFields, TextOptions, ToolChoice, TransportKind,
+    Asked, Item, ReasoningOptions, SandboxMode, SettingsFields, TextOptions, ToolChoice,
+    TransportKind,
 };
 use agent_tools::{PlayedBack, Policy, Toolbox, ToolboxConfig};
 use agent_transport::{Resilient, Transport};
@@ -302,6 +303,21 @@ pub(crate) fn version() -> &'static str {
 /// The share of the context window at which a conversation is shortened, unless the configuration names a number.
 const COMPACT_SHARE: (u64, u64) = (9, 10);
 
+/// Which model is asked, and how, in a thread that goes on.
+pub(crate) fn asked(settings: &Settings) -> Asked {
+    Asked {
+        model: settings.model.name.clone(),
+        reasoning: reasoning(settings),
+        price: settings.model.price,
+        compact_at: compact_at(settings),
+    }
+}
+
+fn reasoning(settings: &Settings) -> Option<ReasoningOptions> {
+    let reasoning = settings.model.reasoning.clone();
+    (reasoning != ReasoningOptions::default()).then_some(reasoning)
+}
+
 fn compact_at(settings: &Settings) -> Option<u64> {
     let share = |window: u64| window / COMPACT_SHARE.1 * COMPACT_SHARE.0;
     settings.model.compact_limit.or(settings.model.context_window.map(share))
@@ -358,7 +374,6 @@ fn request_settings(
     instructions: String,
 ) -> SettingsFields {
     let model = &settings.model;
-    let reasoning = model.reasoning.clone();
     let text =
         TextOptions { verbosity: model.verbosity.clone(), format: options.answer_format.clone() };
     SettingsFields {
@@ -367,7 +382,7 @@ fn request_settings(
         tools: vec![],
         tool_choice: ToolChoice::Auto,
         parallel_tool_calls: true,
-        reasoning: (reasoning != ReasoningOptions::default()).then_some(reasoning),
+        reasoning: reasoning(settings),
         text: (text != TextOptions::default()).then_some(text),
         store: false,
         include: vec!["reasoning.encrypted_content".to_owned()],

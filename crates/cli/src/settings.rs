@@ -7,8 +7,7 @@ mod way_out;
 
 use std::path::{Path, PathBuf};
 
-use agent_core::Price;
-use agent_protocol::{ApprovalPolicy, ReasoningOptions, SandboxMode};
+use agent_protocol::{ApprovalPolicy, Price, ReasoningOptions, SandboxMode};
 use agent_tools::{RuleFiles, Rules};
 use agent_transport::Network;
 

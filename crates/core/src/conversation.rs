@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use agent_protocol::{
-    Content, DeltaField, Event, Item, ItemDetails, Record, Request, Settings, ThreadItem, ToolCall,
-    Usage, Window,
+    Content, DeltaField, Event, Item, ItemDetails, ReasoningOptions, Record, Request, Settings,
+    SettingsFields, ThreadItem, ToolCall, Usage, Window,
 };
 use tokio::sync::mpsc;
 
@@ -191,6 +191,13 @@ impl Conversation {
 
     pub(crate) fn request(&self) -> Request {
         Request { settings: self.settings.clone(), window: self.history.window() }
+    }
+
+    /// Asks this model, and lets it think so.
+    pub(crate) fn ask(&mut self, model: &str, reasoning: Option<ReasoningOptions>) {
+        let fields = self.settings.fields().clone();
+        let model = model.to_owned();
+        self.settings = Settings::new(SettingsFields { model, reasoning, ..fields });
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use agent_protocol::{Command, Content, Decision, Item, RuleChange, Unheard};
+use agent_protocol::{Asked, Command, Content, Decision, Item, RuleChange, Unheard};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ pub(crate) struct Inbox {
     /// What the person has back.
     returned: Vec<Unheard>,
     rule_changes: Vec<RuleChange>,
+    /// How the model is to be asked.
+    asked: Option<Asked>,
     /// The conversation is to be shortened.
     compacts: bool,
     closing: bool,
@@ -50,6 +52,7 @@ pub(crate) enum Task {
     Turn(Vec<Content>),
     Compact,
     Run(String),
+    Ask(Asked),
     /// What is not for the conversation: [`crate::asides`].
     Aside,
 }
@@ -72,6 +75,7 @@ impl Inbox {
             size: None,
             returned: Vec::new(),
             rule_changes: Vec::new(),
+            asked: None,
             compacts: false,
             closing: false,
             deadline: None,
@@ -86,6 +90,10 @@ impl Inbox {
             }
             if self.has_asides() {
                 return Some(Task::Aside);
+            }
+            // What waits is for the model that was chosen meanwhile.
+            if let Some(asked) = self.asked.take() {
+                return Some(Task::Ask(asked));
             }
             if !self.lines.is_empty() {
                 return Some(Task::Run(self.lines.remove(0)));
@@ -103,6 +111,7 @@ impl Inbox {
                 Some(Command::Stop { pid }) => self.stops.push(pid),
                 Some(Command::Resize { rows, columns }) => self.size = Some((rows, columns)),
                 Some(Command::Rules(change)) => self.rule_changes.push(change),
+                Some(Command::Ask(asked)) => self.asked = Some(*asked),
                 // What waited is heard by now.
                 Some(Command::TakeBack(_)) => {}
                 Some(Command::Interrupt | Command::Decide { .. }) => {}
@@ -142,6 +151,7 @@ impl Inbox {
             Some(Command::Resize { rows, columns }) => self.size = Some((rows, columns)),
             Some(Command::TakeBack(what)) => self.give_back(what),
             Some(Command::Rules(change)) => self.rule_changes.push(change),
+            Some(Command::Ask(asked)) => self.asked = Some(*asked),
             Some(Command::Interrupt) => return Err(Stop::Interrupted),
             // Without a front end nobody can answer or stop it any more.
             Some(Command::Shutdown) | None => {

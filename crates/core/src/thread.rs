@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use agent_protocol::{
-    ApprovalPolicy, BudgetKind, Command, Event, Header, Item, ItemDetails, ROLLOUT_FORMAT, Record,
-    SandboxMode, Settings, Status, ThreadItem, ThreadStarted, TransportKind,
+    ApprovalPolicy, Asked, BudgetKind, Command, Event, Header, Item, ItemDetails, Price,
+    ROLLOUT_FORMAT, Record, SandboxMode, Settings, Status, ThreadItem, ThreadStarted,
+    TransportKind,
 };
 use agent_tools::{Policy, Toolbox};
 use agent_transport::{Control, ControlSender, Transport};
@@ -19,7 +20,6 @@ use crate::conversation::Conversation;
 use crate::inbox::{Inbox, Task};
 use crate::lookout::Lookout;
 use crate::own_line;
-use crate::price::Price;
 use crate::redact::Secrets;
 use crate::rollout::{Loaded, Rollout, RolloutError};
 use crate::step::StepContext;
@@ -117,6 +117,8 @@ pub struct ThreadHandle {
 
 /// One conversation, and all that it needs to go on.
 pub struct Thread {
+    /// As the thread began here, with the model that is asked now.
+    started: ThreadStarted,
     pub(crate) conversation: Conversation,
     pub(crate) inbox: Inbox,
     pub(crate) limits: Limits,
@@ -169,21 +171,6 @@ impl Thread {
         let (records, watched) = mpsc::unbounded_channel();
         let (commands, inbox) = mpsc::unbounded_channel();
         let (steering, control) = Control::channel();
-        let started = |session_path, resumed_from| {
-            Event::ThreadStarted(ThreadStarted {
-                thread_id: config.thread_id.clone(),
-                schema_version: 1,
-                agent_version: config.agent_version.clone(),
-                model: config.settings.fields().model.clone(),
-                provider: config.provider.clone(),
-                transport: config.transport,
-                cwd: config.cwd.clone(),
-                sandbox: config.sandbox,
-                approval_policy: config.approval_policy,
-                resumed_from,
-                session_path,
-            })
-        };
         let open = |rollout, loaded: Option<&Loaded>| {
             let conversation = Conversation::new(rollout, config.settings.clone(), records.clone());
             match loaded {
@@ -202,8 +189,20 @@ impl Thread {
             }
         };
         let resumed = !conversation.window().is_empty();
-        let path = conversation.rollout_path().map(std::path::Path::to_owned);
-        conversation.publish(started(path, config.resumed_from.clone()))?;
+        let started = ThreadStarted {
+            thread_id: config.thread_id.clone(),
+            schema_version: 1,
+            agent_version: config.agent_version.clone(),
+            model: config.settings.fields().model.clone(),
+            provider: config.provider.clone(),
+            transport: config.transport,
+            cwd: config.cwd.clone(),
+            sandbox: config.sandbox,
+            approval_policy: config.approval_policy,
+            resumed_from: config.resumed_from.clone(),
+            session_path: conversation.rollout_path().map(std::path::Path::to_owned),
+        };
+        conversation.publish(Event::ThreadStarted(started.clone()))?;
         for warning in &config.warnings {
             conversation.publish_item(ItemDetails::Error { message: warning.clone() }, vec![])?;
         }
@@ -214,6 +213,7 @@ impl Thread {
             conversation.publish_with(Event::WireRecorded {}, config.remarks.clone())?;
         }
         let mut thread = Self {
+            started,
             conversation,
             inbox: Inbox::new(inbox),
             limits: config.limits,
@@ -250,6 +250,7 @@ impl Thread {
                 Task::Turn(message) => turn::run(&mut self, message).await?,
                 Task::Run(line) => own_line::run(&mut self, line).await?,
                 Task::Aside => self.see_to_asides()?,
+                Task::Ask(asked) => self.ask(asked)?,
                 Task::Compact => match compact::run(&mut self, compact::ASKED_FOR).await {
                     Err(Stop::Log(error)) => return Err(error),
                     // Stopped, or not possible, which was said.
@@ -258,6 +259,20 @@ impl Thread {
             }
         }
         self.reap().await
+    }
+
+    /// Asks the model so from now on. Another one is told like one that an earlier thread goes on with.
+    fn ask(&mut self, asked: Asked) -> Result<(), RolloutError> {
+        let Asked { model, reasoning, price, compact_at } = asked;
+        self.conversation.ask(&model, reasoning);
+        (self.price, self.compact_at) = (price, compact_at);
+        if self.started.model != model {
+            self.started.model = model;
+            self.started.resumed_from = Some(self.started.thread_id.clone());
+            self.conversation.publish(Event::ThreadStarted(self.started.clone()))?;
+        }
+        self.warm_up();
+        Ok(())
     }
 
     /// Ends what commands have left running.

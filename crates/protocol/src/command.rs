@@ -1,6 +1,6 @@
 //! What a front end asks of a thread.
 
-use crate::{Content, Decision, RuleChange, Unheard};
+use crate::{Content, Decision, Price, ReasoningOptions, RuleChange, Unheard};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -23,6 +23,18 @@ pub enum Command {
     TakeBack(Unheard),
     /// Changes the rules about commands, from now on; `rules.listed` says which there are then.
     Rules(RuleChange),
+    /// Asks another model, or the same one otherwise, from the next turn on. What commands left running goes on.
+    Ask(Box<Asked>),
     /// Ends the thread; a turn under way is interrupted.
     Shutdown,
+}
+
+/// Which model is asked, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    pub model: String,
+    pub reasoning: Option<ReasoningOptions>,
+    pub price: Option<Price>,
+    /// Tokens of the window at which it is shortened before the next step; none: only when the model refuses it.
+    pub compact_at: Option<u64>,
 }

@@ -6,12 +6,13 @@ mod event;
 mod frame;
 mod item;
 mod permission;
+mod price;
 mod record;
 mod request;
 mod response;
 mod window;
 
-pub use command::Command;
+pub use command::{Asked, Command};
 pub use event::{
     BudgetKind, ChangeKind, CommandExecution, DeltaField, ErrorMessage, Event, FileChange,
     ItemDetails, MessagePhase, Network, RejectReason, Status, StepCompleted, ThreadItem,
@@ -27,6 +28,7 @@ pub use permission::{
     Action, ApprovalPolicy, Decision, Granular, RuleChange, RuleEffect, RulePlace, RuleScope,
     SandboxMode, ShownRule,
 };
+pub use price::Price;
 pub use record::{Header, ROLLOUT_FORMAT, Record};
 pub use request::{
     CustomFormat, ReasoningOptions, Request, Settings, SettingsFields, TextOptions, ToolChoice,

@@ -6,6 +6,7 @@ mod asking;
 mod commands;
 mod draw;
 mod keys;
+mod leaving;
 mod outbox;
 mod pages;
 mod said;
@@ -20,7 +21,7 @@ use crate::attention::State;
 use crate::cell::Fold;
 use crate::completion::Completion;
 use crate::composer::{Composer, History, Message, TokenKind};
-use crate::effect::{Effect, Facts, Input};
+use crate::effect::{Effect, Facts, Input, Next};
 use crate::overlay::{Overlay, Pager, Permissions, Picker, Reply, Secret, Trust};
 use crate::prompts::Prompt;
 use crate::slash::Verb;
@@ -67,6 +68,8 @@ pub struct App {
     now_ms: u64,
     activity: Activity,
     has_greeted: bool,
+    /// What comes next if the person lets the commands in the background end.
+    held: Option<Next>,
     /// The person asked for a new thread.
     begins_anew: bool,
     hides_status: bool,
@@ -98,6 +101,7 @@ impl App {
             now_ms: 0,
             activity: Activity::default(),
             has_greeted: false,
+            held: None,
             begins_anew: false,
             hides_status: false,
             outbox: Outbox::default(),

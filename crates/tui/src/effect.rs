@@ -91,6 +91,10 @@ pub enum Effect {
     Review(String),
     /// The thread that is shown ends, and this comes next.
     Open(Next),
+    /// This model answers from here on.
+    UseModel(String),
+    /// The model thinks for so long from here on.
+    UseEffort(String),
     /// Gives the thread a name, or takes it away.
     Name(String),
     /// The last of those that were not heard yet.
@@ -134,8 +138,8 @@ pub enum Next {
     New,
     /// An earlier one, by what [`Input::Threads`] called it.
     Earlier(GoOn, String),
-    /// The same one, with something changed.
-    Again(Change),
+    /// The same one, with this sandbox.
+    Sandbox(SandboxMode),
     /// The same one, after its directory is trusted, or is not; what was held back until then is done by [`Input::Do`].
     Trust {
         trusted: bool,
@@ -164,13 +168,6 @@ pub enum GoOn {
     Resume,
     /// In a new thread that begins with all of it; the earlier one stays as it is.
     Fork,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    Model(String),
-    Effort(String),
-    Sandbox(SandboxMode),
 }
 
 /// A text to be read on the whole terminal.

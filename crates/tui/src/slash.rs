@@ -52,6 +52,8 @@ pub(crate) enum Verb {
     Quit,
     /// Of no command: the answer to a question of the outside.
     Answer,
+    /// Of no command: the answer to whether the thread is to end although commands of it go on.
+    EndThread,
 }
 
 use When::{Always, Idle};

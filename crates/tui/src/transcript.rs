@@ -109,10 +109,7 @@ impl Transcript {
         }
         self.settled = self.finished();
         match event {
-            Event::ThreadStarted(thread) => {
-                self.thread = Some(thread.clone());
-                self.processes.clear();
-            }
+            Event::ThreadStarted(thread) => self.thread = Some(thread.clone()),
             Event::TurnStarted {} => {
                 self.is_running = true;
                 self.turns.push(self.cells.len());
@@ -339,6 +336,7 @@ impl Transcript {
     pub fn rest(&mut self) {
         self.turn_over();
         self.plan.clear();
+        self.processes.clear();
     }
 
     fn turn_over(&mut self) {

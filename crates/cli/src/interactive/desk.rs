@@ -15,10 +15,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::files::Files;
 use super::history::History;
-use super::{clipboard, editor, others, prompts};
+use super::{clipboard, editor, facts, others, prompts};
 use crate::args::ReviewArgs;
 use crate::config::Environment;
 use crate::screen::Screen;
+use crate::session;
 use crate::settings::Settings;
 use crate::threads::ThreadArg;
 use crate::trace::{self, TraceArgs};
@@ -28,7 +29,7 @@ use crate::undo::{self, DiffArgs};
 pub(super) struct Desk<'a> {
     pub(super) commands: UnboundedSender<Command>,
     pub(super) say: UnboundedSender<Input>,
-    pub(super) settings: &'a Settings,
+    pub(super) settings: &'a mut Settings,
     pub(super) environment: &'a Environment,
     pub(super) thread_id: String,
     pub(super) files: &'a mut Files,
@@ -44,6 +45,15 @@ impl Desk<'_> {
             Effect::Open(next) => {
                 self.next = Some(next);
                 return Act::End;
+            }
+            Effect::UseModel(name) => {
+                *self.settings = self.settings.with_model(&name);
+                self.ask(format!("{name} answers from here on."));
+            }
+            Effect::UseEffort(level) => {
+                let said = format!("The model thinks with effort {level} from here on.");
+                self.settings.model.reasoning.effort = Some(level);
+                self.ask(said);
             }
             Effect::Interrupt => self.command(Command::Interrupt),
             Effect::Compact => self.command(Command::Compact),
@@ -125,6 +135,13 @@ impl Desk<'_> {
     fn command(&self, command: Command) {
         // A thread that is gone says so by itself.
         let _ = self.commands.send(command);
+    }
+
+    /// The model is asked as the settings say from now on.
+    fn ask(&self, said: String) {
+        self.command(Command::Ask(Box::new(session::asked(self.settings))));
+        self.say(Input::Facts(facts(self.settings, self.environment)));
+        self.say(Input::Notice(Notice::Said(said)));
     }
 
     fn say(&self, input: Input) {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use agent_core::{Origin, Threads, UndoLog};
 use agent_protocol::{Event, ItemDetails, Record};
-use agent_tui::effect::{Change, GoOn, Input, Next, Scope};
+use agent_tui::effect::{GoOn, Input, Next, Scope};
 use agent_tui::transcript::Notice;
 use anyhow::Context as _;
 
@@ -45,9 +45,9 @@ impl Stage<'_> {
                 }
             }
             Next::Rewind { turn, scope } => return self.rewind(id, *turn, *scope),
-            Next::Again(change) => {
-                self.settings = changed(&before, change);
-                Notice::Said(words(change))
+            Next::Sandbox(mode) => {
+                self.settings.permissions.sandbox = *mode;
+                Notice::Said(format!("The sandbox is {mode} from here on."))
             }
             Next::Undo => match self.undo(id, None) {
                 Ok(text) => {
@@ -211,30 +211,6 @@ impl Stage<'_> {
         let args = UndoArgs { thread, set, ..UndoArgs::default() };
         let undone = undo::undo(&args, state, &self.settings.workspace.cwd, Screen::PLAIN)?;
         Ok(undone.text.trim_end().to_owned())
-    }
-}
-
-fn changed(settings: &Settings, change: &Change) -> Settings {
-    match change {
-        Change::Model(name) => settings.with_model(name),
-        Change::Effort(level) => {
-            let mut settings = settings.clone();
-            settings.model.reasoning.effort = Some(level.clone());
-            settings
-        }
-        Change::Sandbox(mode) => {
-            let mut settings = settings.clone();
-            settings.permissions.sandbox = *mode;
-            settings
-        }
-    }
-}
-
-fn words(change: &Change) -> String {
-    match change {
-        Change::Model(name) => format!("{name} answers from here on."),
-        Change::Effort(level) => format!("The model thinks with effort {level} from here on."),
-        Change::Sandbox(mode) => format!("The sandbox is {mode} from here on."),
     }
 }
 

@@ -7,14 +7,14 @@ use agent_protocol::{CommandExecution, ItemDetails, SandboxMode, ThreadItem};
 use super::{App, pages};
 use crate::cell;
 use crate::composer::Message;
-use crate::effect::{Change, Choice, Effect, GoOn, Next, Page, Scope};
+use crate::effect::{Choice, Effect, GoOn, Next, Page, Scope};
 use crate::overlay::{Pager, Picker};
 use crate::slash::{self, Verb, When};
 use crate::transcript::{Cell, Notice, Process};
 use crate::view::count;
 
 /// What models take, from the least to the most.
-const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"];
+const EFFORTS: [&str; 8] = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"];
 
 const SANDBOXES: [(SandboxMode, &str); 3] = [
     (SandboxMode::ReadOnly, "nothing is written but temporary files"),
@@ -88,19 +88,17 @@ impl App {
     /// Does one command.
     pub(super) fn run(&mut self, verb: Verb, argument: &str) -> Vec<Effect> {
         match verb {
-            Verb::New => {
-                self.begins_anew = true;
-                vec![Effect::Open(Next::New)]
-            }
+            Verb::New => self.open(Next::New),
             Verb::Resume => self.go_on(GoOn::Resume, argument),
             Verb::Fork => self.go_on(GoOn::Fork, argument),
             Verb::Rewind => self.rewind(argument),
             Verb::Name => vec![Effect::Name(argument.to_owned())],
             Verb::Trust => {
                 let trusted = argument != "no";
-                vec![Effect::Open(Next::Trust { trusted, then: vec![] })]
+                self.open(Next::Trust { trusted, then: vec![] })
             }
             Verb::Answer => vec![Effect::Chosen(argument.to_owned())],
+            Verb::EndThread => self.end_thread(argument),
             Verb::Permissions => vec![Effect::ShowPermissions],
             Verb::Model | Verb::Effort | Verb::Sandbox => self.change(verb, argument),
             Verb::Theme => {
@@ -115,7 +113,7 @@ impl App {
             Verb::Output => self.output(argument),
             Verb::Diff => self.diff(),
             Verb::Trace => self.trace(),
-            Verb::Undo => vec![Effect::Open(Next::Undo)],
+            Verb::Undo => self.open(Next::Undo),
             Verb::Compact => vec![Effect::Compact],
             Verb::Review => self.begin_turn(Effect::Review(argument.to_owned())),
             Verb::Init => self.say(Message::from(INIT.to_owned())),
@@ -135,13 +133,13 @@ impl App {
     }
 
     /// Without an argument, the thread that is forked is this one.
-    fn go_on(&self, how: GoOn, argument: &str) -> Vec<Effect> {
+    fn go_on(&mut self, how: GoOn, argument: &str) -> Vec<Effect> {
         let which = match (&self.transcript.thread, how) {
             _ if !argument.is_empty() => argument.to_owned(),
             (Some(thread), GoOn::Fork) => thread.thread_id.clone(),
             _ => return vec![Effect::FindThreads(how)],
         };
-        vec![Effect::Open(Next::Earlier(how, which))]
+        self.open(Next::Earlier(how, which))
     }
 
     /// Lets the person choose one of the threads there are.
@@ -172,7 +170,7 @@ impl App {
         let scope = words.next().and_then(|word| SCOPES.iter().find(|(name, ..)| *name == word));
         let (title, choices) = match (turn, scope) {
             (Some(turn), Some((_, scope, _))) => {
-                return vec![Effect::Open(Next::Rewind { turn, scope: *scope })];
+                return self.open(Next::Rewind { turn, scope: *scope });
             }
             (Some(turn), None) => ("What goes back?", scopes(turn)),
             (None, _) => ("Go back to before which message?", self.messages()),
@@ -295,23 +293,33 @@ impl App {
 
     /// Model, effort or sandbox: without an argument, the list of what there is.
     fn change(&mut self, verb: Verb, argument: &str) -> Vec<Effect> {
-        let change = match verb {
-            _ if argument.is_empty() => {
-                let (title, choices) = self.choices(verb);
-                self.overlays.push(Box::new(Picker::new(verb, title, choices)));
-                return vec![];
+        if argument.is_empty() {
+            let (title, choices) = self.choices(verb);
+            self.overlays.push(Box::new(Picker::new(verb, title, choices)));
+            return vec![];
+        }
+        match verb {
+            Verb::Model => vec![Effect::UseModel(argument.to_owned())],
+            Verb::Effort if !self.efforts().contains(&argument) => {
+                let levels = self.efforts().join(", ");
+                self.fail(format!("There is no effort `{argument}`. There are: {levels}."));
+                vec![]
             }
-            Verb::Model => Change::Model(argument.to_owned()),
-            Verb::Effort => Change::Effort(argument.to_owned()),
+            Verb::Effort => vec![Effect::UseEffort(argument.to_owned())],
             _ => match argument.parse() {
-                Ok(mode) => Change::Sandbox(mode),
+                Ok(mode) => self.open(Next::Sandbox(mode)),
                 Err(error) => {
                     self.fail(format!("{error}."));
-                    return vec![];
+                    vec![]
                 }
             },
-        };
-        vec![Effect::Open(Next::Again(change))]
+        }
+    }
+
+    /// The levels of effort, and the one that the configuration has chosen: it may know more than we do.
+    fn efforts(&self) -> Vec<&str> {
+        let current = self.facts.effort.as_deref().filter(|level| !EFFORTS.contains(level));
+        EFFORTS.iter().copied().chain(current).collect()
     }
 
     fn choices(&self, verb: Verb) -> (&'static str, Vec<Choice>) {
@@ -326,7 +334,8 @@ impl App {
         match verb {
             Verb::Effort => {
                 let current = self.facts.effort.as_deref();
-                let levels = EFFORTS.iter().map(|level| choice(level, "", current == Some(*level)));
+                let levels = self.efforts();
+                let levels = levels.iter().map(|level| choice(level, "", current == Some(level)));
                 ("How long should the model think?", levels.collect())
             }
             Verb::Sandbox => {

@@ -13,7 +13,7 @@ mod together;
 mod writing;
 
 use super::*;
-use crate::effect::{Change, Choice, GoOn, Next, Page, Scope};
+use crate::effect::{Choice, GoOn, Next, Page, Scope};
 use crate::fuzzy::FileMatch;
 use crate::key::keys;
 use crate::overlay::Place;

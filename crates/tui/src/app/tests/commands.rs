@@ -46,10 +46,6 @@ enum Comes {
 
 use Comes::{Like, Of, Seen};
 
-fn change(change: Change) -> Comes {
-    Of(Effect::Open(Next::Again(change)))
-}
-
 fn earlier(how: GoOn, which: &str) -> Comes {
     Of(Effect::Open(Next::Earlier(how, which.to_owned())))
 }
@@ -79,10 +75,15 @@ fn commands() -> Vec<(&'static str, Comes)> {
         ("/trust<enter>", trust(true)),
         ("/trust no<enter>", trust(false)),
         ("/model<enter>", Seen("Which model?")),
-        ("/model<enter>luna<enter>", change(Change::Model("gpt-6-luna".into()))),
-        ("/model other<enter>", change(Change::Model("other".into()))),
-        ("/effort<enter>low<enter>", change(Change::Effort("low".into()))),
-        ("/sandbox read-only<enter>", change(Change::Sandbox(SandboxMode::ReadOnly))),
+        ("/model<enter>luna<enter>", Of(Effect::UseModel("gpt-6-luna".into()))),
+        ("/model other<enter>", Of(Effect::UseModel("other".into()))),
+        ("/effort<enter>low<enter>", Of(Effect::UseEffort("low".into()))),
+        ("/effort ultra<enter>", Of(Effect::UseEffort("ultra".into()))),
+        (
+            "/effort bananas<enter>",
+            Seen("! There is no effort `bananas`. There are: none, minimal"),
+        ),
+        ("/sandbox read-only<enter>", Of(Effect::Open(Next::Sandbox(SandboxMode::ReadOnly)))),
         ("/status<enter>", Seen("thread      0199")),
         ("/ps<enter>", Seen("Nothing runs in the background.")),
         ("/output<enter><enter>", Seen("1 passed")),

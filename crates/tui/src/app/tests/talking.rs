@@ -121,6 +121,26 @@ fn a_message_for_after_the_turn_can_be_taken_back_and_is_sent_when_it_is_over() 
     assert_eq!(shown(&mut app).1[0], "› then this too");
 }
 
+#[test]
+fn what_runs_in_the_background_is_ended_for_nothing_that_comes_next_without_a_question() {
+    let mut app = App::new(Theme::colourless(), 60, 12);
+    app.update(Input::Prompts(vec![]));
+    happened(&mut app, thread_started());
+    happened(&mut app, left_running("i3"));
+    assert_eq!(type_in(&mut app, "/model other<enter>"), [Effect::UseModel("other".into())]);
+    happened(&mut app, thread_started());
+    assert!(shown(&mut app).1.last().unwrap().contains("1 in the background"));
+    assert!(type_in(&mut app, "/sandbox read-only<enter>").is_empty());
+    let region = shown(&mut app).1;
+    assert_eq!(region[0], "This ends 1 command in the background.");
+    assert_eq!(region[2], "  go on  ends npm run dev");
+    assert!(type_in(&mut app, "<enter>").is_empty(), "it stays");
+    assert!(type_in(&mut app, "/new<enter><esc>").is_empty());
+    let next = Next::Sandbox(SandboxMode::ReadOnly);
+    let effects = type_in(&mut app, "/sandbox read-only<enter><down><enter>");
+    assert_eq!(effects, [Effect::Open(next)]);
+}
+
 /// A command that outlived its call.
 fn left_running(id: &str) -> Event {
     let command = CommandExecution {
@@ -138,9 +158,11 @@ fn what_runs_in_the_background_is_counted_and_can_be_stopped() {
     let mut app = app();
     happened(&mut app, left_running("i3"));
     assert!(shown(&mut app).1.last().unwrap().contains("1 in the background"));
-    happened(&mut app, thread_started());
+    let event = left_running("i2");
+    app.remember(&[Record { seq: None, at: String::new(), event, wire: vec![] }]);
     let last = shown(&mut app).1.pop().unwrap();
     assert!(!last.contains("background"), "they were those of another process: {last}");
+    happened(&mut app, thread_started());
     happened(&mut app, left_running("i4"));
     let last = shown(&mut app).1.pop().unwrap();
     assert_eq!(last, "gpt-6-sol · 1 in the background (/ps)", "it is never cut");

@@ -51,10 +51,9 @@ fn a_list_is_narrowed_by_typing_and_what_is_taken_is_the_argument() {
     let mut app = app();
     type_in(&mut app, "/sandbox<enter>");
     assert!(shown(&mut app).1.iter().any(|row| row.contains("read-only")));
-    let change = Change::Sandbox(SandboxMode::WorkspaceWrite);
-    assert_eq!(type_in(&mut app, "work<enter>"), [Effect::Open(Next::Again(change))]);
-    let change = Change::Effort("high".into());
-    assert_eq!(type_in(&mut app, "/effort high<enter>"), [Effect::Open(Next::Again(change))]);
+    let next = Next::Sandbox(SandboxMode::WorkspaceWrite);
+    assert_eq!(type_in(&mut app, "work<enter>"), [Effect::Open(next)]);
+    assert_eq!(type_in(&mut app, "/effort high<enter>"), [Effect::UseEffort("high".into())]);
     assert!(type_in(&mut app, "/sandbox loose<enter>").is_empty());
     assert!(shown(&mut app).0.join(" ").contains("loose"));
 }

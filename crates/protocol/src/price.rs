@@ -1,6 +1,6 @@
 //! What tokens cost. The numbers are the person's: providers change theirs.
 
-use agent_protocol::Usage;
+use crate::Usage;
 
 /// US dollars for a million tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]

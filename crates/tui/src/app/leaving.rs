@@ -1,0 +1,46 @@
+//! When a thread gives way to what comes next: commands that it left running end with it, which the person is told before.
+
+use super::App;
+use crate::effect::{Choice, Effect, Next};
+use crate::overlay::Picker;
+use crate::slash::Verb;
+use crate::view::count;
+
+const GO_ON: &str = "go on";
+
+impl App {
+    /// Another thread is shown, or this one anew; nothing that runs is ended for it without a question.
+    pub(super) fn open(&mut self, next: Next) -> Vec<Effect> {
+        if self.transcript.processes.is_empty() {
+            return self.leave_for(next);
+        }
+        self.held = Some(next);
+        let commands: Vec<_> =
+            self.transcript.processes.iter().map(|process| process.command.as_str()).collect();
+        let choice = |value: &str, note: String| Choice {
+            value: value.to_owned(),
+            label: value.to_owned(),
+            note,
+            is_here: true,
+            is_current: false,
+        };
+        let choices = vec![
+            choice("stay", String::new()),
+            choice(GO_ON, format!("ends {}", commands.join(", "))),
+        ];
+        let title = format!("This ends {} in the background.", count(commands.len(), "command"));
+        self.overlays.push(Box::new(Picker::new(Verb::EndThread, &title, choices)));
+        vec![]
+    }
+
+    /// The answer to that question.
+    pub(super) fn end_thread(&mut self, answer: &str) -> Vec<Effect> {
+        let held = self.held.take().filter(|_| answer == GO_ON);
+        held.map_or_else(Vec::new, |next| self.leave_for(next))
+    }
+
+    fn leave_for(&mut self, next: Next) -> Vec<Effect> {
+        self.begins_anew = next == Next::New;
+        vec![Effect::Open(next)]
+    }
+}
