@@ -256,6 +256,9 @@ impl Speech {
             ResponseEvent::Delta { output_index, part, delta } => {
                 self.delta(bench, output_index, part, delta)?
             }
+            ResponseEvent::Sent(sent) if self.live => {
+                bench.conversation.publish(Event::RequestSent { transport: sent.transport })?;
+            }
             ResponseEvent::Retry(retry) => {
                 self.drafts.clear();
                 bench.conversation.publish(Event::TransportRetry {

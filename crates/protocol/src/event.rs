@@ -33,6 +33,9 @@ pub enum Event {
     ItemUpdated { item: ThreadItem },
     #[serde(rename = "item.completed")]
     ItemCompleted { item: ThreadItem },
+    /// Live only: the request of the step has left, over a connection that stands.
+    #[serde(rename = "request.sent")]
+    RequestSent { transport: TransportKind },
     /// Live only.
     #[serde(rename = "item.delta")]
     ItemDelta { item_id: String, field: DeltaField, delta: String },
@@ -120,7 +123,8 @@ impl Event {
     pub fn is_durable(&self) -> bool {
         !matches!(
             self,
-            Self::ItemDelta { .. }
+            Self::RequestSent { .. }
+                | Self::ItemDelta { .. }
                 | Self::PatchDelta { .. }
                 | Self::TransportRetry { .. }
                 | Self::WaitingReturned { .. }

@@ -1,6 +1,7 @@
 //! The fold of a thread's events into what the screen shows. The same events give the same transcript, live or read
 //! back from the rollout; what is only live is kept apart as previews. How a cell looks is `cell.rs`.
 
+mod connection;
 mod live;
 mod together;
 
@@ -8,9 +9,10 @@ use std::path::Path;
 
 use agent_protocol::{
     Action, BudgetKind, Decision, ErrorKind, Event, ItemDetails, ShownRule, Status, ThreadItem,
-    ThreadStarted, Todo, TransportKind, TurnCompleted, Usage,
+    ThreadStarted, Todo, TurnCompleted, Usage,
 };
 
+pub use connection::Connection;
 pub use live::{Draft, Live, Preview};
 pub(crate) use together::together;
 
@@ -40,8 +42,9 @@ pub struct Transcript {
     pub window_tokens: u64,
     /// Bytes that were sent, and that a client without a chain would have sent.
     pub bytes: Bytes,
-    /// How the last request travelled.
-    pub connection: Option<TransportKind>,
+    pub connection: Connection,
+    /// Why HTTP is tried instead of the socket, until something has come that way.
+    fallback: Option<String>,
     /// Commands that go on in the background, as far as is known.
     pub processes: Vec<Process>,
     pub live: Live,
@@ -108,6 +111,7 @@ impl Transcript {
             self.retry = None;
         }
         self.settled = self.finished();
+        self.note_fallback(event);
         match event {
             Event::ThreadStarted(thread) => self.thread = Some(thread.clone()),
             Event::TurnStarted {} => {
@@ -152,7 +156,7 @@ impl Transcript {
                 self.window_tokens = step.usage.input_tokens + step.usage.output_tokens;
                 self.bytes.sent += step.bytes_up;
                 self.bytes.stateless += step.bytes_stateless;
-                self.connection = Some(step.transport);
+                self.connection = Connection::By(step.transport);
             }
             Event::TransportRetry { attempt, max, message, .. } => {
                 self.live.begin_again();
@@ -160,9 +164,8 @@ impl Transcript {
                 let of = if *max == 0 { String::new() } else { format!(" of {max}") };
                 self.retry = Some(format!("Reconnecting, attempt {attempt}{of}: {message}"));
             }
-            Event::TransportFallback { reason, .. } => {
-                self.notice(Notice::Said(format!("Went on over HTTP: {reason}")));
-            }
+            Event::TransportFallback { reason, .. } => self.fallback = Some(reason.clone()),
+            Event::RequestSent { transport } => self.live.sent = Some(*transport),
             Event::ContextCompacted { before_tokens, after_tokens, .. } => {
                 self.notice(Notice::Said(format!(
                     "The conversation was shortened from {before_tokens} to {after_tokens} tokens."
@@ -176,13 +179,19 @@ impl Transcript {
             Event::TurnCompleted(turn) => self.turn_completed(turn),
             Event::TurnFailed(turn) => {
                 self.usage = turn.usage;
+                if matches!(turn.error.kind, ErrorKind::Network | ErrorKind::Timeout) {
+                    self.connection = Connection::Lost;
+                }
                 self.notice(match turn.error.kind {
                     ErrorKind::Interrupted => Notice::Said("Stopped.".to_owned()),
                     _ => Notice::Failed(turn.error.message.clone()),
                 });
                 self.turn_over();
             }
-            Event::StepStarted { step } => self.step = Some(*step),
+            Event::StepStarted { step } => {
+                self.step = Some(*step);
+                self.live.sent = None;
+            }
             Event::RulesListed { rules, failed } => {
                 let count = self.rules.as_ref().map_or(0, |listed| listed.count) + 1;
                 self.rules = Some(Rules { count, rules: rules.clone(), failed: failed.clone() });
@@ -337,6 +346,7 @@ impl Transcript {
         self.turn_over();
         self.plan.clear();
         self.processes.clear();
+        self.connection = Connection::Unknown;
     }
 
     fn turn_over(&mut self) {

@@ -63,7 +63,7 @@ impl<W: Write> JsonPrinter<W> {
 
     fn prints(&self, event: &Event) -> bool {
         match event {
-            Event::WireRecorded {} => false,
+            Event::WireRecorded {} | Event::RequestSent { .. } => false,
             Event::ItemDelta { .. } | Event::PatchDelta { .. } => {
                 self.options.stream && !self.options.compat
             }

@@ -25,8 +25,6 @@ pub(super) struct Activity {
     /// Questions that wait for the person, and since when: that time is not of the work.
     asked: u32,
     asked_ms: u64,
-    /// Something came from the model in this process.
-    is_connected: bool,
 }
 
 /// One under way.
@@ -42,7 +40,9 @@ struct Call {
 enum Phase {
     #[default]
     Working,
-    /// A request was sent.
+    /// A request is to be sent.
+    Connecting,
+    /// It was sent.
     Waiting,
     Thinking,
     Writing,
@@ -55,19 +55,16 @@ impl Activity {
 
     pub(super) fn hear(&mut self, event: &Event, now_ms: u64) {
         match event {
-            Event::StepStarted { .. } => self.phase = Phase::Waiting,
+            Event::StepStarted { .. } => self.phase = Phase::Connecting,
+            Event::RequestSent { .. } => self.phase = Phase::Waiting,
             Event::ItemDelta { field, .. } => {
-                self.is_connected = true;
                 self.phase = match field {
                     DeltaField::Reasoning => Phase::Thinking,
                     DeltaField::Text => Phase::Writing,
                     DeltaField::Output => self.phase,
                 };
             }
-            Event::PatchDelta { .. } => {
-                self.is_connected = true;
-                self.phase = Phase::Writing;
-            }
+            Event::PatchDelta { .. } => self.phase = Phase::Writing,
             Event::ItemStarted { item, .. } if is_call(item) => {
                 let (item_id, call_id) = (item.id.clone(), item.call_id.clone());
                 self.calls.push(Call { item_id, call_id, began_ms: now_ms });
@@ -97,7 +94,6 @@ impl Activity {
                 let asked = self.calls.iter_mut().filter(|it| it.call_id.as_ref() == Some(call_id));
                 asked.for_each(|call| call.began_ms = now_ms);
             }
-            Event::StepCompleted(_) => self.is_connected = true,
             Event::TurnCompleted(_) | Event::TurnFailed(_) => {
                 self.calls.clear();
                 self.asked = 0;
@@ -154,7 +150,7 @@ impl Activity {
             return self.calls_in_words(transcript, &item.details, &took, columns, mark);
         }
         let what = match self.phase {
-            Phase::Waiting if !self.is_connected => "connecting",
+            Phase::Connecting => "connecting",
             Phase::Waiting => "waiting for the model",
             Phase::Thinking => "thinking",
             Phase::Writing => "writing",

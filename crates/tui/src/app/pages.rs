@@ -10,7 +10,7 @@ use crate::composer;
 use crate::key::spoken;
 use crate::prompts::Prompt;
 use crate::slash::TABLE;
-use crate::transcript::{Cell, Notice, Transcript};
+use crate::transcript::{Cell, Connection, Notice, Transcript};
 use crate::view::{grouped, size};
 
 /// Keys of the whole screen, as [`crate::key::keys`] writes them.
@@ -108,7 +108,7 @@ pub(super) fn status(app: &App) -> String {
         rows.push(("cost", format!("${cost:.2} for the last turn")));
     }
     let bytes = transcript.bytes;
-    let travels = connection(transcript.connection.unwrap_or(thread.transport));
+    let travels = connection(transcript).unwrap_or("none yet");
     rows.push((
         "connection",
         // Before the first request there is nothing to compare.
@@ -133,12 +133,16 @@ pub(super) fn window(app: &App) -> String {
     }
 }
 
-pub(super) fn connection(kind: TransportKind) -> &'static str {
-    match kind {
-        TransportKind::Websocket => "WebSocket",
-        TransportKind::HttpSse => "HTTP",
-        TransportKind::Replay => "a recording",
-    }
+/// How requests travel; none before one did.
+pub(super) fn connection(transcript: &Transcript) -> Option<&'static str> {
+    let sent = transcript.live.sent.map(Connection::By);
+    Some(match sent.unwrap_or(transcript.connection) {
+        Connection::Unknown => return None,
+        Connection::Lost => "not connected",
+        Connection::By(TransportKind::Websocket) => "WebSocket",
+        Connection::By(TransportKind::HttpSse) => "HTTP",
+        Connection::By(TransportKind::Replay) => "a recording",
+    })
 }
 
 pub(super) fn percent(part: u64, of: u64) -> String {

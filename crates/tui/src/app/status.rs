@@ -88,9 +88,7 @@ fn say(app: &App, part: Part) -> Option<String> {
         Part::Approval => format!("asks: {}", thread.approval_policy),
         Part::Context => left(transcript.window_tokens, facts.context_window)?,
         Part::Connection if transcript.retry.is_some() => "reconnecting".to_owned(),
-        Part::Connection => {
-            pages::connection(transcript.connection.unwrap_or(thread.transport)).to_owned()
-        }
+        Part::Connection => pages::connection(transcript)?.to_owned(),
         Part::Saved => {
             let saved = bytes.stateless.saturating_sub(bytes.sent);
             (saved >= 1_000).then(|| format!("{} not sent again", size(saved)))?

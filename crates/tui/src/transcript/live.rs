@@ -1,7 +1,7 @@
 //! What a thread says before it is durable: texts and outputs as far as they have come, and patches that are still being
 //! written. What takes their place is in the transcript's cells.
 
-use agent_protocol::{DeltaField, FileChange};
+use agent_protocol::{DeltaField, FileChange, TransportKind};
 
 /// A command's preview keeps this much of its end, and a draft of each of its diffs.
 pub(super) const MAX_TAIL: usize = 16 * 1024;
@@ -12,6 +12,8 @@ pub struct Live {
     pub previews: Vec<Preview>,
     /// Patches that the model is still writing.
     pub drafts: Vec<Draft>,
+    /// How the request of the step left.
+    pub sent: Option<TransportKind>,
 }
 
 /// What of an item has come so far.

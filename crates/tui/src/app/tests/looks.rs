@@ -23,6 +23,8 @@ fn the_line_of_facts_says_what_the_person_wants_and_a_key_takes_it_away() {
     assert_eq!(last(&mut app), "main · gpt-6-sol high");
     let names = Some(vec!["connection".to_owned()]);
     app.update(Input::Facts(Facts { status_line: names, ..Facts::default() }));
+    assert_eq!(last(&mut app), "", "nothing was sent yet");
+    happened(&mut app, Event::RequestSent { transport: TransportKind::Websocket });
     assert_eq!(last(&mut app), "WebSocket");
     happened(
         &mut app,
@@ -35,7 +37,7 @@ fn the_line_of_facts_says_what_the_person_wants_and_a_key_takes_it_away() {
         },
     );
     assert_eq!(last(&mut app), "reconnecting");
-    step_started(&mut app);
+    happened(&mut app, step_completed(1));
     assert_eq!(last(&mut app), "WebSocket");
     type_in(&mut app, "<f2>");
     assert_eq!(last(&mut app), "›");

@@ -61,6 +61,8 @@ fn while_a_turn_runs_it_says_what_it_is_doing() {
     app.update(Input::Tick(1_000));
     step_started(&mut app);
     assert_eq!(doing(&mut app), "• connecting, 0 s · esc stops");
+    happened(&mut app, Event::RequestSent { transport: TransportKind::Websocket });
+    assert!(doing(&mut app).starts_with("• waiting for the model"));
     happened(&mut app, delta(DeltaField::Reasoning, "Hm."));
     app.update(Input::Tick(3_500));
     assert_eq!(doing(&mut app), "• thinking, 2 s · esc stops");
@@ -251,6 +253,34 @@ fn what_was_wanted_back_too_late_is_shown_as_said() {
     assert!(finished.iter().any(|row| row.contains("stop that")), "{finished:?}");
     assert!(!region.iter().any(|row| row.contains("stop that")), "{region:?}");
     assert!(type_in(&mut app, "<up>").is_empty(), "nothing waits any more");
+}
+
+/// A step that was asked over HTTP after the socket could not be opened.
+fn asked_over_http(app: &mut App) {
+    let (from, to) = (TransportKind::Websocket, TransportKind::HttpSse);
+    step_started(app);
+    happened(app, Event::TransportFallback { from, to, reason: "no socket".into() });
+}
+
+#[test]
+fn how_requests_travel_is_said_when_one_did_and_http_when_it_worked() {
+    let mut app = App::new(Theme::colourless(), 80, 12);
+    let status = |app: &mut App| shown(app).1.pop().unwrap();
+    happened(&mut app, thread_started());
+    assert!(!status(&mut app).contains("WebSocket"), "{}", status(&mut app));
+    asked_over_http(&mut app);
+    happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Network)));
+    assert!(status(&mut app).contains("not connected"), "{}", status(&mut app));
+    asked_over_http(&mut app);
+    happened(&mut app, Event::RequestSent { transport: TransportKind::HttpSse });
+    assert!(status(&mut app).contains("· HTTP ·"), "{}", status(&mut app));
+    assert!(!shown(&mut app).0.join("\n").contains("Went on over HTTP"));
+    let mut http = step_completed(1);
+    if let Event::StepCompleted(step) = &mut http {
+        step.transport = TransportKind::HttpSse;
+    }
+    happened(&mut app, http);
+    assert!(shown(&mut app).0.join("\n").contains("Went on over HTTP: no socket"));
 }
 
 /// No clock ticks while nothing runs; and whoever thinks about an answer is not at work.

@@ -1,0 +1,34 @@
+//! How requests travel, as far as the thread has said it: nothing is claimed of a way before it has worked.
+
+use agent_protocol::{Event, TransportKind};
+
+use super::{Notice, Transcript};
+
+/// How the last request travelled that was answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Connection {
+    /// There was none yet in this process.
+    #[default]
+    Unknown,
+    By(TransportKind),
+    /// The last one did not arrive.
+    Lost,
+}
+
+impl Transcript {
+    /// HTTP in place of the socket has worked as soon as something came that way.
+    pub(super) fn note_fallback(&mut self, event: &Event) {
+        let has_worked = match event {
+            Event::ItemStarted { item, .. } | Event::ItemCompleted { item } => item.step.is_some(),
+            Event::StepCompleted(step) => step.transport == TransportKind::HttpSse,
+            Event::TurnFailed(_) => {
+                self.fallback = None;
+                false
+            }
+            _ => false,
+        };
+        if has_worked && let Some(reason) = self.fallback.take() {
+            self.notice(Notice::Said(format!("Went on over HTTP: {reason}")));
+        }
+    }
+}
