@@ -81,6 +81,23 @@ fn without_a_key_there_are_three_ways_to_go_on() {
     assert_eq!(left.code, Some(0));
 }
 
+#[test]
+fn a_model_server_that_does_not_run_is_told_at_once_with_how_to_start_it() {
+    // The port is free again when the listener is gone.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let scene = Scene::new(AGENT)
+        .config(&format!("[model_providers.ollama]\nbase_url = \"http://127.0.0.1:{port}/v1\"\n"));
+    let mut screen = scene.screen(&[], COLUMNS, ROWS);
+    screen.wait_for("Welcome.");
+    screen.press("<down><enter>");
+    screen.wait_for("Ollama does not run: nothing listens at");
+    screen.wait_for("Start it with `ollama");
+    screen.press("<esc>");
+    let left = screen.finish();
+    left.gave_the_terminal_back();
+    assert_eq!(left.code, Some(0));
+}
+
 /// Everything below `dir` that contains `text`.
 fn files_with(text: &str, dir: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());

@@ -256,21 +256,23 @@ fn first_run(
     missing: &MissingKey,
 ) -> anyhow::Result<ExitCode> {
     let mut args = args.clone();
-    let environment =
-        match runtime()?.block_on(interactive::without_key(environment, settings, missing))? {
-            None => return Ok(ExitCode::SUCCESS),
-            Some(Way::Key { variable, key }) => environment.clone().with(&variable, key),
-            Some(Way::Local) => {
-                args.flags.model.oss = true;
-                environment.clone()
-            }
-            Some(Way::Demo) => {
-                let demo = args::DemoArgs { tui: true, ..args::DemoArgs::default() };
-                let outcome =
-                    runtime()?.block_on(demo::run(&demo, environment, process_started))?;
-                return ended(outcome, &args::ExecOptions::default());
-            }
-        };
+    let mut locally = args.clone();
+    locally.flags.model.oss = true;
+    let local = Settings::resolve(&locally, environment)?.provider;
+    let asking = interactive::without_key(environment, settings, missing, &local);
+    let environment = match runtime()?.block_on(asking)? {
+        None => return Ok(ExitCode::SUCCESS),
+        Some(Way::Key { variable, key }) => environment.clone().with(&variable, key),
+        Some(Way::Local) => {
+            args = locally;
+            environment.clone()
+        }
+        Some(Way::Demo) => {
+            let demo = args::DemoArgs { tui: true, ..args::DemoArgs::default() };
+            let outcome = runtime()?.block_on(demo::run(&demo, environment, process_started))?;
+            return ended(outcome, &args::ExecOptions::default());
+        }
+    };
     let settings = resolve(&args, &environment, context)?;
     let surroundings = Surroundings { args: &args, environment: &environment };
     let showing = interactive::run(&settings, start, surroundings, process_started);

@@ -165,6 +165,10 @@ impl Endpoint {
         &self.base.host
     }
 
+    pub fn port(&self) -> u16 {
+        self.base.port
+    }
+
     pub(crate) fn authority(&self) -> &str {
         &self.base.authority
     }

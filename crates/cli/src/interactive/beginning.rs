@@ -1,18 +1,24 @@
 //! The first time, when there is no key to ask anybody with: the three ways to go on, to choose from.
 
 use std::path::Path;
+use std::time::Duration;
 
 use agent_tui::app::App;
 use agent_tui::effect::{Choice, Effect, Input};
 use agent_tui::runner::{Act, Terminal};
 use anyhow::Context as _;
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::manners::manners;
 use crate::config::{Environment, Homes};
 use crate::credentials;
-use crate::providers::MissingKey;
+use crate::providers::{MissingKey, Provider, is_loopback};
 use crate::settings::Settings;
+
+/// A server of this machine says sooner whether it is there.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the person chose.
 pub(crate) enum Way {
@@ -26,7 +32,7 @@ pub(crate) enum Way {
     Demo,
 }
 
-/// Asks. None when the person leaves.
+/// Asks; `local` is the model server of this machine that can be chosen. None when the person leaves.
 ///
 /// # Errors
 /// When the terminal cannot be used.
@@ -34,29 +40,50 @@ pub(crate) async fn without_key(
     environment: &Environment,
     settings: &Settings,
     missing: &MissingKey,
+    local: &Provider,
 ) -> anyhow::Result<Option<Way>> {
     let names = || missing.variables.iter().map(String::as_str);
     let known = names().find(|name| *name == "OPENAI_API_KEY");
     let variable = known.or_else(|| names().next()).unwrap_or("AGENT_API_KEY");
-    let title =
+    let mut title =
         format!("Welcome. There is no key for {} yet; nothing was sent anywhere.", missing.name);
-    let choices = vec![
+    let choices = [
         choice("key", "Give a key", "it is asked for next, and whether to keep it"),
-        choice("local", "Use a model on this machine", "Ollama"),
+        choice("local", "Use a model on this machine", &local.name),
         choice("demo", "See the demo", "a scripted model, everything else real"),
     ];
     let mut terminal = Terminal::enter(manners(environment, settings))?;
-    let chosen = match ask(&mut terminal, Input::Ask { title, choices }).await? {
-        Some(chosen) if chosen == "key" => {
-            let home = Homes::of(environment).agent;
-            key(&mut terminal, settings, missing, variable, home.as_deref()).await
+    let chosen = loop {
+        let question = Input::Ask { title, choices: choices.to_vec() };
+        match ask(&mut terminal, question).await?.as_deref() {
+            Some("key") => {
+                let home = Homes::of(environment).agent;
+                break key(&mut terminal, settings, missing, variable, home.as_deref()).await;
+            }
+            Some("local") => match absence(local).await {
+                Some(said) => title = said,
+                None => break Ok(Some(Way::Local)),
+            },
+            Some(_) => break Ok(Some(Way::Demo)),
+            None => break Ok(None),
         }
-        Some(chosen) if chosen == "local" => Ok(Some(Way::Local)),
-        Some(_) => Ok(Some(Way::Demo)),
-        None => Ok(None),
     };
     terminal.leave()?;
     chosen
+}
+
+/// What to do where nothing listens; none where something does, or it is not of this machine.
+async fn absence(local: &Provider) -> Option<String> {
+    let endpoint = local.endpoint().ok().filter(|endpoint| is_loopback(endpoint.host()))?;
+    match timeout(PATIENCE, TcpStream::connect((endpoint.host(), endpoint.port()))).await {
+        Ok(Ok(_)) => None,
+        _ => Some(format!(
+            "{} does not run: nothing listens at {}. Start it with `{}`, then choose again.",
+            local.name,
+            local.base_url.as_deref().unwrap_or_default(),
+            if local.id == "lmstudio" { "lms server start" } else { "ollama serve" },
+        )),
+    }
 }
 
 /// Asks for the key, and whether it is to be kept.
