@@ -321,6 +321,9 @@ pub struct CommandExecution {
     pub stderr_bytes: Option<u64>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub truncated: bool,
+    /// How many lines it printed, where `aggregated_output` does not have all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u64>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub timed_out: bool,
     /// The signal that ended it.
@@ -342,6 +345,7 @@ impl CommandExecution {
             stdout_bytes: None,
             stderr_bytes: None,
             truncated: false,
+            lines: None,
             timed_out: false,
             signal: None,
         }

@@ -258,6 +258,7 @@ fn not_started(mut shown: CommandExecution, message: &str) -> ToolOutput {
 /// What the person sees of it.
 fn finish(shown: &mut CommandExecution, command: &Command, report: &Report) {
     (shown.aggregated_output, shown.truncated) = command.output(SHOWN);
+    shown.lines = shown.truncated.then(|| command.lines());
     let Some(ended) = report.ended else {
         // It goes on; this call is over.
         shown.status = Status::Completed;

@@ -22,11 +22,13 @@ pub(crate) struct Ends {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     total: u64,
+    line_ends: u64,
 }
 
 impl Ends {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
+        self.line_ends += bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
         let into_head = bytes.len().min(HALF - self.head.len());
         self.head.extend_from_slice(&bytes[..into_head]);
         let rest = &bytes[into_head..];
@@ -39,6 +41,12 @@ impl Ends {
     /// Bytes that came in all.
     pub(crate) fn total(&self) -> u64 {
         self.total
+    }
+
+    /// Lines that came in all.
+    pub(crate) fn lines(&self) -> u64 {
+        let last = self.tail.back().or(self.head.last());
+        self.line_ends + u64::from(last.is_some_and(|&byte| byte != b'\n'))
     }
 
     /// At most about `limit` bytes as text: cut in the middle, at line breaks where there are any, and marked there.
@@ -196,7 +204,9 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_keeps_both_ends_and_says_what_is_missing() {
+        assert_eq!((ends(b"").lines(), ends(b"a\nb").lines(), ends(b"a\nb\n").lines()), (0, 2, 2));
         let lines: String = (0..10_000).map(|n| format!("line {n}\n")).collect();
+        assert_eq!(ends(lines.as_bytes()).lines(), 10_000);
         let (text, cut) = ends(lines.as_bytes()).text(100);
         assert!(cut && text.starts_with("line 0\n") && text.ends_with("line 9999\n"), "{text}");
         assert!(text.contains("bytes left out"), "{text}");

@@ -178,6 +178,11 @@ impl Command {
         self.state().capture.all().text(limit)
     }
 
+    /// Lines it printed so far.
+    pub(crate) fn lines(&self) -> u64 {
+        self.state().capture.all().lines()
+    }
+
     /// Lets it live on after the agent. Returns where its output goes; none when there is no such place, and then it
     /// ends like any other.
     pub(crate) fn keep(&self) -> Option<PathBuf> {

@@ -17,7 +17,7 @@ use crate::theme::Theme;
 use crate::transcript::{Cell, Notice, together};
 use crate::{markdown, wrap};
 
-pub(crate) use command::{bare, is_stopped};
+pub(crate) use command::{bare, is_stopped, lines_printed};
 pub use patch::draft;
 pub use reasoning::Fold;
 
@@ -63,6 +63,8 @@ pub struct Look<'a> {
 pub struct Progress<'a> {
     /// The end of what it has printed.
     pub tail: &'a str,
+    /// Lines that came before that.
+    pub lines_before: usize,
     pub elapsed_ms: Option<u64>,
     /// It waits for the person's word.
     pub waits: bool,

@@ -263,7 +263,12 @@ impl Transcript {
 
     /// What of a command's output has come.
     pub fn tail_of(&self, item_id: &str) -> &str {
-        self.live.said_of(item_id)
+        self.live.said_of(item_id).0
+    }
+
+    /// How many lines came before that.
+    pub fn lines_before_tail_of(&self, item_id: &str) -> usize {
+        self.live.said_of(item_id).1
     }
 
     fn begin(&mut self, item: &ThreadItem) {

@@ -188,7 +188,9 @@ impl<W: Write> HumanPrinter<W> {
         let shown = printable(command.aggregated_output.trim_end());
         let lines: Vec<_> = shown.lines().collect();
         if lines.len() > OUTPUT_LINES {
-            let _ = writeln!(text, "{dim}  … {} lines before{reset}", lines.len() - OUTPUT_LINES);
+            let all = command.lines.and_then(|all| usize::try_from(all).ok());
+            let before = all.unwrap_or(0).max(lines.len()) - OUTPUT_LINES;
+            let _ = writeln!(text, "{dim}  … {before} lines before{reset}");
         }
         for line in &lines[lines.len().saturating_sub(OUTPUT_LINES)..] {
             let _ = writeln!(text, "{dim}  {line}{reset}");

@@ -235,7 +235,7 @@ impl App {
         let choice = |(item, command): (&ThreadItem, &CommandExecution)| Choice {
             value: item.id.clone(),
             label: cell::bare(&command.command),
-            note: count(command.aggregated_output.lines().count(), "line"),
+            note: count(cell::lines_printed(command), "line"),
             is_here: true,
             is_current: false,
         };

@@ -193,6 +193,7 @@ impl App {
     fn progress(&self, item: &ThreadItem) -> Progress<'_> {
         Progress {
             tail: self.transcript.tail_of(&item.id),
+            lines_before: self.transcript.lines_before_tail_of(&item.id),
             elapsed_ms: self.activity.elapsed_ms(&item.id, self.now_ms),
             waits: self.transcript.is_unpermitted(item),
             is_asked: self.is_asked_first(item),

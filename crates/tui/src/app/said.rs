@@ -125,7 +125,7 @@ mod tests {
         "# One\n\ntwo `three`\n\n- four\n- [five](https://a.b)\n\n```sh\nsix\n```\n\nseven";
 
     fn preview(text: &str) -> Preview {
-        Preview { item_id: "i".into(), field: DeltaField::Text, text: text.into() }
+        Preview { item_id: "i".into(), field: DeltaField::Text, text: text.into(), lines_before: 0 }
     }
 
     #[test]

@@ -144,25 +144,21 @@ impl Call<'_> {
         if look.rows.is_some() {
             return !line.contains('\n') && width::of(&line) + GAP + ELAPSED_COLUMNS <= room;
         }
-        let (_, shown) = command::last_rows(self.printed(), rows);
+        let (_, shown) = command::last_rows(self.command, &self.progress, rows);
         !line.contains('\n')
             && std::iter::once(&line)
                 .chain(&shown)
                 .all(|row| width::of(&width::expand_tabs(row, 0)) <= room)
     }
 
-    fn printed(&self) -> &str {
-        command::printed(self.command, self.progress.tail)
-    }
-
     /// All that is shown of it.
     fn block(&self, columns: usize, rows: usize, look: &Look<'_>) -> Vec<Line<'static>> {
         let theme = look.theme;
         let mut lines = self.head(columns, look);
-        let (hidden, _) = command::last_rows(self.printed(), rows);
+        let (hidden, _) = command::last_rows(self.command, &self.progress, rows);
         // The mark of what is not shown takes one of the rows.
         let rows = if hidden > 0 && rows > 1 { rows - 1 } else { rows };
-        let (hidden, shown) = command::last_rows(self.printed(), rows);
+        let (hidden, shown) = command::last_rows(self.command, &self.progress, rows);
         if hidden > 0 && rows > 0 {
             let text = format!("{} {} before", theme.glyphs.ellipsis, view::count(hidden, "line"));
             let text = width::head(&text, columns.saturating_sub(2)).to_owned();

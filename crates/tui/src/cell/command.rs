@@ -31,10 +31,10 @@ pub(super) fn lines(
 ) -> Vec<Line<'static>> {
     let Look { columns, detail, theme, .. } = *look;
     let mut lines = block("$", &bare(&command.command), Style::new(), columns);
-    let (hidden, rows) = last_rows(printed(command, progress.tail), detail.rows(OUTPUT_ROWS));
-    if hidden > 0 {
+    let (hidden, rows) = last_rows(command, progress, detail.rows(OUTPUT_ROWS));
+    if hidden > 0 && detail != Detail::Whole {
         let text = format!(
-            "{} {} before; ctrl-t shows them",
+            "{} {} before; ctrl-o shows them",
             theme.glyphs.ellipsis,
             count(hidden, "line")
         );
@@ -48,9 +48,9 @@ pub(super) fn lines(
 }
 
 /// All that is known of its output.
-pub(super) fn printed<'a>(command: &'a CommandExecution, tail: &'a str) -> &'a str {
+fn printed<'a>(command: &'a CommandExecution, progress: &Progress<'a>) -> &'a str {
     let output = match command.status {
-        Status::InProgress => tail,
+        Status::InProgress => progress.tail,
         _ => &command.aggregated_output,
     };
     output.trim_end()
@@ -86,15 +86,31 @@ pub(crate) fn is_stopped(command: &CommandExecution, duration_ms: Option<u64>) -
         && (command.exit_code, command.signal, duration_ms) == (None, None, None)
 }
 
-/// So many of the last rows, made harmless, and how many there are before them.
-pub(super) fn last_rows(output: &str, rows: usize) -> (usize, Vec<String>) {
-    if rows == 0 {
-        return (output.lines().count(), Vec::new());
-    }
+/// So many of the last rows of what it printed, made harmless, and how many there are before them.
+pub(super) fn last_rows(
+    command: &CommandExecution,
+    progress: &Progress<'_>,
+    rows: usize,
+) -> (usize, Vec<String>) {
+    let output = printed(command, progress);
     // Nothing that is filtered goes beyond the end of its line.
-    let begin = output.rmatch_indices('\n').nth(rows - 1).map_or(0, |(at, _)| at + 1);
-    let hidden = output[..begin].matches('\n').count();
-    (hidden, plain(&output[begin..]).lines().map(str::to_owned).collect())
+    let begin = match rows.checked_sub(1) {
+        Some(others) => output.rmatch_indices('\n').nth(others).map_or(0, |(at, _)| at + 1),
+        None => output.len(),
+    };
+    let shown: Vec<_> = plain(&output[begin..]).lines().map(str::to_owned).collect();
+    let lines = match command.status {
+        Status::InProgress => progress.lines_before + output.lines().count(),
+        _ => lines_printed(command),
+    };
+    (lines - shown.len().min(lines), shown)
+}
+
+/// How many lines it printed, those among them that are only in the file.
+pub(crate) fn lines_printed(command: &CommandExecution) -> usize {
+    let known = || command.aggregated_output.trim_end().lines().count();
+    let counted = command.lines.and_then(|lines| usize::try_from(lines).ok());
+    counted.unwrap_or_else(known)
 }
 
 /// A row of output as it is shown: one that is long is cut where only a part is shown anyway.

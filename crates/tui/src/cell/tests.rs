@@ -34,6 +34,31 @@ fn file(path: &str, kind: ChangeKind, diff: &str) -> FileChange {
 
 const DIFF: &str = "--- a/src/lib.rs\n+++ b/src/lib.rs\n@@ -1,3 +1,3 @@\n fn slug(text: &str) {\n-    let old = \"a\";\n+    let new = \"b\"; // a comment that goes on for a good while, so that it has to be broken somewhere\n }\n";
 
+#[test]
+fn of_a_long_output_all_lines_are_counted_that_there_were() {
+    let theme = Theme::colourless();
+    let look = Look {
+        columns: 60,
+        detail: Detail::Brief,
+        theme: &theme,
+        fold: Fold::Folded,
+        cwd: Path::new("/"),
+        rows: None,
+    };
+    let printed: String = (1..=9).map(|n| format!("{n}\n")).collect();
+    let first = |command: CommandExecution, progress: &Progress<'_>| {
+        let cell = item(ItemDetails::CommandExecution(command));
+        lines(&cell, progress, &look)[2].to_string()
+    };
+    let cut =
+        CommandExecution { lines: Some(100_000), ..command("seq", &printed, Status::Completed) };
+    let before = first(cut, &Progress::default());
+    assert_eq!(before, "  … 99,994 lines before; ctrl-o shows them");
+    let progress = Progress { tail: &printed, lines_before: 1_000, ..Progress::default() };
+    let before = first(command("seq", "", Status::InProgress), &progress);
+    assert_eq!(before, "  … 1,003 lines before; ctrl-o shows them");
+}
+
 /// Each kind of cell in each of its states.
 fn cells() -> Vec<(&'static str, Cell)> {
     use ItemDetails::{

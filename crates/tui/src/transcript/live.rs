@@ -22,6 +22,8 @@ pub struct Preview {
     pub item_id: String,
     pub field: DeltaField,
     pub text: String,
+    /// Lines that came before it, and are no longer kept.
+    pub lines_before: usize,
 }
 
 /// A patch as far as it is written.
@@ -34,10 +36,10 @@ pub struct Draft {
 }
 
 impl Live {
-    /// What has come of the item of this id.
-    pub(super) fn said_of(&self, item_id: &str) -> &str {
+    /// What has come of the item of this id, and how many lines there were before that.
+    pub(super) fn said_of(&self, item_id: &str) -> (&str, usize) {
         let preview = self.previews.iter().find(|preview| preview.item_id == item_id);
-        preview.map_or("", |preview| &preview.text)
+        preview.map_or(("", 0), |preview| (&preview.text, preview.lines_before))
     }
 
     /// The model says something, or writes a patch.
@@ -55,13 +57,14 @@ impl Live {
     pub(super) fn say(&mut self, item_id: &str, field: DeltaField, delta: &str) {
         let at = self.previews.iter().position(|preview| preview.item_id == item_id);
         let at = at.unwrap_or_else(|| {
-            self.previews.push(Preview { item_id: item_id.to_owned(), field, text: String::new() });
+            let (item_id, text) = (item_id.to_owned(), String::new());
+            self.previews.push(Preview { item_id, field, text, lines_before: 0 });
             self.previews.len() - 1
         });
-        let text = &mut self.previews[at].text;
-        text.push_str(delta);
+        let preview = &mut self.previews[at];
+        preview.text.push_str(delta);
         if field == DeltaField::Output {
-            keep_end(text);
+            preview.lines_before += keep_end(&mut preview.text);
         }
     }
 
@@ -106,11 +109,13 @@ impl Live {
     }
 }
 
-fn keep_end(text: &mut String) {
-    if text.len() > 2 * MAX_TAIL {
-        let cut = ceil_boundary(text, text.len() - MAX_TAIL);
-        text.drain(..cut);
+/// Returns how many lines that ended.
+fn keep_end(text: &mut String) -> usize {
+    if text.len() <= 2 * MAX_TAIL {
+        return 0;
     }
+    let cut = ceil_boundary(text, text.len() - MAX_TAIL);
+    text.drain(..cut).filter(|c| *c == '\n').count()
 }
 
 fn ceil_boundary(text: &str, at: usize) -> usize {
