@@ -62,6 +62,23 @@ fn a_command_line_of_ones_own_runs_and_the_model_reads_of_it() {
 }
 
 #[test]
+fn a_command_line_of_ones_own_that_is_stopped_has_not_failed_also_for_the_model() {
+    let (scene, server) = scene(ScriptedModel::new().says("I saw it."));
+    let mut screen = show(&scene, &[]);
+    screen.press("!printf 'be%s\\n' gun; sleep 1000<enter>");
+    screen.wait_for("begun");
+    screen.wait_for("esc stops");
+    screen.press("<esc>");
+    screen.wait_for("stopped after");
+    wait_until_ready(&screen);
+    screen.press("look<enter>");
+    screen.wait_for("I saw it.");
+    let sent = sent_after(0, &server);
+    assert!(sent.contains(r"begun\nI stopped it before it was done."), "{sent}");
+    leave(screen);
+}
+
+#[test]
 fn a_file_is_found_by_a_few_letters_and_an_editor_goes_on_with_the_message() {
     let (scene, server) = scene(ScriptedModel::new().says("Yes."));
     let scene = scene.file("src/parser.rs", "").env("EDITOR", "printf ' and more' >>");

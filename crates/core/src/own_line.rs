@@ -48,12 +48,12 @@ pub(crate) async fn run(thread: &mut Thread, line: String) -> Result<(), Rollout
     let begun = Instant::now();
     let (says, mut said) = mpsc::unbounded_channel();
     let mut work = prepared.perform(says);
-    let output = loop {
+    let (output, was_stopped) = loop {
         tokio::select! {
             biased;
             asked = thread.inbox.attend() => match asked {
                 Ok(()) => thread.see_to_asides()?,
-                Err(_) => break stopped(&item, thread.conversation.printed(&item.id)),
+                Err(_) => break (stopped(&item, thread.conversation.printed(&item.id)), true),
             },
             Some(Progress::Output(mut delta)) = said.recv() => {
                 thread.secrets().remove(&mut delta);
@@ -61,11 +61,14 @@ pub(crate) async fn run(thread: &mut Thread, line: String) -> Result<(), Rollout
                 let delta = Event::ItemDelta { item_id, field: DeltaField::Output, delta };
                 thread.conversation.publish(delta)?;
             }
-            output = &mut work => break output,
+            output = &mut work => break (output, false),
         }
     };
     drop(work);
-    record(thread, &mut item, output, &line, begun)?;
+    // What was stopped has no time of its own, by which it is told from what failed.
+    let took = begun.elapsed().as_millis();
+    item.duration_ms = (!was_stopped).then(|| u64::try_from(took).unwrap_or(u64::MAX));
+    record(thread, &mut item, output, &line)?;
     thread.see_to_asides()
 }
 
@@ -74,7 +77,6 @@ fn record(
     item: &mut ThreadItem,
     mut output: ToolOutput,
     line: &str,
-    begun: Instant,
 ) -> Result<(), RolloutError> {
     thread.secrets().remove_from(&mut output);
     let text = output.content.iter().filter_map(|part| match part {
@@ -84,7 +86,6 @@ fn record(
     let text = text.collect::<Vec<_>>().join("\n");
     let text = format!("I ran this command line myself:\n$ {line}\n{text}");
     item.details = output.details;
-    item.duration_ms = Some(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
     let completed = Event::ItemCompleted { item: item.clone() };
     thread.conversation.publish_with(completed, vec![Item::user(&[Content::text(text)])])?;
     thread.conversation.sync()
@@ -96,10 +97,9 @@ fn stopped(item: &ThreadItem, printed: &str) -> ToolOutput {
         command.status = Status::Failed;
         printed.clone_into(&mut command.aggregated_output);
     }
-    ToolOutput {
-        content: vec![Content::text("I stopped it before it was done.")],
-        details,
-        success: false,
-        rejected: None,
-    }
+    let text = match printed.trim_end() {
+        "" => "I stopped it before it was done.".to_owned(),
+        printed => format!("{printed}\nI stopped it before it was done."),
+    };
+    ToolOutput { content: vec![Content::text(text)], details, success: false, rejected: None }
 }
