@@ -229,6 +229,7 @@ impl App {
 
     /// It answers nothing.
     fn paste(&mut self, text: &str) {
+        self.told_once();
         self.attentive.wrote(self.now_ms);
         self.put_off();
         match self.overlays.last_mut() {

@@ -14,9 +14,7 @@ use crate::slash::Verb;
 impl App {
     /// What a key does.
     pub(super) fn take_key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        let may_leave = std::mem::take(&mut self.may_leave);
-        let may_go_back = std::mem::take(&mut self.may_go_back);
-        self.told = None;
+        let (may_leave, may_go_back) = self.told_once();
         if let Some(overlay) = self.overlays.last_mut() {
             let reply = overlay.press(key);
             return self.answer(reply);
@@ -68,6 +66,12 @@ impl App {
             _ => return self.write(key),
         }
         vec![]
+    }
+
+    /// What is said of the next key is of no other: whether ctrl-c may leave, and esc go back.
+    pub(super) fn told_once(&mut self) -> (bool, bool) {
+        self.told = None;
+        (std::mem::take(&mut self.may_leave), std::mem::take(&mut self.may_go_back))
     }
 
     /// What the model thinks is shown in full, or no longer.

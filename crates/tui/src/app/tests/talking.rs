@@ -26,6 +26,15 @@ fn esc_stops_what_runs_and_ctrl_c_twice_leaves() {
 }
 
 #[test]
+fn what_is_pasted_between_two_ctrl_c_is_not_left_for() {
+    let mut app = app();
+    type_in(&mut app, "<c-c>");
+    app.update(Input::Paste("keep me".into()));
+    assert!(!shown(&mut app).1.last().unwrap().contains("leaves"));
+    assert!(type_in(&mut app, "<c-c>").is_empty(), "it is the first again");
+}
+
+#[test]
 fn a_message_that_cannot_be_sent_comes_back_with_the_reason() {
     let mut app = app();
     let effects = type_in(&mut app, "look<enter>");
