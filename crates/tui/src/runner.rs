@@ -157,6 +157,8 @@ impl Terminal {
             self.mend_after_panic(app)?;
             if is_due {
                 self.draw(app)?;
+                app.update(self.now());
+                app.was_drawn();
                 drawn = Some(tokio::time::Instant::now());
             }
             let is_stale = !is_due;

@@ -6,7 +6,7 @@ use agent_protocol::ThreadItem;
 use super::App;
 use crate::effect::Effect;
 use crate::key::{KeyCode, KeyEvent};
-use crate::overlay::Approval;
+use crate::overlay::{Approval, Pager};
 use crate::transcript::Question;
 
 /// Before this nobody has seen what is asked.
@@ -18,8 +18,8 @@ const TYPING_MS: u64 = 400;
 /// Since when a question can be seen, and what was typed last.
 #[derive(Debug, Default)]
 pub(super) struct Attentive {
-    /// When the question came up that was put last.
-    shown_ms: u64,
+    /// When the question was drawn that was put last; none before that.
+    shown_ms: Option<u64>,
     /// The last key or paste.
     last: Option<Last>,
 }
@@ -50,7 +50,8 @@ impl Attentive {
     fn meant(&self, key: KeyEvent, now_ms: u64) -> Meant {
         let is_text = matches!(key.code, KeyCode::Char(_)) && !key.modifiers.ctrl;
         let since = self.last.as_ref().map(|last| now_ms.saturating_sub(last.at_ms));
-        let was_seen = now_ms.saturating_sub(self.shown_ms) >= SEEN_MS;
+        let shown = self.shown_ms.map(|shown| now_ms.saturating_sub(shown));
+        let was_seen = shown.is_some_and(|since| since >= SEEN_MS);
         let is_typing = since.is_some_and(|since| since < TYPING_MS);
         if !is_text || was_seen && !is_typing {
             return Meant::Question;
@@ -78,6 +79,19 @@ impl App {
         }
     }
 
+    /// The terminal shows what was drawn last: nothing was seen before that.
+    pub fn was_drawn(&mut self) {
+        if self.is_asking() {
+            self.attentive.shown_ms.get_or_insert(self.now_ms);
+        }
+    }
+
+    /// The whole conversation, over the question, which is there again after it.
+    pub(super) fn look_up(&mut self) {
+        self.attentive.shown_ms = None;
+        self.overlays.push(Box::new(Pager::transcript()));
+    }
+
     /// The question that was not put yet.
     pub(super) fn unasked(&self) -> Option<&Question> {
         let question = self.transcript.questions.first()?;
@@ -94,7 +108,7 @@ impl App {
     pub(super) fn ask_now(&mut self) {
         if let Some(question) = self.unasked().cloned() {
             self.asked = Some(question.call_id.clone());
-            self.attentive.shown_ms = self.now_ms;
+            self.attentive.shown_ms = None;
             self.overlays.push(Box::new(Approval::new(question)));
         }
     }
@@ -123,7 +137,7 @@ impl App {
     }
 
     /// The top of the stack is a question that keys would answer.
-    fn is_asking(&mut self) -> bool {
+    pub(super) fn is_asking(&mut self) -> bool {
         self.overlays.last_mut().is_some_and(|top| top.asks() && top.field().is_none())
     }
 

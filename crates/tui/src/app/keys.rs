@@ -8,13 +8,16 @@ use crate::composer::{ComposerOutcome, Mode, TokenKind};
 use crate::effect::Effect;
 use crate::fuzzy::FileMatch;
 use crate::key::{KeyCode, KeyEvent, Modifiers};
-use crate::overlay::Pager;
 use crate::slash::Verb;
 
 impl App {
     /// What a key does.
     pub(super) fn take_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let (may_leave, may_go_back) = self.told_once();
+        if (key.code, key.modifiers.ctrl) == (KeyCode::Char('t'), true) && self.is_asking() {
+            self.look_up();
+            return vec![];
+        }
         if let Some(overlay) = self.overlays.last_mut() {
             let reply = overlay.press(key);
             return self.answer(reply);
@@ -31,7 +34,7 @@ impl App {
                 return if self.is_running() { vec![Effect::Interrupt] } else { vec![] };
             }
             (KeyCode::Char('d'), true) if self.composer.is_empty() => return vec![Effect::Leave],
-            (KeyCode::Char('t'), true) => self.overlays.push(Box::new(Pager::transcript())),
+            (KeyCode::Char('t'), true) => self.look_up(),
             (KeyCode::Char('o'), true) => return self.open_last_output(),
             (KeyCode::Char('v'), true) => return vec![Effect::TakePicture],
             (KeyCode::Char('g'), true) if self.composer.search().is_none() => {

@@ -37,6 +37,7 @@ fn type_in(app: &mut App, text: &str) -> Vec<Effect> {
     for key in keys(text).unwrap() {
         // Whoever answers has read what is asked.
         if app.overlays.last().is_some_and(|top| top.asks()) {
+            app.was_drawn();
             app.update(Input::Tick(app.now_ms + 1_000));
         }
         effects.extend(app.update(Input::Key(key)));
@@ -51,6 +52,7 @@ fn happened(app: &mut App, event: Event) {
 
 fn shown(app: &mut App) -> (Vec<String>, Vec<String>) {
     let Frame { finished, region, .. } = app.draw();
+    app.was_drawn();
     let rows = (0..region.area.height).map(|y| {
         let row: String = (0..region.area.width).map(|x| region[(x, y)].symbol()).collect();
         row.trim_end().to_owned()

@@ -360,11 +360,37 @@ fn an_answer_counts_once_the_question_was_seen() {
     assert!(matches!(&effects[..], [Effect::Decide { decision: Decision::Once, .. }]));
 }
 
+#[test]
+fn a_question_is_seen_when_it_was_drawn_not_when_it_came() {
+    let mut app = app();
+    app.update(Input::Tick(10_000));
+    asks(&mut app, "git commit");
+    app.update(Input::Tick(20_000));
+    shown(&mut app);
+    assert!(type_every(&mut app, 599, "y").is_empty());
+    assert_eq!(app.composer.text(), "y");
+}
+
+#[test]
+fn the_conversation_can_be_read_before_a_question_is_answered() {
+    let mut app = App::new(Theme::colourless(), 40, 12);
+    happened(&mut app, said("It is called parser."));
+    asks(&mut app, "git commit");
+    shown(&mut app);
+    type_every(&mut app, 700, "<c-t>");
+    let rows = shown(&mut app).1.join("\n");
+    assert!(rows.contains("It is called parser.") && !rows.contains("Run this?"), "{rows}");
+    assert!(type_every(&mut app, 700, "q").is_empty());
+    assert!(shown(&mut app).1.join("\n").contains("Run this?"));
+    assert!(matches!(type_every(&mut app, 700, "y")[..], [Effect::Decide { .. }]));
+}
+
 /// Scrolling on is reading, and Esc stops at any time.
 #[test]
 fn keys_that_allow_nothing_need_no_time() {
     let mut app = app();
     asks(&mut app, "git commit");
+    shown(&mut app);
     assert!(type_every(&mut app, 700, "<space>").is_empty());
     assert!(type_every(&mut app, 30, "<space><space><down>").is_empty());
     assert!(app.composer.is_empty());
