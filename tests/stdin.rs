@@ -28,6 +28,20 @@ async fn piped_input_is_the_prompt_when_there_is_none() {
     }
 }
 
+/// A pipe may be the task of somebody who has forgotten `exec`.
+#[tokio::test]
+async fn without_a_terminal_the_screen_says_what_does_without_one() {
+    let (_server, scene) = listener();
+    for arguments in [&[][..], &["mend it"], &["resume"]] {
+        let run = scene.run_with_input(arguments, "mend it\n").await;
+        assert_eq!(run.code, Some(1), "{arguments:?}: {}", run.stderr);
+        assert!(run.stdout.is_empty(), "{}", run.stdout);
+        let says =
+            "error: this needs a terminal; `agent exec` does without one, `agent exec -` takes";
+        assert!(run.stderr.starts_with(says), "{}", run.stderr);
+    }
+}
+
 #[tokio::test]
 async fn piped_input_stands_below_a_prompt() {
     let (server, scene) = listener();

@@ -21,6 +21,14 @@ fn in_a_shell(scene: &Scene) -> PtyScreen {
 }
 
 #[test]
+fn a_terminal_that_can_place_nothing_is_left_alone_and_told_what_does_without_it() {
+    let scene = Scene::new(AGENT).env("TERM", "dumb");
+    let screen = scene.screen(&[], COLUMNS, ROWS);
+    screen.wait_for("this terminal (TERM=dumb) cannot show it; `agent exec` does without");
+    assert_eq!(screen.finish().code, Some(1));
+}
+
+#[test]
 fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_screen_back() {
     let server = ScriptedModel::new().says("I am back.").serve();
     let scene = Scene::new(AGENT).facing(&server);

@@ -49,8 +49,8 @@ pub(crate) async fn run(
     process_started: Instant,
 ) -> anyhow::Result<Outcome> {
     anyhow::ensure!(
-        !args.tui || interactive::is_possible(),
-        "--tui shows the demo on a terminal, and there is none; `agent demo` prints it line by line"
+        !args.tui || interactive::check(environment).is_ok(),
+        "--tui shows the demo on a terminal, and there is none that could show it; `agent demo` prints it line by line"
     );
     let folder = tempfile::Builder::new()
         .prefix("agent-demo-")

@@ -138,10 +138,16 @@ pub(crate) enum Start<'a> {
     Earlier(GoOn, &'a OpenArgs),
 }
 
-/// There is nobody to show anything to.
+/// There is nobody to show anything to, or nothing to show it on.
 #[derive(Debug, thiserror::Error)]
-#[error("this needs a terminal; `agent exec` does without one")]
-pub(crate) struct NoScreen;
+pub(crate) enum NoScreen {
+    #[error(
+        "this needs a terminal; `agent exec` does without one, `agent exec -` takes the task from standard input"
+    )]
+    NoTerminal,
+    #[error("this terminal (TERM=dumb) cannot show it; `agent exec` does without")]
+    Dumb,
+}
 
 /// The first thread, or those among which the person chooses it.
 enum First {
@@ -322,7 +328,14 @@ async fn panic_when_told() -> Infallible {
 }
 
 /// Whether there is a person and a screen.
-pub(crate) fn is_possible() -> bool {
+///
+/// # Errors
+/// When there is not.
+pub(crate) fn check(environment: &Environment) -> Result<(), NoScreen> {
     use io::IsTerminal as _;
-    io::stdin().is_terminal() && io::stdout().is_terminal()
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(NoScreen::NoTerminal);
+    }
+    // It can place nothing: all that would move the cursor stands on it as text.
+    if environment.var("TERM") == Some("dumb") { Err(NoScreen::Dumb) } else { Ok(()) }
 }

@@ -74,9 +74,6 @@ fn main() -> ExitCode {
 /// What a shell sees of a process that SIGPIPE ended (exec-json.md 12.3).
 const BROKEN_PIPE: u8 = 141;
 
-/// Without a command, and without a screen to begin one on.
-const WRONG_USAGE: u8 = 2;
-
 /// What a shell makes of a program that is not there, and of one that cannot be executed.
 const NOT_FOUND: u8 = 127;
 const NOT_EXECUTABLE: u8 = 126;
@@ -95,10 +92,6 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
     }
     let args = &*in_worktree(args, &environment)?;
     let Some(command) = &args.command else {
-        if !interactive::is_possible() && args.prompt.is_none() {
-            let _ = Args::command().print_help();
-            return Ok(ExitCode::from(WRONG_USAGE));
-        }
         return show(args, Start::New, &environment, context, process_started);
     };
     match command {
@@ -224,9 +217,7 @@ fn show(
     context: &mut Context,
     process_started: Instant,
 ) -> anyhow::Result<ExitCode> {
-    if !interactive::is_possible() {
-        return Err(interactive::NoScreen.into());
-    }
+    interactive::check(environment)?;
     let settings = resolve(args, environment, context)?;
     if let Some(missing) = settings.provider.missing_key() {
         return first_run(args, start, environment, context, process_started, &settings, &missing);
