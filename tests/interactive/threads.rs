@@ -66,11 +66,17 @@ fn what_a_turn_changed_is_put_back_and_the_model_is_told() {
     wait_until_ready(&screen);
     screen.press("/undo<enter>");
     screen.wait_for("Undid turn 1");
+    screen.wait_for("/redo takes this back.");
     assert_eq!(scene.read("notes.md"), None);
+    wait_until_ready(&screen);
+    screen.press("/redo<enter>");
+    screen.wait_for("Took back the last undo");
+    assert_eq!(scene.read("notes.md").unwrap(), "one\n");
     wait_until_ready(&screen);
     screen.press("go on<enter>");
     screen.wait_for("I will look again.");
-    assert!(sent_after(0, &server).contains("put back files"));
+    let sent = sent_after(0, &server);
+    assert!(sent.contains("put back files") && sent.contains("taken back an undo"), "{sent}");
     leave(screen);
 }
 

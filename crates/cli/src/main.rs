@@ -184,7 +184,7 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             let settings = resolve(args, &environment, context)?;
             let cwd = &settings.workspace.cwd;
             let undone = undo::undo(undo, state_dir(&settings)?, cwd, Screen::of_stdout())?;
-            print(&undone.text)?;
+            print(&format!("{}{}", undone.text, undone.take_back))?;
             Ok(if undone.complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Doctor(doctor) => {

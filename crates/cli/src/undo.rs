@@ -87,6 +87,8 @@ pub(crate) enum NothingToUndo {
 pub(crate) struct Undone {
     /// To be printed.
     pub(crate) text: String,
+    /// How to take it back, from the shell; to be printed after it. Empty where there is nothing to take back.
+    pub(crate) take_back: String,
     /// Nothing had to be left as it is.
     pub(crate) complete: bool,
 }
@@ -152,11 +154,13 @@ pub(crate) fn undo(
     {
         let _ = writeln!(text, "To try the rest again: agent undo {} --turn {turn}", thread.id);
     }
-    if !args.dry_run && !args.redo {
-        let _ = writeln!(text, "To take this back: agent undo {} --redo", thread.id);
-    }
+    let take_back = if args.dry_run || args.redo {
+        String::new()
+    } else {
+        format!("To take this back: agent undo {} --redo\n", thread.id)
+    };
     let complete = kept.iter().all(|kept| kept.because == KeptBecause::NotEmpty);
-    Ok(Undone { text, complete })
+    Ok(Undone { text, take_back, complete })
 }
 
 /// What a thread, or one turn of it, changed.

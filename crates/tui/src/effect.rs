@@ -152,6 +152,8 @@ pub enum Next {
     },
     /// The same one, after the files that its last turn changed were put back.
     Undo,
+    /// The same one, after its last undo was taken back.
+    Redo,
 }
 
 /// What goes back.

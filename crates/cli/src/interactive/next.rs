@@ -16,7 +16,10 @@ use crate::screen::Screen;
 use crate::session::Begin;
 use crate::settings::Settings;
 use crate::threads::ThreadArg;
-use crate::undo::{self, UndoArgs};
+use crate::undo::{self, UndoArgs, Undone};
+
+const FILES_CAME_BACK: &str = "The person has taken back an undo of files that you changed; look at them again before you \
+                               rely on them.";
 
 const FILES_WENT_BACK: &str =
     "The person has put back files that you changed; look at them again before you rely on them.";
@@ -49,9 +52,18 @@ impl Stage<'_> {
                 self.settings.permissions.sandbox = *mode;
                 Notice::Said(format!("The sandbox is {mode} from here on."))
             }
-            Next::Undo => match self.undo(id, None) {
-                Ok(text) => {
+            Next::Undo => match self.undo(id, UndoArgs::default()) {
+                Ok(undone) => {
+                    let text = undone.text.trim_end();
                     remarks.push(format!("{FILES_WENT_BACK}\n{text}"));
+                    Notice::Said(format!("{text}\n/redo takes this back."))
+                }
+                Err(error) => Notice::Failed(format!("{error:#}")),
+            },
+            Next::Redo => match self.undo(id, UndoArgs { redo: true, ..UndoArgs::default() }) {
+                Ok(undone) => {
+                    let text = undone.text.trim_end().to_owned();
+                    remarks.push(format!("{FILES_CAME_BACK}\n{text}"));
                     Notice::Said(text)
                 }
                 Err(error) => Notice::Failed(format!("{error:#}")),
@@ -153,8 +165,10 @@ impl Stage<'_> {
             let is_meant = matches!(set.origin, Origin::Turn(number) if number >= turn);
             // What has to stay of one turn keeps nothing of the turns before it.
             if is_meant && !set.changes.is_empty() && !log.is_undone(set.number)? {
-                said.push_str(&self.undo(id, Some(set.number))?);
-                said.push('\n');
+                let args = UndoArgs { set: Some(set.number), ..UndoArgs::default() };
+                let undone = self.undo(id, args)?;
+                said.push_str(&undone.text);
+                said.push_str(&undone.take_back);
             }
         }
         if said.is_empty() {
@@ -204,13 +218,12 @@ impl Stage<'_> {
         }
     }
 
-    /// Puts back what this change set holds; none: what the last turn changed.
-    fn undo(&self, id: &str, set: Option<u32>) -> anyhow::Result<String> {
+    /// Puts files of this thread back as `args` say.
+    fn undo(&self, id: &str, args: UndoArgs) -> anyhow::Result<Undone> {
         let state = crate::state_dir(&self.settings)?;
         let thread = ThreadArg { id: Some(id.to_owned()), ..ThreadArg::default() };
-        let args = UndoArgs { thread, set, ..UndoArgs::default() };
-        let undone = undo::undo(&args, state, &self.settings.workspace.cwd, Screen::PLAIN)?;
-        Ok(undone.text.trim_end().to_owned())
+        let args = UndoArgs { thread, ..args };
+        undo::undo(&args, state, &self.settings.workspace.cwd, Screen::PLAIN)
     }
 }
 

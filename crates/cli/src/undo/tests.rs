@@ -105,9 +105,8 @@ fn undo_says_what_it_did_what_it_left_and_how_to_go_on() {
     assert!(world.work("new").exists());
     let done = world.undo(&[]).unwrap();
     assert!(
-        done.text.starts_with("Undid turn 1") && done.text.ends_with("agent undo t1 --redo\n"),
-        "{}",
-        done.text
+        done.text.starts_with("Undid turn 1") && done.take_back.ends_with("agent undo t1 --redo\n"),
+        "{done:?}"
     );
     assert!(!done.complete && !world.work("new").exists());
     assert_eq!(world.undo(&[]).unwrap_err().to_string(), "nothing left to undo");
@@ -115,6 +114,7 @@ fn undo_says_what_it_did_what_it_left_and_how_to_go_on() {
     assert!(forced.complete && forced.text.contains("put back  edited"));
     let redone = world.undo(&["--redo"]).unwrap();
     assert!(redone.text.starts_with("Took back the last undo"), "{}", redone.text);
+    assert!(redone.take_back.is_empty());
     assert_eq!(fs::read_to_string(world.work("edited")).unwrap(), "2");
     assert!(world.undo(&["--turn", "9"]).unwrap_err().to_string().contains("turn 9"));
 }

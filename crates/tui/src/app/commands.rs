@@ -114,6 +114,7 @@ impl App {
             Verb::Diff => self.diff(),
             Verb::Trace => self.trace(),
             Verb::Undo => self.open(Next::Undo),
+            Verb::Redo => self.open(Next::Redo),
             Verb::Compact => vec![Effect::Compact],
             Verb::Review => self.begin_turn(Effect::Review(argument.to_owned())),
             Verb::Init => self.say(Message::from(INIT.to_owned())),

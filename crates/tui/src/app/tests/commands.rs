@@ -90,6 +90,7 @@ fn commands() -> Vec<(&'static str, Comes)> {
         ("/diff<enter>", Of(Effect::ShowDiff { turn_runs: false })),
         ("/trace<enter>", Of(Effect::ShowTrace)),
         ("/undo<enter>", Of(Effect::Open(Next::Undo))),
+        ("/redo<enter>", Of(Effect::Open(Next::Redo))),
         ("/compact<enter>", Of(Effect::Compact)),
         ("/review<enter>", Of(Effect::Review(String::new()))),
         ("/review the tests<enter>", Of(Effect::Review("the tests".into()))),
