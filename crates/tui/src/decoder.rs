@@ -87,9 +87,11 @@ impl Decoder {
 
     /// How long to wait for more before [`Decoder::give_up`]; none when nothing is open.
     pub fn patience(&self) -> Option<Duration> {
-        match self.held.len() {
-            0 => None,
-            1 | 2 => Some(AFTER_ESCAPE),
+        match self.held[..] {
+            [] => None,
+            // Alt and one of these is hardly ever pressed, and means nothing here.
+            [0x1b, b'[' | b'O'] => Some(WITHIN_SEQUENCE),
+            [_] | [_, _] => Some(AFTER_ESCAPE),
             _ => Some(WITHIN_SEQUENCE),
         }
     }

@@ -47,6 +47,7 @@ fn an_escape_is_a_key_when_nothing_follows() {
     assert_eq!(decoder.give_up(), key(KeyCode::Esc));
     assert_eq!((decoder.patience(), decoder.give_up()), (None, None));
     assert!(decoder.feed(b"\x1b[").is_empty());
+    assert_eq!(decoder.patience(), Some(WITHIN_SEQUENCE), "an arrow over a slow line");
     let alt = keys("<a-[>").unwrap().into_iter().map(Report::Key).next();
     assert_eq!(decoder.give_up(), alt);
 }
