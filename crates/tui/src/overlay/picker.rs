@@ -142,8 +142,8 @@ impl Overlay for Picker {
         let label_room = whole.saturating_sub(beside).max(LEAST_LABEL).min(whole);
         let label = |choice: &Choice| {
             let label = plain(&choice.label).into_owned();
-            let first = label.lines().next().unwrap_or_default();
-            width::shortened(first, label_room, theme.glyphs.ellipsis)
+            let first = width::expand_tabs(label.lines().next().unwrap_or_default(), 0);
+            width::shortened(&first, label_room, theme.glyphs.ellipsis)
         };
         let widest = shown.iter().map(|(_, choice)| width::of(&label(choice))).max().unwrap_or(0);
         for (number, choice) in shown {

@@ -142,6 +142,24 @@ fn a_new_thread_is_kept_apart_from_what_was_said_before() {
 }
 
 #[test]
+fn a_tab_in_what_was_said_first_moves_no_column() {
+    let mut app = App::new(Theme::colourless(), 60, 12);
+    let thread = |label: &str| Choice {
+        value: label.into(),
+        label: label.into(),
+        note: "1 turn".into(),
+        is_here: true,
+        is_current: false,
+    };
+    let threads = vec![thread("a\tb"), thread("a somewhat longer one")];
+    app.update(Input::Threads { how: GoOn::Resume, threads });
+    let rows = shown(&mut app).1;
+    let columns: Vec<_> = rows.iter().filter_map(|row| row.find("1 turn")).collect();
+    assert!(columns.len() == 2 && columns[0] - "›".len() + 1 == columns[1], "{rows:#?}");
+    assert!(!rows.join("").contains('\t'), "{rows:#?}");
+}
+
+#[test]
 fn a_long_first_message_hides_nothing_of_what_is_said_of_any_thread() {
     let mut app = App::new(Theme::colourless(), 60, 12);
     let thread = |label: &str, note: &str| Choice {
