@@ -142,6 +142,28 @@ fn a_question_waits_and_yes_lets_the_command_run() {
 }
 
 #[test]
+fn what_was_not_heard_when_esc_stops_the_turn_begins_no_other_one() {
+    let model =
+        ScriptedModel::new().calls("exec_command", json!({"cmd": "echo begun; sleep 1000"}));
+    let (_scene, server, mut screen) = start(model);
+    wait_until_ready(&screen);
+    screen.press("go<enter>");
+    screen.wait_for("begun");
+    let frames = server.frames().len();
+    screen.press("first this<enter>");
+    screen.wait_for("first this (heard");
+    screen.press("then that<tab>");
+    screen.wait_for("then that (after this turn");
+    screen.press("<esc>");
+    screen.wait_for("Stopped.");
+    wait_until_ready(&screen);
+    let rows = screen.screen();
+    assert!(rows.contains("› first this\n  then that"), "{rows}");
+    assert_eq!(server.frames().len(), frames, "nothing was asked");
+    leave(screen);
+}
+
+#[test]
 fn esc_interrupts_at_once_and_the_thread_goes_on() {
     let model = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "echo begun; sleep 1000"}))

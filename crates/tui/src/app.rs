@@ -277,12 +277,23 @@ impl App {
                 self.outbox.next().map_or_else(Vec::new, |message| self.say(message))
             }
             Event::TurnFailed(_) => {
-                for message in self.outbox.take_queued().into_iter().rev() {
-                    self.composer.put_back(&message);
-                }
+                self.write_on_queued();
                 vec![]
             }
             _ => vec![],
+        }
+    }
+
+    /// Stops what runs. What waits to be heard, or for the end of the turn, comes back to be written anew.
+    fn interrupt(&mut self) -> Vec<Effect> {
+        self.write_on_queued();
+        let wanted = self.outbox.take_all_back().into_iter().map(Effect::TakeBack);
+        wanted.chain([Effect::Interrupt]).collect()
+    }
+
+    fn write_on_queued(&mut self) {
+        for message in self.outbox.take_queued().into_iter().rev() {
+            self.composer.put_back(&message);
         }
     }
 
@@ -290,6 +301,7 @@ impl App {
     fn answer(&mut self, reply: Reply) -> Vec<Effect> {
         match reply {
             Reply::Stay => vec![],
+            Reply::Ask(effects) if effects == [Effect::Interrupt] => self.interrupt(),
             Reply::Ask(effects) => effects,
             Reply::Run(verb, argument) => {
                 self.overlays.pop();

@@ -31,7 +31,7 @@ impl App {
                 self.may_leave = true;
                 self.composer.clear();
                 self.completion = None;
-                return if self.is_running() { vec![Effect::Interrupt] } else { vec![] };
+                return if self.is_running() { self.interrupt() } else { vec![] };
             }
             (KeyCode::Char('d'), true) if self.composer.is_empty() => return vec![Effect::Leave],
             (KeyCode::Char('t'), true) => self.look_up(),
@@ -41,7 +41,7 @@ impl App {
                 return vec![Effect::Edit(self.composer.text())];
             }
             (KeyCode::Esc, _) if self.is_running() && !self.is_inserting() => {
-                return vec![Effect::Interrupt];
+                return self.interrupt();
             }
             (KeyCode::Char('t'), false) if key.modifiers.alt => self.turn_over_fold(),
             (KeyCode::F(2), _) => self.hides_status = !self.hides_status,

@@ -83,6 +83,16 @@ impl Outbox {
         Some(Back::There(last.what))
     }
 
+    /// All that was sent and not heard, for the person to write on: what to ask the thread for, once for each.
+    pub(super) fn take_all_back(&mut self) -> Vec<Unheard> {
+        let unwanted = self.sent.iter_mut().filter(|sent| !sent.is_wanted);
+        let wanted = unwanted.map(|sent| {
+            sent.is_wanted = true;
+            sent.what
+        });
+        wanted.collect()
+    }
+
     /// Takes what the thread says of them; the message that the person has back.
     pub(super) fn hear(&mut self, event: &Event) -> Option<Message> {
         match event {
@@ -98,9 +108,10 @@ impl Outbox {
                 }
             }
             Event::WaitingReturned { what } => {
-                return self
-                    .remove(|sent| sent.what == *what && sent.is_wanted)
-                    .map(|it| it.message);
+                // Of several the last comes back first.
+                let is_it = |sent: &Sent| sent.what == *what && sent.is_wanted;
+                let at = self.sent.iter().rposition(is_it)?;
+                return Some(self.sent.remove(at).message);
             }
             _ => {}
         }

@@ -251,6 +251,20 @@ fn what_was_not_heard_yet_is_taken_back_the_last_first_and_what_was_stays_said()
 }
 
 #[test]
+fn what_waits_comes_back_to_be_written_anew_when_the_turn_is_stopped() {
+    let mut app = app();
+    step_started(&mut app);
+    type_in(&mut app, "one<enter>two<enter>three<tab>");
+    let back = || Effect::TakeBack(Unheard::Message);
+    assert_eq!(type_in(&mut app, "<esc>"), [back(), back(), Effect::Interrupt]);
+    happened(&mut app, returned(Unheard::Message));
+    happened(&mut app, returned(Unheard::Message));
+    happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Interrupted)));
+    assert_eq!(app.composer.text(), "one\ntwo\nthree");
+    assert_eq!(type_in(&mut app, "<esc>"), [], "nothing waits any more");
+}
+
+#[test]
 fn what_was_wanted_back_too_late_is_shown_as_said() {
     let mut app = app();
     step_started(&mut app);
