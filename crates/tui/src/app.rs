@@ -210,7 +210,7 @@ impl App {
             }
             Input::AskSecret { title } => self.overlays.push(Box::new(Secret::new(title))),
             Input::Threads { how, threads } => self.choose_thread(how, threads),
-            Input::Facts(facts) => self.facts = facts,
+            Input::Facts(facts) => self.learn(facts),
             Input::Say(message) => return self.say(message),
             Input::Do(effects) => return effects,
             Input::Prompts(prompts) => {
@@ -220,6 +220,16 @@ impl App {
             Input::Key(key) => return self.press(key),
         }
         vec![]
+    }
+
+    fn learn(&mut self, facts: Facts) {
+        let before = std::mem::replace(&mut self.facts, facts);
+        let names = self.facts.status_line.as_deref().unwrap_or_default();
+        let complaint =
+            status::complaint(names).filter(|_| before.status_line != self.facts.status_line);
+        if let Some(complaint) = complaint {
+            self.fail(complaint);
+        }
     }
 
     fn resize(&mut self, columns: u16, rows: u16) {

@@ -32,25 +32,53 @@ enum Part {
     Thread,
 }
 
+/// What they are called, and by Codex where it has the same.
+const NAMES: [(Part, &[&str]); 12] = [
+    (Part::Model, &["model", "model-name", "model-with-reasoning"]),
+    (Part::Directory, &["directory", "current-dir", "project-root"]),
+    (Part::Branch, &["branch", "git-branch"]),
+    (Part::Sandbox, &["sandbox"]),
+    (Part::Approval, &["approval"]),
+    (Part::Context, &["context", "context-remaining", "context-used"]),
+    (Part::Connection, &["connection"]),
+    (Part::Saved, &["saved"]),
+    (Part::Cached, &["cached"]),
+    (Part::Tokens, &["tokens", "used-tokens"]),
+    (Part::Cost, &["cost"]),
+    (Part::Thread, &["thread", "session-id"]),
+];
+
+/// Facts of Codex that there are none of here: whoever shares its configuration has made no mistake.
+const OF_CODEX: [&str; 8] = [
+    "codex-version",
+    "context-window-size",
+    "fast-mode",
+    "five-hour-limit",
+    "thread-title",
+    "total-input-tokens",
+    "total-output-tokens",
+    "weekly-limit",
+];
+
 impl Part {
-    /// Ours, and those of Codex that mean the same.
     fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "model" | "model-name" | "model-with-reasoning" => Self::Model,
-            "directory" | "current-dir" | "project-root" => Self::Directory,
-            "branch" | "git-branch" => Self::Branch,
-            "sandbox" => Self::Sandbox,
-            "approval" => Self::Approval,
-            "context" | "context-remaining" | "context-used" => Self::Context,
-            "connection" => Self::Connection,
-            "saved" => Self::Saved,
-            "cached" => Self::Cached,
-            "tokens" | "used-tokens" => Self::Tokens,
-            "cost" => Self::Cost,
-            "thread" | "session-id" => Self::Thread,
-            _ => return None,
-        })
+        let found = NAMES.iter().find(|(_, names)| names.contains(&name));
+        found.map(|(part, _)| *part)
     }
+}
+
+/// What is wrong with the names that the person has chosen, if anything is.
+pub(super) fn complaint(names: &[String]) -> Option<String> {
+    let is_known = |name: &str| Part::named(name).is_some() || OF_CODEX.contains(&name);
+    let unknown = names.iter().filter(|name| !is_known(name)).map(|name| format!("`{name}`"));
+    let unknown = unknown.collect::<Vec<_>>().join(", ");
+    let known: Vec<_> = NAMES.iter().filter_map(|(_, names)| names.first().copied()).collect();
+    (!unknown.is_empty()).then(|| {
+        format!(
+            "`tui.status_line` names {unknown}, which nothing is called. There are: {}.",
+            known.join(", ")
+        )
+    })
 }
 
 /// The facts, as many as fit into so many columns.

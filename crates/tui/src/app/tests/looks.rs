@@ -13,14 +13,21 @@ fn the_line_of_facts_says_what_the_person_wants_and_a_key_takes_it_away() {
     happened(&mut app, thread_started());
     let last = |app: &mut App| shown(app).1.last().unwrap().clone();
     assert_eq!(last(&mut app), "gpt-6-sol · workspace-write · project");
-    let names = ["git-branch", "no-such-thing", "model-with-reasoning"].map(str::to_owned);
-    app.update(Input::Facts(Facts {
+    let names = ["git-branch", "no-such-thing", "weekly-limit", "model-with-reasoning"];
+    let facts = Facts {
         effort: Some("high".into()),
         branch: Some("main".into()),
-        status_line: Some(names.into()),
+        status_line: Some(names.map(str::to_owned).into()),
         ..Facts::default()
-    }));
-    assert_eq!(last(&mut app), "main · gpt-6-sol high");
+    };
+    app.update(Input::Facts(facts.clone()));
+    let (finished, region) = shown(&mut app);
+    assert_eq!(region.last().unwrap(), "main · gpt-6-sol high");
+    let told = finished.join(" ");
+    assert!(told.contains("`no-such-thing`") && told.contains("model, directory"), "{told}");
+    assert!(!told.contains("weekly-limit"), "it is Codex's: {told}");
+    app.update(Input::Facts(facts));
+    assert!(shown(&mut app).0.is_empty(), "it is told once");
     let names = Some(vec!["connection".to_owned()]);
     app.update(Input::Facts(Facts { status_line: names, ..Facts::default() }));
     assert_eq!(last(&mut app), "", "nothing was sent yet");
