@@ -68,12 +68,12 @@ pub(crate) fn read(files: &[PathBuf], cwd: &Path) -> Result<Rules, UnusableRules
 ///
 /// # Errors
 /// Never in practice: the answer is JSON.
-pub(crate) fn check(args: &CheckArgs, rules: &Rules) -> serde_json::Result<String> {
+pub(crate) fn check(args: &CheckArgs, rules: &Rules, cwd: &Path) -> serde_json::Result<String> {
     let line = match &args.argv[..] {
         [line] => line.clone(),
         words => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
     };
-    let check = rules.check(&line);
+    let check = rules.check(&line, cwd);
     let json = if args.pretty { json_pages(&check) } else { json_line(&check) };
     Ok(json? + "\n")
 }

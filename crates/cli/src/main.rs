@@ -149,7 +149,7 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             for sentence in rules.not_honoured().iter().filter(|_| !check.rules.is_empty()) {
                 say::note(format_args!("note: {sentence}"));
             }
-            print(&execpolicy::check(check, &rules)?)
+            print(&execpolicy::check(check, &rules, &directory(args, &environment)?)?)
         }
         Command::ApplyPatch(_) => {
             let (directory, state) =

@@ -1,9 +1,11 @@
-//! The policy: what an action is allowed to do, decided from values alone. Enforcing it is the sandbox's business.
+//! The policy: what an action is allowed to do, decided from values alone but for one look ([`places`]). Enforcing it is
+//! the sandbox's business.
 
 mod beyond;
 mod changes;
 mod known_safe;
 mod offer;
+mod places;
 mod rules;
 pub(crate) mod shell;
 
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use agent_protocol::{Action, ApprovalPolicy, RejectReason, RuleScope, SandboxMode};
 
+use places::in_their_places;
 use rules::{Effect, Rule};
 pub use rules::{RuleCheck, RuleError, Rules};
 
@@ -108,11 +111,11 @@ impl Policy {
                     return self.judge_by(rule, *escalated);
                 }
                 let verdict = if *escalated {
-                    self.judge_line_outside(command, justification.as_deref())
+                    self.judge_line_outside(command, cwd, justification.as_deref())
                 } else {
                     self.judge_confined(command, cwd, *terminal)
                 };
-                self.with_offer(verdict, command)
+                self.with_offer(verdict, command, cwd)
             }
         }
     }
@@ -144,10 +147,12 @@ impl Policy {
     }
 
     /// What is known to only read is not allowed outside by that (S19).
-    fn judge_line_outside(&self, line: &str, justification: Option<&str>) -> Verdict {
+    fn judge_line_outside(&self, line: &str, cwd: &Path, justification: Option<&str>) -> Verdict {
         let commands = shell::commands(line).unwrap_or_default();
-        let something = commands.iter().filter(|words| !known_safe::touches_nothing(words));
-        let rules: Option<Vec<_>> = something.map(|words| self.rules.allowing(words)).collect();
+        let something = in_their_places(&commands, cwd)
+            .filter(|(words, _)| !known_safe::touches_nothing(words));
+        let rules: Option<Vec<_>> =
+            something.map(|(words, places)| self.rules.allowing(words, &places)).collect();
         match rules {
             Some(rules) if !rules.is_empty() => allow_by(&rules),
             _ => self.judge_escalated(justification.unwrap_or(UNEXPLAINED)),
@@ -161,8 +166,8 @@ impl Policy {
         let Some(commands) = shell::commands(line) else { return asked };
         let only_read = known_safe::only_read(&commands, cwd == self.workspace);
         let mut used = Vec::new();
-        for (words, only_reads) in commands.iter().zip(only_read) {
-            match self.rules.allowing(words) {
+        for ((words, places), only_reads) in in_their_places(&commands, cwd).zip(only_read) {
+            match self.rules.allowing(words, &places) {
                 Some(rule) => used.push(rule),
                 None if only_reads && !terminal => {}
                 None => return asked,
@@ -171,10 +176,10 @@ impl Policy {
         if used.is_empty() { allow("known to change nothing") } else { allow_by(&used) }
     }
 
-    fn with_offer(&self, verdict: Verdict, line: &str) -> Verdict {
+    fn with_offer(&self, verdict: Verdict, line: &str, cwd: &Path) -> Verdict {
         match verdict {
             Verdict::Ask(question) if self.files.always.is_some() => {
-                let prefix = offer::prefix(line, &self.rules);
+                let prefix = offer::prefix(line, cwd, &self.rules);
                 Verdict::Ask(Question { prefix, ..question })
             }
             other => other,

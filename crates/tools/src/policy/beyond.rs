@@ -1,45 +1,79 @@
 //! Arguments by which a program does more than its first words say: it runs what they name. A rule about the first words
 //! does not allow that (S19); who wants it allowed has a rule that says it.
 
-use super::known_safe;
+mod git;
+mod table;
 
-/// Whether the words from `from` on have the command run something else.
-pub(super) fn runs_something_else(words: &[String], from: usize) -> bool {
-    let Some((program, arguments)) = words.split_first() else { return false };
-    let name = program.rsplit('/').next().unwrap_or(program);
-    let rest = words.get(from.max(1)..).unwrap_or(&[]);
-    let any = |is: fn(&str) -> bool| rest.iter().any(|word| is(word));
-    let option = |long, letters| rest.iter().any(|word| is_option(word, long, letters));
-    match name {
-        "git" => git(arguments, rest, from),
-        "find" => any(|word| FIND.contains(&word)),
-        "fd" | "fdfind" => option("exec exec-batch", "xX"),
-        "rg" => option("pre hostname-bin", ""),
-        "sort" => option("compress-program", ""),
-        "tar" | "bsdtar" | "gtar" => {
-            let old_style = rest.first().filter(|word| from <= 1 && !word.starts_with('-'));
-            option(TAR, "IF") || old_style.is_some_and(|word| word.contains(['I', 'F']))
-        }
-        "rsync" => option("rsh rsync-path", "e"),
-        "ssh" | "scp" | "sftp" => option("", "oFS"),
-        "wget" => option("use-askpass execute", "e"),
-        "zip" => option("unzip-command", "") || any(|word| word.starts_with("-TT")),
-        "cargo" => option("config", ""),
-        "npm" | "pnpm" | "yarn" => option("script-shell shell", ""),
-        "go" => any(is_go_option),
-        "make" | "gmake" => option("eval", "E") || any(is_odd_variable),
-        "awk" | "gawk" | "mawk" | "nawk" => any(is_program_of_awk_that_does_more),
-        "sed" | "gsed" => !is_harmless_sed(arguments),
-        _ => false,
+use super::known_safe;
+use super::places::Places;
+use super::rules::is_carrier;
+use table::{Program, TABLE};
+
+/// Whether the words from `from` on have the command, or one that it carries, run something else. The first words are
+/// those a rule says.
+pub(super) fn runs_something_else(words: &[String], from: usize, places: &Places) -> bool {
+    if words.is_empty() {
+        return false;
     }
+    let from = from.max(1);
+    let begins = |at: &usize| *at == 0 || (is_carrier(words) && !words[*at].starts_with('-'));
+    let mut said = (0..from.min(words.len())).filter(begins);
+    said.any(|at| does(&words[at..], from - at, places))
 }
 
-const FIND: &[&str] =
-    &["-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprint0", "-fprintf", "-fls"];
+fn does(words: &[String], from: usize, places: &Places) -> bool {
+    let name = name(&words[0]);
+    let rest = words.get(from..).unwrap_or(&[]);
+    let any = |is: fn(&str) -> bool| rest.iter().any(|word| is(word));
+    let by_table =
+        TABLE.iter().any(|program| program.is_called(name) && program.is_told(words, from));
+    by_table
+        || match name {
+            "git" => git::runs_something_else(words, from, places),
+            "tar" | "bsdtar" | "gtar" => {
+                let old_style = rest.first().filter(|word| from <= 1 && !word.starts_with('-'));
+                old_style.is_some_and(|word| word.contains(['F', 'I', 'T']))
+            }
+            "cargo" => rest.first().is_some_and(|word| word.starts_with('+') && word.contains('/')),
+            // What is behind it goes to git.
+            "gh" => any(|word| word == "--"),
+            "make" | "gmake" => any(is_odd_variable),
+            "awk" | "gawk" | "mawk" | "nawk" => any(is_program_of_awk_that_does_more),
+            "sed" | "gsed" => !is_harmless_sed(&words[1..]),
+            _ => false,
+        }
+}
 
-const TAR: &str = "\
-    checkpoint-action info-script new-volume-script rmt-command rsh-command to-command \
-    use-compress-program";
+fn name(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or(program)
+}
+
+impl Program {
+    fn is_called(&self, name: &str) -> bool {
+        let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
+        self.names.split_whitespace().any(|known| {
+            known == name
+                || known == plain
+                || plain.strip_suffix(known).is_some_and(|target| target.ends_with('-'))
+        })
+    }
+
+    fn is_told(&self, words: &[String], from: usize) -> bool {
+        let rest = words.get(from..).unwrap_or(&[]);
+        let begins = |word: &str| self.begins.split_whitespace().any(|it| word.starts_with(it));
+        let holds = |word: &str| self.holds.split_whitespace().any(|part| word.contains(part));
+        let says_subcommand = from > 1 && words.get(1).is_some_and(|word| !word.starts_with('-'));
+        let is_subcommand = |word: &str| {
+            !says_subcommand && self.subcommands.split_whitespace().any(|known| known == word)
+        };
+        rest.iter().any(|word| {
+            is_option(word, self.long, self.letters)
+                || begins(word)
+                || holds(word)
+                || is_subcommand(word)
+        })
+    }
+}
 
 /// Long ones may be abbreviated; a letter may stand among others.
 fn is_option(word: &str, long: &str, letters: &str) -> bool {
@@ -51,58 +85,6 @@ fn is_option(word: &str, long: &str, letters: &str) -> bool {
         }
         None => option.contains(|letter| letters.contains(letter)),
     }
-}
-
-fn git(arguments: &[String], rest: &[String], from: usize) -> bool {
-    // Another repository, or another configuration, says what git runs.
-    let is_known = |word: &str| matches!(word, "--no-pager" | "--no-optional-locks");
-    let before = arguments.iter().take_while(|word| word.starts_with('-'));
-    let before: Vec<_> = before.collect();
-    let may_be_rest = from <= before.len() + 1;
-    if may_be_rest && before.iter().any(|word| !is_known(word)) {
-        return true;
-    }
-    let command = arguments.get(before.len()).map_or("", String::as_str);
-    if may_be_rest && GIT_RUNS.contains(&command) {
-        return true;
-    }
-    let letters = match command {
-        "archive" => "o",
-        "clone" => "cu",
-        "difftool" | "rebase" => "x",
-        "grep" => "O",
-        "ls-remote" => "u",
-        "cherry-pick" | "merge" | "pull" | "revert" => "s",
-        _ => "",
-    };
-    if rest.iter().any(|word| is_option(word, GIT_OPTIONS, letters)) {
-        return true;
-    }
-    if command == "submodule" && rest.iter().any(|word| word == "foreach") {
-        return true;
-    }
-    let connects = ["clone", "fetch", "ls-remote", "pull", "push", "remote", "submodule"];
-    connects.contains(&command) && rest.iter().any(|word| is_near(word))
-}
-
-/// Subcommands that run, or have git run later, what their arguments say.
-const GIT_RUNS: &[&str] =
-    &["bisect", "config", "difftool", "filter-branch", "for-each-repo", "hook", "mergetool"];
-
-const GIT_OPTIONS: &str = "\
-    config exec ext-diff extcmd open-files-in-pager output receive-pack repo strategy template \
-    upload-pack";
-
-/// A repository on this machine has hooks of its own, and a transport with `::` is a program.
-fn is_near(word: &str) -> bool {
-    word.contains("::") || word.starts_with(['.', '/', '~']) || word.starts_with("file:")
-}
-
-fn is_go_option(word: &str) -> bool {
-    let Some(option) = word.strip_prefix('-') else { return false };
-    let option = option.strip_prefix('-').unwrap_or(option);
-    let name = option.split_once('=').map_or(option, |(name, _)| name);
-    matches!(name, "exec" | "toolexec" | "vettool" | "ldflags" | "gccgoflags" | "overlay")
 }
 
 /// Recipes hand variables to a shell.
@@ -148,91 +130,4 @@ fn is_substitution(script: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn beyond(line: &str, from: usize) -> bool {
-        let commands = crate::policy::shell::commands(line).unwrap();
-        runs_something_else(&commands[0], from)
-    }
-
-    #[test]
-    fn arguments_that_run_something_are_known() {
-        for (line, from) in [
-            ("git fetch --upload-pack='touch x; false' .", 2),
-            ("git fetch --upl=x origin", 2),
-            ("git push --receive-pack x origin", 2),
-            ("git push --exec=x origin", 2),
-            ("git push ext::sh", 2),
-            ("git push /tmp/with-hooks", 2),
-            ("git pull ../with-hooks", 2),
-            ("git pull -s x", 2),
-            ("git clone --template=/tmp/x https://a/b", 2),
-            ("git clone -c core.fsmonitor=x https://a/b", 2),
-            ("git -c alias.x='!touch y' x", 1),
-            ("git -C /tmp/other status", 1),
-            ("git config core.pager x", 1),
-            ("git submodule foreach 'touch x'", 2),
-            ("git rebase -x 'touch x'", 2),
-            ("git grep -Ox y", 2),
-            ("git diff --output=/home/me/.bashrc", 2),
-            ("find . -exec touch x ';'", 1),
-            ("tar xf a --to-command=x", 2),
-            ("tar --use-comp x -xf a", 1),
-            ("tar -xIx -f a", 1),
-            ("tar xIf x a", 1),
-            ("tar xf a --checkpoint=1 --checkpoint-action=exec=x", 3),
-            ("rsync -ave x a b", 1),
-            ("ssh -oProxyCommand=x host", 1),
-            ("cargo test --config x", 2),
-            ("go test -exec x", 2),
-            ("go build -toolexec=x", 2),
-            ("npm run build --script-shell=x", 3),
-            ("make SHELL=x", 1),
-            ("make 'CC=touch x;'", 1),
-            ("make --eval=x", 1),
-            ("awk 'BEGIN{system(1)}'", 1),
-            ("awk '{print | 1}' a", 1),
-            ("sed -n '1e touch x' a", 1),
-            ("sed s/a/b/e a", 1),
-            ("sed 's/a/b/w x' a", 1),
-            ("sort --compress-program=x a", 1),
-            ("rg --pre x a", 1),
-        ] {
-            assert!(beyond(line, from), "{line}");
-        }
-    }
-
-    #[test]
-    fn what_a_rule_says_itself_and_ordinary_arguments_are_not() {
-        for (line, from) in [
-            ("git fetch --upload-pack=x origin", 4),
-            ("git -C /tmp/other status", 3),
-            ("git fetch origin main", 2),
-            ("git fetch --all --prune", 2),
-            ("git push -u origin feature/x", 2),
-            ("git push --force-with-lease git@example.com:a/b", 2),
-            ("git pull --rebase https://example.com/a.git", 2),
-            ("git commit -sm x --amend", 2),
-            ("git diff --oneline -O x", 2),
-            ("git --no-pager log", 1),
-            ("find . -name x -delete", 1),
-            ("tar -xzf a.tar.gz -C out", 1),
-            ("tar xzf a", 1),
-            ("rsync -av --exclude x a b", 1),
-            ("cargo test -p x -- --nocapture", 2),
-            ("go test ./... -run X -count=1", 2),
-            ("npm run build -- --watch", 3),
-            ("make -j4 CC=clang all", 1),
-            ("awk -F: '{print $1}' a", 1),
-            ("sed -n 3,9p a", 1),
-            ("sed -i 's/a\\/b/c/g' a b", 1),
-            ("python3 -c 1", 1),
-            ("ls", 1),
-            ("", 1),
-        ] {
-            let commands = crate::policy::shell::commands(line).unwrap_or(vec![vec![]]);
-            assert!(!runs_something_else(&commands[0], from), "{line}");
-        }
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@
 mod git;
 mod options;
 
-use options::Options;
+pub(super) use options::Options;
 
 /// Of each of a line's `commands`, whether it does nothing but read, whatever the files are that it reads.
 /// `git_is_known` says that the repository at the place where they run is the person's own; of another one git may run

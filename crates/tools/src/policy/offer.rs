@@ -1,26 +1,28 @@
 //! Which lasting rule the person is offered: the first words of the one command that is asked about, when a rule with
 //! these words says little enough.
 
+use std::path::Path;
+
 use super::beyond::runs_something_else;
 use super::known_safe;
+use super::places::{Places, in_their_places};
 use super::rules::Rules;
 use super::shell;
 
-/// The words a rule would begin with; none when no rule should be made of `line`.
-pub(crate) fn prefix(line: &str, rules: &Rules) -> Option<Vec<String>> {
+/// The words a rule would begin with; none when no rule should be made of `line`, which is to run in `cwd`.
+pub(crate) fn prefix(line: &str, cwd: &Path, rules: &Rules) -> Option<Vec<String>> {
     let commands = shell::commands(line)?;
-    let is_open = |words: &&Vec<String>| {
-        !known_safe::touches_nothing(words) && rules.allowing(words).is_none()
-    };
-    let mut open = commands.iter().filter(is_open);
-    let words = open.next()?;
-    if open.any(|other| other != words) {
+    let mut open = in_their_places(&commands, cwd).filter(|(words, places)| {
+        !known_safe::touches_nothing(words) && rules.allowing(words, places).is_none()
+    });
+    let (words, places) = open.next()?;
+    if open.any(|(other, _)| other != words) {
         return None;
     }
-    beginning(words)
+    beginning(words, &places)
 }
 
-fn beginning(words: &[String]) -> Option<Vec<String>> {
+fn beginning(words: &[String], places: &Places) -> Option<Vec<String>> {
     let name = words[0].as_str();
     let is_word = |word: &&String| {
         word.starts_with(|c: char| c.is_ascii_lowercase())
@@ -41,7 +43,7 @@ fn beginning(words: &[String]) -> Option<Vec<String>> {
         (_, None) => words.len(),
     };
     // Where the rule would not allow the command itself, it is of no use.
-    (!runs_something_else(words, length)).then(|| words[..length].to_vec())
+    (!runs_something_else(words, length, places)).then(|| words[..length].to_vec())
 }
 
 fn is_name(name: &str) -> bool {
@@ -69,14 +71,12 @@ const RUNS_ANYTHING: &str = "\
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn offered(line: &str) -> Option<String> {
         let (rules, errors) = Rules::parse(Path::new("x"), "prefix_rule([\"npm\", \"ci\"])");
         assert_eq!(errors, []);
-        Some(prefix(line, &rules)?.join("·"))
+        Some(prefix(line, Path::new("/dev/null"), &rules)?.join("·"))
     }
 
     #[test]

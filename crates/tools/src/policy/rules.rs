@@ -13,12 +13,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::beyond::runs_something_else;
+use super::places::Places;
 
 pub(crate) use agent_protocol::RuleEffect as Effect;
 pub use check::RuleCheck;
 pub(crate) use edit::{append, moved, read_one, read_words, remove, rewrite, statement};
 pub use file::RuleError;
 use spelling::all_commands;
+pub(crate) use spelling::is_carrier;
 
 /// One rule, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,14 +156,14 @@ impl Rules {
 
     /// The rule that allows the command of these words: not one whose words it begins with, and then says what else is
     /// to be run.
-    pub(crate) fn allowing(&self, words: &[String]) -> Option<&Rule> {
+    pub(crate) fn allowing(&self, words: &[String], places: &Places) -> Option<&Rule> {
         let known = self.executables.iter().any(|executable| {
             words.first().is_some_and(|program| executable.paths.contains(program))
         });
         let named = by_name(words).filter(|_| known);
         self.rules.iter().find(|rule| {
             rule.effect == Effect::Allow
-                && !runs_something_else(words, rule.pattern.len())
+                && !runs_something_else(words, rule.pattern.len(), places)
                 && (rule.matches(words) || named.as_ref().is_some_and(|words| rule.matches(words)))
         })
     }

@@ -277,6 +277,19 @@ fn a_rule_does_not_let_out_what_a_later_argument_would_run() {
         decided(&policy(Untrusted), &confined(runs, "/w")),
         "ask: approval policy untrusted"
     );
+    let here = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(here.path().join("sub/evil.git")).unwrap();
+    for (line, expected) in [
+        ("git fetch origin", "allow: rule /r:1"),
+        ("cd sub; git fetch origin", "allow: rule /r:1"),
+        ("git fetch sub/evil.git", "ask: approval policy on-request"),
+        ("cd sub; git fetch evil", "ask: approval policy on-request"),
+    ] {
+        let mut action = outside(line);
+        let Action::Run { cwd, .. } = &mut action else { panic!() };
+        *cwd = here.path().to_owned();
+        assert_eq!(decided(&policy(OnRequest), &action), expected, "{line}");
+    }
     for line in [runs, "git push origin main", "tar xf a.tar"] {
         let Verdict::Ask(question) = policy(OnRequest).judge(&outside(line)) else { panic!() };
         assert_eq!(question.prefix, None, "{line}");

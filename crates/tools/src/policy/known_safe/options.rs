@@ -1,17 +1,17 @@
 //! The options of one program that are known, and a command's arguments read by them.
 
 /// Whatever is not listed is not known, an abbreviation of a listed name included.
-pub(super) struct Options {
+pub(in crate::policy) struct Options {
     /// Letters that take no value.
-    pub(super) flags: &'static str,
+    pub(in crate::policy) flags: &'static str,
     /// Letters whose value is the rest of the word, or the next word.
-    pub(super) valued: &'static str,
+    pub(in crate::policy) valued: &'static str,
     /// Letters whose value is the rest of the word, if there is one.
-    pub(super) attached: &'static str,
+    pub(in crate::policy) attached: &'static str,
     /// Names that take no value but after `=`, with a space between them.
-    pub(super) long_flags: &'static str,
+    pub(in crate::policy) long_flags: &'static str,
     /// Names whose value stands after `=`, or is the next word.
-    pub(super) long_valued: &'static str,
+    pub(in crate::policy) long_valued: &'static str,
 }
 
 impl Options {
@@ -19,7 +19,7 @@ impl Options {
     ///
     /// A value in a word of its own must not look like an option. So it does not matter whether this version of the
     /// program takes it as a value: if it does not, it takes it as an operand.
-    pub(super) fn read<'a>(&self, arguments: &[&'a str]) -> Option<Vec<&'a str>> {
+    pub(in crate::policy) fn read<'a>(&self, arguments: &[&'a str]) -> Option<Vec<&'a str>> {
         let mut operands = Vec::new();
         let mut rest = arguments.iter().copied();
         while let Some(word) = rest.next() {

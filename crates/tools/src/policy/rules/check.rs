@@ -1,8 +1,11 @@
 //! What the rules say of a command, without running it, as other programs read it.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::{Effect, Rule, Rules, by_name};
+use crate::policy::places::in_their_places;
 use crate::policy::shell;
 
 /// The answer. As JSON it has the names that Codex's `execpolicy check` gives them.
@@ -36,8 +39,8 @@ struct PrefixMatch {
 }
 
 impl Rules {
-    /// What they say of a command line of the model's.
-    pub fn check(&self, line: &str) -> RuleCheck {
+    /// What they say of a command line of the model's that would run in `cwd`.
+    pub fn check(&self, line: &str, cwd: &Path) -> RuleCheck {
         let mut matched_rules = Vec::new();
         let mut note = |matched: Matched| {
             if !matched_rules.contains(&matched) {
@@ -49,8 +52,9 @@ impl Rules {
             strict.filter_map(|rule| rule.matched_by(&words)).for_each(&mut note);
         }
         let commands = shell::commands(line).unwrap_or_default();
-        let allowing: Vec<_> =
-            commands.iter().map(|words| self.allowing(words)?.matched_by(words)).collect();
+        let allowing: Vec<_> = in_their_places(&commands, cwd)
+            .map(|(words, places)| self.allowing(words, &places)?.matched_by(words))
+            .collect();
         let all_allowed = !allowing.is_empty() && allowing.iter().all(Option::is_some);
         allowing.into_iter().flatten().for_each(note);
         let strictest = self.against(line).map(|rule| rule.effect);
@@ -80,8 +84,6 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use serde_json::json;
 
     use super::*;
@@ -95,7 +97,7 @@ host_executable(name="cargo", paths=["/opt/cargo"])
 
     fn decision(line: &str) -> serde_json::Value {
         let rules = Rules::parse(Path::new("my.rules"), RULES).0;
-        serde_json::to_value(rules.check(line)).unwrap()["decision"].clone()
+        serde_json::to_value(rules.check(line, Path::new("/"))).unwrap()["decision"].clone()
     }
 
     #[test]
@@ -120,7 +122,8 @@ host_executable(name="cargo", paths=["/opt/cargo"])
     #[test]
     fn each_rule_that_matches_is_named_with_the_words_it_matches() {
         let rules = Rules::parse(Path::new("my.rules"), RULES).0;
-        let check = serde_json::to_value(rules.check("/usr/bin/git push --force")).unwrap();
+        let check =
+            serde_json::to_value(rules.check("/usr/bin/git push --force", Path::new("/"))).unwrap();
         assert_eq!(
             check,
             json!({"decision": "forbidden", "matchedRules": [
@@ -130,7 +133,7 @@ host_executable(name="cargo", paths=["/opt/cargo"])
                     "resolvedProgram": "/usr/bin/git", "rule": "my.rules:3"}},
             ]})
         );
-        let none = serde_json::to_string(&rules.check("ls")).unwrap();
+        let none = serde_json::to_string(&rules.check("ls", Path::new("/"))).unwrap();
         assert_eq!(none, r#"{"matchedRules":[]}"#);
     }
 }

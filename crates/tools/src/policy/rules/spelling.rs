@@ -7,12 +7,22 @@ use crate::policy::shell;
 
 /// Programs that run what their arguments say.
 const CARRIERS: &str = "\
-    ash bash builtin busybox caffeinate catchsegv chpst chroot chrt command coproc dash doas entr \
-    env eval exec expect faketime fakeroot find firejail fish flock gdb ionice ksh ltrace mksh \
-    nice nohup nsenter numactl parallel pdksh pkexec prlimit proot proxychains proxychains4 rlwrap \
-    runuser script setarch setpriv setsid sh softlimit ssh start-stop-daemon stdbuf strace su sudo \
-    systemd-run taskset tcsh time timeout torsocks toybox trap unbuffer unshare valgrind watch \
-    xargs xvfb-run zsh";
+    ash at bash batch builtin busybox bwrap caffeinate catchsegv chpst chroot chrt command coproc \
+    cpulimit daemonize dash dbus-launch dbus-run-session doas dumb-init entr env eval exec expect \
+    faketime fakeroot find firejail fish flock gdb gosu heaptrack hyperfine i386 ionice ksh linux32 \
+    linux64 lldb ltrace mksh newgrp nice nodemon nohup nsenter numactl parallel pdksh \
+    perf pkexec prlimit proot proxychains proxychains4 reptyr rlwrap rr run-parts runcon \
+    runuser screen script setarch setpriv setsid sg sh softlimit ssh sshpass start-stop-daemon \
+    stdbuf strace su su-exec sudo systemd-inhibit systemd-nspawn systemd-run taskset tcsh time \
+    timeout tini tmux torify torsocks toybox trap tsocks unbuffer uname26 unshare valgrind watch \
+    watchexec x86_64 xargs xvfb-run zsh";
+
+/// Programs that do so behind one of [`CARRYING`].
+const CARRIERS_BY_SUBCOMMAND: &str = "\
+    asdf bundle bun conda devbox direnv docker fnm hatch kubectl mamba micromamba mise nix npm nvm \
+    pdm pipenv pipx pixi pnpm podman poetry pyenv rbenv rtx rustup rye uv volta yarn";
+
+const CARRYING: &[&str] = &["develop", "dlx", "exec", "run", "shell", "x"];
 
 /// Options of git before its subcommand whose value is the next word.
 const GIT_VALUED: &[&str] = &[
@@ -83,14 +93,18 @@ impl Found {
 
 /// Where in `words` a command may begin.
 fn starts(words: &[String]) -> impl Iterator<Item = usize> {
-    let end = if carries(words) { words.len() } else { 1.min(words.len()) };
+    let end = if is_carrier(words) { words.len() } else { 1.min(words.len()) };
     (0..end).filter(|at| *at == 0 || !words[*at].starts_with('-'))
 }
 
-fn carries(words: &[String]) -> bool {
+/// Whether the command runs another that stands in its arguments.
+pub(crate) fn is_carrier(words: &[String]) -> bool {
     let name = name(words);
-    CARRIERS.split_whitespace().any(|carrier| carrier == name)
-        || (name == "git" && words.iter().any(|word| GIT_CARRIES.contains(&word.as_str())))
+    let is_among = |names: &str| names.split_whitespace().any(|carrier| carrier == name);
+    let says = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    is_among(CARRIERS)
+        || (is_among(CARRIERS_BY_SUBCOMMAND) && says(CARRYING))
+        || (name == "git" && says(GIT_CARRIES))
 }
 
 fn name(words: &[String]) -> &str {
@@ -99,7 +113,7 @@ fn name(words: &[String]) -> &str {
 
 /// What words of a command may be lines for a shell, or part of one.
 fn scripts(words: &[String]) -> Vec<String> {
-    let all: &[String] = if carries(words) { words } else { &[] };
+    let all: &[String] = if is_carrier(words) { words } else { &[] };
     let of_word = |word: &String| {
         let behind_option = word.strip_prefix('-').and_then(|option| option.get(1..));
         let value = word.split_once('=').map(|(_, value)| value);

@@ -19,6 +19,11 @@ fn words(line: &str) -> Vec<String> {
     line.split(' ').map(str::to_owned).collect()
 }
 
+/// Where nothing is.
+fn nowhere() -> Places {
+    Places::of(Path::new("/dev/null"))
+}
+
 fn allow(path: &Path, heading: &str, prefix: &[String]) -> std::io::Result<Rule> {
     let pattern: Vec<_> = prefix.iter().map(|word| vec![word.clone()]).collect();
     append(path, heading, &statement(Effect::Allow, &pattern, None))
@@ -138,7 +143,7 @@ fn one_slip_lifts_no_ban() {
     assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [1, 3, 4]);
     assert!(rules.against("rm a").is_some() && rules.against("z").is_some());
     assert!(
-        rules.allowing(&words("x")).is_none(),
+        rules.allowing(&words("x"), &nowhere()).is_none(),
         "its examples say that it is not as it was meant"
     );
 }
@@ -154,8 +159,8 @@ fn the_strictest_rule_that_matches_counts() {
     assert_eq!(line("git push"), Some(2));
     assert_eq!(line("git push --force x"), Some(3));
     assert_eq!(line("git push && git push -f"), Some(3));
-    assert!(rules.allowing(&words("git status")).is_some());
-    assert!(rules.allowing(&words("gitk")).is_none());
+    assert!(rules.allowing(&words("git status"), &nowhere()).is_some());
+    assert!(rules.allowing(&words("gitk"), &nowhere()).is_none());
 }
 
 #[test]
@@ -258,11 +263,11 @@ fn a_rule_about_the_first_words_does_not_allow_what_runs_something_else() {
          prefix_rule([\"git\", \"push\", \"--exec=x\"])",
     );
     for line in ["git fetch origin", "tar xf a.tar", "git push --exec=x origin"] {
-        assert!(rules.allowing(&words(line)).is_some(), "{line}");
+        assert!(rules.allowing(&words(line), &nowhere()).is_some(), "{line}");
     }
     for line in ["git fetch --upload-pack=x .", "tar xf a --to-command=x"] {
-        assert!(rules.allowing(&words(line)).is_none(), "{line}");
-        let checked = serde_json::to_value(rules.check(line)).unwrap();
+        assert!(rules.allowing(&words(line), &nowhere()).is_none(), "{line}");
+        let checked = serde_json::to_value(rules.check(line, Path::new("/"))).unwrap();
         assert_eq!(checked["decision"], serde_json::Value::Null, "{line}");
     }
 }
@@ -271,9 +276,9 @@ fn a_rule_about_the_first_words_does_not_allow_what_runs_something_else() {
 fn a_program_elsewhere_of_the_same_name_is_not_allowed() {
     let rules =
         rules("prefix_rule([\"git\"])\nhost_executable(name=\"git\", paths=[\"/opt/git\"])");
-    assert!(rules.allowing(&words("/opt/git push")).is_some());
-    assert!(rules.allowing(&words("/tmp/git push")).is_none());
-    assert!(rules.allowing(&words("./git push")).is_none());
+    assert!(rules.allowing(&words("/opt/git push"), &nowhere()).is_some());
+    assert!(rules.allowing(&words("/tmp/git push"), &nowhere()).is_none());
+    assert!(rules.allowing(&words("./git push"), &nowhere()).is_none());
 }
 
 #[test]
@@ -288,7 +293,7 @@ fn what_is_allowed_can_be_told() {
 fn a_project_may_only_tighten() {
     let (rules, dropped) = rules(WHOLE).that_tighten();
     assert_eq!(dropped, 1);
-    assert!(rules.allowing(&words("cargo test")).is_none());
+    assert!(rules.allowing(&words("cargo test"), &nowhere()).is_none());
     assert!(rules.against("rm x").is_some() && rules.against("git push").is_some());
 }
 
@@ -324,12 +329,12 @@ fn what_others_may_have_written_forbids_but_allows_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.rules");
     std::fs::write(&path, WHOLE).unwrap();
-    assert!(Rules::read(&path).0.allowing(&words("cargo test")).is_some());
+    assert!(Rules::read(&path).0.allowing(&words("cargo test"), &nowhere()).is_some());
     for (open, mode, closed) in [(path.as_path(), 0o666, 0o600), (dir.path(), 0o777, 0o700)] {
         std::fs::set_permissions(open, std::fs::Permissions::from_mode(mode)).unwrap();
         let (rules, errors) = Rules::read(&path);
         assert!(errors[0].to_string().contains("others can write this file"), "{errors:?}");
-        assert!(rules.allowing(&words("cargo test")).is_none());
+        assert!(rules.allowing(&words("cargo test"), &nowhere()).is_none());
         assert!(rules.against("rm x").is_some());
         std::fs::set_permissions(open, std::fs::Permissions::from_mode(closed)).unwrap();
     }

@@ -1,0 +1,242 @@
+use std::path::Path;
+
+use super::*;
+
+fn beyond(line: &str, from: usize) -> bool {
+    let commands = crate::policy::shell::commands(line).unwrap_or(vec![vec![]]);
+    runs_something_else(&commands[0], from, &Places::of(Path::new("/dev/null")))
+}
+
+#[test]
+fn arguments_that_run_something_are_known() {
+    for (line, from) in [
+        ("git fetch --upload-pack='touch x; false' .", 2),
+        ("git fetch --upl=x origin", 2),
+        ("git push --receive-pack x origin", 2),
+        ("git push --exec=x origin", 2),
+        ("git push ext::sh", 2),
+        ("git push /tmp/with-hooks", 2),
+        ("git pull ../with-hooks", 2),
+        ("git pull -s x", 2),
+        ("git clone --template=/tmp/x https://a/b", 2),
+        ("git clone -c core.fsmonitor=x https://a/b", 2),
+        ("git -c alias.x='!touch y' x", 1),
+        ("git -C /tmp/other status", 1),
+        ("git config core.pager x", 1),
+        ("git submodule foreach 'touch x'", 2),
+        ("git rebase -x 'touch x'", 2),
+        ("git grep -Ox y", 2),
+        ("git diff --output=/home/me/.bashrc", 2),
+        ("find . -exec touch x ';'", 1),
+        ("tar xf a --to-command=x", 2),
+        ("tar --use-comp x -xf a", 1),
+        ("tar -xIx -f a", 1),
+        ("tar xIf x a", 1),
+        ("tar xf a --checkpoint=1 --checkpoint-action=exec=x", 3),
+        ("rsync -ave x a b", 1),
+        ("ssh -oProxyCommand=x host", 1),
+        ("cargo test --config x", 2),
+        ("go test -exec x", 2),
+        ("go build -toolexec=x", 2),
+        ("npm run build --script-shell=x", 3),
+        ("make SHELL=x", 1),
+        ("make 'CC=touch x;'", 1),
+        ("make --eval=x", 1),
+        ("awk 'BEGIN{system(1)}'", 1),
+        ("awk '{print | 1}' a", 1),
+        ("sed -n '1e touch x' a", 1),
+        ("sed s/a/b/e a", 1),
+        ("sed 's/a/b/w x' a", 1),
+        ("sort --compress-program=x a", 1),
+        ("rg --pre x a", 1),
+        ("git rebase -s evil main", 2),
+        ("git archive --remote=evil HEAD", 2),
+        ("git send-email --smtp-server=./x a", 1),
+        ("git push fixtures/evil.git HEAD:refs/heads/x", 2),
+        ("git push -u fixtures/evil.git x", 2),
+        ("git push -o ci.skip fixtures/evil.git x", 2),
+        ("git push -- fixtures/evil.git x", 2),
+        ("git push --not-known x fixtures/evil.git", 2),
+        ("git push --recurse-submodules check fixtures/evil.git", 2),
+        ("git push origin fixtures/evil.git --repo=fixtures/evil.git", 2),
+        ("git push evil://x", 2),
+        ("git push -o fixtures/evil.git x", 3),
+        ("git fetch fixtures/evil.git", 2),
+        ("git fetch --multiple origin fixtures/evil", 2),
+        ("git pull --rebase fixtures/evil.git main", 2),
+        ("git clone fixtures/evil.git", 2),
+        ("git clone -b main fixtures/evil.git out", 2),
+        ("git clone --reference x https://a/b", 2),
+        ("git ls-remote fixtures/evil.git", 2),
+        ("git remote add x evil.git", 2),
+        ("git remote add x fixtures/evil.git", 3),
+        ("git remote set-url origin evil", 2),
+        ("git remote show fixtures/evil.git", 2),
+        ("git submodule add fixtures/evil.git", 2),
+        ("scp -D ./ev a x:b", 1),
+        ("scp -S ./ev a x:b", 1),
+        ("scp -o ProxyCommand=ev a x:b", 1),
+        ("sftp -b script host", 1),
+        ("ssh -I ./evil.so host", 1),
+        ("ssh -F evil host", 1),
+        ("ssh-keygen -D ./evil.so", 1),
+        ("rsync --rsh ./ev a b", 1),
+        ("rsync -M--rsh=x a b", 1),
+        ("tar -T list -cf a", 1),
+        ("tar cTf list a", 1),
+        ("curl -sK evil.conf https://x", 1),
+        ("curl --config evil.conf", 1),
+        ("curl --engine ./evil.so https://x", 1),
+        ("wget --config=evil https://x", 1),
+        ("docker --config evil ps", 1),
+        ("kubectl get pods --kubeconfig=evil", 2),
+        ("make -f evil.mk", 1),
+        ("make -sf evil.mk", 1),
+        ("make --makefile evil.mk test", 1),
+        ("npm exec evil", 1),
+        ("npm --prefix a exec evil", 1),
+        ("npm config set script-shell ./x", 1),
+        ("pnpm dlx evil", 1),
+        ("cargo clippy -- -Clinker=./x", 2),
+        ("cargo +/tmp/evil test", 1),
+        ("pip --python ./evil install x", 1),
+        ("go run ./evil", 1),
+        ("go generate ./...", 1),
+        ("go vet -vettool=./x", 2),
+        ("go env -w CC=./x", 2),
+        ("gcc -wrapper ./x,y a.c", 1),
+        ("gcc -fplugin=./x.so a.c", 1),
+        ("x86_64-linux-gnu-gcc-14 -B. a.c", 1),
+        ("clang++-18 -Xclang -load -Xclang ./x.so a.c", 1),
+        ("cc -Wl,-plugin,./x.so a.c", 1),
+        ("cc @options a.c", 1),
+        ("rustc --extern x=./x.so a.rs", 1),
+        ("less +!x a", 1),
+        ("man -P ./x ls", 1),
+        ("split --filter=./x a", 1),
+        ("apt-get install -o DPkg::Pre-Invoke::=x y", 2),
+        ("apt-get install ./evil.deb", 2),
+        ("gpg --photo-viewer x --list-keys", 1),
+        ("openssl dgst -engine ./x.so a", 1),
+        ("gh repo clone a/b -- --upload-pack=x", 3),
+        ("gh alias set x y", 1),
+        ("mysql -e '\\! x'", 1),
+        ("sqlite3 a '.shell x'", 1),
+        ("cmake -DCMAKE_C_COMPILER=./x .", 1),
+        ("timeout 60 cargo test --config x", 4),
+        ("env A=1 git push fixtures/evil.git", 4),
+        ("sudo apt-get install ./evil.deb", 3),
+        ("uv run git push fixtures/evil.git", 4),
+    ] {
+        assert!(beyond(line, from), "{line}");
+    }
+}
+
+#[test]
+fn what_a_rule_says_itself_and_ordinary_arguments_are_not() {
+    for (line, from) in [
+        ("git fetch --upload-pack=x origin", 4),
+        ("git -C /tmp/other status", 3),
+        ("git fetch origin main", 2),
+        ("git fetch --all --prune", 2),
+        ("git push -u origin feature/x", 2),
+        ("git push --force-with-lease git@example.com:a/b", 2),
+        ("git pull --rebase https://example.com/a.git", 2),
+        ("git commit -sm x --amend", 2),
+        ("git diff --oneline -O x", 2),
+        ("git --no-pager log", 1),
+        ("find . -name x -delete", 1),
+        ("tar -xzf a.tar.gz -C out", 1),
+        ("tar xzf a", 1),
+        ("rsync -av --exclude x a b", 1),
+        ("cargo test -p x -- --nocapture", 2),
+        ("go test ./... -run X -count=1", 2),
+        ("npm run build -- --watch", 3),
+        ("make -j4 CC=clang all", 1),
+        ("awk -F: '{print $1}' a", 1),
+        ("sed -n 3,9p a", 1),
+        ("sed -i 's/a\\/b/c/g' a b", 1),
+        ("python3 -c 1", 1),
+        ("git push fixtures/evil.git x", 3),
+        ("git push -n origin HEAD:refs/heads/x", 2),
+        ("git push --follow-tags origin release/1.0 v1", 2),
+        ("git push", 2),
+        ("git fetch --depth 1 origin feature/x", 2),
+        ("git clone --depth=1 https://example.com/a.git out/a", 2),
+        ("git clone -b a/b git@example.com:a/b.git", 2),
+        ("git remote -v", 2),
+        ("git remote add fork https://example.com/a.git", 2),
+        ("git remote set-url origin git@example.com:a/b", 3),
+        ("git submodule update --init --recursive libs/x", 2),
+        ("git submodule add https://example.com/a.git libs/a", 2),
+        ("git rebase --onto main a/b", 2),
+        ("ssh -p 22 host uptime", 2),
+        ("scp -r a host:b", 1),
+        ("curl -fsSL https://example.com", 1),
+        ("docker ps --filter name=x", 1),
+        ("kubectl get pods -n x", 2),
+        ("make -C sub -j4 test", 1),
+        ("npm install --save-dev left-pad", 1),
+        ("npm exec tsc", 2),
+        ("npm exec tsc --noEmit", 3),
+        ("pip install -r requirements.txt", 2),
+        ("go env GOPATH", 1),
+        ("gcc -O2 -Wall -fPIC -o a a.c -lm", 1),
+        ("apt-get install -y jq", 2),
+        ("gh pr list --limit 5", 2),
+        ("timeout 60 cargo test -p x", 4),
+        ("timeout 60 anything", 1),
+        ("sudo apt-get install jq", 3),
+        ("ls", 1),
+        ("", 1),
+    ] {
+        assert!(!beyond(line, from), "{line}");
+    }
+}
+
+/// A repository in a folder of the workspace with a hook that runs when somebody pushes to it.
+#[allow(clippy::disallowed_methods)]
+fn with_hooks(here: &Path) -> impl Fn(&str) -> std::io::Result<std::process::Output> {
+    let bash = move |line: &str| {
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["--norc", "-c", line]).current_dir(here).env_remove("BASH_ENV");
+        bash.env("HOME", here).stdin(std::process::Stdio::null()).output()
+    };
+    let _ = bash(
+        "git init -q . && git -c user.name=n -c user.email=e@x commit -qm one --allow-empty
+         for evil in fixtures/evil.git evil origin; do
+             git init -q --bare $evil
+             printf '#!/bin/sh\\ntouch %s/ran\\n' \"$PWD\" > $evil/hooks/pre-receive
+             chmod +x $evil/hooks/pre-receive
+         done",
+    );
+    bash
+}
+
+#[test]
+fn what_a_repository_of_the_workspace_has_for_hooks_would_run_and_no_rule_about_git_push_covers_it()
+{
+    let here = tempfile::tempdir().unwrap();
+    let here = here.path().canonicalize().unwrap();
+    let bash = with_hooks(&here);
+    if !here.join("fixtures/evil.git/hooks/pre-receive").exists() {
+        return eprintln!("not run: there is no bash or no git");
+    }
+    for line in [
+        "git push fixtures/evil.git HEAD:refs/heads/x",
+        "git push evil HEAD:refs/heads/x",
+        "git push origin HEAD:refs/heads/x",
+        // It looks from where the work tree begins.
+        "cd fixtures; git push evil HEAD:refs/heads/x",
+        "cd fixtures && cd /tmp; cd - && git push -q fixtures/evil HEAD:refs/heads/x",
+    ] {
+        let _ = std::fs::remove_file(here.join("ran"));
+        bash(line).unwrap();
+        assert!(here.join("ran").exists(), "{line}: nothing ran");
+        let commands = crate::policy::shell::commands(line).unwrap();
+        let (words, places) =
+            crate::policy::places::in_their_places(&commands, &here).last().unwrap();
+        assert!(runs_something_else(words, 2, &places), "{line}");
+        bash("rm -f */refs/heads/x */*/refs/heads/x").unwrap();
+    }
+}
