@@ -6,7 +6,7 @@ use std::path::Path;
 use super::beyond::runs_something_else;
 use super::known_safe;
 use super::places::{Places, in_their_places};
-use super::rules::Rules;
+use super::rules::{Rules, is_carrier};
 use super::shell;
 
 /// The words a rule would begin with; none when no rule should be made of `line`, which is to run in `cwd`.
@@ -16,34 +16,43 @@ pub(crate) fn prefix(line: &str, cwd: &Path, rules: &Rules) -> Option<Vec<String
         !known_safe::touches_nothing(words) && rules.allowing(words, places).is_none()
     });
     let (words, places) = open.next()?;
-    if open.any(|(other, _)| other != words) {
-        return None;
-    }
-    beginning(words, &places)
+    let length = length(words)?;
+    // Where the rule would not allow the command itself, it is of no use; and what runs something else is no less odd
+    // for being said in full.
+    let said = if length == words.len() { 1 } else { length };
+    let is_allowed = |places: &Places| !runs_something_else(words, said, places);
+    let all_allowed =
+        is_allowed(&places) && open.all(|(other, places)| other == words && is_allowed(&places));
+    all_allowed.then(|| words[..length].to_vec())
 }
 
-fn beginning(words: &[String], places: &Places) -> Option<Vec<String>> {
+/// How many of the words say what is done: of programs that are known up to their subcommand, of others all.
+fn length(words: &[String]) -> Option<usize> {
     let name = words[0].as_str();
-    let is_word = |word: &&String| {
-        word.starts_with(|c: char| c.is_ascii_lowercase())
-            && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':'))
-    };
-    if !is_name(name)
-        || RUNS_ANYTHING.split_whitespace().any(|known| known == without_version(name))
-    {
+    if !is_name(name) || runs_anything(name) {
         return None;
     }
-    let subcommand = words.get(1).filter(is_word);
-    let length = match (name, subcommand.map(String::as_str)) {
-        ("git", Some(command)) => GIT.contains(&command).then_some(2)?,
-        ("git", None) => return None,
-        (_, Some("exec" | "x" | "dlx" | "shell" | "eval" | "repl")) => return None,
-        (_, Some("run" | "compose")) => words.get(2).filter(is_word).map(|_| 3)?,
-        (_, Some(_)) => 2,
-        (_, None) => words.len(),
+    let is_subcommand = |at: usize| words.get(at).is_some_and(|word| is_word(word));
+    let Some((_, subcommands)) = KNOWN.iter().find(|(known, _)| *known == name) else {
+        let carries = |word: &String| runs_anything(word) || CARRYING.contains(&word.as_str());
+        return (!words[1..].iter().any(carries)).then_some(words.len());
     };
-    // Where the rule would not allow the command itself, it is of no use.
-    (!runs_something_else(words, length, places)).then(|| words[..length].to_vec())
+    let subcommand = words.get(1)?;
+    let is_among = |names: &str| names.split_whitespace().any(|known| known == subcommand);
+    if is_among(subcommands) {
+        return Some(2);
+    }
+    (SCRIPTED.contains(&name) && subcommand == "run" && is_subcommand(2)).then_some(3)
+}
+
+fn is_word(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_lowercase())
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':'))
+}
+
+fn runs_anything(program: &str) -> bool {
+    let name = without_version(program.rsplit('/').next().unwrap_or(program));
+    RUNS_ANYTHING.split_whitespace().any(|known| known == name) || is_carrier(&[name.to_owned()])
 }
 
 fn is_name(name: &str) -> bool {
@@ -55,19 +64,52 @@ fn without_version(name: &str) -> &str {
     name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
 }
 
-/// What git does with these is what the words say. Others run what else they name: an option of `fetch` and `push` is the
-/// program of the other side, a strategy of `merge` is a program too.
-const GIT: &[&str] = &["add", "checkout", "commit", "restore", "stash", "switch", "tag"];
+/// Programs of which the subcommand says what is done, with those. What git does with its own is what the words say.
+/// Others run what else they name: an option of `fetch` and `push` is the program of the other side, a strategy of
+/// `merge` is a program too.
+const KNOWN: &[(&str, &str)] = &[
+    (
+        "cargo",
+        "add audit bench build check clean clippy deny doc fetch fix fmt generate-lockfile \
+         metadata nextest remove search test tree update vendor",
+    ),
+    ("composer", "dump-autoload install outdated remove require show update validate"),
+    ("dotnet", "add build clean format list publish restore test"),
+    ("git", "add checkout commit restore stash switch tag"),
+    ("go", "build clean doc fix fmt get list mod test version vet work"),
+    ("mix", "compile deps format test"),
+    ("npm", NODE),
+    ("pip", PIP),
+    ("pip3", PIP),
+    ("pnpm", NODE),
+    ("poetry", "add build check install lock remove show sync update"),
+    ("rustup", "check component show target update"),
+    ("terraform", "fmt init plan show validate"),
+    ("uv", "add lock remove sync tree"),
+];
 
-/// Programs that run or write what the rest of their words say, so that a rule about the first ones says nothing.
+const NODE: &str = "\
+    add audit build ci dedupe install list ls outdated prune remove start test uninstall update view";
+
+const PIP: &str = "check download freeze install list show uninstall";
+
+/// Of these the word behind `run` is the name of a script.
+const SCRIPTED: &[&str] = &["npm", "pnpm"];
+
+/// Subcommands behind which other programs stand, whatever program they are of.
+const CARRYING: &[&str] = &["compose", "develop", "dlx", "eval", "exec", "repl", "run", "shell"];
+
+/// Programs that run or write what the rest of their words say, so that a rule about the first ones says nothing; and
+/// those that carry other commands, which the rules know.
 const RUNS_ANYTHING: &str = "\
-    ash awk bash bsdtar builtin bun busybox chmod chown command cp csh curl dash dd deno doas docker ed \
-    emacs env eval ex exec expect fd fdfind find fish gawk gdb gmake gsed gtar install ion irb java jshell julia kubectl ksh \
-    less ln lua luajit make man mawk more mount mv nawk nc ncat nice node nohup npx nsenter nu \
-    osascript parallel pdksh perl php pipx pnpx podman powershell psql pwsh pypy python rm rsync \
-    rg ruby scp screen script sed setsid sftp sh socat sort sqlite ssh stdbuf strace su sudo systemctl \
-    systemd-run tar tcsh tee time timeout tmux ts-node tsx unshare uvx vi view vim watch wget xargs \
-    yarn zip zsh";
+    asdf awk bsdtar bun bundle bunx chmod chown clisp conda cp crontab csh curl dc dd deno devbox direnv \
+    docker docker-compose dotnet-script ed elixir emacs erl escript ex fd fdfind fnm gawk gem ghci gmake \
+    gnuplot groovy gsed gtar guile hatch helm iex install ion irb java jshell julia just \
+    kotlin kubectl less ln lua luajit m4 make mamba man mawk micromamba mise mono more mount mv nano nawk \
+    nc ncat nim nix nix-shell node npx nu nvm octave oil osascript osh pdm perl php pipenv pipx pixi pnpx \
+    podman powershell psql pwsh pyenv pypy python R racket rbenv rg rm rsync rtx ruby runghc rye sbcl \
+    scala scp sed sftp socat sort sqlite swift systemctl tar task tclsh tee ts-node tsx uvx vi view vim \
+    volta wget wine wish xonsh yarn zig zip";
 
 #[cfg(test)]
 mod tests {
@@ -89,6 +131,9 @@ mod tests {
             ("cd sub && cargo test", "cargo·test"),
             ("cargo test && cargo test", "cargo·test"),
             ("go build ./...", "go·build"),
+            ("rustup target add x", "rustup·target"),
+            ("touch x", "touch·x"),
+            ("not-known a b", "not-known·a·b"),
         ] {
             assert_eq!(offered(line).as_deref(), Some(expected), "{line}");
         }
@@ -134,6 +179,64 @@ mod tests {
             "npm exec x",
             "pnpm dlx x",
             "docker run x",
+            "flock lk make",
+            "setarch x86_64 make",
+            "rustup run stable make",
+            "xvfb-run bash",
+            "uv run python x.py",
+            "chrt 1 make",
+            "runuser me -c make",
+            "poetry run x",
+            "pipenv run x",
+            "at now",
+            "crontab x",
+            "sg me make",
+            "chroot x make",
+            "taskset 1 make",
+            "ionice make",
+            "ltrace make",
+            "perf stat make",
+            "valgrind x",
+            "entr make",
+            "direnv exec dir make",
+            "direnv allow",
+            "nix run x",
+            "nix develop x",
+            "nix-shell x",
+            "conda run x",
+            "pyenv exec x",
+            "rbenv exec x",
+            "bundle exec rake",
+            "npx tsc",
+            "bunx tsc",
+            "pnpm exec x",
+            "yarn dlx x",
+            "deno eval x",
+            "docker exec x y",
+            "docker-compose exec x y",
+            "kubectl exec x",
+            "systemd-run x",
+            "busybox x",
+            "toybox x",
+            "dbus-run-session x",
+            "fakeroot x",
+            "proot x",
+            "firejail x",
+            "bwrap x",
+            "ssh host x",
+            "doas x",
+            "pkexec x",
+            "mise exec x",
+            "asdf exec x",
+            "hyperfine x",
+            "just x",
+            "task x",
+            "not-known bash",
+            "not-known -x /bin/sh",
+            "not-known run x",
+            "not-known --flag exec x",
+            "gh alias set x y",
+            "npm config set x y",
             "cargo run",
             "/tmp/cargo test",
             "./configure",
