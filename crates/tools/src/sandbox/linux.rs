@@ -17,6 +17,7 @@ mod mounts;
 mod namespaces;
 mod others;
 mod persons;
+mod put_back;
 mod repositories;
 mod repository;
 mod room;

@@ -81,6 +81,11 @@ pub(crate) const PLANTS: &[Plant] = &[
         "ln evil .git/hooks/pre-commit || ln -s ../../evil .git/hooks/pre-commit",
         "",
     ),
+    plant(
+        "s9_hook_in_a_directory_that_is_closed",
+        "cp evil .git/hooks/pre-commit; chmod 500 .git/hooks",
+        "",
+    ),
     plant("s9_hooks_path", "git config core.hooksPath h; mkdir h; cp evil h/pre-commit", ""),
     plant("s9_fsmonitor", "git config core.fsmonitor ./evil", ""),
     plant(

@@ -7,6 +7,7 @@
 
 mod agent;
 mod attack;
+mod disk;
 mod edits;
 mod ends;
 mod environment;
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use attack::Attack;
+use disk::Disk;
 use edits::Edit;
 use ends::Crowd;
 use failing::Failing;
@@ -83,6 +85,8 @@ fn played(part: &[&str]) -> Option<i32> {
         ["write", name, home] => edits::write(name, Path::new(home)),
         ["edit", tier, mode, name, home] => edits::attempt(name, tier, mode, Path::new(home)),
         ["look", tier, mode, name, home] => looks::look_at(name, tier, mode, Path::new(home)),
+        ["disk", tier, name, home] => disk::plays(name, tier, Path::new(home)),
+        ["limited", limit, tier, line, home] => disk::runs_limited(limit, tier, line, home),
         ["failing", name, home] => failing::tries(name, home),
         ["terminal", ref part @ .., home] => {
             // Its end would hang up on us.
@@ -134,6 +138,7 @@ enum What {
     Look(&'static Look),
     Obeyed(&'static Obeyed),
     Own(&'static Own),
+    Disk(&'static Disk),
 }
 
 /// What came of a try.
@@ -155,6 +160,7 @@ impl Case {
             What::Look(look) => look.name,
             What::Obeyed(obeyed) => obeyed.name,
             What::Own(own) => own.name,
+            What::Disk(disk) => disk.name,
         }
     }
 
@@ -188,6 +194,7 @@ impl Case {
                 ),
                 What::Obeyed(obeyed) => outcomes.push(obeyed.outcome(self.user, tier, host)),
                 What::Own(own) => outcomes.push(own.outcome(self.user, tier, host)),
+                What::Disk(disk) => outcomes.push(disk.outcome(self.user, tier, host)),
                 What::Crowd(crowd) => outcomes.extend(crowd.outcomes(self.user, tier, host)),
                 What::Failing(failing) => {
                     if *tier == "full" {
@@ -224,6 +231,7 @@ impl Case {
             What::Look(look) => look.works(self.user, host).then_some(WORKED),
             What::Obeyed(obeyed) => obeyed.works(self.user, host).then_some(WORKED),
             What::Own(own) => own.works(self.user, host).then_some(WORKED),
+            What::Disk(disk) => disk.works(self.user, host),
         };
         match worked {
             Some(WORKED) => Outcome::Held,
@@ -276,6 +284,7 @@ fn suite(only: &str) -> ExitCode {
         let all = all.chain(ends::CROWDS.iter().map(What::Crowd));
         let all = all.chain(looks::LOOKS.iter().map(What::Look));
         let all = all.chain(own::OWN.iter().map(What::Own));
+        let all = all.chain(disk::DISKS.iter().map(What::Disk));
         let all = all.chain(obeyed::OBEYED.iter().map(What::Obeyed));
         let cases = all.map(|what| Case { what, user });
         let cases: Vec<_> =

@@ -10,13 +10,14 @@ use std::time::{Duration, SystemTime};
 use agent_protocol::SandboxMode;
 
 use super::mounts::Tree;
+use super::put_back::{self, Change};
 use super::repositories::{self, Look, Patience};
 use super::repository::{self, Repository};
 use super::seen::Seen;
-use super::state::{self, Change, State, changed_at};
+use super::state::{self, State, changed_at};
 use super::{World, git_config, persons};
 use crate::sandbox::message::Order;
-use crate::sandbox::{OF_PROJECT, Tier};
+use crate::sandbox::{OF_PROJECT, Tier, secrets};
 
 /// Of the git directory of a root, what no command has to change.
 const PINNED_OF_GIT: &[&str] = &["hooks", "info/attributes", "commondir"];
@@ -74,6 +75,8 @@ pub(super) struct Metadata {
 pub(super) struct Changes {
     changes: Vec<Change>,
     unseen: Option<PathBuf>,
+    /// Not to be told of.
+    secrets: Vec<PathBuf>,
 }
 
 /// What takes its time to be found, and is looked for before there is anything to do.
@@ -239,7 +242,8 @@ impl Metadata {
         changes.retain(|change| !self.pinned.iter().any(|path| change.path.starts_with(path)));
         changes.sort_by(|a, b| a.path.cmp(&b.path));
         changes.dedup_by(|later, first| later.path.starts_with(&first.path));
-        Changes { changes, unseen }
+        let secrets = if changes.is_empty() { vec![] } else { secrets::paths(&world.policy.env) };
+        Changes { changes, unseen, secrets }
     }
 
     /// Through all of the roots. Returns what was not seen.
@@ -271,7 +275,9 @@ impl Changes {
 
     /// Puts back, and says what was done. Called within the walls of the command, so that no link leads it out.
     pub(super) fn put_back(&self) -> Vec<String> {
-        self.changes.iter().map(Change::put_back).chain(self.notice()).collect()
+        put_back::beyond_limits();
+        let put_back = self.changes.iter().map(|change| change.put_back(&self.secrets));
+        put_back.chain(self.notice()).collect()
     }
 
     /// Where nothing can be put back.

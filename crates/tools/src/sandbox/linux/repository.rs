@@ -6,7 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::git_config;
-use super::state::{Change, State};
+use super::put_back::Change;
+use super::state::State;
 
 const CONFIGS: &[&str] = &["config", "config.worktree"];
 const OTHERS: &[&str] = &["info/attributes", "commondir"];

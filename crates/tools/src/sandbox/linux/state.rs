@@ -1,16 +1,18 @@
-//! What is at a path, as far as it has to be put back: remembered, compared, and written again. What is in its place
-//! by then is laid aside, never deleted: it may be the person's own, who works on while commands run.
+//! What is at a path, as far as it has to be put back: remembered, compared, and written again. How it comes back to its
+//! place is in `put_back.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::put_back::Change;
+
 /// Bytes and entries that are remembered of one path.
-const MAX_FILE: u64 = 16 << 20;
+pub(super) const MAX_FILE: u64 = 16 << 20;
 const MAX_ENTRIES: usize = 10_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,15 +26,6 @@ pub(super) enum State {
     Directory(BTreeMap<OsString, Self>),
     /// Something that is too big to be remembered, or cannot be: known by its number and when it changed.
     Other(u64, i64),
-}
-
-/// Something to be put back.
-#[derive(Debug)]
-pub(super) struct Change {
-    pub(super) path: PathBuf,
-    pub(super) to: State,
-    /// The directory where what is there now can lie and mean nothing.
-    pub(super) aside: PathBuf,
 }
 
 /// In nanoseconds, by the clock of files, which no command can turn back.
@@ -116,138 +109,23 @@ impl State {
         }
     }
 
-    fn restore(&self, path: &Path) -> io::Result<()> {
+    /// Where nothing is yet; on the disk when it returns.
+    pub(super) fn write_new(&self, path: &Path) -> io::Result<()> {
         match self {
             Self::Absent => Ok(()),
             Self::Other(..) => Err(io::Error::other("it was too big to be remembered")),
             Self::Link(target) => symlink(target, path),
             Self::File { bytes, mode } => {
-                fs::write(path, bytes)?;
-                fs::set_permissions(path, fs::Permissions::from_mode(*mode))
+                // Where it may be written, it need not be readable.
+                let mut file = File::options().write(true).create_new(true).open(path)?;
+                file.write_all(bytes)?;
+                file.set_permissions(fs::Permissions::from_mode(*mode))?;
+                file.sync_all()
             }
             Self::Directory(states) => {
-                fs::create_dir_all(path)?;
-                states.iter().try_for_each(|(name, state)| state.restore(&path.join(name)))
+                fs::create_dir(path)?;
+                states.iter().try_for_each(|(name, state)| state.write_new(&path.join(name)))
             }
         }
-    }
-}
-
-impl Change {
-    /// Does it, and says what was done.
-    pub(super) fn put_back(&self) -> String {
-        let path = self.path.display();
-        let because = "it could make code run outside the sandbox";
-        // Nothing is taken away that cannot be put back, and nothing is lost.
-        let done = match &self.to {
-            State::Other(..) => self.to.restore(&self.path).map(|()| None),
-            to => self.lay_aside().and_then(|aside| to.restore(&self.path).map(|()| aside)),
-        };
-        match (done, &self.to) {
-            (Ok(Some(aside)), State::Absent) => {
-                format!(
-                    "took away {path}, which was not there: {because}; it is now {}",
-                    aside.display()
-                )
-            }
-            (Ok(Some(aside)), _) => {
-                format!("put back {path}: {because}; what was there is now {}", aside.display())
-            }
-            (Ok(None), _) => {
-                format!("put back {path}: without it, code could run outside the sandbox")
-            }
-            (Err(error), _) => format!("could not put back {path}: {because} ({error})"),
-        }
-    }
-
-    /// Under a name that nobody looks for, and that cannot be executed. None: nothing is there.
-    fn lay_aside(&self) -> io::Result<Option<PathBuf>> {
-        let Ok(found) = fs::symlink_metadata(&self.path) else { return Ok(None) };
-        let name = self.path.file_name().unwrap_or(OsStr::new("root")).to_owned();
-        let named = |directory: &Path| {
-            let mut name = name.clone();
-            name.push(format!(".aside-{}", now()));
-            directory.join(name)
-        };
-        let mut aside = named(&self.aside);
-        while fs::symlink_metadata(&aside).is_ok() {
-            aside = named(&self.aside);
-        }
-        if found.is_file() {
-            let mode = found.mode() & 0o666;
-            let _ = fs::set_permissions(&self.path, fs::Permissions::from_mode(mode));
-        }
-        // Before Linux 5.19, the walls let nothing be moved to another directory.
-        if fs::rename(&self.path, &aside).is_ok() {
-            return Ok(Some(aside));
-        }
-        if State::of(&self.path).restore(&aside).and_then(|()| clear(&self.path)).is_ok() {
-            return Ok(Some(aside));
-        }
-        let mut beside = named(self.path.parent().unwrap_or(&self.aside)).into_os_string();
-        // Git takes it for no hook.
-        beside.push(".sample");
-        fs::rename(&self.path, &beside)?;
-        Ok(Some(beside.into()))
-    }
-}
-
-fn clear(path: &Path) -> io::Result<()> {
-    let is_directory = fs::symlink_metadata(path)?.is_dir();
-    if is_directory { fs::remove_dir_all(path) } else { fs::remove_file(path) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn files(directory: &Path) -> Vec<(String, String)> {
-        let mut files: Vec<_> = fs::read_dir(directory)
-            .unwrap()
-            .flatten()
-            .filter(|entry| entry.path().is_file())
-            .map(|entry| {
-                let name = entry.file_name().into_string().unwrap();
-                let name = name.split(".aside-").next().unwrap().to_owned();
-                (name, fs::read_to_string(entry.path()).unwrap())
-            })
-            .collect();
-        files.sort();
-        files
-    }
-
-    #[test]
-    fn only_what_changed_is_put_back_and_nothing_is_lost() {
-        let place = tempfile::tempdir().unwrap();
-        let (place, own) = (place.path(), place.path().join("own"));
-        fs::create_dir(&own).unwrap();
-        for number in 0..700 {
-            fs::write(own.join(format!("{number}")), "own").unwrap();
-        }
-        let before = State::of(&own);
-        fs::write(own.join("7"), "other").unwrap();
-        fs::write(own.join("new"), "new").unwrap();
-        fs::remove_file(own.join("8")).unwrap();
-        let changes = before.changes_at(&own, place);
-        assert_eq!(changes.len(), 3);
-        for change in changes {
-            assert!(!change.put_back().starts_with("could not"));
-        }
-        assert!(State::of(&own) == before);
-        let kept = [("7", "other"), ("new", "new")];
-        assert_eq!(files(place), kept.map(|(name, text)| (name.into(), text.into())));
-    }
-
-    #[test]
-    fn what_was_too_big_to_be_remembered_is_left_and_said() {
-        let place = tempfile::tempdir().unwrap();
-        let big = place.path().join("big");
-        fs::File::create(&big).unwrap().set_len(MAX_FILE + 1).unwrap();
-        let before = State::of(&big);
-        assert!(before.changes_at(&big, place.path()).is_empty());
-        fs::write(&big, "other").unwrap();
-        let changes = before.changes_at(&big, place.path());
-        assert!(changes[0].put_back().starts_with("could not put back"));
-        assert_eq!(fs::read_to_string(big).unwrap(), "other");
     }
 }

@@ -1,0 +1,321 @@
+//! Puts back what a command was not to change. What is in its place by then is laid aside, not deleted: it may be the
+//! person's own, who works on while commands run. The person's old file is safe on the disk before that is touched.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::state::{MAX_FILE, State, now};
+
+/// Bytes of a text that is told when there is no other place for it.
+const MOST_TOLD: usize = 64 << 10;
+
+/// Something to be put back.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) path: PathBuf,
+    pub(super) to: State,
+    /// The directory where what is there now can lie and mean nothing.
+    pub(super) aside: PathBuf,
+}
+
+/// What became of what was there.
+enum Done {
+    NothingWasThere,
+    LaidAside(PathBuf),
+    /// There was no room for both.
+    Lost(Vec<u8>, io::Error),
+    /// There was no room for what is to be there, and it is now aside.
+    TakenAway(io::Error),
+}
+
+/// A limit of the person's shell ends whoever passes it, unless it is told otherwise.
+#[allow(unsafe_code)]
+pub(super) fn beyond_limits() {
+    let limit = getrlimit(Resource::Fsize);
+    let _ = setrlimit(Resource::Fsize, Rlimit { current: limit.maximum, ..limit });
+    // SAFETY: no handler is installed.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+impl Change {
+    /// Does it, and says what was done. What is below one of the `secrets` is not told.
+    pub(super) fn put_back(&self, secrets: &[PathBuf]) -> String {
+        let path = self.path.display();
+        let because = "it could make code run outside the sandbox";
+        self.open_parent();
+        let done = match &self.to {
+            State::Absent => self.lay_aside(),
+            State::Other(..) => Err(io::Error::other("it was too big to be remembered")),
+            _ => self.replace().or_else(|error| self.without_room(error)),
+        };
+        match (done, &self.to) {
+            (Ok(Done::LaidAside(aside)), State::Absent) => {
+                let aside = aside.display();
+                format!("took away {path}, which was not there: {because}; it is now {aside}")
+            }
+            (Ok(Done::LaidAside(aside)), _) => {
+                let aside = aside.display();
+                format!("put back {path}: {because}; what was there is now {aside}")
+            }
+            (Ok(Done::NothingWasThere), _) => {
+                format!("put back {path}: without it, code could run outside the sandbox")
+            }
+            (Ok(Done::Lost(was, error)), _) => format!(
+                "put back {path}: {because}; what was there could not be kept ({error}){}",
+                self.told(&was, secrets)
+            ),
+            (Ok(Done::TakenAway(error)), _) => format!(
+                "could not put back {path} ({error}): {because}, and nothing is there now{}",
+                self.told(self.old_bytes(), secrets)
+            ),
+            (Err(error), _) => format!("could not put back {path}: {because} ({error})"),
+        }
+    }
+
+    /// Whoever closed it before the end wants nothing to be moved there.
+    fn open_parent(&self) {
+        let Some(parent) = self.path.parent() else { return };
+        let Ok(found) = fs::symlink_metadata(parent) else { return };
+        if found.is_dir() && found.mode() & 0o700 != 0o700 {
+            let mode = (found.mode() & 0o7777) | 0o700;
+            let _ = fs::set_permissions(parent, fs::Permissions::from_mode(mode));
+        }
+    }
+
+    fn replace(&self) -> io::Result<Done> {
+        let new = self.name_beside();
+        let done = self.write_beside(&new).and_then(|()| self.exchange(&new));
+        if done.is_err() {
+            let _ = clear(&new);
+        }
+        done
+    }
+
+    fn write_beside(&self, new: &Path) -> io::Result<()> {
+        if let Some(parent) = self.path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        self.to.write_new(new)
+    }
+
+    /// Puts what lies at `new` in its place.
+    fn exchange(&self, new: &Path) -> io::Result<Done> {
+        if fs::symlink_metadata(&self.path).is_err() {
+            fs::rename(new, &self.path)?;
+            self.sync();
+            return Ok(Done::NothingWasThere);
+        }
+        forbid_execution(&self.path);
+        let done = match renameat_with(CWD, new, CWD, &self.path, RenameFlags::EXCHANGE) {
+            Ok(()) => Done::LaidAside(self.farther(new.to_owned())),
+            // Not every file system can.
+            Err(_) => {
+                let done = self.lay_aside()?;
+                fs::rename(new, &self.path)?;
+                done
+            }
+        };
+        self.sync();
+        Ok(done)
+    }
+
+    /// The names of the directory, too, are safe on the disk; unless that cannot be had.
+    fn sync(&self) {
+        let parent = self.path.parent().map(File::open);
+        let _ = parent.and_then(Result::ok).map(|parent| parent.sync_all());
+    }
+
+    /// Under a name that nobody looks for, and that cannot be executed.
+    fn lay_aside(&self) -> io::Result<Done> {
+        if fs::symlink_metadata(&self.path).is_err() {
+            return Ok(Done::NothingWasThere);
+        }
+        forbid_execution(&self.path);
+        let beside = self.name_beside();
+        fs::rename(&self.path, &beside)?;
+        Ok(Done::LaidAside(self.farther(beside)))
+    }
+
+    /// From beside its place, out of a directory where its name may still mean something, if that can be.
+    fn farther(&self, beside: PathBuf) -> PathBuf {
+        let aside = self.name_in(&self.aside);
+        let has_other_names =
+            fs::symlink_metadata(&beside).is_ok_and(|found| found.is_file() && found.nlink() > 1);
+        if !has_other_names && fs::rename(&beside, &aside).is_ok() {
+            return aside;
+        }
+        // Before Linux 5.19, the walls let nothing be moved to another directory. And what has other names is still
+        // executed by them.
+        let copy = match State::of(&beside) {
+            State::File { bytes, mode } => State::File { bytes, mode: mode & 0o666 },
+            other => other,
+        };
+        match copy.write_new(&aside) {
+            Ok(()) => clear(&beside).map_or(beside, |()| aside),
+            Err(_) => {
+                let _ = clear(&aside);
+                beside
+            }
+        }
+    }
+
+    /// What of the person's is to be there comes first, then that nothing of the command's is.
+    fn without_room(&self, error: io::Error) -> io::Result<Done> {
+        if let Ok(was) = self.write_over() {
+            return Ok(Done::Lost(was, error));
+        }
+        match self.lay_aside() {
+            Ok(_) => Ok(Done::TakenAway(error)),
+            Err(_) => {
+                let file = self.open()?;
+                file.set_len(0)?;
+                Ok(Done::TakenAway(error))
+            }
+        }
+    }
+
+    /// In the place that what is there now takes up. Returns what that was.
+    fn write_over(&self) -> io::Result<Vec<u8>> {
+        let State::File { bytes, mode } = &self.to else { return Err(Errno::ISDIR.into()) };
+        let (file, size) = (self.open()?, bytes.len() as u64);
+        let found = file.metadata()?;
+        if found.nlink() > 1 || found.len() > MAX_FILE {
+            return Err(Errno::FBIG.into());
+        }
+        let mut was = Vec::new();
+        (&file).read_to_end(&mut was)?;
+        match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, size.max(1)) {
+            Err(Errno::OPNOTSUPP) if size <= found.len() => {}
+            reserved => reserved?,
+        }
+        file.write_all_at(bytes, 0)?;
+        file.set_len(size)?;
+        file.set_permissions(fs::Permissions::from_mode(*mode))?;
+        file.sync_all()?;
+        Ok(was)
+    }
+
+    /// What is there, if it is a file.
+    fn open(&self) -> io::Result<File> {
+        let found = fs::symlink_metadata(&self.path)?;
+        if !found.is_file() {
+            return Err(Errno::INVAL.into());
+        }
+        let mode = (found.mode() & 0o7777) | 0o600;
+        let _ = fs::set_permissions(&self.path, fs::Permissions::from_mode(mode));
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+        File::options().read(true).write(true).custom_flags(flags).open(&self.path)
+    }
+
+    fn old_bytes(&self) -> &[u8] {
+        match &self.to {
+            State::File { bytes, .. } => bytes,
+            _ => &[],
+        }
+    }
+
+    /// A text that would be lost otherwise. Any command could have read it, unless it is a secret.
+    fn told(&self, bytes: &[u8], secrets: &[PathBuf]) -> String {
+        let is_secret = secrets.iter().any(|secret| self.path.starts_with(secret));
+        match std::str::from_utf8(bytes) {
+            Ok(text) if !text.is_empty() && text.len() <= MOST_TOLD && !is_secret => {
+                format!("; it said:\n{text}")
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// Git takes it for no hook.
+    fn name_beside(&self) -> PathBuf {
+        let name = self.name_in(self.path.parent().unwrap_or(&self.aside));
+        let mut name = name.into_os_string();
+        name.push(".sample");
+        name.into()
+    }
+
+    fn name_in(&self, directory: &Path) -> PathBuf {
+        loop {
+            let mut name = self.path.file_name().unwrap_or(OsStr::new("root")).to_owned();
+            name.push(format!(".aside-{}", now()));
+            let path = directory.join(name);
+            if fs::symlink_metadata(&path).is_err() {
+                return path;
+            }
+        }
+    }
+}
+
+/// By none of its names, of which there must be no other.
+fn forbid_execution(path: &Path) {
+    let Ok(found) = fs::symlink_metadata(path) else { return };
+    if found.is_file() && found.nlink() == 1 {
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(found.mode() & 0o666));
+    }
+}
+
+fn clear(path: &Path) -> io::Result<()> {
+    let is_directory = fs::symlink_metadata(path)?.is_dir();
+    if is_directory { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(directory: &Path) -> Vec<(String, String)> {
+        let mut files: Vec<_> = fs::read_dir(directory)
+            .unwrap()
+            .flatten()
+            .filter(|entry| entry.path().is_file())
+            .map(|entry| {
+                let name = entry.file_name().into_string().unwrap();
+                let name = name.split(".aside-").next().unwrap().to_owned();
+                (name, fs::read_to_string(entry.path()).unwrap())
+            })
+            .collect();
+        files.sort();
+        files
+    }
+
+    #[test]
+    fn only_what_changed_is_put_back_and_nothing_is_lost() {
+        let place = tempfile::tempdir().unwrap();
+        let (place, own) = (place.path(), place.path().join("own"));
+        fs::create_dir(&own).unwrap();
+        for number in 0..700 {
+            fs::write(own.join(format!("{number}")), "own").unwrap();
+        }
+        let before = State::of(&own);
+        fs::write(own.join("7"), "other").unwrap();
+        fs::write(own.join("new"), "new").unwrap();
+        fs::remove_file(own.join("8")).unwrap();
+        let changes = before.changes_at(&own, place);
+        assert_eq!(changes.len(), 3);
+        for change in changes {
+            assert!(!change.put_back(&[]).starts_with("could not"));
+        }
+        assert!(State::of(&own) == before);
+        let kept = [("7", "other"), ("new", "new")];
+        assert_eq!(files(place), kept.map(|(name, text)| (name.into(), text.into())));
+    }
+
+    #[test]
+    fn what_was_too_big_to_be_remembered_is_left_and_said() {
+        let place = tempfile::tempdir().unwrap();
+        let big = place.path().join("big");
+        fs::File::create(&big).unwrap().set_len(MAX_FILE + 1).unwrap();
+        let before = State::of(&big);
+        assert!(before.changes_at(&big, place.path()).is_empty());
+        fs::write(&big, "other").unwrap();
+        let changes = before.changes_at(&big, place.path());
+        assert!(changes[0].put_back(&[]).starts_with("could not put back"));
+        assert_eq!(fs::read_to_string(big).unwrap(), "other");
+    }
+}
