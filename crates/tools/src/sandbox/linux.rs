@@ -23,6 +23,7 @@ mod repository;
 mod room;
 mod seccomp;
 mod seen;
+mod settings;
 mod state;
 mod supervise;
 mod temporary;

@@ -50,6 +50,14 @@ pub(crate) const PLANTS: &[Plant] = &[
     ),
     plant("s9_hook_where_hooks_are_looked_for", "cp evil .husky/pre-commit", "")
         .after("mkdir .husky; printf '#!/bin/sh\\n' >.husky/pre-commit; chmod +x .husky/pre-commit; git config core.hooksPath .husky"),
+    plant("s9_hook_named_on_two_lines", "cp evil .husky/pre-commit", "")
+        .after(r#"mkdir .husky; printf '#!/bin/sh\n' >.husky/pre-commit; chmod +x .husky/pre-commit; printf '[core]\n\thooksPath = .hus\\\nky\n' >>.git/config"#),
+    plant("s9_hook_named_beside_what_is_no_text", "cp evil .husky/pre-commit", "")
+        .after(r#"mkdir .husky; printf '#!/bin/sh\n' >.husky/pre-commit; chmod +x .husky/pre-commit; printf '[core]\n\thooksPath = .husky\n[user]\n\tname = Andr\351\n' >>.git/config"#),
+    plant("s9_hook_named_beside_an_alias_of_two_lines", "cp evil .husky/pre-commit", "")
+        .after(r#"mkdir .husky; printf '#!/bin/sh\n' >.husky/pre-commit; chmod +x .husky/pre-commit; printf '[core]\n\thooksPath = .husky\n[alias]\n\tx = "!f() { \\\n echo; }; f"\n' >>.git/config"#),
+    plant("s9_hook_named_behind_a_mark_of_byte_order", "cp evil .husky/pre-commit", "")
+        .after(r#"mkdir .husky; printf '#!/bin/sh\n' >.husky/pre-commit; chmod +x .husky/pre-commit; printf '\357\273\277' | cat - .git/config >c; printf '[core]\n\thooksPath = .husky\n' >>c; mv c .git/config"#),
     plant("s9_hook_put_where_hooks_are_looked_for", "cp evil .husky/post-commit", "")
         .after("mkdir .husky; git config core.hooksPath .husky"),
     plant(

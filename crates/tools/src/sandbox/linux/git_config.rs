@@ -1,8 +1,7 @@
 //! Which settings of a repository cannot make code run (S9). A list of the harmless ones: what is not on it counts as
 //! harmful, and so does a file that is not understood.
 
-/// A setting: its name in small letters (the middle part as written), and its value as written.
-pub(super) type Entry = (String, String);
+use super::settings::{Entry, Settings};
 
 /// `*` stands for the middle part, which may be missing.
 const HARMLESS: &[&str] = &[
@@ -58,120 +57,77 @@ const ADDRESSES: &[&str] = &["remote.*.url", "remote.*.pushurl", "submodule.*.ur
 
 /// All settings that could make code run, in order. None when the file is not understood.
 pub(super) fn harmful(text: &[u8]) -> Option<Vec<Entry>> {
-    let mut entries = parse(text)?;
+    let Settings { mut entries, is_understood } = Settings::read(text);
     entries.retain(|entry| !is_harmless(entry));
-    Some(entries)
+    is_understood.then_some(entries)
 }
 
-/// The values of a setting that may be there more than once, as git reads them. None of a file that is not understood.
-pub(super) fn values(text: &[u8], pattern: &str) -> Vec<String> {
-    let entries = parse(text).unwrap_or_default().into_iter();
-    entries.filter(|(name, _)| matches(pattern, name)).map(|(_, value)| plain(&value)).collect()
-}
-
-/// Without quotes and what is said behind it.
-fn plain(value: &str) -> String {
-    let (mut plain, mut is_quoted) = (String::new(), false);
-    let mut chars = value.chars();
-    while let Some(char) = chars.next() {
-        match char {
-            '"' => is_quoted = !is_quoted,
-            '#' | ';' if !is_quoted => break,
-            '\\' => plain.extend(chars.next()),
-            _ => plain.push(char),
-        }
-    }
-    plain.trim_end().to_owned()
+/// The values of a setting that may be there more than once. What git would refuse is read as far as it can be.
+pub(super) fn values(text: &[u8], pattern: &str) -> Vec<Vec<u8>> {
+    let entries = Settings::read(text).entries.into_iter();
+    entries.filter(|(name, _)| matches(pattern, name)).filter_map(|(_, value)| value).collect()
 }
 
 /// The file again with nothing but its harmless settings.
-pub(super) fn only_harmless(text: &[u8]) -> String {
-    let mut kept = String::new();
-    for (name, value) in parse(text).unwrap_or_default().into_iter().filter(is_harmless) {
-        let (section, rest) = name.split_once('.').unwrap_or((&name, ""));
-        let header = match rest.rsplit_once('.') {
-            Some((middle, _)) => {
-                format!("{section} \"{}\"", middle.replace('\\', "\\\\").replace('"', "\\\""))
-            }
-            None => section.to_owned(),
-        };
-        let key = name.rsplit('.').next().unwrap_or_default();
-        kept.push_str(&format!("[{header}]\n\t{key} = {value}\n"));
+pub(super) fn only_harmless(text: &[u8]) -> Vec<u8> {
+    let entries = Settings::read(text).entries;
+    entries.iter().filter(|entry| is_harmless(entry)).flat_map(written).collect()
+}
+
+/// A section for each setting.
+fn written((name, value): &Entry) -> Vec<u8> {
+    let mut parts = name.splitn(2, |byte| *byte == b'.');
+    let (section, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let (middle, key) = match rest.iter().rposition(|byte| *byte == b'.') {
+        Some(dot) => (Some(&rest[..dot]), &rest[dot + 1..]),
+        None => (None, rest),
+    };
+    let mut text = [b"[", section].concat();
+    if let Some(middle) = middle {
+        text.extend_from_slice(b" ");
+        text.extend(quoted(middle, |byte| vec![b'\\', byte]));
     }
-    kept
+    text.extend_from_slice(b"]\n\t");
+    text.extend_from_slice(key);
+    if let Some(value) = value {
+        text.extend_from_slice(b" = ");
+        text.extend(quoted(value, |byte| match byte {
+            b'\n' => b"\\n".to_vec(),
+            byte => vec![b'\\', byte],
+        }));
+    }
+    text.push(b'\n');
+    text
+}
+
+fn quoted(text: &[u8], escape: fn(u8) -> Vec<u8>) -> Vec<u8> {
+    let is_special = |byte: u8| matches!(byte, b'"' | b'\\' | b'\n');
+    let inner = text.iter().flat_map(|byte| match *byte {
+        byte if is_special(byte) => escape(byte),
+        byte => vec![byte],
+    });
+    [b'"'].into_iter().chain(inner).chain([b'"']).collect()
 }
 
 fn is_harmless((name, value): &Entry) -> bool {
     let is_among = |names: &[&str]| names.iter().any(|pattern| matches(pattern, name));
     is_among(HARMLESS)
         || (is_among(ADDRESSES)
-            && !value.contains("::")
-            && !value.contains(['"', '\\'])
-            && !value.starts_with('-'))
+            && value.as_ref().is_none_or(|value| {
+                !value.windows(2).any(|two| two == b"::") && !value.starts_with(b"-")
+            }))
 }
 
-fn matches(pattern: &str, name: &str) -> bool {
+fn matches(pattern: &str, name: &[u8]) -> bool {
     match pattern.split_once(".*.") {
-        Some((section, key)) => {
-            name.strip_prefix(section).and_then(|rest| rest.strip_suffix(key)).is_some_and(
-                |middle| middle.len() > 2 && middle.starts_with('.') && middle.ends_with('.'),
-            )
-        }
-        None => pattern == name,
+        Some((section, key)) => name
+            .strip_prefix(section.as_bytes())
+            .and_then(|rest| rest.strip_suffix(key.as_bytes()))
+            .is_some_and(|middle| {
+                middle.len() > 2 && middle.starts_with(b".") && middle.ends_with(b".")
+            }),
+        None => pattern.as_bytes() == name,
     }
-}
-
-/// Stricter than git: whatever it might read in another way than this does is not understood.
-fn parse(text: &[u8]) -> Option<Vec<Entry>> {
-    let text = std::str::from_utf8(text).ok()?;
-    let mut section = None;
-    let mut entries = Vec::new();
-    for line in text.split('\n') {
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        // A value that goes on in the next line, and characters that end one elsewhere.
-        if line.ends_with('\\') || line.contains(['\r', '\0', '\u{b}', '\u{c}']) {
-            return None;
-        }
-        let mut rest = line.trim_matches([' ', '\t']);
-        if let Some(header) = rest.strip_prefix('[') {
-            let (name, after) = parse_header(header)?;
-            section = Some(name);
-            rest = after.trim_start_matches([' ', '\t']);
-        }
-        if rest.is_empty() || rest.starts_with(['#', ';']) {
-            continue;
-        }
-        let (key, value) = rest.split_once('=').unwrap_or((rest, ""));
-        let key = key.trim_matches([' ', '\t']).to_ascii_lowercase();
-        if !key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-            return None;
-        }
-        entries.push((
-            format!("{}.{key}", section.as_ref()?),
-            value.trim_matches([' ', '\t']).to_owned(),
-        ));
-    }
-    Some(entries)
-}
-
-/// After the bracket: the section, and what follows on the same line.
-fn parse_header(text: &str) -> Option<(String, &str)> {
-    let end = text.find(|char: char| !(char.is_ascii_alphanumeric() || "-.".contains(char)))?;
-    let section = text[..end].to_ascii_lowercase();
-    let rest = text[end..].trim_start_matches([' ', '\t']);
-    if let Some(rest) = rest.strip_prefix(']') {
-        return Some((section, rest));
-    }
-    let mut middle = String::new();
-    let mut chars = rest.strip_prefix('"')?.chars();
-    loop {
-        match chars.next()? {
-            '"' => break,
-            '\\' => middle.push(chars.next()?),
-            char => middle.push(char),
-        }
-    }
-    Some((format!("{section}.{middle}"), chars.as_str().strip_prefix(']')?))
 }
 
 #[cfg(test)]
@@ -183,15 +139,22 @@ mod tests {
         let text = b"[core]\n\tbare = false\n[remote \"origin\"]\n\turl = git@host:a/b.git\n\
             \tfetch = +refs/heads/*:refs/remotes/origin/*\n[branch \"a.b\"]\n\tmerge = refs/heads/a\n";
         assert_eq!(harmful(text), Some(vec![]));
-        assert_eq!(harmful(only_harmless(text).as_bytes()), Some(vec![]));
-        assert_eq!(parse(only_harmless(text).as_bytes()), parse(text));
+        assert_eq!(Settings::read(&only_harmless(text)), Settings::read(text));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_file_is_what_was_read_in_it() {
+        let text = b"[core]\nbare\n[user]\nname = \"a \\\"b\\\\ \\n\\t\xe9 ; \"\n\
+            [branch \"a\\\\.\\\"b\"]\nmerge = \"\"\n";
+        assert_eq!(harmful(text), Some(vec![]));
+        assert_eq!(Settings::read(&only_harmless(text)), Settings::read(text));
     }
 
     #[test]
     fn values_are_those_git_reads() {
-        let text = b"[core]\nhooksPath = \"a b\" ; note\n[includeIf \"x.y\"]\npath = c\n";
-        assert_eq!(values(text, "core.hookspath"), ["a b"]);
-        assert_eq!(values(text, "includeif.*.path"), ["c"]);
+        let text = b"[core]\nhooksPath = \"a b\" ; note\n[includeIf \"x.y\"]\npath = c\nodd\n?\n";
+        assert_eq!(values(text, "core.hookspath"), [b"a b"]);
+        assert_eq!(values(text, "includeif.*.path"), [b"c"]);
     }
 
     #[test]
@@ -199,7 +162,9 @@ mod tests {
         for text in [
             "[core]\nfsmonitor = x",
             "[CORE] FsMonitor=x",
-            "[core] # note\n\thooksPath = x",
+            "[core] fsmonitor # note\n\thooksPath = x",
+            "[core] fsmonitor = \\\nx",
+            "\u{feff}[core]\nfsmonitor = x",
             "[diff \"a\"]\ntextconv = x",
             "[diff.a]\ntextconv = x",
             "[include]\npath = x",
@@ -207,11 +172,12 @@ mod tests {
             "[remote \"a\"]\nurl = ext::sh -c x",
             "[remote \"a\"]\nurl = \"ext\"::x",
             "[remote \"a\"]\nurl = ext:\":\"x",
+            "[remote \"a\"]\nurl = \"-x\"",
             "[remote \"a\"]\nuploadpack = x",
             "[core]\nworktree",
         ] {
             assert!(!harmful(text.as_bytes()).is_some_and(|found| found.is_empty()), "{text}");
-            assert!(!only_harmless(text.as_bytes()).contains('x'), "{text}");
+            assert!(!only_harmless(text.as_bytes()).contains(&b'x'), "{text}");
         }
     }
 }

@@ -2,7 +2,9 @@
 //! can do that, else remembered; when the command is over, what was changed all the same is put back as it was.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -312,9 +314,9 @@ fn is_directory(path: &Path) -> bool {
 
 /// Files that a configuration makes git run or obey; `tree` is where programs start, `beside` where the file lies.
 fn named_in(text: &[u8], tree: &Path, beside: &Path, home: Option<&Path>) -> Vec<PathBuf> {
-    let at = |base: &Path, value: &str| match (value.strip_prefix("~/"), home) {
-        (Some(rest), Some(home)) => lexical(&home.join(rest)),
-        _ => lexical(&base.join(value)),
+    let at = |base: &Path, value: &[u8]| match (value.strip_prefix(b"~/"), home) {
+        (Some(rest), Some(home)) => lexical(&home.join(OsStr::from_bytes(rest))),
+        _ => lexical(&base.join(OsStr::from_bytes(value))),
     };
     let mut named = Vec::new();
     for value in git_config::values(text, "core.hookspath") {
@@ -328,15 +330,15 @@ fn named_in(text: &[u8], tree: &Path, beside: &Path, home: Option<&Path>) -> Vec
         named.extend(git_config::values(text, pattern).iter().map(|value| at(beside, value)));
     }
     let monitors = git_config::values(text, "core.fsmonitor");
-    let programs = monitors.iter().filter_map(|value| value.split_whitespace().next());
-    named.extend(programs.filter(|program| program.contains('/')).map(|value| at(tree, value)));
+    let programs = monitors.iter().filter_map(|value| value.split(u8::is_ascii_whitespace).next());
+    named.extend(programs.filter(|program| program.contains(&b'/')).map(|value| at(tree, value)));
     named
 }
 
 /// Where git starts programs for a repository.
 fn tree_of(git: &Path, config: &[u8]) -> PathBuf {
     match git_config::values(config, "core.worktree").last() {
-        Some(tree) => lexical(&git.join(tree)),
+        Some(tree) => lexical(&git.join(OsStr::from_bytes(tree))),
         None if git.ends_with(".git") => git.parent().unwrap_or(git).to_owned(),
         None => git.to_owned(),
     }

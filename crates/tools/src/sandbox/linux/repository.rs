@@ -145,7 +145,7 @@ fn config_to(before: &State, now: &State, is_same: bool) -> Option<State> {
     match (before, git_config::harmful(bytes)) {
         (_, Some(now)) if Some(&now) == allowed.as_ref() => None,
         (State::Absent, _) => {
-            Some(State::File { bytes: git_config::only_harmless(bytes).into(), mode: mode | 0o600 })
+            Some(State::File { bytes: git_config::only_harmless(bytes), mode: mode | 0o600 })
         }
         _ => Some(before.clone()),
     }
@@ -186,7 +186,7 @@ impl Begun {
                 if git_config::harmful(bytes).is_some()
                     && git_config::values(bytes, "options.strategy")
                         .iter()
-                        .all(|name| is_strategy(name.as_bytes())) =>
+                        .all(|name| is_strategy(name)) =>
             {
                 None
             }
@@ -232,5 +232,25 @@ mod tests {
         assert_eq!(without_programs(&before, &now), Some(to));
         assert_eq!(without_programs(&before, &file("exec make\n")), None);
         assert_eq!(without_programs(&State::Absent, &file("pick 1\n")), None);
+    }
+    #[test]
+    fn a_changed_configuration_that_cannot_be_read_is_put_back_and_a_new_one_emptied_of_what_is_harmful()
+     {
+        let file = |text: &str| State::File { bytes: text.into(), mode: 0o644 };
+        let before = file("[core]\nbare = false\n[alias]\nst = status\n");
+        for odd in
+            ["[core]\nfsmonitor = \"x\n", "[core]\nfsmonitor = x\0\n", "[core ]\nbare = false\n"]
+        {
+            assert_eq!(config_to(&before, &file(odd), true), Some(before.clone()), "{odd}");
+            let State::File { bytes, .. } = config_to(&State::Absent, &file(odd), true).unwrap()
+            else {
+                panic!("no file")
+            };
+            assert_eq!(git_config::harmful(&bytes), Some(vec![]), "{odd}");
+        }
+        let same = file(
+            "[core]\n\tbare = \"false\"\n[user]\nname = \\\nx\n[alias]\n\tst = sta\\\ntus # note\n",
+        );
+        assert_eq!(config_to(&before, &same, true), None);
     }
 }
