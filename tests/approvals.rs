@@ -157,6 +157,7 @@ impl Asking {
             network: false,
             helper: AGENT.into(),
             env: std::env::vars_os().filter(|(name, _)| name == "PATH").collect(),
+            secrets: vec![],
             outputs_dir: place.path().join("outputs"),
             journal_dir: None,
             keep_background: false,

@@ -91,6 +91,32 @@ async fn s12_no_process_that_a_command_can_see_has_one_in_its_environment() {
 }
 
 #[tokio::test]
+async fn s11_what_a_variable_names_is_hidden_although_no_command_gets_it_and_so_is_each_of_several()
+{
+    let look = "cat keys/google keys/one keys/two keys/gh/hosts keys/none > seen 2> denied; echo done >> seen";
+    for inherit in ["all", "none"] {
+        let server =
+            ScriptedModel::new().calls("exec_command", json!({"cmd": look})).says("Done.").serve();
+        let scene = ["google", "one", "two", "gh/hosts"].into_iter().fold(
+            Scene::new(AGENT).unrehearsed().file("keys/none", "ordinary\n"),
+            |scene, name| scene.file(&format!("keys/{name}"), "secret\n"),
+        );
+        let path = |name: &str| scene.workspace().join("keys").join(name).display().to_string();
+        let named = [
+            ("GOOGLE_APPLICATION_CREDENTIALS", path("google")),
+            ("KUBECONFIG", format!("{}:{}", path("one"), path("two"))),
+            ("GH_CONFIG_DIR", path("gh")),
+        ];
+        let scene = named.iter().fold(scene, |scene, (name, value)| scene.env(name, value));
+        let scene = scene.facing(&server).config(&format!(
+            "[shell_environment_policy]\ninherit = \"{inherit}\"\nset = {{ PATH = \"/usr/bin:/bin\" }}\n"
+        ));
+        scene.run(&["exec", "-s", "workspace-write", "go"]).await.succeeded();
+        assert_eq!(scene.read("seen").as_deref(), Some("ordinary\ndone\n"), "{inherit}");
+    }
+}
+
+#[tokio::test]
 async fn s12_what_lives_on_in_the_background_sees_none_later_either() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "read -r _; env > later; echo written", "tty": true, "yield_time_ms": 50}))

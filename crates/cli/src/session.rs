@@ -343,8 +343,11 @@ pub(crate) fn toolbox_config(
         let shell = agent_tools::shell_of_account().map(Into::into);
         variables.extend(shell.map(|shell| ("SHELL".into(), shell)));
     }
+    let working = std::slice::from_ref(&settings.workspace.cwd);
+    let roots = [working, permissions.writable_roots.as_slice()].concat();
     Ok(ToolboxConfig {
         cwd: settings.workspace.cwd.clone(),
+        secrets: agent_tools::secret_places(&variables, &roots),
         writable_roots: permissions.writable_roots.clone(),
         sandbox: permissions.sandbox,
         network: permissions.network,

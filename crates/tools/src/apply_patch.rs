@@ -308,6 +308,7 @@ mod tests {
             network: false,
             helper: PathBuf::new(),
             env: BTreeMap::new(),
+            secrets: vec![],
             login_path: false,
             outputs_dir: PathBuf::new(),
             journal_dir: Some(cwd.join(".journal")),

@@ -181,6 +181,7 @@ mod tests {
             network: false,
             helper: PathBuf::new(),
             env: std::collections::BTreeMap::new(),
+            secrets: vec![],
             login_path: false,
             outputs_dir: PathBuf::new(),
             journal_dir: None,

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use agent_protocol::SandboxMode;
 
-use crate::sandbox::{Errand, Input, Order, Reach, Sandbox, SandboxError, SandboxPolicy};
+use crate::sandbox::{
+    Errand, Input, Order, Reach, Sandbox, SandboxError, SandboxPolicy, secret_places,
+};
 
 /// Rooms of one world.
 pub struct Rooms {
@@ -33,6 +35,7 @@ impl Rooms {
             mode: SandboxMode::WorkspaceWrite,
             writable_roots: vec![workspace.clone()],
             network: false,
+            secrets: secret_places(&env, std::slice::from_ref(&workspace)),
             env,
             tier: None,
         };

@@ -33,6 +33,7 @@ use crate::ToolboxConfig;
 pub use confined::{probe, run_confined};
 pub(crate) use message::{Errand, Input, Order, Reach, WindowSize};
 pub use message::{Exit, NotStarted};
+pub use secrets::secret_places;
 pub(crate) use world::{Launched, Sandbox};
 
 /// What we obey of a project, beside its repository (S10).
@@ -63,6 +64,8 @@ pub(crate) struct SandboxPolicy {
     /// The whole environment of commands.
     #[serde(with = "pairs")]
     pub(crate) env: BTreeMap<OsString, OsString>,
+    /// Where secrets are.
+    pub(crate) secrets: Vec<PathBuf>,
     /// The only tier to try; by default the best one the system offers.
     pub(crate) tier: Option<Tier>,
 }
@@ -80,9 +83,11 @@ impl SandboxPolicy {
     fn of(config: &ToolboxConfig, mode: SandboxMode) -> Self {
         let mut writable_roots = vec![config.cwd.clone()];
         writable_roots.extend(config.writable_roots.iter().cloned());
+        let mut secrets = config.secrets.clone();
+        secrets.extend(secret_places(&config.env, &writable_roots));
         let mut env = config.env.clone();
         env.extend(telling(mode, config.network));
-        Self { mode, writable_roots, network: config.network, env, tier: None }
+        Self { mode, writable_roots, network: config.network, env, secrets, tier: None }
     }
 }
 

@@ -37,6 +37,9 @@ pub struct ToolboxConfig {
     pub helper: PathBuf,
     /// The whole environment of commands, already without secrets.
     pub env: BTreeMap<OsString, OsString>,
+    /// What no command may read beside what `env` names: the [`secret_places`](crate::secret_places) of the person's whole
+    /// environment.
+    pub secrets: Vec<PathBuf>,
     /// Commands are to find what the person's login shell finds: it is asked for its `PATH`.
     pub login_path: bool,
     /// Where whole outputs go that are too long for the model; made when first needed.
@@ -339,6 +342,7 @@ mod tests {
             network: false,
             helper: PathBuf::new(),
             env: BTreeMap::new(),
+            secrets: vec![],
             login_path: false,
             outputs_dir: PathBuf::new(),
             journal_dir: None,

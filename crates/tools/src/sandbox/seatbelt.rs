@@ -58,7 +58,7 @@ pub(crate) fn command_line(
     temporary: &Path,
     argv: &[OsString],
 ) -> Vec<OsString> {
-    let profile = profile(policy, temporary, &secrets::paths(&policy.env));
+    let profile = profile(policy, temporary, &secrets::paths(&policy.secrets));
     let head = [PROGRAM.into(), "-p".into(), profile.into(), "--".into()];
     head.into_iter().chain(argv.iter().cloned()).collect()
 }
@@ -153,6 +153,7 @@ mod tests {
             writable_roots: vec!["/Users/a/it (new)".into(), "/Users/a/\"quoted\"".into()],
             network,
             env: BTreeMap::new(),
+            secrets: vec![],
             tier: None,
         }
     }

@@ -1,9 +1,11 @@
-//! Files that hold secrets: unreadable to commands by default (S11). Paths only; who hides them is each system's
-//! own part.
+//! Files that hold secrets: unreadable to commands by default (S11), where programs keep them and where variables say
+//! that they are. Paths only; who hides them is each system's own part.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+
+use crate::login_path::field_of_account;
 
 /// Below the person's home directory.
 const IN_HOME: &[&str] = &[
@@ -21,7 +23,9 @@ const IN_HOME: &[&str] = &[
     ".config/op",
     ".config/rclone",
     ".config/sops",
+    ".config/composer/auth.json",
     ".config/containers/auth.json",
+    ".config/helm/registry.json",
     ".config/hub",
     ".config/doctl",
     ".config/heroku",
@@ -39,6 +43,7 @@ const IN_HOME: &[&str] = &[
     ".pypirc",
     ".cargo/credentials",
     ".cargo/credentials.toml",
+    ".composer/auth.json",
     ".gem/credentials",
     ".m2/settings.xml",
     ".m2/settings-security.xml",
@@ -83,27 +88,147 @@ const OF_THE_SYSTEM: &[&str] = &[
     "/etc/ssl/private",
 ];
 
-/// All of them, resolved, whether they exist or not; each only once.
-pub(super) fn paths(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
-    let variable =
-        |name: &str| env.get(OsStr::new(name)).map(PathBuf::from).filter(|path| path.is_absolute());
-    let mut paths: Vec<PathBuf> = OF_THE_SYSTEM.iter().map(PathBuf::from).collect();
-    if let Some(home) = variable("HOME") {
-        paths.extend(IN_HOME.iter().map(|path| home.join(path)));
-        paths.extend(IN_OUR_HOMES.iter().map(|name| home.join(".config/agent").join(name)));
+/// What variables name, whatever the case of their letters: the files or directories below that are secret; `""` is
+/// what is named itself.
+const NAMED: &[(&str, &[&str])] = &[
+    ("CLAUDE_CONFIG_DIR", &[".credentials.json", ".claude.json"]),
+    ("CARGO_HOME", &["credentials", "credentials.toml"]),
+    ("COMPOSER_HOME", &["auth.json"]),
+    ("CURL_HOME", &[".netrc"]),
+    ("DOCKER_CONFIG", &["config.json"]),
+    ("GRADLE_USER_HOME", &["gradle.properties"]),
+    ("MYSQL_HOME", &["my.cnf", ".my.cnf"]),
+    ("AWS_CONFIG_FILE", ITSELF),
+    ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", ITSELF),
+    ("AWS_SHARED_CREDENTIALS_FILE", ITSELF),
+    ("AWS_WEB_IDENTITY_TOKEN_FILE", ITSELF),
+    ("AZURE_CONFIG_DIR", ITSELF),
+    ("AZURE_FEDERATED_TOKEN_FILE", ITSELF),
+    ("BOTO_CONFIG", ITSELF),
+    ("CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", ITSELF),
+    ("CLOUDSDK_CONFIG", ITSELF),
+    ("DOCKER_CERT_PATH", ITSELF),
+    ("GH_CONFIG_DIR", ITSELF),
+    ("GLAB_CONFIG_DIR", ITSELF),
+    ("GNUPGHOME", ITSELF),
+    ("GOOGLE_APPLICATION_CREDENTIALS", ITSELF),
+    ("HELM_REGISTRY_CONFIG", ITSELF),
+    ("HISTFILE", ITSELF),
+    ("KUBECONFIG", ITSELF),
+    ("MYSQL_HISTFILE", ITSELF),
+    ("MYSQL_TEST_LOGIN_FILE", ITSELF),
+    ("NETRC", ITSELF),
+    ("NPM_CONFIG_GLOBALCONFIG", ITSELF),
+    ("NPM_CONFIG_USERCONFIG", ITSELF),
+    ("PASSWORD_STORE_DIR", ITSELF),
+    ("PGPASSFILE", ITSELF),
+    ("PSQL_HISTORY", ITSELF),
+    ("PYPIRC", ITSELF),
+    ("PYTHON_HISTORY", ITSELF),
+    ("RCLONE_CONFIG", ITSELF),
+    ("REGISTRY_AUTH_FILE", ITSELF),
+    ("SOPS_AGE_KEY_FILE", ITSELF),
+    ("TF_CLI_CONFIG_FILE", ITSELF),
+];
+
+const ITSELF: &[&str] = &[""];
+
+/// Other places of parts of the home.
+const PARTS_OF_HOME: &[(&str, &str)] =
+    &[("XDG_CONFIG_HOME", ".config"), ("XDG_DATA_HOME", ".local/share")];
+
+/// Where secrets are, whether they exist or not: what programs keep in the person's home, and what their `variables`
+/// name, also those that no command gets. `roots` are the working directory and the other directories that commands
+/// may write to.
+pub fn secret_places(variables: &BTreeMap<OsString, OsString>, roots: &[PathBuf]) -> Vec<PathBuf> {
+    let mut places: Vec<PathBuf> = OF_THE_SYSTEM.iter().map(PathBuf::from).collect();
+    let absolute = |name: &str| {
+        variables.get(OsStr::new(name)).map(PathBuf::from).filter(|path| path.is_absolute())
+    };
+    if let Some(home) = absolute("HOME") {
+        places.extend(in_home().map(|path| home.join(path)));
     }
-    for (name, below) in [("AGENT_HOME", ""), ("CODEX_HOME", ""), ("XDG_CONFIG_HOME", "agent")] {
-        let Some(home) = variable(name) else { continue };
-        paths.extend(IN_OUR_HOMES.iter().map(|name| home.join(below).join(name)));
+    for home in ["AGENT_HOME", "CODEX_HOME"].into_iter().filter_map(absolute) {
+        places.extend(IN_OUR_HOMES.iter().map(|name| home.join(name)));
     }
-    for (name, file) in [("GNUPGHOME", ""), ("AWS_SHARED_CREDENTIALS_FILE", ""), ("KUBECONFIG", "")]
-    {
-        paths.extend(
-            variable(name).map(|path| if file.is_empty() { path } else { path.join(file) }),
-        );
+    // Who has no `HOME`, or another one for now, has secrets in their own all the same.
+    if let Some(home) = home_of_account() {
+        let in_home = in_home().map(|path| home.join(path));
+        places.extend(in_home.filter(|place| can_be_hidden(place, roots)));
     }
+    places.extend(named(variables, roots));
+    places.sort();
+    places.dedup();
+    places
+}
+
+fn in_home() -> impl Iterator<Item = PathBuf> {
+    let ours = IN_OUR_HOMES.iter().map(|name| Path::new(".config/agent").join(name));
+    IN_HOME.iter().map(PathBuf::from).chain(ours)
+}
+
+fn named<'a>(
+    variables: &'a BTreeMap<OsString, OsString>,
+    roots: &'a [PathBuf],
+) -> impl Iterator<Item = PathBuf> + use<'a> {
+    let of_variable = |(name, value): (&OsString, &'a OsString)| {
+        let below = below(&name.to_string_lossy().to_ascii_uppercase());
+        let at = if below.is_empty() { vec![] } else { values(value) };
+        at.into_iter().flat_map(move |at| {
+            let places: Vec<_> = below.iter().map(|below| at.join(below)).collect();
+            places
+        })
+    };
+    let working = roots.first().map_or(Path::new("/"), PathBuf::as_path);
+    let places = variables.iter().flat_map(of_variable).map(|place| {
+        // Without the `/` that joining nothing leaves.
+        working.join(place).components().collect::<PathBuf>()
+    });
+    places.filter(|place| can_be_hidden(place, roots))
+}
+
+/// What is secret below what a variable of this name names.
+fn below(name: &str) -> Vec<PathBuf> {
+    let named = NAMED.iter().filter(|(known, _)| *known == name);
+    let named = named.flat_map(|(_, below)| below.iter().map(PathBuf::from));
+    let part = PARTS_OF_HOME.iter().filter(|(known, _)| *known == name);
+    let part = part.flat_map(|(_, part)| {
+        in_home().filter_map(move |path| path.strip_prefix(part).ok().map(Path::to_owned))
+    });
+    named.chain(part).collect()
+}
+
+/// The paths in the value of a variable: some name several, and others one with a `:` in it.
+fn values(value: &OsStr) -> Vec<PathBuf> {
+    let mut values: Vec<_> = std::env::split_paths(value).collect();
+    values.push(value.into());
+    values.retain(|value| !value.as_os_str().is_empty());
+    values
+}
+
+/// Devices are no secrets, as in `NETRC=/dev/null`. A place that holds the working directory cannot be closed, and what is
+/// not there in one that commands write to is what they make.
+fn can_be_hidden(place: &Path, roots: &[PathBuf]) -> bool {
+    let place = resolve(place);
+    let is_devices = ["/dev", "/proc", "/sys"].iter().any(|kernels| place.starts_with(kernels));
+    let is_there = place.exists();
+    let stays = |root: &PathBuf| {
+        let root = resolve(root);
+        root.starts_with(&place) || (place.starts_with(&root) && !is_there)
+    };
+    !is_devices && !roots.iter().any(stays)
+}
+
+/// Accounts that are not in the usual file are asked for by the system's library, which listens to `HOME` first.
+fn home_of_account() -> Option<PathBuf> {
+    let home = field_of_account(5).map(PathBuf::from).or_else(std::env::home_dir);
+    home.filter(|home| home.is_absolute() && home != Path::new("/"))
+}
+
+/// All of `places`, and what they lead to; each only once.
+pub(super) fn paths(places: &[PathBuf]) -> Vec<PathBuf> {
     let mut resolved: Vec<_> =
-        paths.iter().flat_map(|path| [path.clone(), resolve(path)]).collect();
+        places.iter().flat_map(|path| [path.clone(), resolve(path)]).collect();
     resolved.sort();
     resolved.dedup();
     resolved
@@ -124,15 +249,78 @@ fn resolve(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
+    fn hidden(variables: &[(&str, &str)], roots: &[&Path]) -> Vec<PathBuf> {
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+        let roots: Vec<_> = roots.iter().map(|root| root.to_path_buf()).collect();
+        paths(&secret_places(&variables.collect(), &roots))
+    }
+
     #[test]
     fn a_secret_behind_a_link_is_hidden_where_it_really_is() {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(home.path().join("dotfiles/ssh")).unwrap();
         std::os::unix::fs::symlink("dotfiles/ssh", home.path().join(".ssh")).unwrap();
-        let env = BTreeMap::from([("HOME".into(), home.path().into())]);
-        let paths = paths(&env);
+        let paths = hidden(&[("HOME", home.path().to_str().unwrap())], &[]);
         let home = home.path().canonicalize().unwrap();
         assert!(paths.contains(&home.join("dotfiles/ssh")));
         assert!(paths.contains(&home.join(".netrc")));
+    }
+
+    #[test]
+    fn what_variables_name_is_hidden_each_of_several_and_whatever_their_case() {
+        for (name, value, expected) in [
+            ("KUBECONFIG", "/k/a:/k/b", "/k/a"),
+            ("KUBECONFIG", "/k/a:/k/b", "/k/b"),
+            ("XDG_CONFIG_HOME", "/x", "/x/gh"),
+            ("XDG_CONFIG_HOME", "/x", "/x/git/credentials"),
+            ("XDG_CONFIG_HOME", "/x", "/x/agent/auth.json"),
+            ("XDG_DATA_HOME", "/x", "/x/keyrings"),
+            ("CARGO_HOME", "/c", "/c/credentials.toml"),
+            ("CARGO_HOME", "/c", "/c/credentials"),
+            ("DOCKER_CONFIG", "/d", "/d/config.json"),
+            ("CLOUDSDK_CONFIG", "/g", "/g"),
+            ("PGPASSFILE", "/p:q", "/p:q"),
+            ("NETRC", "/n", "/n"),
+            ("NPM_CONFIG_USERCONFIG", "/n", "/n"),
+            ("npm_config_userconfig", "/n", "/n"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/a", "/a"),
+            ("AWS_CONFIG_FILE", "/a", "/a"),
+            ("GNUPGHOME", "/g/", "/g"),
+            ("AZURE_CONFIG_DIR", "/a", "/a"),
+            ("GOOGLE_APPLICATION_CREDENTIALS", "/g", "/g"),
+            ("CODEX_HOME", "/c", "/c/auth.json"),
+        ] {
+            let hidden = hidden(&[(name, value)], &[Path::new("/w")]);
+            assert!(hidden.contains(&expected.into()), "{name}={value}: {expected}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_or_would_be_made_by_commands_is_left() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        std::fs::write(root.join("kube"), "").unwrap();
+        for (value, is_hidden) in [
+            (Path::new("/dev/null"), false),
+            (Path::new("/"), false),
+            (&root, false),
+            (&root.join("none"), false),
+            (&root.join("kube"), true),
+        ] {
+            let named = hidden(&[("KUBECONFIG", value.to_str().unwrap())], &[&root]);
+            assert_eq!(named.contains(&value.to_owned()), is_hidden, "{}", value.display());
+        }
+        let named = hidden(&[("KUBECONFIG", "gone:kube")], &[&root]);
+        assert!(named.contains(&root.join("kube")) && !named.contains(&root.join("gone")));
+    }
+
+    #[test]
+    fn without_a_home_or_with_another_the_one_of_the_account_is_hidden() {
+        let Some(home) = home_of_account() else {
+            return eprintln!("not run: the account has no home");
+        };
+        for variables in [&[][..], &[("HOME", "")], &[("HOME", "/elsewhere")]] {
+            assert!(hidden(variables, &[]).contains(&home.join(".ssh")), "{variables:?}");
+        }
     }
 }

@@ -21,8 +21,10 @@ pub(crate) fn config(mode: &str, home: &Path) -> ToolboxConfig {
         },
         env: BTreeMap::from([
             ("HOME".into(), cwd.join(home).into()),
+            ("KUBECONFIG".into(), kubeconfig(&cwd.join(home))),
             ("PATH".into(), std::env::var_os("PATH").unwrap_or("/usr/bin:/bin".into())),
         ]),
+        secrets: vec![],
         writable_roots: vec![],
         network: false,
         login_path: false,
@@ -34,6 +36,12 @@ pub(crate) fn config(mode: &str, home: &Path) -> ToolboxConfig {
         helper: cwd.join("attacker"),
         cwd,
     }
+}
+
+/// Two files, as people have it who work with several clusters.
+fn kubeconfig(home: &Path) -> OsString {
+    std::env::join_paths(["clusters/one", "clusters/two"].map(|name| home.join(name)))
+        .expect("two paths")
 }
 
 pub(crate) fn runtime() -> tokio::runtime::Runtime {

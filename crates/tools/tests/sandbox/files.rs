@@ -194,6 +194,12 @@ pub(crate) const ATTACKS: &[Attack] = &[
     })
     .on_full(),
     attack("s11_read_a_secret", |home| read_secret(&home.join(".ssh/id"))),
+    attack("s11_read_the_first_secret_that_a_variable_names", |home| {
+        read_secret(&home.join("clusters/one"))
+    }),
+    attack("s11_read_the_second_secret_that_a_variable_names", |home| {
+        read_secret(&home.join("clusters/two"))
+    }),
     attack("s11_read_a_secret_through_a_link", |home| {
         symlink(home.join(".ssh"), own("keys"))?;
         read_secret(&own("keys/id"))

@@ -91,7 +91,9 @@ impl Place {
         let directory = tempfile::tempdir().expect("a directory");
         let root = directory.path().canonicalize().expect("a path");
         let (home, workspace) = (root.join("home"), root.join("workspace"));
-        for directory in [&workspace, &home.join(".ssh"), &home.join("empty")] {
+        for directory in
+            [&workspace, &home.join(".ssh"), &home.join("clusters"), &home.join("empty")]
+        {
             fs::create_dir_all(directory).expect("a directory");
         }
         let own = std::env::current_exe().expect("our executable");
@@ -99,7 +101,9 @@ impl Place {
             fs::copy(&own, workspace.join("attacker")).expect("a copy of it");
         }
         fs::write(home.join("victim"), "precious").expect("a victim");
-        fs::write(home.join(".ssh/id"), "secret").expect("a secret");
+        for secret in [".ssh/id", "clusters/one", "clusters/two"] {
+            fs::write(home.join(secret), "secret").expect("a secret");
+        }
         let inherited = [home.join("victim"), home.clone()].map(|path| {
             let writable = path.is_file();
             let file = fs::File::options().read(true).write(writable).open(path).expect("a file");
@@ -112,7 +116,18 @@ impl Place {
             .into_iter()
             .cloned()
             .chain(
-                ["", ".ssh", ".ssh/id", "victim", "empty", ".foo.sock"].map(|name| home.join(name)),
+                [
+                    "",
+                    ".ssh",
+                    ".ssh/id",
+                    "clusters",
+                    "clusters/one",
+                    "clusters/two",
+                    "victim",
+                    "empty",
+                    ".foo.sock",
+                ]
+                .map(|name| home.join(name)),
             )
             .chain(["host.sock", "packets.sock"].map(|name| workspace.join(name)))
         {

@@ -220,7 +220,7 @@ pub(super) struct Hidden {
 impl Hidden {
     /// Hides those that are not hidden already.
     pub(super) fn all(policy: &SandboxPolicy) -> Result<Self, String> {
-        let secrets = secrets::paths(&policy.env);
+        let secrets = secrets::paths(&policy.secrets);
         let parents: BTreeSet<_> = secrets.iter().filter_map(|secret| existing(secret)).collect();
         // By the clock of files, what changes shortly after seems to have changed before.
         let now = state::now();

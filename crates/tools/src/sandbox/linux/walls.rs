@@ -90,7 +90,7 @@ impl Walls {
             return self.grant(Path::new("/"), reading | AccessFs::ReadDir);
         }
         self.grant(Path::new("/"), AccessFs::ReadDir.into())?;
-        let mut hidden = secrets::paths(&world.policy.env);
+        let mut hidden = secrets::paths(&world.policy.secrets);
         // Disks hold the secrets too, and consoles show what is typed; what is harmless there is granted by itself.
         hidden.push("/dev".into());
         for path in around(&hidden) {
