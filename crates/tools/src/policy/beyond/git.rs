@@ -136,9 +136,12 @@ fn is_near_of_submodule(operands: &[&str], at: usize) -> bool {
     is_repository && !is_address(operands[at])
 }
 
-/// Wherever it stands. A transport with `::` is a program.
+/// Wherever it stands; a clone may go to a folder, but not out of where it is made. A transport with `::` is a program.
 fn is_plainly_near(word: &str) -> bool {
-    word.contains("::") || word.starts_with(['.', '/', '~']) || word.starts_with("file:")
+    word.contains("::")
+        || word.starts_with(['.', '/', '~'])
+        || word.starts_with("file:")
+        || word.split('/').skip(1).any(|part| part == "..")
 }
 
 /// Whether the repository `word` may be on this machine: all but an address and the name of a remote, and these, too,

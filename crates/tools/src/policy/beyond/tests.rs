@@ -67,6 +67,7 @@ fn arguments_that_run_something_are_known() {
         ("git clone fixtures/evil.git", 2),
         ("git clone -b main fixtures/evil.git out", 2),
         ("git clone --reference x https://a/b", 2),
+        ("git clone https://a/b x/../../y", 2),
         ("git ls-remote fixtures/evil.git", 2),
         ("git remote add x evil.git", 2),
         ("git remote add x fixtures/evil.git", 3),
