@@ -244,7 +244,8 @@ impl Metadata {
         changes.retain(|change| !self.pinned.iter().any(|path| change.path.starts_with(path)));
         changes.sort_by(|a, b| a.path.cmp(&b.path));
         changes.dedup_by(|later, first| later.path.starts_with(&first.path));
-        let secrets = if changes.is_empty() { vec![] } else { secrets::paths(&world.policy.env) };
+        let secrets =
+            if changes.is_empty() { vec![] } else { secrets::paths(&world.policy.secrets) };
         Changes { changes, unseen, secrets }
     }
 
