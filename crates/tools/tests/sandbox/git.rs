@@ -41,7 +41,7 @@ pub(crate) struct Plant {
 }
 
 impl Plant {
-    const fn in_a_worktree(self) -> Self {
+    pub(crate) const fn in_a_worktree(self) -> Self {
         Self { in_a_worktree: true, ..self }
     }
 

@@ -58,6 +58,35 @@ pub(crate) const PLANTS: &[Plant] = &[
         .after(r#"mkdir .husky; printf '#!/bin/sh\n' >.husky/pre-commit; chmod +x .husky/pre-commit; printf '[core]\n\thooksPath = .husky\n[alias]\n\tx = "!f() { \\\n echo; }; f"\n' >>.git/config"#),
     plant("s9_hook_named_behind_a_mark_of_byte_order", "cp evil .husky/pre-commit", "")
         .after(r#"mkdir .husky; printf '#!/bin/sh\n' >.husky/pre-commit; chmod +x .husky/pre-commit; printf '\357\273\277' | cat - .git/config >c; printf '[core]\n\thooksPath = .husky\n' >>c; mv c .git/config"#),
+    plant("s9_hook_named_in_a_file_elsewhere", r#"cp evil .husky/pre-commit"#, r#""#)
+        .after(r#"mkdir .husky; printf '#!/bin/sh\n' >.husky/pre-commit; chmod +x .husky/pre-commit; git config --global includeIf.gitdir:**.path "~/.gitconfig-work"; git config -f ~/.gitconfig-work core.hooksPath .husky"#),
+    plant("s9_hook_named_for_the_worktree", r#"cp evil .husky/pre-commit"#, r#""#)
+        .after(r#"mkdir .husky; printf '#!/bin/sh\n' >.husky/pre-commit; chmod +x .husky/pre-commit; git config extensions.worktreeConfig true; git config --worktree core.hooksPath .husky"#),
+    plant("s9_hook_named_in_an_included_file", r#"cp evil .husky/pre-commit"#, r#""#)
+        .after(r#"mkdir .husky; printf '#!/bin/sh\n' >.husky/pre-commit; chmod +x .husky/pre-commit; git config -f .included core.hooksPath .husky; git config include.path ../.included"#),
+    plant("s9_hook_named_for_one_of_two_trees", r#"cp evil .husky/pre-commit"#, r#""#)
+        .after(r#"mkdir .husky; printf '#!/bin/sh\n' >.husky/pre-commit; chmod +x .husky/pre-commit; git config core.hooksPath .husky"#)
+        .in_a_worktree(),
+    plant("s9_configuration_included_by_an_included_one", r#"git config -f .included.local core.fsmonitor ./evil"#, r#""#)
+        .after(r#"git config -f .included include.path .included.local; git config include.path ../.included"#),
+    plant("s9_program_with_a_space_in_its_name", r#"cp evil 'sub dir/mon.sh'"#, r#""#)
+        .after(r#"mkdir -p 'sub dir'; printf '#!/bin/sh\nexit 1\n' >'sub dir/mon.sh'; chmod +x 'sub dir/mon.sh'; git config core.fsmonitor "'sub dir/mon.sh'""#),
+    plant("s9_program_for_a_shell", r#"cp evil 'sub dir/mon.sh'"#, r#""#)
+        .after(r#"mkdir -p 'sub dir'; printf '#!/bin/sh\nexit 1\n' >'sub dir/mon.sh'; chmod +x 'sub dir/mon.sh'; git config core.fsmonitor "sh 'sub dir/mon.sh'""#),
+    plant("s9_program_beside_others", r#"cp evil mon.sh"#, r#"git st"#)
+        .after(r#"printf '#!/bin/sh\nexit 1\n' >mon.sh; git config alias.st '!cd . && sh mon.sh'"#),
+    plant("s9_program_of_a_filter", r#"cp evil scripts/clean"#, r#""#)
+        .after(r#"mkdir scripts; printf '#!/bin/sh\nexec cat\n' >scripts/clean; chmod +x scripts/clean; git config filter.x.clean ./scripts/clean; echo 'a filter=x' >.gitattributes"#),
+    plant("s9_hook_behind_the_persons_own_link", r#"cp evil scripts/pre-commit"#, r#""#)
+        .after(r#"mkdir scripts; printf '#!/bin/sh\n' >scripts/pre-commit; chmod +x scripts/pre-commit; ln -s ../../scripts/pre-commit .git/hooks/pre-commit"#),
+    plant("s9_hooks_behind_the_persons_own_link", r#"cp evil scripts/pre-commit"#, r#""#)
+        .after(r#"mkdir scripts; rm -r .git/hooks; ln -s ../scripts .git/hooks"#),
+    plant("s9_named_hook_behind_the_persons_own_link", r#"cp evil scripts/pre-commit"#, r#""#)
+        .after(r#"mkdir .husky scripts; printf '#!/bin/sh\n' >scripts/pre-commit; chmod +x scripts/pre-commit; ln -s ../scripts/pre-commit .husky/pre-commit; git config core.hooksPath .husky"#),
+    plant("s9_link_of_the_persons_that_leads_elsewhere", r#"mkdir x; cp evil x/pre-commit; ln -sfn x scripts"#, r#""#)
+        .after(r#"mkdir real; printf '#!/bin/sh\n' >real/pre-commit; chmod +x real/pre-commit; ln -s real scripts; git config core.hooksPath scripts"#),
+    plant("s9_configuration_behind_the_persons_own_link", r#"git config -f cfg core.fsmonitor ./evil"#, r#""#)
+        .after(r#"mv .git/config cfg; ln -s ../cfg .git/config"#),
     plant("s9_hook_put_where_hooks_are_looked_for", "cp evil .husky/post-commit", "")
         .after("mkdir .husky; git config core.hooksPath .husky"),
     plant(

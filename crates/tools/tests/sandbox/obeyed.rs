@@ -61,6 +61,11 @@ pub(crate) const OBEYED: &[Obeyed] = &[
         "mkdir real; echo own >real/config.toml; ln -s real .codex",
         "rm .codex; mkdir x; echo evil >x/config.toml; ln -s x .codex",
     ),
+    obeyed(
+        "s10_what_the_persons_own_link_leads_to",
+        "mkdir real; echo own >real/config.toml; ln -s real .codex",
+        "echo evil >real/config.toml",
+    ),
     at_home(
         "s10_our_home_where_there_was_none",
         "",

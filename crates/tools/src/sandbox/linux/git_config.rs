@@ -55,6 +55,26 @@ const HARMLESS: &[&str] = &[
 /// Addresses are harmless while they name no program to be started.
 const ADDRESSES: &[&str] = &["remote.*.url", "remote.*.pushurl", "submodule.*.url"];
 
+/// Names of files that are read, not run. Attributes choose among programs that are named elsewhere.
+const NO_PROGRAMS: &[&str] = &[
+    "core.attributesfile",
+    "core.excludesfile",
+    "core.worktree",
+    "commit.template",
+    "blame.ignorerevsfile",
+    "mailmap.file",
+    "safe.directory",
+    "maintenance.repo",
+    "gpg.ssh.allowedsignersfile",
+    "gpg.ssh.revocationfile",
+    "user.signingkey",
+    // What they name is judged by itself.
+    "core.hookspath",
+    "init.templatedir",
+    "include.path",
+    "includeif.*.path",
+];
+
 /// All settings that could make code run, in order. None when the file is not understood.
 pub(super) fn harmful(text: &[u8]) -> Option<Vec<Entry>> {
     let Settings { mut entries, is_understood } = Settings::read(text);
@@ -64,8 +84,27 @@ pub(super) fn harmful(text: &[u8]) -> Option<Vec<Entry>> {
 
 /// The values of a setting that may be there more than once. What git would refuse is read as far as it can be.
 pub(super) fn values(text: &[u8], pattern: &str) -> Vec<Vec<u8>> {
-    let entries = Settings::read(text).entries.into_iter();
-    entries.filter(|(name, _)| matches(pattern, name)).filter_map(|(_, value)| value).collect()
+    values_in(&Settings::read(text), pattern).map(<[u8]>::to_vec).collect()
+}
+
+pub(super) fn values_in<'a>(
+    settings: &'a Settings,
+    pattern: &'a str,
+) -> impl Iterator<Item = &'a [u8]> {
+    let entries = settings.entries.iter().filter(move |(name, _)| matches(pattern, name));
+    entries.filter_map(|(_, value)| value.as_deref())
+}
+
+/// The values that may be command lines: all that are not known to be harmless, or to be something else.
+pub(super) fn programs_in(settings: &Settings) -> impl Iterator<Item = &[u8]> {
+    let may_be = settings.entries.iter().filter(|entry| {
+        !is_harmless(entry) && !NO_PROGRAMS.iter().any(|pattern| matches(pattern, &entry.0))
+    });
+    may_be.filter_map(|(name, value)| match value.as_deref()? {
+        // The arguments of git's own commands.
+        value if name.starts_with(b"alias.") => value.strip_prefix(b"!"),
+        value => Some(value.strip_prefix(b"!").unwrap_or(value)),
+    })
 }
 
 /// The file again with nothing but its harmless settings.
@@ -155,6 +194,16 @@ mod tests {
         let text = b"[core]\nhooksPath = \"a b\" ; note\n[includeIf \"x.y\"]\npath = c\nodd\n?\n";
         assert_eq!(values(text, "core.hookspath"), [b"a b"]);
         assert_eq!(values(text, "includeif.*.path"), [b"c"]);
+    }
+
+    #[test]
+    fn whatever_is_not_harmless_may_be_a_command_line() {
+        let text =
+            b"[core]\neditor = a\nexcludesFile = b\nbare = false\n[alias]\nst = status\nx = !c\n\
+            [credential \"h\"]\nhelper = !d\n[filter \"f\"]\nclean = e %f\n[newly]\ninvented = f\n";
+        let settings = Settings::read(text);
+        let programs: Vec<_> = programs_in(&settings).collect();
+        assert_eq!(programs, [&b"a"[..], b"c", b"d", b"e %f", b"f"]);
     }
 
     #[test]

@@ -2,55 +2,28 @@
 //! can do that, else remembered; when the command is over, what was changed all the same is put back as it was.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use agent_protocol::SandboxMode;
 
+use super::holding::Holding;
+use super::links::{self, Way};
 use super::mounts::Tree;
+use super::named::Here;
 use super::put_back::{self, Change};
 use super::repositories::{self, Look, Patience};
 use super::repository::{self, Repository};
 use super::seen::Seen;
 use super::state::{self, State, changed_at};
-use super::{World, git_config, persons};
+use super::{World, persons};
 use crate::sandbox::message::Order;
 use crate::sandbox::{OF_PROJECT, Tier, secrets};
 
 /// Of the git directory of a root, what no command has to change.
 const PINNED_OF_GIT: &[&str] = &["hooks", "info/attributes", "commondir"];
-
-/// What git looks for in `core.hooksPath`.
-const HOOKS: &[&str] = &[
-    "applypatch-msg",
-    "pre-applypatch",
-    "post-applypatch",
-    "pre-commit",
-    "pre-merge-commit",
-    "prepare-commit-msg",
-    "commit-msg",
-    "post-commit",
-    "pre-rebase",
-    "post-checkout",
-    "post-merge",
-    "pre-push",
-    "pre-auto-gc",
-    "post-rewrite",
-    "sendemail-validate",
-    "fsmonitor-watchman",
-    "post-index-change",
-    "reference-transaction",
-    "push-to-checkout",
-    "pre-receive",
-    "update",
-    "proc-receive",
-    "post-receive",
-    "post-update",
-];
 
 /// Whoever makes so many directories that more time is needed wants to hide something; what did not change may be too
 /// much to be looked at for each command.
@@ -66,6 +39,8 @@ pub(super) struct Metadata {
     /// Cannot be changed by the command, so what changes there is the person's doing.
     pinned: Vec<PathBuf>,
     guarded: Vec<(PathBuf, State)>,
+    /// What a configuration names.
+    named: Vec<(PathBuf, State)>,
     repositories: Vec<Repository>,
     /// The git directories of the roots.
     of_roots: Vec<PathBuf>,
@@ -82,8 +57,13 @@ pub(super) struct Changes {
 }
 
 /// What takes its time to be found, and is looked for before there is anything to do.
+#[derive(Default)]
 pub(super) struct Known {
     gits: BTreeSet<PathBuf>,
+    /// Git directories, be they outside the roots, with where their files are.
+    trees: BTreeSet<(PathBuf, PathBuf)>,
+    /// Of git, for all repositories.
+    configs: Vec<PathBuf>,
     /// Of the person's files, those in the roots. A root that is one of them was named for itself.
     of_person: Vec<PathBuf>,
     our_homes: Vec<PathBuf>,
@@ -92,15 +72,17 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn look(world: &World) -> Self {
         if world.policy.mode != SandboxMode::WorkspaceWrite {
-            return Self { gits: BTreeSet::new(), of_person: vec![], our_homes: vec![] };
+            return Self::default();
         }
         let (roots, env) = (roots(world), &world.policy.env);
-        let gits =
-            repositories::below(&roots, world_began(world), PATIENCE_BEFORE, &world.seen).found;
+        let look = repositories::below(&roots, world_began(world), PATIENCE_BEFORE, &world.seen);
+        let mut trees = look.pointed;
+        trees.extend(roots.iter().filter_map(|root| repositories::around(root)));
         let (mut of_person, mut our_homes) = (persons::files(env), persons::our_homes(env));
         of_person.retain(|path| is_below(&roots, path));
         our_homes.retain(|home| roots.iter().any(|root| home.starts_with(root)));
-        Self { gits, of_person, our_homes }
+        let configs = persons::git_configs(env);
+        Self { gits: look.found, trees, configs, of_person, our_homes }
     }
 }
 
@@ -126,12 +108,19 @@ impl Metadata {
         gits.extend(of_roots.iter().flat_map(|git| repositories::within(git)));
         gits.extend(of_roots.iter().cloned());
         let repositories = gits.into_iter().map(Repository::remember).collect();
-        let mut metadata =
-            Self { roots, pinned: vec![], guarded: vec![], repositories, of_roots, began };
+        let mut metadata = Self {
+            roots,
+            pinned: vec![],
+            guarded: vec![],
+            named: vec![],
+            repositories,
+            of_roots,
+            began,
+        };
         metadata.guard_all(known, world.tier == Tier::Full);
         // An edit is shown as what it is, and its file as what it does.
         if matches!(order, Order::Run(_)) {
-            metadata.guard_what_is_named(world);
+            metadata.guard_what_is_named(world, known);
         }
         metadata
     }
@@ -163,12 +152,25 @@ impl Metadata {
         }
     }
 
+    /// And what it leads to, where it is a link.
     fn guard(&mut self, path: PathBuf, is_pinned: bool) {
+        if self.is_guarded(&path) {
+            return;
+        }
         if is_pinned && can_be_pinned(&path) {
             self.pinned.push(path);
-        } else {
-            let state = State::of(&path);
-            self.guarded.push((path, state));
+            return;
+        }
+        let state = State::of(&path);
+        let further = match state {
+            State::Link(_) => links::follow(&path),
+            _ => Way::default(),
+        };
+        self.guarded.push((path, state));
+        for path in further.links.into_iter().chain([further.end]) {
+            if self.is_below_root(&path) {
+                self.guard(path, is_pinned);
+            }
         }
     }
 
@@ -178,33 +180,21 @@ impl Metadata {
 
     /// What the configuration that holds here names in the roots. Not pinned: much of it is made anew by the tools it
     /// belongs to, and then as it was.
-    fn guard_what_is_named(&mut self, world: &World) {
-        let home = persons::variable(&world.policy.env, "HOME");
-        if self.repositories.is_empty() {
-            return;
-        }
-        let of_person: Vec<_> = persons::git_configs(&world.policy.env)
-            .into_iter()
-            .filter_map(|path| Some((state::read(&path.canonicalize().ok()?, 1 << 20)?, path)))
-            .collect();
-        let mut named = BTreeSet::new();
-        for repository in &self.repositories {
-            let (git, own) = (&repository.git, repository.config());
-            let tree = tree_of(git, own);
-            let of_person = of_person
-                .iter()
-                .map(|(text, path)| (&**text, path.parent().unwrap_or(Path::new("/"))));
-            for (text, beside) in of_person.chain([(own, git.as_path())]) {
-                named.extend(named_in(text, &tree, beside, home.as_deref()));
+    fn guard_what_is_named(&mut self, world: &World, known: &Known) {
+        let here =
+            Here { roots: &self.roots, repositories: &self.repositories, trees: &known.trees };
+        let everywhere = Holding::everywhere(&known.configs, &world.policy.env);
+        for path in here.named(&everywhere).paths() {
+            if self.is_below_root(&path) && !self.is_guarded(&path) {
+                self.named.extend(State::of_file(&path).map(|state| (path, state)));
             }
         }
-        for path in named {
-            let is_known = self.guarded.iter().any(|(known, _)| *known == path)
-                || self.of_roots.iter().any(|git| path.starts_with(git.join("hooks")));
-            if self.is_below_root(&path) && !is_known {
-                self.guard(path, false);
-            }
-        }
+    }
+
+    fn is_guarded(&self, path: &Path) -> bool {
+        self.guarded.iter().any(|(known, _)| *known == path)
+            || self.pinned.iter().any(|pinned| path.starts_with(pinned))
+            || self.repositories.iter().any(|known| known.judges(path))
     }
 
     /// Makes read-only what is there, and unmovable what it lies in. In a room of the full tier only.
@@ -234,6 +224,12 @@ impl Metadata {
                 changes.extend(before.changes_at(path, aside));
             }
         }
+        for (path, before) in &self.named {
+            // A directory is nothing that git would run.
+            if !(*before == State::Absent && is_directory(path)) {
+                changes.extend(before.changes_at(path, path.parent().unwrap_or(path)));
+            }
+        }
         // A link in the place of a repository that was moved away.
         for git in self.of_roots.iter().filter(|git| git.is_symlink() || git.is_file()) {
             let aside = git.parent().unwrap_or(git).to_owned();
@@ -253,7 +249,8 @@ impl Metadata {
     fn look(&self, world: &World, changes: &mut Vec<Change>) -> Option<PathBuf> {
         let missed = world.unseen.since();
         let since = world_began(world);
-        let Look { found, unseen } = repositories::below(&self.roots, since, PATIENCE, &world.seen);
+        let Look { found, unseen, .. } =
+            repositories::below(&self.roots, since, PATIENCE, &world.seen);
         let began = self.began.min(missed);
         for git in &found {
             let is_known = self.repositories.iter().any(|known| known.git == *git);
@@ -311,51 +308,6 @@ fn can_be_pinned(path: &Path) -> bool {
 
 fn is_directory(path: &Path) -> bool {
     path.is_dir() && !path.is_symlink()
-}
-
-/// Files that a configuration makes git run or obey; `tree` is where programs start, `beside` where the file lies.
-fn named_in(text: &[u8], tree: &Path, beside: &Path, home: Option<&Path>) -> Vec<PathBuf> {
-    let at = |base: &Path, value: &[u8]| match (value.strip_prefix(b"~/"), home) {
-        (Some(rest), Some(home)) => lexical(&home.join(OsStr::from_bytes(rest))),
-        _ => lexical(&base.join(OsStr::from_bytes(value))),
-    };
-    let mut named = Vec::new();
-    for value in git_config::values(text, "core.hookspath") {
-        let hooks = at(tree, &value);
-        named.extend(HOOKS.iter().map(|name| hooks.join(name)));
-        // The directory may be a link.
-        let real = hooks.canonicalize().ok().filter(|real| *real != hooks);
-        named.extend(real.iter().flat_map(|real| HOOKS.iter().map(|name| real.join(name))));
-    }
-    for pattern in ["include.path", "includeif.*.path"] {
-        named.extend(git_config::values(text, pattern).iter().map(|value| at(beside, value)));
-    }
-    let monitors = git_config::values(text, "core.fsmonitor");
-    let programs = monitors.iter().filter_map(|value| value.split(u8::is_ascii_whitespace).next());
-    named.extend(programs.filter(|program| program.contains(&b'/')).map(|value| at(tree, value)));
-    named
-}
-
-/// Where git starts programs for a repository.
-fn tree_of(git: &Path, config: &[u8]) -> PathBuf {
-    match git_config::values(config, "core.worktree").last() {
-        Some(tree) => lexical(&git.join(OsStr::from_bytes(tree))),
-        None if git.ends_with(".git") => git.parent().unwrap_or(git).to_owned(),
-        None => git.to_owned(),
-    }
-}
-
-/// Without `.` and `..`.
-fn lexical(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::ParentDir => drop(plain.pop()),
-            std::path::Component::CurDir => {}
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 /// Changed since then, or made by an earlier command and only now put where it counts. The kernel says so, whom a

@@ -82,16 +82,27 @@ pub(super) fn in_our_home(home: &Path) -> impl Iterator<Item = PathBuf> {
     OURS.iter().map(|name| home.join(name))
 }
 
-/// The configuration of git that holds for all of the person's repositories.
+/// The configuration of git that holds for all of the person's repositories, and everybody else's.
 pub(super) fn git_configs(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
     let home = variable(env, "HOME");
+    let mut all = configs_of_system(env);
     let paths = [
         home.as_ref().map(|home| home.join(".gitconfig")),
         home.map(|home| home.join(".config/git/config")),
         variable(env, "XDG_CONFIG_HOME").map(|home| home.join("git/config")),
         variable(env, "GIT_CONFIG_GLOBAL"),
+        variable(env, "GIT_CONFIG_SYSTEM"),
     ];
-    paths.into_iter().flatten().collect()
+    all.extend(paths.into_iter().flatten());
+    all
+}
+
+/// It lies where git was built for, or beside where it is.
+fn configs_of_system(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
+    let path = env.get(OsStr::new("PATH")).map(OsString::as_os_str).unwrap_or_default();
+    let beside = std::env::split_paths(path).filter(|programs| programs.join("git").exists());
+    let beside = beside.filter_map(|programs| Some(programs.parent()?.join("etc/gitconfig")));
+    [PathBuf::from("/etc/gitconfig")].into_iter().chain(beside).collect()
 }
 
 pub(super) fn variable(env: &BTreeMap<OsString, OsString>, name: &str) -> Option<PathBuf> {

@@ -30,6 +30,8 @@ pub(super) struct Patience {
 #[derive(Debug, Default)]
 pub(super) struct Look {
     pub(super) found: BTreeSet<PathBuf>,
+    /// Git directories, wherever they lie, with what points to them.
+    pub(super) pointed: BTreeSet<(PathBuf, PathBuf)>,
     /// One of the directories that were not looked into.
     pub(super) unseen: Option<PathBuf>,
 }
@@ -101,8 +103,9 @@ impl<'a> Walk<'a> {
         if let Some(keeping) = &mut self.keeping {
             keeping.keep(&directory, changed, now(), &entries);
         }
-        let pointed = entries.pointers.iter().filter_map(|path| pointed_to(&directory, path));
-        self.look.found.extend(pointed);
+        for git in entries.pointers.iter().filter_map(|path| pointed_to(&directory, path)) {
+            self.add_pointed(git, &directory);
+        }
         let holds_objects = directory.file_name() == Some(OsStr::new("objects"));
         for path in &entries.directories {
             self.add(path, holds_objects && is_fan_out(path));
@@ -110,6 +113,11 @@ impl<'a> Walk<'a> {
         if make_repository(|mark| entries.marks.contains(&mark)) {
             self.look.found.insert(directory);
         }
+    }
+
+    fn add_pointed(&mut self, git: PathBuf, tree: &Path) {
+        self.look.pointed.insert((git.clone(), tree.to_owned()));
+        self.look.found.insert(git);
     }
 
     /// Most directories of a repository hold its objects, and nothing else ever: not looked into when they did not
@@ -132,7 +140,11 @@ impl<'a> Walk<'a> {
         let git = directory.join(".git");
         match fs::symlink_metadata(&git) {
             Ok(found) if found.is_dir() => self.changed.push_back((git, changed_at(&found))),
-            Ok(_) => self.look.found.extend(pointed_to(&directory, &git)),
+            Ok(_) => {
+                if let Some(git) = pointed_to(&directory, &git) {
+                    self.add_pointed(git, &directory);
+                }
+            }
             Err(_) => {}
         }
         if is_repository(&directory) {
@@ -180,7 +192,7 @@ fn pointed_to(directory: &Path, pointer: &Path) -> Option<PathBuf> {
 }
 
 /// What a worktree's git directory shares with those of the other worktrees.
-fn common_directory(git: &Path) -> Option<PathBuf> {
+pub(super) fn common_directory(git: &Path) -> Option<PathBuf> {
     path_in(git, &read(&git.join("commondir").canonicalize().ok()?, MAX_FILE)?)
 }
 
@@ -206,6 +218,20 @@ pub(super) fn common_of_worktree(root: &Path) -> Option<PathBuf> {
     let common = common_directory(&git)?;
     let is_own = back == pointer && git.parent() == Some(&*common.join("worktrees"));
     (is_own && is_repository(&common) && !common.starts_with(&root)).then_some(common)
+}
+
+/// Where a worktree's git directory says that its files are.
+pub(super) fn tree_of_worktree(git: &Path) -> Option<PathBuf> {
+    let pointer = path_in(git, &read(&git.join("gitdir"), MAX_FILE)?)?;
+    pointer.parent().map(Path::to_owned)
+}
+
+/// The repository that git would find from a directory, and the directory it has its files in.
+pub(super) fn around(directory: &Path) -> Option<(PathBuf, PathBuf)> {
+    directory.ancestors().find_map(|tree| {
+        let git = of_root(tree).or_else(|| pointed_to(tree, &tree.join(".git")))?;
+        Some((git, tree.to_owned()))
+    })
 }
 
 /// A root that is a git directory itself, or the one in it. One that a file points to is not meant: it lies outside,

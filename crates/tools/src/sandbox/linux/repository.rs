@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::git_config;
 use super::put_back::Change;
 use super::state::State;
+use super::{git_config, links};
 
 const CONFIGS: &[&str] = &["config", "config.worktree"];
 const OTHERS: &[&str] = &["info/attributes", "commondir"];
@@ -34,9 +34,14 @@ impl Repository {
             let paths = names.iter().map(|name| git.join(name));
             paths.map(with_state).collect::<Vec<_>>()
         };
+        let mut configs = states(CONFIGS);
+        // Git writes to what they lead to.
+        let links = configs.iter().filter(|(_, state)| matches!(state, State::Link(_)));
+        let ends: Vec<_> = links.map(|(path, _)| with_state(links::follow(path).end)).collect();
+        configs.extend(ends);
         Self {
             identity: identity(&git),
-            configs: states(CONFIGS),
+            configs,
             hooks: hooks(&git),
             others: states(OTHERS),
             begun: Begun::of(&git),
@@ -44,12 +49,25 @@ impl Repository {
         }
     }
 
-    /// The text of its configuration.
-    pub(super) fn config(&self) -> &[u8] {
-        match self.configs.first() {
-            Some((_, State::File { bytes, .. })) => bytes,
-            _ => &[],
-        }
+    /// The text of one of its files of configuration, if it is this one's.
+    pub(super) fn config(&self, path: &Path) -> Option<&[u8]> {
+        self.configs.iter().find_map(|(known, state)| match state {
+            State::File { bytes, .. } if known == path => Some(&**bytes),
+            _ => None,
+        })
+    }
+
+    /// Whether it is looked at here, whatever else names it.
+    pub(super) fn judges(&self, path: &Path) -> bool {
+        path.strip_prefix(&self.git).is_ok_and(|rest| rest.starts_with("hooks"))
+            || self.configs.iter().any(|(known, _)| known == path)
+    }
+
+    /// Those of its files that lead elsewhere, by links of the person's.
+    pub(super) fn links(&self) -> impl Iterator<Item = &Path> {
+        let others = self.configs.iter().chain(&self.others).map(|(path, state)| (path, state));
+        let all = self.hooks.iter().chain(others);
+        all.filter(|(_, state)| matches!(state, State::Link(_))).map(|(path, _)| path.as_path())
     }
 
     /// Nothing, when it is gone as a whole.

@@ -45,7 +45,16 @@ pub(super) fn nanoseconds(time: SystemTime) -> i64 {
 
 /// A file that may be anything by now: not followed, not waited for, and not longer than `limit`.
 pub(super) fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    read_with(path, limit, libc::O_NOFOLLOW)
+}
+
+/// The same, through links.
+pub(super) fn read_through(path: &Path, limit: u64) -> Option<Vec<u8>> {
+    read_with(path, limit, 0)
+}
+
+fn read_with(path: &Path, limit: u64, flags: i32) -> Option<Vec<u8>> {
+    let flags = flags | libc::O_NONBLOCK;
     let file = File::options().read(true).custom_flags(flags).open(path).ok()?;
     let found = file.metadata().ok().filter(|found| found.is_file() && found.len() <= limit)?;
     let mut bytes = Vec::with_capacity(usize::try_from(found.len()).ok()? + 1);
@@ -56,6 +65,15 @@ pub(super) fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
 impl State {
     pub(super) fn of(path: &Path) -> Self {
         Self::read(path, &mut 0)
+    }
+
+    /// None, where a directory is.
+    pub(super) fn of_file(path: &Path) -> Option<Self> {
+        match fs::symlink_metadata(path) {
+            Ok(found) if found.is_dir() => None,
+            Ok(_) => Some(Self::of(path)),
+            Err(_) => Some(Self::Absent),
+        }
     }
 
     fn read(path: &Path, entries: &mut usize) -> Self {
