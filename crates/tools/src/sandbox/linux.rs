@@ -21,6 +21,7 @@ mod named;
 mod namespaces;
 mod others;
 mod persons;
+mod pins;
 mod put_back;
 mod repositories;
 mod repository;

@@ -85,6 +85,12 @@ pub(crate) const PLANTS: &[Plant] = &[
         .after(r#"mkdir .husky scripts; printf '#!/bin/sh\n' >scripts/pre-commit; chmod +x scripts/pre-commit; ln -s ../scripts/pre-commit .husky/pre-commit; git config core.hooksPath .husky"#),
     plant("s9_link_of_the_persons_that_leads_elsewhere", r#"mkdir x; cp evil x/pre-commit; ln -sfn x scripts"#, r#""#)
         .after(r#"mkdir real; printf '#!/bin/sh\n' >real/pre-commit; chmod +x real/pre-commit; ln -s real scripts; git config core.hooksPath scripts"#),
+    plant(
+        "s9_hook_with_another_name",
+        "cat evil >scripts/pre-commit",
+        "",
+    )
+    .after("mkdir scripts; printf '#!/bin/sh\\n' >scripts/pre-commit; chmod +x scripts/pre-commit; ln scripts/pre-commit .git/hooks/pre-commit"),
     plant("s9_configuration_behind_the_persons_own_link", r#"git config -f cfg core.fsmonitor ./evil"#, r#""#)
         .after(r#"mv .git/config cfg; ln -s ../cfg .git/config"#),
     plant("s9_hook_put_where_hooks_are_looked_for", "cp evil .husky/post-commit", "")

@@ -11,8 +11,12 @@ pub(crate) struct Own {
     before: &'static str,
     meanwhile: &'static str,
     script: &'static str,
+    /// What the command does after that.
+    then: &'static str,
     /// Has to go well afterwards; `$tier` is the tier.
     check: &'static str,
+    /// The workspace is the person's home.
+    at_home: bool,
 }
 
 const fn own(
@@ -21,12 +25,20 @@ const fn own(
     script: &'static str,
     check: &'static str,
 ) -> Own {
-    Own { name, before, meanwhile: "", script, check }
+    Own { name, before, meanwhile: "", script, then: "", check, at_home: false }
 }
 
 impl Own {
     const fn while_it_runs(self, meanwhile: &'static str) -> Self {
         Self { meanwhile, ..self }
+    }
+
+    const fn and_then(self, then: &'static str) -> Self {
+        Self { then, ..self }
+    }
+
+    const fn at_home(self) -> Self {
+        Self { at_home: true, ..self }
     }
 }
 
@@ -102,6 +114,47 @@ pub(crate) const OWN: &[Own] = &[
         "echo own >.agent/config.toml; echo own >.git/hooks/pre-commit; chmod +x .git/hooks/pre-commit",
     ),
     own(
+        "s9_own_configuration_that_is_replaced_while_it_is_pinned",
+        "git config --global alias.st status; git config --global user.name own",
+        "",
+        r#"
+        test -z "$(git config --global core.fsmonitor)"; test "$(git config --global alias.st)" = status
+        test "$(git config --global user.name)" = own; grep -q aside- said
+        test $tier = reduced || test "$(git config --global user.email)" = own
+        test $tier = reduced || grep -q fsmonitor .gitconfig.aside-*
+    "#,
+    )
+    .while_it_runs("git config --global user.email own")
+    .and_then("git config --global core.fsmonitor ./evil")
+    .at_home(),
+    own(
+        "s9_own_configuration_that_is_replaced_and_left_alone",
+        "git config --global alias.st status",
+        "",
+        r#"
+        test $tier = reduced || test ! -s said
+        test $tier = reduced || test "$(git config --global user.email)" = own
+        test "$(git config --global alias.st)" = status
+    "#,
+    )
+    .while_it_runs("git config --global user.email own")
+    .at_home(),
+    own(
+        "s9_own_files_whose_place_is_taken",
+        "git init -q -b main .; rm -f .git/hooks/*; mkdir .codex; echo own >.codex/config.toml; echo own >.bashrc",
+        "",
+        r#"
+        test ! -e .git/hooks/pre-commit; test "$(cat .bashrc)" = own
+        test "$(cat .codex/config.toml)" = own
+        cat .bashrc.aside-* | grep -q evil
+    "#,
+    )
+    .while_it_runs(
+        "cp .bashrc x; mv x .bashrc; mv .codex old; cp -r old .codex; mv .git/hooks h; cp -r h .git/hooks",
+    )
+    .and_then("echo evil >>.bashrc; echo evil >.codex/config.toml; echo evil >.git/hooks/pre-commit; chmod +x .git/hooks/pre-commit")
+    .at_home(),
+    own(
         "s10_own_files_of_a_large_directory",
         SKILLS,
         "echo evil >.codex/skills/new || true; rm .codex/skills/7 || true",
@@ -121,33 +174,43 @@ pub(crate) const OWN: &[Own] = &[
 impl Own {
     pub(crate) fn works(&self, user: u32, host: &Host) -> bool {
         let place = Place::new(user, host);
-        place.run_unconfined(self.before);
-        place.run_unconfined(&format!("(set +e\n{}\n)\ntouch begun", self.script));
+        self.run_unconfined(&place, self.before);
+        self.run_unconfined(
+            &place,
+            &format!("(set +e\n{}\n{}\n)\ntouch begun", self.script, self.then),
+        );
         place.workspace.join("begun").exists()
     }
 
     pub(crate) fn outcome(&self, user: u32, tier: &str, host: &Host) -> Outcome {
         let place = Place::new(user, host);
-        place.run_unconfined(self.before);
+        self.run_unconfined(&place, self.before);
         let waits = "touch begun; until [ -e done ]; do sleep 0.02; done";
-        let script =
-            format!("{}\n{}", self.script, if self.meanwhile.is_empty() { "" } else { waits });
+        let waits = if self.meanwhile.is_empty() { "" } else { waits };
+        let script = format!("{}\n{waits}\n{}", self.script, self.then);
+        let part = if self.at_home { "line-at-home" } else { "line" };
         let ran = std::thread::scope(|scope| {
             if !self.meanwhile.is_empty() {
                 scope.spawn(|| {
                     let waits = "until [ -e begun ]; do sleep 0.02; done";
-                    place.run_unconfined(&format!("{waits}\n{}\ntouch done", self.meanwhile));
+                    let script = format!("{waits}\n{}\ntouch done", self.meanwhile);
+                    self.run_unconfined(&place, &script);
                 });
             }
-            place.run_line(tier, &script)
+            place.run(&[part, tier, &script])
         });
         std::fs::write(place.workspace.join("said"), &ran.said).expect("a file");
         let check = format!("exec >checked 2>&1; set -ex; tier={tier}\n{}\ntouch held", self.check);
-        place.run_unconfined(&check);
+        self.run_unconfined(&place, &check);
         if place.workspace.join("held").exists() {
             return Outcome::Held;
         }
         let checked = std::fs::read_to_string(place.workspace.join("checked")).unwrap_or_default();
         Outcome::Trouble(format!("({tier}) {}\n{checked}", ran.said))
+    }
+
+    fn run_unconfined(&self, place: &Place, script: &str) {
+        let home = if self.at_home { "export HOME=$PWD\n" } else { "" };
+        place.run_unconfined(&format!("{home}{script}"));
     }
 }

@@ -113,6 +113,22 @@ pub(super) fn only_harmless(text: &[u8]) -> Vec<u8> {
     entries.iter().filter(|entry| is_harmless(entry)).flat_map(written).collect()
 }
 
+/// The file again with its harmless settings, and those harmful ones that were in another. None when one of them is not
+/// understood.
+pub(super) fn with_harmful_of(text: &[u8], other: &[u8]) -> Option<Vec<u8>> {
+    let mut allowed = harmful(other)?;
+    let mut kept = Settings::read(text);
+    kept.entries.retain(|entry| {
+        is_harmless(entry)
+            || allowed
+                .iter()
+                .position(|known| known == entry)
+                .map(|at| allowed.remove(at))
+                .is_some()
+    });
+    kept.is_understood.then(|| kept.entries.iter().chain(&allowed).flat_map(written).collect())
+}
+
 /// A section for each setting.
 fn written((name, value): &Entry) -> Vec<u8> {
     let mut parts = name.splitn(2, |byte| *byte == b'.');
@@ -187,6 +203,16 @@ mod tests {
             [branch \"a\\\\.\\\"b\"]\nmerge = \"\"\n";
         assert_eq!(harmful(text), Some(vec![]));
         assert_eq!(Settings::read(&only_harmless(text)), Settings::read(text));
+    }
+
+    #[test]
+    fn of_a_file_that_two_have_changed_only_what_is_harmless_is_new() {
+        let old = b"[alias]\nst = status\nx = y\n[user]\nname = a\n";
+        let new = b"[user]\nname = b\n[alias]\nx = y\nx = y\n[core]\nfsmonitor = evil\n";
+        let wanted = b"[user]\nname = b\n[alias]\nx = y\nst = status\n";
+        let kept = with_harmful_of(new, old).unwrap();
+        assert_eq!(Settings::read(&kept), Settings::read(wanted));
+        assert_eq!(with_harmful_of(b"[", old), None);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +12,7 @@ use super::holding::Holding;
 use super::links::{self, Way};
 use super::mounts::Tree;
 use super::named::Here;
+use super::pins::{Kind, Pin};
 use super::put_back::{self, Change};
 use super::repositories::{self, Look, Patience};
 use super::repository::{self, Repository};
@@ -36,8 +36,8 @@ const PATIENCE_BEFORE: Patience =
 /// What was there before a command.
 pub(super) struct Metadata {
     roots: Vec<PathBuf>,
-    /// Cannot be changed by the command, so what changes there is the person's doing.
-    pinned: Vec<PathBuf>,
+    /// Cannot be changed by the command while the pin holds: what changes there is the person's doing.
+    pinned: Vec<Pin>,
     guarded: Vec<(PathBuf, State)>,
     /// What a configuration names.
     named: Vec<(PathBuf, State)>,
@@ -64,6 +64,8 @@ pub(super) struct Known {
     trees: BTreeSet<(PathBuf, PathBuf)>,
     /// Of git, for all repositories.
     configs: Vec<PathBuf>,
+    /// Where they are, links aside.
+    ends_of_configs: BTreeSet<PathBuf>,
     /// Of the person's files, those in the roots. A root that is one of them was named for itself.
     of_person: Vec<PathBuf>,
     our_homes: Vec<PathBuf>,
@@ -82,7 +84,8 @@ impl Known {
         of_person.retain(|path| is_below(&roots, path));
         our_homes.retain(|home| roots.iter().any(|root| home.starts_with(root)));
         let configs = persons::git_configs(env);
-        Self { gits: look.found, trees, configs, of_person, our_homes }
+        let ends_of_configs = configs.iter().map(|path| links::follow(path).end).collect();
+        Self { gits: look.found, trees, configs, ends_of_configs, of_person, our_homes }
     }
 }
 
@@ -136,29 +139,35 @@ impl Metadata {
         let of_person = known.of_person.iter().cloned();
         let paths: BTreeSet<_> = of_projects.chain(pointers).chain(of_person).collect();
         for path in paths {
-            self.guard(path, is_pinned);
+            self.guard(path, known, is_pinned);
         }
         for home in &known.our_homes {
-            if is_pinned && can_be_pinned(home) {
-                self.pinned.push(home.clone());
-            } else {
-                persons::in_our_home(home).for_each(|path| self.guard(path, is_pinned));
+            match Pin::of(home, Kind::OurHome).filter(|_| is_pinned) {
+                Some(pin) => self.pinned.push(pin),
+                None => {
+                    persons::in_our_home(home).for_each(|path| self.guard(path, known, is_pinned));
+                }
             }
         }
         if is_pinned {
             let of_gits = self.of_roots.iter();
             let of_gits = of_gits.flat_map(|git| PINNED_OF_GIT.iter().map(|name| git.join(name)));
-            self.pinned.extend(of_gits.filter(|path| can_be_pinned(path)));
+            let is_open =
+                |path: &PathBuf| self.repositories.iter().any(|known| known.is_open(path));
+            let of_gits = of_gits.filter(|path| !is_open(path));
+            self.pinned.extend(of_gits.filter_map(|path| Pin::of(&path, Kind::OfGit)));
         }
     }
 
     /// And what it leads to, where it is a link.
-    fn guard(&mut self, path: PathBuf, is_pinned: bool) {
+    fn guard(&mut self, path: PathBuf, known: &Known, is_pinned: bool) {
         if self.is_guarded(&path) {
             return;
         }
-        if is_pinned && can_be_pinned(&path) {
-            self.pinned.push(path);
+        let is_config = known.ends_of_configs.contains(&path);
+        let kind = if is_config { Kind::Settings } else { Kind::Plain };
+        if let Some(pin) = Pin::of(&path, kind).filter(|_| is_pinned) {
+            self.pinned.push(pin);
             return;
         }
         let state = State::of(&path);
@@ -169,7 +178,7 @@ impl Metadata {
         self.guarded.push((path, state));
         for path in further.links.into_iter().chain([further.end]) {
             if self.is_below_root(&path) {
-                self.guard(path, is_pinned);
+                self.guard(path, known, is_pinned);
             }
         }
     }
@@ -193,7 +202,7 @@ impl Metadata {
 
     fn is_guarded(&self, path: &Path) -> bool {
         self.guarded.iter().any(|(known, _)| *known == path)
-            || self.pinned.iter().any(|pinned| path.starts_with(pinned))
+            || self.pinned.iter().any(|pin| path.starts_with(&pin.path))
             || self.repositories.iter().any(|known| known.judges(path))
     }
 
@@ -203,16 +212,13 @@ impl Metadata {
             return Ok(());
         }
         let gits = self.of_roots.iter().flat_map(|git| git.ancestors());
-        let pinned = self.pinned.iter().flat_map(|path| path.ancestors().skip(1));
+        let pinned = self.pinned.iter().flat_map(|pin| pin.path.ancestors().skip(1));
         let holders: BTreeSet<_> =
             gits.chain(pinned).filter(|path| self.is_below_root(path)).collect();
         for path in holders.into_iter().filter(|path| !self.roots.iter().any(|root| root == path)) {
             Tree::copy(path)?.put(path)?;
         }
-        for path in &self.pinned {
-            Tree::copy(path)?.read_only()?.put(path)?;
-        }
-        Ok(())
+        self.pinned.iter().try_for_each(Pin::put)
     }
 
     pub(super) fn changed(&self, world: &World) -> Changes {
@@ -237,7 +243,9 @@ impl Metadata {
         }
         changes.extend(self.repositories.iter().flat_map(Repository::changes));
         let unseen = self.look(world, &mut changes);
-        changes.retain(|change| !self.pinned.iter().any(|path| change.path.starts_with(path)));
+        let (holding, fallen): (Vec<_>, Vec<_>) = self.pinned.iter().partition(|pin| pin.holds());
+        changes.retain(|change| !holding.iter().any(|pin| change.path.starts_with(&pin.path)));
+        changes.extend(fallen.into_iter().flat_map(Pin::changes));
         changes.sort_by(|a, b| a.path.cmp(&b.path));
         changes.dedup_by(|later, first| later.path.starts_with(&first.path));
         let secrets =
@@ -298,12 +306,6 @@ impl Changes {
              would run; it is looked for again after the next command"
         ))
     }
-}
-
-/// A mount keeps out what comes by this name, not by another one.
-fn can_be_pinned(path: &Path) -> bool {
-    fs::symlink_metadata(path)
-        .is_ok_and(|found| found.is_dir() || (found.is_file() && found.nlink() == 1))
 }
 
 fn is_directory(path: &Path) -> bool {

@@ -30,9 +30,13 @@ impl Tree {
         Ok(self)
     }
 
-    pub(super) fn put(self, path: &Path) -> Result<(), String> {
+    pub(super) fn put(&self, path: &Path) -> Result<(), String> {
         move_mount(&self.0, "", CWD, path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
             .map_err(at("mounting", path))
+    }
+    /// Where it can be reached whatever lies by its name.
+    pub(super) fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Repository {
     identity: Option<(u64, u64)>,
     configs: Vec<(PathBuf, State)>,
     hooks: BTreeMap<PathBuf, State>,
+    /// One of them has another name, by which it could be written to.
+    has_open_hook: bool,
     others: Vec<(PathBuf, State)>,
     /// What git had still to do.
     begun: Begun,
@@ -34,6 +36,7 @@ impl Repository {
             let paths = names.iter().map(|name| git.join(name));
             paths.map(with_state).collect::<Vec<_>>()
         };
+        let hooks = hooks(&git);
         let mut configs = states(CONFIGS);
         // Git writes to what they lead to.
         let links = configs.iter().filter(|(_, state)| matches!(state, State::Link(_)));
@@ -42,7 +45,8 @@ impl Repository {
         Self {
             identity: identity(&git),
             configs,
-            hooks: hooks(&git),
+            has_open_hook: hooks.keys().any(|path| has_other_names(path)),
+            hooks,
             others: states(OTHERS),
             begun: Begun::of(&git),
             git,
@@ -61,6 +65,12 @@ impl Repository {
     pub(super) fn judges(&self, path: &Path) -> bool {
         path.strip_prefix(&self.git).is_ok_and(|rest| rest.starts_with("hooks"))
             || self.configs.iter().any(|(known, _)| known == path)
+    }
+
+    /// Whether no mount would keep what is there from being changed.
+    pub(super) fn is_open(&self, path: &Path) -> bool {
+        self.has_open_hook
+            && path.strip_prefix(&self.git).is_ok_and(|rest| rest == Path::new("hooks"))
     }
 
     /// Those of its files that lead elsewhere, by links of the person's.
@@ -142,6 +152,10 @@ fn hooks(git: &Path) -> BTreeMap<PathBuf, State> {
         entries.filter(|path| !is_sample(path)).collect()
     };
     paths.into_iter().map(with_state).collect()
+}
+
+fn has_other_names(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.nlink() > 1)
 }
 
 fn with_state(path: PathBuf) -> (PathBuf, State) {

@@ -1,0 +1,113 @@
+//! What is pinned for a command: made read-only by mounts that only its room has. Such a mount lies on what had the name
+//! when it was made; who replaces that, as only the person can, takes the mount away with it.
+
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::mounts::Tree;
+use super::put_back::Change;
+use super::state::{MAX_FILE, State, read_through};
+use super::{git_config, persons};
+
+/// By what something is judged whose pin has fallen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// As a whole.
+    Plain,
+    /// By its settings, as a configuration of git.
+    Settings,
+    /// Part of a repository, which is looked at anyway.
+    OfGit,
+    /// A home of ours: by what is obeyed there.
+    OurHome,
+}
+
+pub(super) struct Pin {
+    pub(super) path: PathBuf,
+    kind: Kind,
+    /// Its device and number there.
+    identity: (u64, u64),
+    /// What was there, whatever becomes of its name.
+    held: OnceCell<Tree>,
+}
+
+impl Pin {
+    /// None, where a mount would not keep out what comes by another name.
+    pub(super) fn of(path: &Path, kind: Kind) -> Option<Self> {
+        let found = fs::symlink_metadata(path).ok()?;
+        let is_only_name = found.is_dir() || (found.is_file() && found.nlink() == 1);
+        is_only_name.then(|| Self {
+            path: path.to_owned(),
+            kind,
+            identity: (found.dev(), found.ino()),
+            held: OnceCell::new(),
+        })
+    }
+
+    pub(super) fn put(&self) -> Result<(), String> {
+        let tree = Tree::copy(&self.path)?.read_only()?;
+        tree.put(&self.path)?;
+        let _ = self.held.set(tree);
+        Ok(())
+    }
+
+    /// Whether it still is what was pinned.
+    pub(super) fn holds(&self) -> bool {
+        fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == self.identity)
+    }
+
+    /// Of a pin that has fallen: whether the person or the command changed what is there cannot be told any more. Nothing,
+    /// where nothing is: that much is the person's doing.
+    pub(super) fn changes(&self) -> Vec<Change> {
+        if self.kind == Kind::OfGit || fs::symlink_metadata(&self.path).is_err() {
+            return vec![];
+        }
+        let paths: BTreeSet<_> = match self.kind {
+            Kind::OurHome => persons::in_our_home(&self.path).collect(),
+            _ => [self.path.clone()].into(),
+        };
+        let changes = paths.iter().flat_map(|path| {
+            let before = self.before(path.strip_prefix(&self.path).unwrap_or(Path::new("")));
+            let aside = path.parent().unwrap_or(path);
+            match self.kind {
+                Kind::Settings => settings_to(&before, &State::of(path))
+                    .map(|to| Change { path: path.clone(), to, aside: aside.to_owned() })
+                    .into_iter()
+                    .collect(),
+                _ => before.changes_at(path, aside),
+            }
+        });
+        changes.collect()
+    }
+
+    /// As nobody but the person can have left it.
+    fn before(&self, below: &Path) -> State {
+        let Some(held) = self.held.get() else { return State::Absent };
+        let held = held.path();
+        match fs::metadata(&held) {
+            Ok(found) if found.is_dir() => State::of(&held.join(".").join(below)),
+            Ok(found) => {
+                let bytes = read_through(&held, MAX_FILE);
+                let mode = found.permissions().mode() & 0o7777;
+                bytes.map_or(State::Absent, |bytes| State::File { bytes, mode })
+            }
+            Err(_) => State::Absent,
+        }
+    }
+}
+
+/// What a configuration has to become, so that what the person may have set stays where it is harmless.
+fn settings_to(before: &State, now: &State) -> Option<State> {
+    let (State::File { bytes: old, .. }, State::File { bytes, mode }) = (before, now) else {
+        return (before != now).then(|| before.clone());
+    };
+    if git_config::harmful(bytes).is_some_and(|now| Some(now) == git_config::harmful(old)) {
+        return None;
+    }
+    let bytes = git_config::with_harmful_of(bytes, old);
+    Some(bytes.map_or_else(|| before.clone(), |bytes| State::File { bytes, mode: *mode }))
+}
