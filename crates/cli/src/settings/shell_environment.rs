@@ -15,9 +15,14 @@ const CORE: [&str; 12] = [
     "TZ",
 ];
 
+/// Holds the name of one of git's settings. Without it git refuses to run at all, and nobody knows what it sets.
+const NO_SECRET: &str = "GIT_CONFIG_KEY_";
+
 /// Whether a variable of this name holds a secret.
 pub(crate) fn is_secret(name: &str) -> bool {
-    SECRET.iter().any(|pattern| matches(pattern, name))
+    let number = name.strip_prefix(NO_SECRET).filter(|number| !number.is_empty());
+    let is_setting = number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+    !is_setting && SECRET.iter().any(|pattern| matches(pattern, name))
 }
 
 /// The policy, resolved. Names are compared without regard to case; `*` and `?` stand for any text and any character.

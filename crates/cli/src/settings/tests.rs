@@ -522,6 +522,8 @@ fn commands_get_the_environment_without_secrets_as_the_policy_says() {
         .var("EDITOR", "vi")
         .var("github_token", "t")
         .var("SSH_AUTH_SOCK", "/run/x")
+        .var("GIT_CONFIG_KEY_0", "core.hooksPath")
+        .var("GIT_CONFIG_KEY_OF", "k")
         .var("AWS_REGION", "eu");
     let names = |arguments: &str| {
         let settings = place.resolve(&format!("exec x {arguments}"));
@@ -530,15 +532,15 @@ fn commands_get_the_environment_without_secrets_as_the_policy_says() {
         names.collect::<Vec<_>>().join(" ")
     };
     let policy = |rest: &str| names(&format!("-c shell_environment_policy.{rest}"));
-    assert_eq!(names(""), "AWS_REGION EDITOR PATH");
+    assert_eq!(names(""), "AWS_REGION EDITOR GIT_CONFIG_KEY_0 PATH");
     assert_eq!(policy("inherit=core"), "PATH");
     assert_eq!(policy("inherit=none"), "");
-    assert_eq!(policy("exclude=[\"aws_*\"]"), "EDITOR PATH");
+    assert_eq!(policy("exclude=[\"aws_*\"]"), "EDITOR GIT_CONFIG_KEY_0 PATH");
     assert_eq!(policy("include_only=[\"PATH\",\"*TOKEN*\"]"), "PATH");
-    assert_eq!(policy("set={MY_TOKEN=\"1\"}"), "AWS_REGION EDITOR MY_TOKEN PATH");
+    assert_eq!(policy("set={MY_TOKEN=\"1\"}"), "AWS_REGION EDITOR GIT_CONFIG_KEY_0 MY_TOKEN PATH");
     assert_eq!(
         policy("ignore_default_excludes=true"),
-        "AWS_REGION EDITOR PATH SSH_AUTH_SOCK github_token"
+        "AWS_REGION EDITOR GIT_CONFIG_KEY_0 GIT_CONFIG_KEY_OF PATH SSH_AUTH_SOCK github_token"
     );
     let takes_login_path = |rest: &str| {
         let settings = place.resolve(&format!("exec x {rest}"));
