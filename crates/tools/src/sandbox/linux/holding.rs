@@ -32,7 +32,7 @@ const PROGRAMS: &[&str] = &[
 #[derive(Debug, Default)]
 pub(super) struct Holding {
     pub(super) home: Option<PathBuf>,
-    /// Read beside what was asked for, or to be read if they were there.
+    /// That are included, or would be if they were there.
     pub(super) files: BTreeSet<PathBuf>,
     pub(super) hooks: Vec<Vec<u8>>,
     /// What new repositories are copied from.
@@ -50,6 +50,8 @@ impl Holding {
         for path in configs {
             holding.read(path, 0);
         }
+        // Who asks knows them.
+        holding.files.retain(|path| !configs.contains(path));
         let entries = of_environment(env);
         holding.add(&Settings { entries, is_understood: true }, Path::new("/"), 0);
         let programs = PROGRAMS.iter().filter_map(|name| env.get(OsStr::new(name)));
@@ -165,7 +167,7 @@ mod tests {
         let mut wanted = hooks;
         wanted.sort();
         assert_eq!(found, wanted);
-        let files = ["absent", "config", "sub/one", "two"].map(at);
+        let files = ["absent", "sub/one", "two"].map(at);
         assert_eq!(holding.files, files.into());
         let programs = ["./ed", "./other"].map(|path| Word::Path(path.into()));
         assert!(programs.iter().all(|program| holding.programs.contains(program)));

@@ -55,24 +55,26 @@ fn parts(path: &Path) -> Vec<OsString> {
 pub(super) struct Ways(HashMap<PathBuf, Way>);
 
 impl Ways {
+    /// No link leads to `path`.
+    pub(super) fn add_plain(&mut self, path: &Path) {
+        self.0.insert(path.to_owned(), Way { links: vec![], end: path.to_owned() });
+    }
+
     pub(super) fn follow(&mut self, path: &Path) -> Way {
+        if let Some(way) = self.0.get(path) {
+            return way.clone();
+        }
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return follow(path);
         };
-        let mut way = match self.0.get(parent) {
-            Some(way) => way.clone(),
-            None => {
-                let way = follow(parent);
-                self.0.insert(parent.to_owned(), way.clone());
-                way
-            }
-        };
+        let mut way = self.follow(parent);
         way.end.push(name);
         if way.end.read_link().is_ok() {
             let rest = follow(&way.end);
             way.links.extend(rest.links);
             way.end = rest.end;
         }
+        self.0.insert(path.to_owned(), way.clone());
         way
     }
 }
@@ -97,6 +99,8 @@ mod tests {
         assert_eq!(follow(&path), way);
         let mut ways = Ways::default();
         assert_eq!([ways.follow(&path), ways.follow(&path)], [way.clone(), way]);
+        ways.add_plain(&place.join("one"));
+        assert_eq!(ways.follow(&place.join("one/x")).end, place.join("one/x"));
         symlink("round", place.join("round")).unwrap();
         assert_eq!(follow(&place.join("round")).links.len(), MOST_LINKS);
     }

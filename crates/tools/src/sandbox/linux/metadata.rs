@@ -193,7 +193,8 @@ impl Metadata {
         let here =
             Here { roots: &self.roots, repositories: &self.repositories, trees: &known.trees };
         let everywhere = Holding::everywhere(&known.configs, &world.policy.env);
-        for path in here.named(&everywhere).paths() {
+        let ends = known.ends_of_configs.iter().cloned();
+        for path in here.named(&everywhere).paths().into_iter().chain(ends) {
             if self.is_below_root(&path) && !self.is_guarded(&path) {
                 self.named.extend(State::of_file(&path).map(|state| (path, state)));
             }

@@ -11,7 +11,7 @@ use super::holding::Holding;
 use super::links::Ways;
 use super::repositories;
 use super::repository::Repository;
-use super::state::read_through;
+use super::state::{State, read_through};
 
 /// Bytes of a configuration outside the roots.
 const MAX_CONFIG: u64 = 16 << 20;
@@ -55,6 +55,7 @@ pub(super) struct Here<'a> {
 impl Here<'_> {
     pub(super) fn named(&self, everywhere: &Holding) -> Named {
         let mut named = Named::default();
+        self.roots.iter().for_each(|root| named.ways.add_plain(root));
         // There may be a repository here by the time.
         self.roots.iter().for_each(|root| named.add(everywhere, root));
         self.repositories.iter().flat_map(Repository::links).for_each(|link| named.add_link(link));
@@ -83,9 +84,11 @@ impl Here<'_> {
         let texts: Vec<_> = paths
             .iter()
             .filter_map(|path| {
-                let known = self.repositories.iter().find_map(|known| known.config(path));
-                let text = known.map(Cow::Borrowed);
-                let text = text.or_else(|| read_through(path, MAX_CONFIG).map(Cow::Owned))?;
+                let text = match self.repositories.iter().find_map(|known| known.config(path)) {
+                    Some(State::File { bytes, .. }) => Cow::Borrowed(&**bytes),
+                    Some(State::Absent) => return None,
+                    _ => Cow::Owned(read_through(path, MAX_CONFIG)?),
+                };
                 Some((text, path.parent().unwrap_or(path)))
             })
             .collect();
@@ -116,6 +119,7 @@ pub(super) struct Named {
     files: BTreeSet<PathBuf>,
     /// Those that mean a file only if there is one.
     names: BTreeSet<PathBuf>,
+    ways: Ways,
 }
 
 impl Named {
@@ -150,7 +154,7 @@ impl Named {
 
     /// All that leads to what is named, and that itself; whether it is there or not.
     pub(super) fn paths(self) -> BTreeSet<PathBuf> {
-        let (mut ways, mut paths) = (Ways::default(), BTreeSet::new());
+        let (mut ways, mut paths) = (self.ways, BTreeSet::new());
         let mut files = self.files;
         files.extend(self.names.into_iter().filter(|path| path.is_file()));
         for directory in self.hooks {

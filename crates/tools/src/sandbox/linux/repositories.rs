@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::seen::{Entries, Seen};
-use super::state::{changed_at, now, read};
+use super::state::{changed_at, now, read, read_through};
 
 /// Bytes of a configuration, and of a file that points to a repository. Git reads some of them whole, however long
 /// they are, and only then cuts off the ends of lines.
@@ -193,7 +193,7 @@ fn pointed_to(directory: &Path, pointer: &Path) -> Option<PathBuf> {
 
 /// What a worktree's git directory shares with those of the other worktrees.
 pub(super) fn common_directory(git: &Path) -> Option<PathBuf> {
-    path_in(git, &read(&git.join("commondir").canonicalize().ok()?, MAX_FILE)?)
+    path_in(git, &read_through(&git.join("commondir"), MAX_FILE)?)
 }
 
 /// A path as such files hold it: any bytes up to the first zero, and ends of lines after it. Of what is around it git

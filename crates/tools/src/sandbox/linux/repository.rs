@@ -53,18 +53,15 @@ impl Repository {
         }
     }
 
-    /// The text of one of its files of configuration, if it is this one's.
-    pub(super) fn config(&self, path: &Path) -> Option<&[u8]> {
-        self.configs.iter().find_map(|(known, state)| match state {
-            State::File { bytes, .. } if known == path => Some(&**bytes),
-            _ => None,
-        })
+    /// One of its files of configuration, if it is this one's.
+    pub(super) fn config(&self, path: &Path) -> Option<&State> {
+        self.configs.iter().find(|(known, _)| known == path).map(|(_, state)| state)
     }
 
     /// Whether it is looked at here, whatever else names it.
     pub(super) fn judges(&self, path: &Path) -> bool {
         path.strip_prefix(&self.git).is_ok_and(|rest| rest.starts_with("hooks"))
-            || self.configs.iter().any(|(known, _)| known == path)
+            || self.config(path).is_some()
     }
 
     /// Whether no mount would keep what is there from being changed.
