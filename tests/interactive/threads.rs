@@ -165,6 +165,20 @@ fn another_model_is_asked_from_here_on() {
 }
 
 #[test]
+fn the_list_of_models_has_those_of_the_provider_and_of_profiles() {
+    let (scene, _server) = scene(ScriptedModel::new());
+    std::fs::write(scene.home().join("fast.config.toml"), "model = \"of-a-profile\"\n").unwrap();
+    let mut screen = scene.screen(&["-m", "mine", "-s", "workspace-write"], COLUMNS, ROWS);
+    screen.wait_for("mine medium · workspace-write");
+    screen.press("/model<enter>");
+    screen.wait_for("› mine");
+    screen.wait_for("  scripted");
+    screen.wait_for("  of-a-profile");
+    screen.press("<esc>");
+    leave(screen);
+}
+
+#[test]
 fn another_model_and_effort_leave_running_what_runs_and_another_sandbox_asks_before() {
     let waits = json!({"cmd": "sleep 1000", "yield_time_ms": 250});
     let model = ScriptedModel::new().calls("exec_command", waits).says("First.").says("Second.");

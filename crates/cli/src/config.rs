@@ -20,7 +20,7 @@ pub(crate) use environment::Environment;
 pub(crate) use explain::explain;
 pub(crate) use key::{BadKey, KeyPath};
 pub(crate) use layer::{Entry, Origin};
-pub(crate) use sources::{CommandLayers, Homes, Loaded, load};
+pub(crate) use sources::{CommandLayers, Homes, Loaded, load, models_of_profiles};
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -184,6 +184,13 @@ impl Endpoint {
         format!("{path}/compact{mark}{query}")
     }
 
+    /// Path and query of `/models`.
+    pub(crate) fn models_path(&self) -> String {
+        let (path, query) = self.base.path.split_once('?').unwrap_or((&self.base.path, ""));
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{}/models{mark}{query}", path.strip_suffix("/responses").unwrap_or(path))
+    }
+
     pub(crate) fn target(&self) -> Target {
         Target { tls: self.base.tls, host: self.base.host.clone(), port: self.base.port }
     }

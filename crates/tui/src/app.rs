@@ -3,6 +3,7 @@
 
 mod activity;
 mod asking;
+mod choices;
 mod commands;
 mod draw;
 mod keys;
@@ -210,6 +211,7 @@ impl App {
             }
             Input::AskSecret { title } => self.overlays.push(Box::new(Secret::new(title))),
             Input::Threads { how, threads } => self.choose_thread(how, threads),
+            Input::Models(models) => self.offer_models(models),
             Input::Facts(facts) => self.learn(facts),
             Input::Say(message) => return self.say(message),
             Input::Do(effects) => return effects,

@@ -64,6 +64,8 @@ pub enum Input {
     AskSecret {
         title: String,
     },
+    /// Further models that the person may want, by name.
+    Models(Vec<String>),
     /// Those that can be gone on with.
     Threads {
         how: GoOn,
@@ -123,6 +125,8 @@ pub enum Effect {
     /// The answer to [`Input::Ask`].
     Chosen(String),
     FindPrompts,
+    /// Looks for models that the facts do not name.
+    FindModels,
     FindFiles(String),
     /// Takes the picture that is in the clipboard; what comes of it is [`Input::Picture`].
     TakePicture,

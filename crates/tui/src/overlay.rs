@@ -13,7 +13,7 @@ use std::fmt;
 use ratatui_core::text::Line;
 
 use crate::composer::Composer;
-use crate::effect::Effect;
+use crate::effect::{Choice, Effect};
 use crate::key::KeyEvent;
 use crate::markdown::Link;
 use crate::slash::Verb;
@@ -60,6 +60,9 @@ pub(crate) trait Overlay: fmt::Debug {
     fn place(&self) -> Place {
         Place::Below
     }
+
+    /// More was found for the list of this command.
+    fn take_choices(&mut self, _verb: Verb, _choices: &[Choice]) {}
 
     /// What it was opened for has gone.
     fn is_over(&self, _transcript: &Transcript) -> bool {

@@ -201,6 +201,23 @@ fn profile(
     }
 }
 
+/// The models that profiles of the person's own name, each in its file.
+pub(crate) fn models_of_profiles(environment: &Environment) -> Vec<String> {
+    let homes = Homes::of(environment);
+    let files = homes.config().and_then(|home| std::fs::read_dir(home).ok());
+    let is_profile = |path: &PathBuf| path.to_string_lossy().ends_with(".config.toml");
+    let paths = files.into_iter().flatten().flatten().map(|file| file.path()).filter(is_profile);
+    let model = |path: PathBuf| {
+        // What is wrong with one is said when it is used.
+        let layer = Layer::read(&path, environment, &mut Notes::default()).ok()??;
+        let named = layer.entries.into_iter().rfind(|entry| entry.key == ["model"].into())?;
+        named.value.as_str().map(str::to_owned)
+    };
+    let mut models: Vec<_> = paths.filter_map(model).collect();
+    models.sort_unstable();
+    models
+}
+
 /// The environment variables that are settings.
 fn variables(environment: &Environment) -> Layer {
     let mut layer = Layer::default();

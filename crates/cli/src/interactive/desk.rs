@@ -17,13 +17,16 @@ use super::files::Files;
 use super::history::History;
 use super::{clipboard, editor, facts, others, prompts};
 use crate::args::ReviewArgs;
-use crate::config::Environment;
+use crate::config::{Environment, models_of_profiles};
 use crate::screen::Screen;
 use crate::session;
 use crate::settings::Settings;
 use crate::threads::ThreadArg;
 use crate::trace::{self, TraceArgs};
 use crate::undo::{self, DiffArgs};
+
+/// Who waits longer for the list has typed the name.
+const MODELS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is at hand while one thread is shown.
 pub(super) struct Desk<'a> {
@@ -107,6 +110,7 @@ impl Desk<'_> {
                     })
                 });
             }
+            Effect::FindModels => self.find_models(),
             Effect::FindFiles(query) => self.files.find(query),
             Effect::TakePicture => {
                 let (say, taking) =
@@ -122,6 +126,23 @@ impl Desk<'_> {
             }
         }
         Act::Done
+    }
+
+    /// Those of the person's profiles, and those that the provider says it has: not every one says.
+    fn find_models(&self) {
+        let (say, settings, environment) =
+            (self.say.clone(), self.settings.clone(), self.environment.clone());
+        tokio::spawn(async move {
+            let mut found = models_of_profiles(&environment);
+            if let (Ok(endpoint), Ok(network)) =
+                (settings.provider.endpoint(), settings.network(&environment))
+            {
+                let asking = agent_transport::models(&endpoint, &network);
+                let asked = tokio::time::timeout(MODELS_PATIENCE, asking).await;
+                found.extend(asked.into_iter().flatten().flatten());
+            }
+            let _ = say.send(Input::Models(found));
+        });
     }
 
     /// Where pictures of this thread are kept.

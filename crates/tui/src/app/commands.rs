@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use agent_protocol::{CommandExecution, ItemDetails, SandboxMode, ThreadItem};
+use agent_protocol::{CommandExecution, ItemDetails, ThreadItem};
 
 use super::{App, pages};
 use crate::cell;
@@ -12,15 +12,6 @@ use crate::overlay::{Pager, Picker};
 use crate::slash::{self, Verb, When};
 use crate::transcript::{Cell, Notice, Process};
 use crate::view::count;
-
-/// What models take, from the least to the most.
-const EFFORTS: [&str; 8] = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"];
-
-const SANDBOXES: [(SandboxMode, &str); 3] = [
-    (SandboxMode::ReadOnly, "nothing is written but temporary files"),
-    (SandboxMode::WorkspaceWrite, "the workspace may be written"),
-    (SandboxMode::DangerFullAccess, "no sandbox at all"),
-];
 
 const SCOPES: [(&str, Scope, &str); 3] = [
     ("both", Scope::Both, "the conversation, and the files that were changed since"),
@@ -290,93 +281,6 @@ impl App {
             self.overlays.push(Box::new(picker));
         }
         vec![]
-    }
-
-    /// Model, effort or sandbox: without an argument, the list of what there is.
-    fn change(&mut self, verb: Verb, argument: &str) -> Vec<Effect> {
-        if argument.is_empty() {
-            let (title, choices) = self.choices(verb);
-            self.overlays.push(Box::new(Picker::new(verb, title, choices)));
-            return vec![];
-        }
-        match verb {
-            Verb::Model => vec![Effect::UseModel(argument.to_owned())],
-            Verb::Effort if !self.efforts().contains(&argument) => {
-                let levels = self.efforts().join(", ");
-                self.fail(format!("There is no effort `{argument}`. There are: {levels}."));
-                vec![]
-            }
-            Verb::Effort => vec![Effect::UseEffort(argument.to_owned())],
-            _ => match argument.parse() {
-                Ok(mode) => self.open(Next::Sandbox(mode)),
-                Err(error) => {
-                    self.fail(format!("{error}."));
-                    vec![]
-                }
-            },
-        }
-    }
-
-    /// The levels of effort, and the one that the configuration has chosen: it may know more than we do.
-    fn efforts(&self) -> Vec<&str> {
-        let current = self.facts.effort.as_deref().filter(|level| !EFFORTS.contains(level));
-        EFFORTS.iter().copied().chain(current).collect()
-    }
-
-    fn choices(&self, verb: Verb) -> (&'static str, Vec<Choice>) {
-        let thread = self.transcript.thread.as_ref();
-        let choice = |value: &str, note: &str, is_current: bool| Choice {
-            value: value.to_owned(),
-            label: value.to_owned(),
-            note: note.to_owned(),
-            is_here: true,
-            is_current,
-        };
-        match verb {
-            Verb::Effort => {
-                let current = self.facts.effort.as_deref();
-                let levels = self.efforts();
-                let levels = levels.iter().map(|level| choice(level, "", current == Some(level)));
-                ("How long should the model think?", levels.collect())
-            }
-            Verb::Sandbox => {
-                let current = thread.map(|thread| thread.sandbox);
-                let modes = SANDBOXES
-                    .iter()
-                    .map(|(mode, says)| choice(mode.as_str(), says, current == Some(*mode)));
-                ("How far may commands and edits reach?", modes.collect())
-            }
-            _ => {
-                let current = thread.map(|thread| thread.model.as_str());
-                let mut names: Vec<_> = self.facts.models.iter().map(String::as_str).collect();
-                if let Some(current) = current.filter(|current| !names.contains(current)) {
-                    names.insert(0, current);
-                }
-                let models = names.into_iter().map(|name| choice(name, "", current == Some(name)));
-                ("Which model? /model NAME takes any other", models.collect())
-            }
-        }
-    }
-
-    fn choose_theme(&mut self, argument: &str) {
-        let found = self.facts.themes.iter().find(|(name, _)| name == argument);
-        if let Some((_, theme)) = found {
-            self.theme = theme.clone();
-            return;
-        }
-        if !argument.is_empty() {
-            self.fail(format!("There is no theme `{argument}`; /theme shows those there are."));
-            return;
-        }
-        let choice = |(name, theme): &(String, crate::theme::Theme)| Choice {
-            value: name.clone(),
-            label: name.clone(),
-            note: String::new(),
-            is_here: true,
-            is_current: *theme == self.theme,
-        };
-        let choices = self.facts.themes.iter().map(choice).collect();
-        self.overlays.push(Box::new(Picker::new(Verb::Theme, "Which colours?", choices)));
     }
 
     fn copy(&mut self) -> Vec<Effect> {

@@ -124,6 +124,17 @@ impl Overlay for Picker {
         Reply::Stay
     }
 
+    fn take_choices(&mut self, verb: Verb, choices: &[Choice]) {
+        if self.verb != verb {
+            return;
+        }
+        let at = self.fit.get(self.at).map(|&index| self.choices[index].value.clone());
+        self.choices = choices.to_vec();
+        self.narrow();
+        let is_it = |index: &usize| Some(&self.choices[*index].value) == at.as_ref();
+        self.at = self.fit.iter().position(is_it).unwrap_or_default();
+    }
+
     fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
         let theme = around.theme;
         self.field.resize(around.columns.saturating_sub(2));

@@ -47,6 +47,20 @@ fn what_changes_the_thread_waits_for_the_end_of_the_turn() {
 }
 
 #[test]
+fn models_that_are_found_later_join_the_open_list() {
+    let mut app = app();
+    happened(&mut app, thread_started());
+    assert_eq!(type_in(&mut app, "/model<enter>"), [Effect::FindModels]);
+    assert!(shown(&mut app).1.join(" ").contains("Which model?"), "nothing is waited for");
+    app.update(Input::Models(vec!["gpt-6-sol".into(), "gpt-6-luna".into()]));
+    let rows = shown(&mut app).1;
+    let names = |name: &str| rows.iter().filter(|row| row.contains(name)).count();
+    assert!(rows.contains(&"› gpt-6-sol".to_owned()), "{rows:?}");
+    assert_eq!((names("gpt-6-luna"), names("› gpt-6-sol")), (1, 1), "{rows:?}");
+    assert_eq!(type_in(&mut app, "luna<enter>"), [Effect::UseModel("gpt-6-luna".into())]);
+}
+
+#[test]
 fn a_list_is_narrowed_by_typing_and_what_is_taken_is_the_argument() {
     let mut app = app();
     type_in(&mut app, "/sandbox<enter>");
