@@ -1,6 +1,7 @@
 //! The confined side on Linux: the holder of a world. It keeps what the commands of a thread share, and forks a
 //! room for each of them; it has one thread, so forking is safe, and little memory, so it is cheap.
 
+mod addresses;
 mod asked;
 mod bpf;
 mod cgroup;

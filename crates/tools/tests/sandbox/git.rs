@@ -27,6 +27,12 @@ const OUTLIVE: &str = r#"
     until [ -e locked ]; do :; done
 "#;
 
+/// Came with the project.
+const PUSHED_TO: &str = r#"
+    git init -q --bare fixtures/evil.git; printf '#!/bin/sh\n%s/evil\n' "$PWD" >fixtures/evil.git/hooks/pre-receive
+    chmod +x fixtures/evil.git/hooks/pre-receive
+"#;
+
 pub(crate) struct Plant {
     pub(crate) name: &'static str,
     /// Done beforehand, by the person.
@@ -75,6 +81,18 @@ pub(crate) const PLANTS: &[Plant] = &[
         "rm -r .git/hooks; mkdir h; cp evil h/pre-commit; ln -s ../h .git/hooks",
         "",
     ),
+    plant(
+        "s9_hook_of_a_repository_that_is_pushed_to",
+        "git remote add far fixtures/evil.git",
+        "git push far HEAD:refs/heads/x",
+    )
+    .after(PUSHED_TO),
+    plant(
+        "s9_hook_of_a_repository_that_a_branch_is_pushed_to",
+        "git config branch.$(git branch --show-current).pushRemote ./fixtures/evil",
+        "git push",
+    )
+    .after(PUSHED_TO),
     plant("s9_hook_by_rename", "cp evil .git/x; mv .git/x .git/hooks/pre-commit", ""),
     plant(
         "s9_hook_by_link",

@@ -59,6 +59,12 @@ const SKILLS: &str = r#"
 
 pub(crate) const OWN: &[Own] = &[
     own(
+        "s9_own_clone_that_knows_where_it_is_from",
+        "",
+        "git init -q -b main a; git -C a -c user.name=A -c user.email=a@b commit -q --allow-empty -m x; git clone -q a b",
+        r#"test "$(git -C b remote get-url origin)" = "$PWD/a"; git -C b pull -q"#,
+    ),
+    own(
         "s9_own_nested_repository_that_is_touched",
         NESTED,
         "chmod -R u+w dep; touch dep/.git/config dep/.git/hooks/*",

@@ -107,10 +107,11 @@ pub(super) fn programs_in(settings: &Settings) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The file again with nothing but its harmless settings.
-pub(super) fn only_harmless(text: &[u8]) -> Vec<u8> {
+/// The file again with nothing but its harmless settings, and without those.
+pub(super) fn only_harmless(text: &[u8], without: &[Entry]) -> Vec<u8> {
     let entries = Settings::read(text).entries;
-    entries.iter().filter(|entry| is_harmless(entry)).flat_map(written).collect()
+    let kept = entries.iter().filter(|entry| is_harmless(entry) && !without.contains(entry));
+    kept.flat_map(written).collect()
 }
 
 /// The file again with its harmless settings, and those harmful ones that were in another. None when one of them is not
@@ -173,7 +174,7 @@ fn is_harmless((name, value): &Entry) -> bool {
             }))
 }
 
-fn matches(pattern: &str, name: &[u8]) -> bool {
+pub(super) fn matches(pattern: &str, name: &[u8]) -> bool {
     match pattern.split_once(".*.") {
         Some((section, key)) => name
             .strip_prefix(section.as_bytes())
@@ -194,7 +195,7 @@ mod tests {
         let text = b"[core]\n\tbare = false\n[remote \"origin\"]\n\turl = git@host:a/b.git\n\
             \tfetch = +refs/heads/*:refs/remotes/origin/*\n[branch \"a.b\"]\n\tmerge = refs/heads/a\n";
         assert_eq!(harmful(text), Some(vec![]));
-        assert_eq!(Settings::read(&only_harmless(text)), Settings::read(text));
+        assert_eq!(Settings::read(&only_harmless(text, &[])), Settings::read(text));
     }
 
     #[test]
@@ -202,7 +203,7 @@ mod tests {
         let text = b"[core]\nbare\n[user]\nname = \"a \\\"b\\\\ \\n\\t\xe9 ; \"\n\
             [branch \"a\\\\.\\\"b\"]\nmerge = \"\"\n";
         assert_eq!(harmful(text), Some(vec![]));
-        assert_eq!(Settings::read(&only_harmless(text)), Settings::read(text));
+        assert_eq!(Settings::read(&only_harmless(text, &[])), Settings::read(text));
     }
 
     #[test]
@@ -252,7 +253,7 @@ mod tests {
             "[core]\nworktree",
         ] {
             assert!(!harmful(text.as_bytes()).is_some_and(|found| found.is_empty()), "{text}");
-            assert!(!only_harmless(text.as_bytes()).contains(&b'x'), "{text}");
+            assert!(!only_harmless(text.as_bytes(), &[]).contains(&b'x'), "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::put_back::Change;
 use super::state::State;
-use super::{git_config, links};
+use super::{addresses, git_config, links};
 
 const CONFIGS: &[&str] = &["config", "config.worktree"];
 const OTHERS: &[&str] = &["info/attributes", "commondir"];
@@ -100,7 +100,7 @@ impl Repository {
             }
         }
         for (path, before) in &self.configs {
-            let to = config_to(before, &State::of(path), is_same);
+            let to = config_to(&self.git, before, &State::of(path), is_same);
             changes.extend(to.map(|to| self.change(path, to)));
         }
         changes.extend(self.begun.changes(&self.git));
@@ -120,7 +120,7 @@ pub(super) fn appeared(git: &Path, is_new: impl Fn(&Path) -> bool) -> Vec<Change
         .map(|path| change(git, &path, State::Absent))
         .collect();
     for path in CONFIGS.iter().map(|name| git.join(name)).filter(|path| is_new(path)) {
-        let to = config_to(&State::Absent, &State::of(&path), false);
+        let to = config_to(git, &State::Absent, &State::of(&path), false);
         changes.extend(to.map(|to| change(git, &path, to)));
     }
     let begun = Begun::default().changes(git);
@@ -151,6 +151,11 @@ fn hooks(git: &Path) -> BTreeMap<PathBuf, State> {
     paths.into_iter().map(with_state).collect()
 }
 
+/// Whether git would start something there when it is pushed to or fetched from.
+pub(super) fn has_hooks(git: &Path) -> bool {
+    !hooks(git).is_empty()
+}
+
 fn has_other_names(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.nlink() > 1)
 }
@@ -161,7 +166,7 @@ fn with_state(path: PathBuf) -> (PathBuf, State) {
 }
 
 /// What a configuration has to become, when it makes other code run than the one before did.
-fn config_to(before: &State, now: &State, is_same: bool) -> Option<State> {
+fn config_to(git: &Path, before: &State, now: &State, is_same: bool) -> Option<State> {
     if before == now || (*now == State::Absent && !is_same) {
         return None;
     }
@@ -171,10 +176,17 @@ fn config_to(before: &State, now: &State, is_same: bool) -> Option<State> {
         State::File { bytes, .. } => git_config::harmful(bytes),
         _ => None,
     };
+    let known = match before {
+        State::File { bytes, .. } => addresses::running(bytes, git),
+        _ => vec![],
+    };
+    let mut running = addresses::running(bytes, git);
+    running.retain(|entry| !known.contains(entry));
     match (before, git_config::harmful(bytes)) {
-        (_, Some(now)) if Some(&now) == allowed.as_ref() => None,
+        (_, Some(now)) if running.is_empty() && Some(&now) == allowed.as_ref() => None,
         (State::Absent, _) => {
-            Some(State::File { bytes: git_config::only_harmless(bytes), mode: mode | 0o600 })
+            let bytes = git_config::only_harmless(bytes, &running);
+            Some(State::File { bytes, mode: mode | 0o600 })
         }
         _ => Some(before.clone()),
     }
@@ -270,8 +282,13 @@ mod tests {
         for odd in
             ["[core]\nfsmonitor = \"x\n", "[core]\nfsmonitor = x\0\n", "[core ]\nbare = false\n"]
         {
-            assert_eq!(config_to(&before, &file(odd), true), Some(before.clone()), "{odd}");
-            let State::File { bytes, .. } = config_to(&State::Absent, &file(odd), true).unwrap()
+            assert_eq!(
+                config_to(Path::new("/none"), &before, &file(odd), true),
+                Some(before.clone()),
+                "{odd}"
+            );
+            let State::File { bytes, .. } =
+                config_to(Path::new("/none"), &State::Absent, &file(odd), true).unwrap()
             else {
                 panic!("no file")
             };
@@ -280,6 +297,6 @@ mod tests {
         let same = file(
             "[core]\n\tbare = \"false\"\n[user]\nname = \\\nx\n[alias]\n\tst = sta\\\ntus # note\n",
         );
-        assert_eq!(config_to(&before, &same, true), None);
+        assert_eq!(config_to(Path::new("/none"), &before, &same, true), None);
     }
 }
