@@ -23,11 +23,16 @@ pub(super) fn words(line: &[u8]) -> Vec<Word> {
         found.extend(word(line).filter(|word| matches!(word, Word::Path(_))));
     }
     for command in commands(line) {
-        let interprets = command.first().is_some_and(|program| is_interpreter(program));
+        // What stands before the interpreter may be a program that starts it.
+        let interpreter = command.iter().position(|program| is_interpreter(program));
         for (position, text) in command.iter().enumerate() {
+            // One may be a line for another shell. It is shorter than this one by its quotes.
+            if text.contains(&b' ') && text.len() < line.len() {
+                found.extend(words(text));
+            }
             let value = text.iter().position(|byte| *byte == b'=').map(|at| &text[at + 1..]);
             for text in [Some(&text[..]), value].into_iter().flatten() {
-                let may_be_name = position > 0 && (interprets || text.contains(&b'.'));
+                let may_be_name = interpreter.is_some_and(|interpreter| position > interpreter);
                 let word = word(text);
                 found.extend(word.filter(|word| may_be_name || matches!(word, Word::Path(_))));
             }
@@ -53,11 +58,12 @@ fn is_interpreter(program: &[u8]) -> bool {
     name.starts_with(b"python") || INTERPRETERS.iter().any(|known| known.as_bytes() == name)
 }
 
-/// The words of each command, without their quotes, as the shell would split them if it put nothing in.
+/// The words of each command, without their quotes, as the shell would split them if it put nothing in; but not the files
+/// that are only written to.
 pub(super) fn commands(line: &[u8]) -> Vec<Vec<Vec<u8>>> {
     let mut commands = vec![vec![]];
     let mut word: Option<Vec<u8>> = None;
-    let mut quote = None;
+    let (mut quote, mut is_written) = (None, false);
     let mut bytes = line.iter().copied();
     while let Some(byte) = bytes.next() {
         match (byte, quote) {
@@ -68,8 +74,11 @@ pub(super) fn commands(line: &[u8]) -> Vec<Vec<Vec<u8>>> {
             (byte, Some(open)) if byte == open => quote = None,
             (b'\\', None | Some(b'"')) => word.get_or_insert_default().extend(bytes.next()),
             (byte, None) if b" \t\n;|&()<>`".contains(&byte) => {
-                let command = commands.last_mut().into_iter();
-                command.for_each(|command| command.extend(word.take()));
+                let ended = word.take();
+                let is_word = ended.is_some();
+                let run = ended.filter(|_| !is_written);
+                commands.last_mut().into_iter().for_each(|command| command.extend(run.clone()));
+                is_written = byte == b'>' || (is_written && !is_word);
                 if !b" \t<>".contains(&byte) {
                     commands.push(vec![]);
                 }
@@ -77,15 +86,17 @@ pub(super) fn commands(line: &[u8]) -> Vec<Vec<Vec<u8>>> {
             (byte, _) => word.get_or_insert_default().push(byte),
         }
     }
-    commands.last_mut().into_iter().for_each(|command| command.extend(word.take()));
+    let run = word.filter(|_| !is_written);
+    commands.last_mut().into_iter().for_each(|command| command.extend(run.clone()));
     commands
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
-    fn shown(line: &str) -> Vec<String> {
+    fn shown(line: &str) -> BTreeSet<String> {
         let text = |word| match word {
             Word::Path(text) => format!("/{}", String::from_utf8(text).unwrap()),
             Word::Name(text) => String::from_utf8(text).unwrap(),
@@ -95,15 +106,31 @@ mod tests {
 
     #[test]
     fn words_that_may_be_files_are_found_however_they_are_quoted() {
-        assert_eq!(shown("vim"), [""; 0]);
-        assert_eq!(shown("sub/mon.sh"), ["/sub/mon.sh"]);
-        assert_eq!(shown("'sub dir/mon.sh'"), ["/'sub dir/mon.sh'", "/sub dir/mon.sh"]);
-        assert_eq!(shown("sh mon"), ["mon"]);
-        assert_eq!(shown("git log -1 x; cat a.b"), ["a.b"]);
-        assert_eq!(
-            shown(r#"f() { X=a/b "c/d"\ e "$@" && python3.1 g|./h; }; f"#).split_first().unwrap().1,
-            ["/X=a/b", "/a/b", "/c/d e", "g", "/./h"]
-        );
-        assert_eq!(shown("tool --file=x/y https://a/b"), ["/x/y"]);
+        for (line, wanted) in [
+            ("sub/mon.sh", &["/sub/mon.sh"][..]),
+            ("'sub dir/mon.sh'", &["/sub dir/mon.sh"]),
+            ("sub dir/mon.sh", &["/sub dir/mon.sh"]),
+            ("sh mon", &["mon"]),
+            (
+                r#"f() { X=a/b "c/d"\ e "$@" && python3.1 g|./h; }; f"#,
+                &["/a/b", "/c/d e", "g", "/./h"],
+            ),
+            ("env A=1 nice sh m.sh;./n > o/p 2>q/r <s/t", &["m.sh", "/./n", "/s/t"]),
+            (r#"sh -c 'bash "a b.sh" c/d'"#, &["a b.sh", "/c/d"]),
+            ("tool --file=x/y", &["/x/y"]),
+        ] {
+            let found = shown(line);
+            assert!(wanted.iter().all(|word| found.contains(*word)), "{line}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn words_that_are_no_files_that_are_run_are_left_out() {
+        for line in
+            ["vim", "git log -1 a.b", "cat a.b >>c.d", "x>o/p", "see https://a/b", "n refs/a/b"]
+        {
+            let found = shown(line);
+            assert!(found.iter().all(|word| word.contains(' ')), "{line}: {found:?}");
+        }
     }
 }
