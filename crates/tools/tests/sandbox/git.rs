@@ -100,8 +100,8 @@ pub(crate) const PLANTS: &[Plant] = &[
         "",
     ),
     plant(
-        "s9_hook_in_a_directory_that_is_closed",
-        "cp evil .git/hooks/pre-commit; chmod 500 .git/hooks",
+        "s9_configuration_in_a_directory_that_is_closed",
+        "git config core.fsmonitor ./evil; chmod 500 .git",
         "",
     ),
     plant("s9_hooks_path", "git config core.hooksPath h; mkdir h; cp evil h/pre-commit", ""),

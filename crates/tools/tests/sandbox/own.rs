@@ -85,9 +85,18 @@ pub(crate) const OWN: &[Own] = &[
     "#,
         r#"
         test -x dep/.git/hooks/pre-commit; test ! -e dep/.git/hooks/post-commit
-        test "$(git -C dep config filter.lfs.clean)" = cat; ! git -C dep config core.fsmonitor
-        ! grep -q evil dep/.git/hooks/pre-commit; grep -q evil dep/.git/pre-commit.aside-*
+        test "$(git -C dep config filter.lfs.clean)" = cat; test -z "$(git -C dep config core.fsmonitor)"
+        test -z "$(grep evil dep/.git/hooks/pre-commit)"; grep -q evil dep/.git/pre-commit.aside-*
         grep -q fsmonitor dep/.git/config.aside-*; test ! -x dep/.git/post-commit.aside-*
+    "#,
+    ),
+    own(
+        "s9_own_repository_that_is_turned_and_closed",
+        "git init -q -b main .; git config alias.st status",
+        "git config core.fsmonitor ./evil; chmod 500 .git",
+        r#"
+        test -z "$(git config core.fsmonitor)"; test "$(git config alias.st)" = status
+        grep -q fsmonitor .git/config.aside-*; test -w .git
     "#,
     ),
     own(
