@@ -66,6 +66,11 @@ pub(crate) const OBEYED: &[Obeyed] = &[
         "mkdir real; echo own >real/config.toml; ln -s real .codex",
         "echo evil >real/config.toml",
     ),
+    obeyed(
+        "s10_by_another_name",
+        "mkdir .codex; echo own >.codex/config.toml; ln .codex/config.toml x",
+        "echo evil >x",
+    ),
     at_home(
         "s10_our_home_where_there_was_none",
         "",

@@ -12,7 +12,7 @@ use super::holding::Holding;
 use super::links::{self, Way};
 use super::mounts::Tree;
 use super::named::Here;
-use super::pins::{Kind, Pin};
+use super::pins::{self, Kind, Pin};
 use super::put_back::{self, Change};
 use super::repositories::{self, Look, Patience};
 use super::repository::{self, Repository};
@@ -69,6 +69,8 @@ pub(super) struct Known {
     /// Of the person's files, those in the roots. A root that is one of them was named for itself.
     of_person: Vec<PathBuf>,
     our_homes: Vec<PathBuf>,
+    /// What no mount would close.
+    open: BTreeSet<PathBuf>,
 }
 
 impl Known {
@@ -85,7 +87,9 @@ impl Known {
         our_homes.retain(|home| roots.iter().any(|root| home.starts_with(root)));
         let configs = persons::git_configs(env);
         let ends_of_configs = configs.iter().map(|path| links::follow(path).end).collect();
-        Self { gits: look.found, trees, configs, ends_of_configs, of_person, our_homes }
+        let pinnable = of_projects(&roots).chain(of_person.iter().cloned());
+        let open = pinnable.filter(|path| pins::has_open_file(path)).collect();
+        Self { gits: look.found, trees, configs, ends_of_configs, of_person, our_homes, open }
     }
 }
 
@@ -129,15 +133,14 @@ impl Metadata {
     }
 
     fn guard_all(&mut self, known: &Known, is_pinned: bool) {
-        let of_projects =
-            self.roots.iter().flat_map(|root| OF_PROJECT.iter().map(|name| root.join(name)));
         let pointers = self
             .roots
             .iter()
             .map(|root| root.join(".git"))
             .filter(|path| !path.is_dir() || path.is_symlink());
         let of_person = known.of_person.iter().cloned();
-        let paths: BTreeSet<_> = of_projects.chain(pointers).chain(of_person).collect();
+        let paths: BTreeSet<_> =
+            of_projects(&self.roots).chain(pointers).chain(of_person).collect();
         for path in paths {
             self.guard(path, known, is_pinned);
         }
@@ -166,7 +169,8 @@ impl Metadata {
         }
         let is_config = known.ends_of_configs.contains(&path);
         let kind = if is_config { Kind::Settings } else { Kind::Plain };
-        if let Some(pin) = Pin::of(&path, kind).filter(|_| is_pinned) {
+        let can_be = is_pinned && !known.open.contains(&path);
+        if let Some(pin) = Pin::of(&path, kind).filter(|_| can_be) {
             self.pinned.push(pin);
             return;
         }
@@ -307,6 +311,10 @@ impl Changes {
              would run; it is looked for again after the next command"
         ))
     }
+}
+
+fn of_projects(roots: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+    roots.iter().flat_map(|root| OF_PROJECT.iter().map(|name| root.join(name)))
 }
 
 fn is_directory(path: &Path) -> bool {

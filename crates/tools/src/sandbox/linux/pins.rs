@@ -100,6 +100,27 @@ impl Pin {
     }
 }
 
+/// Entries of a directory that are looked at.
+const MOST_ENTRIES: usize = 10_000;
+
+/// Whether a file in a directory has another name as well, by which no mount over the directory keeps it from being
+/// written to.
+pub(super) fn has_open_file(directory: &Path) -> bool {
+    let (mut directories, mut left) = (vec![directory.to_owned()], MOST_ENTRIES);
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let Some(fewer) = left.checked_sub(1) else { return false };
+            left = fewer;
+            match entry.metadata() {
+                Ok(found) if found.is_dir() => directories.push(entry.path()),
+                Ok(found) if found.is_file() && found.nlink() > 1 => return true,
+                _ => {}
+            }
+        }
+    }
+    false
+}
+
 /// What a configuration has to become, so that what the person may have set stays where it is harmless.
 fn settings_to(before: &State, now: &State) -> Option<State> {
     let (State::File { bytes: old, .. }, State::File { bytes, mode }) = (before, now) else {
