@@ -179,6 +179,12 @@ pub(crate) const OWN: &[Own] = &[
     "#,
     ),
     own(
+        "s15_repository_behind_the_persons_own_link",
+        "git init -q -b main .; mv .git store; ln -s store .git",
+        "git -c user.name=A -c user.email=a@b commit -q --allow-empty -m one",
+        "test \"$(git log --format=%s)\" = one; test ! -s said",
+    ),
+    own(
         "s15_settings_that_stay",
         "git init -q -b main .; mkdir src; echo a >src/a; git add src; git -c user.name=A -c user.email=a@b commit -q -m one",
         "git sparse-checkout set src",

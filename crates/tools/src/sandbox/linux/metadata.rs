@@ -179,8 +179,10 @@ impl Metadata {
             State::Link(_) => links::follow(&path),
             _ => Way::default(),
         };
+        // At the end of that one is a repository, which is there to be written to.
+        let end = (!path.ends_with(".git")).then_some(further.end);
         self.guarded.push((path, state));
-        for path in further.links.into_iter().chain([further.end]) {
+        for path in further.links.into_iter().chain(end) {
             if self.is_below_root(&path) {
                 self.guard(path, known, is_pinned);
             }
