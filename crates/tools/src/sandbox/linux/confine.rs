@@ -46,10 +46,23 @@ impl Confinement {
     /// # Errors
     /// When one of the steps fails; the process must not go on then.
     pub(super) fn give_up_rights(&self) -> Result<Option<OwnedFd>, String> {
+        self.give_up(Asking::Listener)
+    }
+
+    /// The same for the room's first process, which has nobody to answer it.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn give_up_own_rights(&self) -> Result<(), String> {
+        self.give_up(Asking::Nobody).map(drop)
+    }
+
+    fn give_up(&self, asking: Asking) -> Result<Option<OwnedFd>, String> {
         drop_capabilities().map_err(|error| format!("capabilities cannot be dropped: {error}"))?;
         rustix::thread::set_no_new_privs(true)
             .map_err(|error| format!("no_new_privs cannot be set: {error}"))?;
-        install(self.scope).map_err(|error| format!("the system call filter was refused: {error}"))
+        install(self.scope, asking)
+            .map_err(|error| format!("the system call filter was refused: {error}"))
     }
 
     /// # Errors
@@ -62,13 +75,19 @@ impl Confinement {
     }
 }
 
-fn install(scope: Scope) -> std::io::Result<Option<OwnedFd>> {
-    // Somebody else may answer for this process already, or the kernel know no such thing: then what would be asked about
-    // is refused.
-    seccomp::install(&seccomp::program(scope), Asking::Listener).or_else(|_| {
+fn install(scope: Scope, asking: Asking) -> std::io::Result<Option<OwnedFd>> {
+    let unanswered = || {
         let scope = Scope { is_answered: false, ..scope };
         seccomp::install(&seccomp::program(scope), Asking::Nobody)
-    })
+    };
+    match asking {
+        Asking::Nobody => unanswered(),
+        // Somebody else may answer for this process already, or the kernel know no such thing: then what would be asked
+        // about is refused.
+        Asking::Listener => {
+            seccomp::install(&seccomp::program(scope), asking).or_else(|_| unanswered())
+        }
+    }
 }
 
 /// All sets. Without the right to shrink the bounding set there is nothing in it that could be gained, since new

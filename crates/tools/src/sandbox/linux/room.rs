@@ -184,7 +184,7 @@ fn settle(world: &World, metadata: &Metadata, complaints: Option<OwnedFd>) {
         return;
     }
     let confined = Confinement::build(world).and_then(|confinement| {
-        confinement.give_up_rights()?;
+        confinement.give_up_own_rights()?;
         confinement.raise_walls(Reach::Policy)
     });
     let said = match confined {
