@@ -3,6 +3,7 @@
 mod calls;
 mod ends;
 mod looks;
+mod sizes;
 
 use std::time::{Duration, Instant};
 

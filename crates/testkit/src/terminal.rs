@@ -17,18 +17,20 @@ pub struct Answers {
     pub keyboard: bool,
     /// To `CSI c`, which every terminal answers.
     pub attributes: bool,
+    /// To `CSI 6 n`: where the cursor is.
+    pub position: bool,
 }
 
 impl Answers {
     /// A dark terminal that knows everything.
     pub fn all() -> Self {
         let background = Some("rgb:1111/1111/1111".to_owned());
-        Self { background, keyboard: true, attributes: true }
+        Self { background, keyboard: true, attributes: true, position: true }
     }
 
     /// A terminal that says nothing, ever.
     pub fn none() -> Self {
-        Self { background: None, keyboard: false, attributes: false }
+        Self { background: None, keyboard: false, attributes: false, position: false }
     }
 }
 
@@ -178,7 +180,7 @@ impl Callbacks for Heard {
                 self.modes.keyboard.truncate(left);
             }
             (None, 'c') if answers.attributes => self.answer("\x1b[?62;22c"),
-            (None, 'n') if param == 6 => {
+            (None, 'n') if param == 6 && answers.position => {
                 let (row, column) = screen.cursor_position();
                 self.answer(format!("\x1b[{};{}R", row + 1, column + 1));
             }

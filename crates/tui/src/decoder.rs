@@ -18,6 +18,11 @@ pub enum Report {
     Keyboard,
     /// It has answered all that was asked before.
     Attributes,
+    /// The cursor is there, counted from 1; or F3 was pressed together with others, which writes the same.
+    Position {
+        row: u16,
+        column: u16,
+    },
 }
 
 /// Takes bytes cut anywhere.
@@ -199,6 +204,11 @@ fn sequence(arguments: &str, last: u8) -> Option<Report> {
         (None, b'I') => return Some(Report::Focus(true)),
         (None, b'O') => return Some(Report::Focus(false)),
         _ => {}
+    }
+    if last == b'R'
+        && let Some((row, column)) = arguments.split_once(';')
+    {
+        return Some(Report::Position { row: row.parse().ok()?, column: column.parse().ok()? });
     }
     let mut parameters = arguments.split(';');
     let first = parameters.next().unwrap_or_default();

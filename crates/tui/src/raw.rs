@@ -116,6 +116,11 @@ impl Raw {
         self.typed_before
     }
 
+    /// Answers may still come.
+    pub(crate) fn is_asked(&mut self) {
+        self.unanswered = true;
+    }
+
     /// No more answers will come.
     pub(crate) fn is_answered(&mut self) {
         self.unanswered = false;

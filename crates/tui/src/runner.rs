@@ -1,15 +1,18 @@
 //! The screen on a real terminal: keys, records and whatever else comes go to the [`App`], its frames to the terminal.
 //! What it asks for is done by whoever runs it. The terminal is given back however this ends.
 
+mod away;
+mod sizes;
+mod survey;
 mod system;
 
 use std::io::{self, Write as _};
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use agent_protocol::Record;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::app::{App, Frame};
 use crate::attention::{Attention, Notify};
@@ -22,13 +25,11 @@ use crate::overlay::Place;
 use crate::raw::{Output, Raw};
 use crate::terminal::{Inline, Region};
 use crate::theme::{Look, Theme};
+use survey::Survey;
 use system::{Signals, Told, size};
 
 /// Between two frames while much happens.
 const FRAME: Duration = Duration::from_millis(16);
-
-/// The signal that we go on comes within this time after we do.
-const ECHO: Duration = Duration::from_secs(1);
 
 /// What is known of the terminal, and wanted of it.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +69,9 @@ pub struct Terminal {
     tells_background: bool,
     columns: u16,
     rows: u16,
+    survey: Survey,
+    /// The region has to be drawn anew.
+    is_rebuilt: bool,
     began: Instant,
     signals: Signals,
     /// Typed, and not heard yet.
@@ -83,6 +87,8 @@ enum Woken {
     Input(Input),
     /// The time for the next frame.
     Due,
+    /// No answer came.
+    Unanswered,
     Told(Told),
     Over,
 }
@@ -114,6 +120,8 @@ impl Terminal {
             tells_background: false,
             columns,
             rows,
+            survey: Survey::new((columns, rows), manners.answers),
+            is_rebuilt: false,
             began: Instant::now(),
             signals,
             unheard: Vec::new(),
@@ -146,23 +154,37 @@ impl Terminal {
         app: &mut App,
         records: &mut UnboundedReceiver<Record>,
         inputs: &mut UnboundedReceiver<Input>,
+        act: impl FnMut(Effect) -> Act,
+    ) -> io::Result<()> {
+        self.go_through(app, records, inputs, act).await?;
+        self.hear_out().await
+    }
+
+    async fn go_through(
+        &mut self,
+        app: &mut App,
+        records: &mut UnboundedReceiver<Record>,
+        inputs: &mut UnboundedReceiver<Input>,
         mut act: impl FnMut(Effect) -> Act,
     ) -> io::Result<()> {
         let mut seconds = tokio::time::interval(Duration::from_secs(1));
         // Nobody asks for it while nothing runs, and what was not asked for is not made up for.
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut drawn: Option<tokio::time::Instant> = None;
+        let mut drawn: Option<Instant> = None;
         let mut is_due = true;
+        let mut is_stale = true;
         loop {
             self.mend_after_panic(app)?;
-            if is_due {
+            let is_held = is_due && !self.may_draw(app)?;
+            if is_due && !is_held {
                 self.draw(app)?;
                 app.update(self.now());
                 app.was_drawn();
-                drawn = Some(tokio::time::Instant::now());
+                drawn = Some(Instant::now());
+                is_stale = false;
             }
-            let is_stale = !is_due;
-            let next = drawn.unwrap_or_else(tokio::time::Instant::now) + FRAME;
+            let answer_by = self.survey.deadline(is_held);
+            let next = drawn.unwrap_or_else(Instant::now) + FRAME;
             let is_running = app.is_running();
             // What was typed behind a key that had consequences comes after them, be it in the next thread.
             let unheard = std::mem::take(&mut self.unheard);
@@ -174,7 +196,10 @@ impl Terminal {
                     record = records.recv() => {
                         record.map_or(Woken::Over, |record| Woken::Input(Input::Record(Box::new(record))))
                     }
-                    () = tokio::time::sleep_until(next), if is_stale => Woken::Due,
+                    () = tokio::time::sleep_until(next), if is_stale && !is_held => Woken::Due,
+                    () = tokio::time::sleep_until(answer_by.unwrap_or(next)), if answer_by.is_some() => {
+                        Woken::Unanswered
+                    }
                     _ = seconds.tick(), if is_running => Woken::Input(self.now()),
                 }
             } else {
@@ -182,11 +207,13 @@ impl Terminal {
             };
             // What the thread says quickly belongs to one frame; what the person does is seen at once.
             let is_record = matches!(woken, Woken::Input(Input::Record(_)));
+            let is_ours = is_only_about_the_size(&woken);
             // The app has no clock, and none ticks while nothing runs.
             app.update(self.now());
             let effects = match woken {
                 Woken::Due => vec![],
-                Woken::Reports(reports) => self.hear(app, reports)?,
+                Woken::Unanswered => self.go_without_answer(app)?,
+                Woken::Reports(reports) => self.hear(app, reports).await?,
                 Woken::Input(input) => {
                     let mut effects = app.update(input);
                     while let Ok(record) = records.try_recv() {
@@ -194,7 +221,7 @@ impl Terminal {
                     }
                     effects
                 }
-                Woken::Told(Told::Resized) => self.resize(app)?,
+                Woken::Told(Told::Resized) => self.look_at_size(app)?,
                 Woken::Told(Told::GoesOn) => self.go_on(app)?,
                 Woken::Over => return Ok(()),
                 Woken::Told(Told::Ended(signal)) => {
@@ -202,7 +229,11 @@ impl Terminal {
                     return Ok(());
                 }
             };
-            is_due = !is_record && self.unheard.is_empty() || next <= tokio::time::Instant::now();
+            let is_seen = !is_record && self.unheard.is_empty();
+            is_due = std::mem::take(&mut self.is_rebuilt)
+                || is_held
+                || !is_ours && (is_seen || next <= Instant::now());
+            is_stale |= !is_ours;
             let said = self.attention.look(app.state());
             if self.manners.answers && !said.is_empty() {
                 Output.write_all(said.as_bytes())?;
@@ -227,7 +258,7 @@ impl Terminal {
     }
 
     /// What came from the terminal, up to the first that has consequences.
-    fn hear(&mut self, app: &mut App, reports: Vec<Report>) -> io::Result<Vec<Effect>> {
+    async fn hear(&mut self, app: &mut App, reports: Vec<Report>) -> io::Result<Vec<Effect>> {
         let mut effects = Vec::new();
         if reports.iter().filter(|report| matches!(report, Report::Key(_))).count() > 1 {
             app.typed_at_once();
@@ -237,7 +268,7 @@ impl Terminal {
             && let Some(report) = reports.next()
         {
             match report {
-                Report::Key(key) if stops(key) => effects.extend(self.stop(app)?),
+                Report::Key(key) if stops(key) => effects.extend(self.stop(app).await?),
                 Report::Key(key) if !app.is_covered() && self.scrolls(key) => {}
                 Report::Key(key) => effects.extend(app.update(Input::Key(key))),
                 Report::Paste(text) => effects.extend(app.update(Input::Paste(text))),
@@ -265,6 +296,14 @@ impl Terminal {
                         raw.use_keyboard_protocol()?;
                     }
                 }
+                Report::Position { row, column } => {
+                    let now = Instant::now();
+                    if self.inline.asked() > 0
+                        && let Some(answer) = self.survey.hear(row, column, now)
+                    {
+                        effects.extend(self.hear_answer(app, answer)?);
+                    }
+                }
                 Report::Attributes => {
                     if let Some((_, raw)) = &mut self.raw {
                         raw.is_answered();
@@ -272,7 +311,8 @@ impl Terminal {
                 }
             }
         }
-        self.unheard = reports.collect();
+        let heard_since = std::mem::take(&mut self.unheard);
+        self.unheard = reports.chain(heard_since).collect();
         Ok(effects)
     }
 
@@ -313,7 +353,16 @@ impl Terminal {
         if place == Place::Below {
             self.leave_whole()?;
             let region = Region { cells: region, links: vec![], cursor };
-            return self.inline.draw(&finished, &links, region);
+            let (is_moving, before) =
+                (app.is_running() || !finished.is_empty(), self.inline.asked());
+            if !is_moving || !self.survey.may_ask() {
+                return self.inline.draw(&finished, &links, region);
+            }
+            self.inline.draw_and_ask(&finished, &links, region)?;
+            if self.inline.asked() > before {
+                self.survey.ask(Instant::now(), before);
+            }
+            return Ok(());
         }
         if self.whole.is_none()
             && let Some((_, raw)) = &self.raw
@@ -336,81 +385,15 @@ impl Terminal {
             _ => Ok(()),
         }
     }
+}
 
-    fn resize(&mut self, app: &mut App) -> io::Result<Vec<Effect>> {
-        // Where the terminal put what it showed is known of its main screen only.
-        self.leave_whole()?;
-        (self.columns, self.rows) = size();
-        if self.full.is_some() {
-            self.restart(app)?;
-        } else {
-            self.inline.resize(self.columns, self.rows)?;
+fn is_only_about_the_size(woken: &Woken) -> bool {
+    match woken {
+        Woken::Reports(reports) => {
+            reports.iter().all(|report| matches!(report, Report::Position { .. }))
         }
-        Ok(app.update(Input::Resize { columns: self.columns, rows: self.rows }))
-    }
-
-    /// Ctrl-Z.
-    fn stop(&mut self, app: &mut App) -> io::Result<Vec<Effect>> {
-        self.leave_whole()?;
-        self.clear()?;
-        if let Some((_, raw)) = &self.raw {
-            raw.stop()?;
-            self.came_back = Some(Instant::now());
-        }
-        self.resize(app)
-    }
-
-    /// On the alternate screen there is nothing that would stay.
-    fn clear(&mut self) -> io::Result<()> {
-        if self.full.is_some() { Ok(()) } else { self.inline.clear() }
-    }
-
-    /// The terminal may be anything by now, and whoever had it has left the cursor somewhere.
-    fn go_on(&mut self, app: &mut App) -> io::Result<Vec<Effect>> {
-        if self.came_back.take().is_some_and(|when| when.elapsed() < ECHO) {
-            return Ok(vec![]);
-        }
-        self.whole = None;
-        if let Some((_, raw)) = &self.raw {
-            raw.take_again()?;
-            self.inline.forget();
-        }
-        self.resize(app)
-    }
-
-    fn mend_after_panic(&mut self, app: &mut App) -> io::Result<()> {
-        if !Raw::was_taken_away() {
-            return Ok(());
-        }
-        self.whole = None;
-        if let Some((_, raw)) = &self.raw {
-            raw.take_again()?;
-        }
-        self.inline.forget();
-        self.restart(app)
-    }
-
-    /// Gives the terminal back until `until` is over.
-    async fn lend(&mut self, until: Pin<Box<dyn Future<Output = Input>>>) -> io::Result<Input> {
-        self.leave_whole()?;
-        self.clear()?;
-        self.raw = None;
-        let input = until.await;
-        let mut raw = Raw::enter()?;
-        if self.manners.answers {
-            raw.ask()?;
-        }
-        self.raw = Some((Keyboard::new(raw.typed_before())?, raw));
-        Ok(input)
-    }
-
-    /// Takes the region away: what comes next stands right below what is finished.
-    ///
-    /// # Errors
-    /// When the terminal is gone.
-    pub fn leave(mut self) -> io::Result<()> {
-        self.leave_whole()?;
-        self.clear()
+        Woken::Unanswered => true,
+        _ => false,
     }
 }
 

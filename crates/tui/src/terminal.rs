@@ -1,8 +1,11 @@
 //! The inline terminal: finished lines go once into the terminal's own scrollback, and below them a region is redrawn
-//! in place, only where it changed, inside synchronized updates. It writes bytes and asks the terminal nothing: every
-//! move is relative to the region, whose place on the screen nobody needs to know.
+//! in place, only where it changed, inside synchronized updates. Every move is relative to the region; where that is
+//! has to be known only when the terminal takes another size, and then the terminal says it.
 
+mod above;
 mod pen;
+mod row;
+mod target;
 
 use std::io::{self, Write};
 
@@ -17,10 +20,20 @@ use ratatui_core::style::Style;
 use ratatui_core::text::Line;
 
 use crate::markdown::Link;
+use above::{Above, Fold, Rebuilt, Upper};
 use pen::{end_style, put};
+use row::{Said, has_disputed, is_disputed, used};
+use target::{link, target_at};
 
 /// Moving fewer rows than this costs more than writing them.
 const WORTH_A_SCROLL: usize = 3;
+
+/// Where the cursor is, and where it would be in the last cell.
+const QUESTION: &str = "\x1b[6n\x1b7\x1b[9999;9999H\x1b[6n\x1b8";
+
+/// A row is not broken, whatever the width has become meanwhile: what is drawn takes the rows it is meant to take.
+const WRAP_OFF: &str = "\x1b[?7l";
+const WRAP_ON: &str = "\x1b[?7h";
 
 /// The bottom of the terminal, drawn on `W`.
 #[derive(Debug)]
@@ -35,6 +48,7 @@ pub struct Inline<W> {
     is_cursor_hidden: bool,
     /// Of what is on the screen.
     links: Vec<Link>,
+    above: Above,
     /// The terminal breaks its lines anew when it becomes narrower, as all but a few do.
     reflows: bool,
 }
@@ -60,25 +74,29 @@ impl<W: Write> Inline<W> {
             cursor: (0, 0),
             is_cursor_hidden: false,
             links: Vec::new(),
+            above: Above::default(),
             reflows,
         }
     }
 
-    /// The terminal has another size: what is drawn next begins where the region does now. A terminal that became
-    /// lower has moved rows of the region out of reach, if there are more of them than rows.
+    /// The terminal has another size, and so many rows above the cursor, if that is known: what is drawn next begins
+    /// where the region does now. A terminal that became lower has moved rows of the region out of reach, if there are
+    /// more of them than rows; they go when they can be reached again.
     ///
     /// # Errors
     /// When the terminal is gone.
-    pub fn resize(&mut self, columns: u16, rows: u16) -> io::Result<()> {
-        if (columns, rows) == (self.columns, self.rows) {
-            return Ok(());
-        }
-        let up = if self.reflows { self.rows_above_cursor(columns) } else { self.cursor.0 };
+    pub fn resize(&mut self, columns: u16, rows: u16, above: Option<u16>) -> io::Result<()> {
+        let fold = self.fold(columns);
+        let Rebuilt { up, again } = self.above.rebuild(self.upper(), fold, above.map(usize::from));
         let mut bytes = String::from('\r');
         up_by(&mut bytes, up);
         clear_below(&mut bytes);
         (self.columns, self.rows) = (columns, rows);
-        self.forget();
+        self.forget_region();
+        if !again.is_empty() {
+            bytes.push_str(WRAP_ON);
+            again.iter().for_each(|said| said.write(&mut bytes));
+        }
         self.write(&bytes)
     }
 
@@ -90,10 +108,44 @@ impl<W: Write> Inline<W> {
 
     /// Something else was written since: the region begins anew where the cursor stands.
     pub fn forget(&mut self) {
+        self.above.forget();
+        self.forget_region();
+    }
+
+    fn forget_region(&mut self) {
         self.shown = Buffer::empty(Rect::default());
         self.links.clear();
         self.cursor = (0, 0);
         self.is_cursor_hidden = false;
+    }
+
+    /// Asks where the cursor is and how large the terminal is.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn ask(&mut self) -> io::Result<()> {
+        self.above.ask(None, 0);
+        self.write(QUESTION)
+    }
+
+    /// Questions that have no answer yet.
+    pub fn asked(&self) -> usize {
+        self.above.asked()
+    }
+
+    /// No more answers will come.
+    pub fn give_up(&mut self) {
+        self.above.give_up();
+    }
+
+    /// The terminal has this size, and has done all before the first question that has no answer yet.
+    pub fn answered(&mut self, columns: u16, rows: u16) {
+        let fold = self.fold(columns);
+        self.above.arrived(fold, rows, self.columns);
+    }
+
+    fn fold(&self, columns: u16) -> Fold {
+        Fold { columns: usize::from(columns), reflows: self.reflows }
     }
 
     /// Something else has shown the cursor since.
@@ -109,25 +161,46 @@ impl<W: Write> Inline<W> {
         if std::mem::take(&mut self.is_cursor_hidden) { self.write("") } else { Ok(()) }
     }
 
-    /// How many rows of the screen are above the cursor when the region's rows are broken at `columns`.
-    fn rows_above_cursor(&self, columns: u16) -> usize {
-        let columns = columns.max(1);
+    fn upper(&self) -> Upper {
+        let width = |y| usize::from(used(&self.shown, y));
         let (row, column) = self.cursor;
-        let above = (0..self.shown.area.height).take(row);
-        let above = above.map(|y| usize::from(used(&self.shown, y).div_ceil(columns).max(1)));
-        above.sum::<usize>() + usize::from(column / columns)
+        let height = self.shown.area.height;
+        Upper {
+            widths: (0..height).take(row).map(width).collect(),
+            own: u16::try_from(row).ok().filter(|row| *row < height).map_or(0, width),
+            column: usize::from(column),
+        }
     }
 
     /// Writes `finished` with its `links` above the region, and makes the region look like `next`.
     ///
     /// # Errors
     /// When the terminal is gone.
-    pub fn draw(
+    pub fn draw(&mut self, finished: &[Line<'_>], links: &[Link], next: Region) -> io::Result<()> {
+        let bytes = self.frame(finished, links, next);
+        self.above.go_on(finished.len());
+        bytes.map_or(Ok(()), |bytes| self.write(&bytes))
+    }
+
+    /// The same, and if that is anything to do, the terminal is asked what came of it.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn draw_and_ask(
         &mut self,
         finished: &[Line<'_>],
-        mut links: &[Link],
+        links: &[Link],
         next: Region,
     ) -> io::Result<()> {
+        let before = self.upper();
+        let Some(mut bytes) = self.frame(finished, links, next) else { return Ok(()) };
+        self.above.ask(Some(before), finished.len());
+        bytes.push_str(QUESTION);
+        self.write(&bytes)
+    }
+
+    /// What has to be written for it, if anything.
+    fn frame(&mut self, finished: &[Line<'_>], mut links: &[Link], next: Region) -> Option<String> {
         let Region { cells: next, links: next_links, cursor } = next;
         let mut bytes = String::new();
         if finished.is_empty() {
@@ -138,6 +211,7 @@ impl<W: Write> Inline<W> {
             row.set_line(0, 0, line, self.columns);
             let of_line = links.iter().take_while(|link| link.line <= index).count();
             self.put(&mut bytes, index, &row, 0, &links[..of_line]);
+            self.above.push(Said::new(line, &links[..of_line], used(&row, 0)));
             links = &links[of_line..];
         }
         let top = finished.len();
@@ -159,10 +233,7 @@ impl<W: Write> Inline<W> {
         self.go(&mut bytes, (top + usize::from(cursor.y), cursor.x));
         self.cursor = (usize::from(cursor.y), cursor.x);
         (self.shown, self.links) = (next, next_links);
-        if bytes.is_empty() && is_as_before {
-            return Ok(());
-        }
-        self.write(&bytes)
+        (!bytes.is_empty() || !is_as_before).then_some(bytes)
     }
 
     /// Moves rows that stand higher in `next` there, and leaves those below them where they are: text that scrolls is
@@ -290,7 +361,9 @@ impl<W: Write> Inline<W> {
     /// When the terminal is gone.
     pub fn clear(&mut self) -> io::Result<()> {
         let cells = Buffer::empty(Rect::new(0, 0, self.columns, 0));
-        self.draw(&[], &[], Region { cells, links: vec![], cursor: Some(Position::ORIGIN) })
+        self.draw(&[], &[], Region { cells, links: vec![], cursor: Some(Position::ORIGIN) })?;
+        self.above.forget();
+        Ok(())
     }
 
     /// All at once. Terminals that know no synchronized updates at least do not show the cursor run about.
@@ -298,7 +371,9 @@ impl<W: Write> Inline<W> {
         let mut update = String::with_capacity(bytes.len() + 32);
         tell(&mut update, BeginSynchronizedUpdate);
         tell(&mut update, Hide);
+        update.push_str(WRAP_OFF);
         update.push_str(bytes);
+        update.push_str(WRAP_ON);
         if !self.is_cursor_hidden {
             tell(&mut update, Show);
         }
@@ -327,45 +402,6 @@ fn up_by(bytes: &mut String, rows: usize) {
     if rows > 0 {
         tell(bytes, MoveUp(u16::try_from(rows).unwrap_or(u16::MAX)));
     }
-}
-
-/// The columns of a row up to its last cell that is not blank.
-fn used(buffer: &Buffer, y: u16) -> u16 {
-    let blank = Cell::default();
-    let last = (0..buffer.area.width).rev().find(|x| buffer[(*x, y)] != blank);
-    last.map_or(0, |x| x + u16::try_from(crate::width::of(buffer[(x, y)].symbol())).unwrap_or(1))
-}
-
-/// Terminals differ about how wide it is: not all of them join what belongs together.
-fn is_disputed(cell: &Cell) -> bool {
-    !cell.symbol().is_ascii() && cell.symbol().chars().nth(1).is_some()
-}
-
-/// Row `y` has such a cell before column `end`.
-fn has_disputed(buffer: &Buffer, y: u16, end: u16) -> bool {
-    (0..end.min(buffer.area.width)).any(|x| is_disputed(&buffer[(x, y)]))
-}
-
-/// A longer one is no use to a person, and terminals have limits.
-const MAX_TARGET: usize = 2000;
-
-/// What a click may do: look at a page, or at a file of this machine. A target names nothing that is not plain to see.
-fn may_be_opened(target: &str) -> bool {
-    let schemes = ["https://", "http://", "file:///"];
-    target.len() <= MAX_TARGET
-        && target.bytes().all(|byte| byte.is_ascii_graphic())
-        && schemes.iter().any(|scheme| target.len() > scheme.len() && target.starts_with(scheme))
-}
-
-/// Where column `x` of the row of these links leads.
-fn target_at<'a>(links: impl IntoIterator<Item = &'a Link>, x: u16) -> Option<&'a str> {
-    let leads = links.into_iter().find(|link| link.columns.contains(&usize::from(x)))?;
-    Some(&*leads.target).filter(|target| may_be_opened(target))
-}
-
-/// What follows leads to `target`; to nothing if it is empty.
-fn link(target: &str) -> String {
-    format!("\x1b]8;;{target}\x1b\\")
 }
 
 #[cfg(test)]

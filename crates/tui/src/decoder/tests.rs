@@ -40,6 +40,13 @@ fn a_key_is_the_same_however_the_terminal_writes_it() {
 }
 
 #[test]
+fn where_the_cursor_is_is_told_between_keys() {
+    let key = |c| Report::Key(KeyEvent::plain(KeyCode::Char(c)));
+    let told = Report::Position { row: 24, column: 80 };
+    assert_eq!(reports("a\x1b[24;80Rb"), [key('a'), told, key('b')]);
+}
+
+#[test]
 fn an_escape_is_a_key_when_nothing_follows() {
     let mut decoder = Decoder::default();
     assert_eq!(decoder.feed(b"x\x1b").len(), 1);

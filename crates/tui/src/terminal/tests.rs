@@ -1,5 +1,7 @@
 //! What was drawn, as a terminal shows it.
 
+mod sizes;
+
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -143,7 +145,7 @@ fn a_finished_line_leads_where_its_link_does_if_that_is_a_page_or_a_file() {
         let expected = format!("see \x1b]8;;{fine}\x1b\\the\x1b]8;;\x1b\\ page");
         assert!(target(fine).contains(&expected), "{fine}");
     }
-    let long = format!("https://{}", "a".repeat(MAX_TARGET));
+    let long = format!("https://{}", "a".repeat(target::MAX_TARGET));
     let deceits =
         ["https://a.b/\x07x", "https://a.b/\u{202e}x", "https://аррӏе.com", "https://a b"];
     let others = ["javascript:x", "src/a.rs", "file://host/x", "ssh://a", "https://", &long];
@@ -241,7 +243,7 @@ fn nothing_is_cleared_whole_from_where_the_screen_may_begin() {
     let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
     inline.draw(&[], &[], at(region(&["a", "b", "c"]), Position { x: 1, y: 2 })).unwrap();
     inline.out.clear();
-    inline.resize(COLUMNS - 5, 6).unwrap();
+    inline.resize(COLUMNS - 5, 6, None).unwrap();
     let written = String::from_utf8_lossy(inline.out).into_owned();
     assert!(written.contains("\r\x1b[2A\x1b7\x1b[K\x1b[1B\x1b[J\x1b8"), "{written:?}");
 }

@@ -1,0 +1,70 @@
+//! Rows of cells: how much of one is seen, and one that is finished, kept to be written again.
+
+use ratatui_core::buffer::{Buffer, Cell};
+use ratatui_core::layout::Rect;
+use ratatui_core::style::Style;
+use ratatui_core::text::{Line, Span};
+
+use super::pen::{end_style, put};
+use super::target::{link, target_at};
+use crate::markdown::Link;
+
+/// A finished line.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    line: Line<'static>,
+    /// Of the line.
+    links: Vec<Link>,
+    /// Columns up to the last that is not blank.
+    pub(super) width: u16,
+}
+
+impl Said {
+    pub(super) fn new(line: &Line<'_>, links: &[Link], width: u16) -> Self {
+        let owned = |span: &Span<'_>| Span::styled(span.content.to_string(), span.style);
+        let spans = line.spans.iter().map(owned).collect();
+        let line = Line { spans, style: line.style, alignment: line.alignment };
+        Self { line, links: links.to_vec(), width }
+    }
+
+    /// Writes it where the cursor stands, to be broken where the terminal breaks it: on more columns it is whole again.
+    pub(super) fn write(&self, bytes: &mut String) {
+        let mut row = Buffer::empty(Rect::new(0, 0, self.width, 1));
+        row.set_line(0, 0, &self.line, self.width);
+        let mut pen = Style::reset();
+        let mut open: Option<&str> = None;
+        let mut x = 0;
+        while x < self.width {
+            let cell = &row[(x, 0)];
+            let target = target_at(&self.links, x);
+            if target != open {
+                bytes.push_str(&link(target.unwrap_or_default()));
+                open = target;
+            }
+            put(bytes, cell, &mut pen);
+            x += u16::try_from(crate::width::of(cell.symbol())).unwrap_or(1).max(1);
+        }
+        if open.is_some() {
+            bytes.push_str(&link(""));
+        }
+        end_style(bytes, pen);
+        bytes.push_str("\r\n");
+    }
+}
+
+/// The columns of a row up to its last cell that is not blank.
+pub(super) fn used(buffer: &Buffer, y: u16) -> u16 {
+    let blank = Cell::default();
+    let last = (0..buffer.area.width).rev().find(|x| buffer[(*x, y)] != blank);
+    last.map_or(0, |x| x + u16::try_from(crate::width::of(buffer[(x, y)].symbol())).unwrap_or(1))
+}
+
+/// Terminals differ about how wide it is: not all of them join what belongs together.
+pub(super) fn is_disputed(cell: &Cell) -> bool {
+    !cell.symbol().is_ascii() && cell.symbol().chars().nth(1).is_some()
+}
+
+/// Row `y` has such a cell before column `end`.
+pub(super) fn has_disputed(buffer: &Buffer, y: u16, end: u16) -> bool {
+    (0..end.min(buffer.area.width)).any(|x| is_disputed(&buffer[(x, y)]))
+}

@@ -1,0 +1,73 @@
+//! Windows that take another size while something is on them.
+
+use super::*;
+
+/// How often `text` is in a row, scrolled away or not.
+fn count(rows: &[String], text: &str) -> usize {
+    rows.iter().filter(|row| row.contains(text)).count()
+}
+
+#[test]
+fn each_finished_line_is_there_once_when_the_size_changes_while_they_come() {
+    const COUNT: usize = 200;
+    let answer = Step::new().says(&lines(COUNT)).at_tokens_per_second(400.0);
+    let (_scene, _server, mut screen) = start(ScriptedModel::new().step(answer));
+    wait_until_ready(&screen);
+    screen.press("many<enter>");
+    let sizes = [(80, 12), (70, 30), (90, 10), (80, 24), (70, 8), (100, 40), (80, 24)];
+    for (at, (columns, rows)) in (1..).zip(sizes) {
+        let line = format!("line {} of many.", at * 25);
+        screen.wait_until(&line, |screen| count(&screen.scrollback(), &line) > 0);
+        screen.resize(columns, rows);
+    }
+    let last = format!("line {COUNT} of many.");
+    screen.wait_until(&last, |screen| count(&screen.scrollback(), &last) > 0);
+    wait_until_ready(&screen);
+    let left = leave(screen);
+    assert_each_once(&left.rows, COUNT);
+}
+
+#[test]
+fn what_a_lower_window_pushed_away_is_gone_when_it_is_higher_again() {
+    let (_scene, _server, mut screen) = start(ScriptedModel::new());
+    wait_until_ready(&screen);
+    screen.wait_until("the keyboard protocol is on", |screen| screen.modes().keyboard == [5]);
+    screen.press(&"<s-enter>row".repeat(6));
+    screen.wait_until("all of it is written", |screen| count(&screen.scrollback(), "row") == 6);
+    let before = screen.scrollback();
+    screen.resize(COLUMNS, 5);
+    screen.wait_until("there is less room", |screen| {
+        screen.screen().contains(FACTS) && count(&screen.scrollback(), FACTS) == 1
+    });
+    screen.resize(COLUMNS, ROWS);
+    screen.wait_until("all is as it was", |screen| screen.scrollback() == before);
+    leave(screen);
+}
+
+#[test]
+fn a_terminal_that_answers_nothing_gets_its_new_size_all_the_same() {
+    let server = ScriptedModel::new().says("Hello.").serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let args = ["-m", "scripted", "-s", "read-only"];
+    let mut screen = scene.screen_answering(&args, COLUMNS, ROWS, Answers::none());
+    wait_until_ready(&screen);
+    screen.press("hi<enter>");
+    screen.wait_for("Hello.");
+    screen.resize(60, 20);
+    screen.press("x");
+    screen.wait_for("› x");
+    wait_until_ready(&screen);
+    leave(screen);
+}
+
+#[test]
+fn keys_that_are_typed_while_the_size_is_not_certain_are_not_lost() {
+    let (_scene, _server, mut screen) = start(ScriptedModel::new());
+    wait_until_ready(&screen);
+    for (key, columns) in ["a", "b", "c", "d"].into_iter().zip([60, 100, 70, 80]) {
+        screen.resize(columns, ROWS);
+        screen.press(key);
+    }
+    screen.wait_for("› abcd");
+    leave(screen);
+}
