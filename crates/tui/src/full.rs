@@ -103,7 +103,11 @@ impl<W: Write> Full<W> {
         self.links.extend(links.into_iter().map(|link| Link { line: before + link.line, ..link }));
         self.lines.extend(finished);
         let height = region.area.height.min(self.rows);
-        self.page = usize::from(self.rows - height);
+        let page = std::mem::replace(&mut self.page, usize::from(self.rows - height));
+        if self.below > 0 {
+            // What one reads stays where it is; how much of what follows is seen depends on the region.
+            self.below = (self.below + page).saturating_sub(self.page).max(1);
+        }
         if let Some(kept) = self.kept.take() {
             self.below = kept.below(self.lines.len(), self.columns);
         }
@@ -227,6 +231,27 @@ mod tests {
             draw(full, &["13"], "> ");
         });
         assert_eq!(end, "9\n10\n11\n12\n13\n>");
+    }
+
+    #[test]
+    fn what_one_reads_stays_where_it_is_while_the_region_grows_and_shrinks() {
+        let lines: Vec<_> = (1..=12).map(|number| number.to_string()).collect();
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        let first = |regions: &[u16]| {
+            let shown = seen(|full| {
+                draw(full, &lines, "> ");
+                full.page_up();
+                for height in regions {
+                    let region = Buffer::empty(Rect::new(0, 0, COLUMNS, *height));
+                    full.draw(Frame { region, ..frame(&[], "") }, Modifier::DIM.into()).unwrap();
+                }
+            });
+            shown.lines().next().map(str::to_owned)
+        };
+        assert_eq!(first(&[]).as_deref(), Some("8"));
+        assert_eq!(first(&[1, 3]).as_deref(), Some("4"));
+        assert_eq!(first(&[3, 1, 4]).as_deref(), Some("4"));
+        assert_eq!(first(&[4, 2, 1]).as_deref(), Some("4"));
     }
 
     #[test]
