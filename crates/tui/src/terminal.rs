@@ -97,6 +97,10 @@ impl<W: Write> Inline<W> {
             bytes.push_str(WRAP_ON);
             again.iter().for_each(|said| said.write(&mut bytes));
         }
+        if above.is_some() {
+            self.above.ask_about_cleared(up);
+            bytes.push_str(QUESTION);
+        }
         self.write(&bytes)
     }
 

@@ -108,6 +108,8 @@ struct UnderWay {
     finished: usize,
     /// And after it, with nothing asked.
     later: usize,
+    /// So many rows above the cursor were cleared.
+    cleared: usize,
 }
 
 #[derive(Debug, Default)]
@@ -121,6 +123,8 @@ pub(super) struct Above {
     spoiled_at: Option<usize>,
     /// The size changed once more since: what the terminal made of it is not known.
     is_unsure: bool,
+    /// So many rows may have been cleared that were none of those meant.
+    endangered: usize,
 }
 
 /// What has to be done to begin anew.
@@ -141,7 +145,7 @@ impl Above {
     }
 
     fn begin_anew(&mut self) {
-        (self.spoiled_at, self.is_unsure) = (None, false);
+        (self.spoiled_at, self.is_unsure, self.endangered) = (None, false, 0);
         // The answers still come, and say nothing about what is drawn from here on.
         self.under_way.iter_mut().for_each(|asked| *asked = UnderWay::default());
     }
@@ -153,7 +157,12 @@ impl Above {
 
     /// So many lines became finished with a frame, and the terminal is asked about it.
     pub(super) fn ask(&mut self, before: Option<Upper>, finished: usize) {
-        self.under_way.push_back(UnderWay { before, finished, later: 0 });
+        self.under_way.push_back(UnderWay { before, finished, ..UnderWay::default() });
+    }
+
+    /// So many rows above the cursor were cleared, and the terminal is asked about it.
+    pub(super) fn ask_about_cleared(&mut self, cleared: usize) {
+        self.under_way.push_back(UnderWay { cleared, ..UnderWay::default() });
     }
 
     /// The same, and nothing is asked.
@@ -186,9 +195,15 @@ impl Above {
     /// The terminal has done what it was asked about first, with so many columns and rows; it was meant for others if
     /// `fold` is another width.
     pub(super) fn arrived(&mut self, fold: Fold, rows: u16, meant: u16) {
-        let Some(UnderWay { before, finished, later }) = self.under_way.pop_front() else { return };
+        let Some(asked) = self.under_way.pop_front() else { return };
+        let UnderWay { before, finished, later, cleared } = asked;
+        if cleared > 0 && fold.columns != usize::from(meant) {
+            self.is_unsure = true;
+            let since: usize = self.under_way.iter().map(|next| next.finished + next.later).sum();
+            self.endangered += cleared + later + since;
+        }
         if self.spoiled_at.is_some_and(|columns| columns != fold.columns) {
-            self.is_unsure = fold.reflows;
+            self.is_unsure |= fold.reflows;
         }
         if let Some(before) = before {
             let after: usize = self.under_way.iter().map(|next| next.finished + next.later).sum();
@@ -307,14 +322,19 @@ impl Above {
     fn rebuild_all(&mut self, upper: &Upper, fold: Fold, reach: usize) -> Rebuilt {
         let region = upper.widths.len().min(reach);
         let mut sought = reach - region;
+        let mut endangered = self.endangered;
         let mut first = self.rows.len();
-        while let Some(at) = first.checked_sub(1).filter(|_| sought > 0) {
+        while let Some(at) = first.checked_sub(1).filter(|_| sought + endangered > 0) {
             let rows = match &self.rows[at].what {
                 What::Left | What::Torn => 0,
                 What::Spoiled(_) => 1,
                 What::Finished(_) => fold.rows(self.rows[at].width),
             };
-            sought = sought.saturating_sub(rows);
+            if endangered > 0 && rows > 0 {
+                endangered -= 1;
+            } else {
+                sought = sought.saturating_sub(rows);
+            }
             first = at;
         }
         let spoiled = self.rows.iter().position(|row| matches!(row.what, What::Spoiled(_)));
@@ -323,7 +343,7 @@ impl Above {
         // Whether they went with it nobody knows.
         self.rows.retain(|row| !row.is_left());
         // Above the first row that we wrote is what somebody else did.
-        let up = if self.goes_on { reach } else { reach - sought };
+        let up = if self.goes_on { reach } else { reach.saturating_sub(sought) };
         Rebuilt { up, again: gone.into_iter().filter_map(|row| row.what.said()).collect() }
     }
 }
