@@ -28,7 +28,7 @@ pub(crate) struct Ends {
 impl Ends {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
-        self.line_ends += bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        self.line_ends += memchr::memchr_iter(b'\n', bytes).count() as u64;
         let into_head = bytes.len().min(HALF - self.head.len());
         self.head.extend_from_slice(&bytes[..into_head]);
         let rest = &bytes[into_head..];
