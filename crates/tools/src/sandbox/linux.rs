@@ -52,6 +52,7 @@ use cgroup::Cgroup;
 use seen::Seen;
 use temporary::Temporary;
 use unseen::Unseen;
+use view::Hidden;
 
 /// What the rooms of a world share.
 pub(super) struct World {
@@ -59,6 +60,8 @@ pub(super) struct World {
     tier: Tier,
     /// Private to the world.
     temporary: std::path::PathBuf,
+    /// In the full tier: what was hidden when it was built.
+    hidden: Option<Hidden>,
     /// In the reduced tier: the directory that it lies in.
     own: Option<Temporary>,
     /// In the reduced tier: where that of commands lies.
@@ -170,8 +173,9 @@ impl World {
 
     fn apart(policy: SandboxPolicy, tier: Tier) -> Result<Self, String> {
         namespaces::enter(policy.network)?;
-        view::build(&policy)?;
-        let world = Self::new(policy, tier, "/tmp".into())?;
+        let hidden = view::build(&policy)?;
+        let mut world = Self::new(policy, tier, "/tmp".into())?;
+        world.hidden = Some(hidden);
         world.try_room()?;
         Ok(world)
     }
@@ -223,8 +227,8 @@ impl World {
     ) -> Result<Self, String> {
         let unseen = Unseen::new().map_err(|error| format!("memory for all rooms: {error}"))?;
         let began = std::time::SystemTime::now();
-        let (own, shared_memory, seen) = (None, None, Seen::default());
-        Ok(Self { policy, tier, temporary, own, shared_memory, began, unseen, seen })
+        let (hidden, own, shared_memory, seen) = (None, None, None, Seen::default());
+        Ok(Self { policy, tier, temporary, hidden, own, shared_memory, began, unseen, seen })
     }
 }
 

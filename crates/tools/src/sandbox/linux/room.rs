@@ -60,12 +60,13 @@ pub(super) fn leave(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// What a room has for itself beside the things of its world; done by its first process. Returns what was hidden.
+/// What a room has for itself beside the things of its world; done by its first process. Returns what had to be hidden
+/// anew.
 pub(super) fn furnish(world: &World) -> Result<Option<Hidden>, String> {
     match world.tier {
         Tier::Full => {
             view::own_processes()?;
-            Hidden::all(&world.policy).map(Some)
+            hidden_anew(world, world.hidden.as_ref())
         }
         Tier::Reduced | Tier::None => {
             rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
@@ -73,6 +74,12 @@ pub(super) fn furnish(world: &World) -> Result<Option<Hidden>, String> {
             Ok(None)
         }
     }
+}
+
+/// Hides what came to where secrets lie, if something did.
+fn hidden_anew(world: &World, known: Option<&Hidden>) -> Result<Option<Hidden>, String> {
+    let is_outdated = known.is_some_and(Hidden::is_outdated);
+    is_outdated.then(|| Hidden::all(&world.policy)).transpose()
 }
 
 /// What a room is made of before its errand is known.
@@ -114,9 +121,7 @@ fn serve(
     let Some((errand, descriptors)) = received else { return Ok(false) };
     let stdio = Stdio::open(errand.input, descriptors)
         .map_err(|error| format!("input and output: {error}"))?;
-    if hidden.is_some_and(|hidden| hidden.is_outdated()) {
-        Hidden::all(&world.policy)?;
-    }
+    hidden_anew(world, hidden.as_ref().or(world.hidden.as_ref()))?;
     let metadata = remember(world, &known, &errand)?;
     // What is said of it goes where the command's own complaints go; an edit has its journal there.
     let complaints = match errand.order {

@@ -73,7 +73,7 @@ const KERNEL_SECRETS: &[&str] =
 
 /// # Errors
 /// In words for the person, when the system lets one of the steps not happen.
-pub(super) fn build(policy: &SandboxPolicy) -> Result<(), String> {
+pub(super) fn build(policy: &SandboxPolicy) -> Result<Hidden, String> {
     mounts::keep_apart()?;
     let kept = Kept::collect(policy)?;
     let devices = DEVICES
@@ -90,11 +90,11 @@ pub(super) fn build(policy: &SandboxPolicy) -> Result<(), String> {
     build_devices(devices)?;
     kept.put_back(policy.mode)?;
     blank()?;
-    Hidden::all(policy)?;
+    let hidden = Hidden::all(policy)?;
     for sealed in ["/dev", "/run"] {
         mounts::make_this_read_only(Path::new(sealed))?;
     }
-    Ok(())
+    Ok(hidden)
 }
 
 /// Trees that stay to be seen, or stay writable, copied before everything else is closed.
