@@ -235,7 +235,7 @@ pub(super) fn paths(places: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// Follows links as far as the path exists.
-fn resolve(path: &Path) -> PathBuf {
+pub(super) fn resolve(path: &Path) -> PathBuf {
     if let Ok(path) = path.canonicalize() {
         return path;
     }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use crate::sandbox::secrets::resolve;
+
 /// Below the person's home.
 const IN_HOME: &[&str] = &[
     ".gitconfig",
@@ -126,14 +128,6 @@ fn with_resolved(paths: Vec<PathBuf>) -> Vec<PathBuf> {
     all.sort();
     all.dedup();
     all
-}
-
-/// Follows links as far as the path exists.
-fn resolve(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => resolve(parent).join(name),
-        _ => path.to_owned(),
-    })
 }
 
 #[cfg(test)]
