@@ -2,6 +2,7 @@
 //! room for each of them; it has one thread, so forking is safe, and little memory, so it is cheap.
 
 mod addresses;
+mod alongside;
 mod asked;
 mod bpf;
 mod cgroup;
@@ -11,7 +12,6 @@ mod confine;
 mod connect;
 mod devices;
 mod diag;
-mod forerunner;
 mod git_config;
 mod holding;
 mod limits;
@@ -98,7 +98,7 @@ pub(super) fn hold() -> ExitCode {
         match world.fork(cgroup.as_ref()) {
             Ok(Forked::Child) => {
                 drop((channel, cgroup.take()));
-                room::live(&world, control);
+                room::live(world, control);
             }
             Ok(Forked::Parent(pid)) => drop(control.send(&Reply::Room(pid), &[])),
             Err(error) => drop(

@@ -10,7 +10,7 @@ use agent_protocol::SandboxMode;
 
 use super::holding::Holding;
 use super::links::{self, Way};
-use super::mounts::Tree;
+use super::mounts::{Place, Tree};
 use super::named::Here;
 use super::pins::{self, Kind, Pin};
 use super::put_back::{self, Change};
@@ -38,6 +38,8 @@ pub(super) struct Metadata {
     roots: Vec<PathBuf>,
     /// Cannot be changed by the command while the pin holds: what changes there is the person's doing.
     pinned: Vec<Pin>,
+    /// What those lie in, made unmovable.
+    holders: Vec<(PathBuf, Place)>,
     guarded: Vec<(PathBuf, State)>,
     /// What a configuration names.
     named: Vec<(PathBuf, State)>,
@@ -118,6 +120,7 @@ impl Metadata {
         let mut metadata = Self {
             roots,
             pinned: vec![],
+            holders: vec![],
             guarded: vec![],
             named: vec![],
             repositories,
@@ -214,18 +217,38 @@ impl Metadata {
     }
 
     /// Makes read-only what is there, and unmovable what it lies in. In a room of the full tier only.
-    pub(super) fn pin(&self, tier: Tier) -> Result<(), String> {
+    pub(super) fn pin(&mut self, tier: Tier) -> Result<(), String> {
         if tier != Tier::Full {
             return Ok(());
         }
+        for path in self.to_be_held() {
+            let tree = Tree::copy(&path)?;
+            tree.put(&path)?;
+            self.holders.extend(tree.place().map(|place| (path, place)));
+        }
+        self.pinned.iter_mut().try_for_each(Pin::put)
+    }
+
+    /// Takes the pins of an earlier look over, if they are all that is needed and all hold. Returns whether they are.
+    pub(super) fn take_pins_of(&mut self, earlier: &mut Self) -> bool {
+        let held = earlier.holders.iter().map(|(path, _)| path);
+        let are_held = self.to_be_held().iter().eq(held)
+            && earlier.holders.iter().all(|(path, place)| Place::of(path) == Some(*place));
+        let are_pinned = self.pinned.len() == earlier.pinned.len()
+            && self.pinned.iter().zip(&earlier.pinned).all(|(new, old)| new.is_same(old));
+        if are_held && are_pinned {
+            self.holders = std::mem::take(&mut earlier.holders);
+            self.pinned = std::mem::take(&mut earlier.pinned);
+        }
+        are_held && are_pinned
+    }
+
+    fn to_be_held(&self) -> BTreeSet<PathBuf> {
         let gits = self.of_roots.iter().flat_map(|git| git.ancestors());
         let pinned = self.pinned.iter().flat_map(|pin| pin.path.ancestors().skip(1));
-        let holders: BTreeSet<_> =
-            gits.chain(pinned).filter(|path| self.is_below_root(path)).collect();
-        for path in holders.into_iter().filter(|path| !self.roots.iter().any(|root| root == path)) {
-            Tree::copy(path)?.put(path)?;
-        }
-        self.pinned.iter().try_for_each(Pin::put)
+        let holders = gits.chain(pinned).filter(|path| self.is_below_root(path));
+        let is_root = |path: &&Path| self.roots.iter().any(|root| root == path);
+        holders.filter(|path| !is_root(path)).map(Path::to_owned).collect()
     }
 
     pub(super) fn changed(&self, world: &World) -> Changes {

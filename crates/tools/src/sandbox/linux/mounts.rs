@@ -1,13 +1,13 @@
 //! The few ways in which a view of the file system is changed: copy a tree, put it somewhere, make it read-only,
 //! lay an empty file system over a directory. Thin words over the kernel's mount interface (Linux 5.12).
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CStr, CString, OsString};
 use std::fmt::Display;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::CWD;
+use rustix::fs::{AtFlags, CWD, StatxFlags};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_change,
     move_mount, open_tree,
@@ -34,9 +34,39 @@ impl Tree {
         move_mount(&self.0, "", CWD, path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
             .map_err(at("mounting", path))
     }
+
+    /// Where it is found once it was put somewhere. None, when the kernel does not tell.
+    pub(super) fn place(&self) -> Option<Place> {
+        Place::at(self.0.as_fd(), c"", AtFlags::EMPTY_PATH)
+    }
+
     /// Where it can be reached whatever lies by its name.
     pub(super) fn path(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
+    }
+}
+
+/// What is at a path: its device and number there, and the mount that it is seen through, where the kernel tells (Linux
+/// 5.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    device: (u32, u32),
+    number: u64,
+    mount: u64,
+}
+
+impl Place {
+    /// No link is followed.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+        Self::at(CWD, &path, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    fn at(directory: BorrowedFd<'_>, path: &CStr, flags: AtFlags) -> Option<Self> {
+        let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
+        let found = rustix::fs::statx(directory, path, flags, wanted).ok()?;
+        let device = (found.stx_dev_major, found.stx_dev_minor);
+        Some(Self { device, number: found.stx_ino, mount: found.stx_mnt_id })
     }
 }
 
@@ -134,7 +164,7 @@ fn change(path: &Path, flags: i32, set: u64, clear: u64) -> Result<(), String> {
 #[allow(unsafe_code)]
 fn set_attributes(
     directory: BorrowedFd<'_>,
-    path: &std::ffi::CStr,
+    path: &CStr,
     flags: i32,
     set: u64,
     clear: u64,

@@ -1,13 +1,12 @@
 //! What is pinned for a command: made read-only by mounts that only its room has. Such a mount lies on what had the name
 //! when it was made; who replaces that, as only the person can, takes the mount away with it.
 
-use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::mounts::Tree;
+use super::mounts::{Place, Tree};
 use super::put_back::Change;
 use super::state::{MAX_FILE, State, read_through};
 use super::{git_config, persons};
@@ -28,10 +27,9 @@ pub(super) enum Kind {
 pub(super) struct Pin {
     pub(super) path: PathBuf,
     kind: Kind,
-    /// Its device and number there.
-    identity: (u64, u64),
+    place: Place,
     /// What was there, whatever becomes of its name.
-    held: OnceCell<Tree>,
+    held: Option<Tree>,
 }
 
 impl Pin {
@@ -39,25 +37,26 @@ impl Pin {
     pub(super) fn of(path: &Path, kind: Kind) -> Option<Self> {
         let found = fs::symlink_metadata(path).ok()?;
         let is_only_name = found.is_dir() || (found.is_file() && found.nlink() == 1);
-        is_only_name.then(|| Self {
-            path: path.to_owned(),
-            kind,
-            identity: (found.dev(), found.ino()),
-            held: OnceCell::new(),
-        })
+        let place = Place::of(path).filter(|_| is_only_name)?;
+        Some(Self { path: path.to_owned(), kind, place, held: None })
     }
 
-    pub(super) fn put(&self) -> Result<(), String> {
+    pub(super) fn put(&mut self) -> Result<(), String> {
         let tree = Tree::copy(&self.path)?.read_only()?;
         tree.put(&self.path)?;
-        let _ = self.held.set(tree);
+        self.place = tree.place().unwrap_or(self.place);
+        self.held = Some(tree);
         Ok(())
+    }
+
+    /// Whether an earlier one holds for this.
+    pub(super) fn is_same(&self, earlier: &Self) -> bool {
+        (&self.path, self.kind, self.place) == (&earlier.path, earlier.kind, earlier.place)
     }
 
     /// Whether it still is what was pinned.
     pub(super) fn holds(&self) -> bool {
-        fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| (found.dev(), found.ino()) == self.identity)
+        Place::of(&self.path) == Some(self.place)
     }
 
     /// Of a pin that has fallen: whether the person or the command changed what is there cannot be told any more. Nothing,
@@ -86,7 +85,7 @@ impl Pin {
 
     /// As nobody but the person can have left it.
     fn before(&self, below: &Path) -> State {
-        let Some(held) = self.held.get() else { return State::Absent };
+        let Some(held) = &self.held else { return State::Absent };
         let held = held.path();
         match fs::metadata(&held) {
             Ok(found) if found.is_dir() => State::of(&held.join(".").join(below)),

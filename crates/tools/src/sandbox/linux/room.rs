@@ -1,50 +1,37 @@
-//! The first process of a room: prepares the confinement and the process of its command, waits for its errand, and ends
-//! everything with the command, or with the agent. It stays outside the walls, out of the command's reach.
+//! The first process of a room: prepares the confinement and the process of its command, does for it what takes rights, and
+//! ends everything with the command, or with the agent. It stays outside the walls, out of the command's reach.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
 
 use agent_protocol::SandboxMode;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Pid;
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
-use super::command::{Line, Waiting, say};
+use super::World;
+use super::alongside::Alongside;
+use super::command::{self, say};
 use super::confine::Confinement;
 use super::metadata::{Known, Metadata};
 use super::supervise::{Watched, supervise};
 use super::view::{self, Hidden};
-use super::{Forked, World, fork};
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order, Reach, Reply, WindowSize};
 use crate::sandbox::{NotStarted, Tier};
 
 /// Lives until the room is empty; never returns to the holder's code.
-pub(super) fn live(world: &World, control: BlockingChannel) -> ! {
-    let forked = Prepared::make(world).and_then(|prepared| {
-        let forked = fork().map_err(|error| format!("no process for the command: {error}"))?;
-        Ok((forked, prepared))
-    });
-    let outcome = match forked {
-        Ok((Forked::Child, Prepared { line, hidden: _, confinement, ended })) => {
-            drop((control, ended));
-            line.live(world, confinement)
-        }
-        Ok((Forked::Parent(pid), Prepared { line, hidden, confinement: _, ended })) => {
-            match line.command_after(pid) {
-                Ok(command) => serve(world, &control, &ended, hidden, command),
-                Err(reason) => Err(reason),
-            }
-        }
-        Err(reason) => Err(reason.into()),
-    };
-    match outcome {
+pub(super) fn live(world: World, control: BlockingChannel) -> ! {
+    // Both processes of the room use them to its end.
+    let (world, control): (&'static World, &'static BlockingChannel) =
+        (Box::leak(Box::new(world)), Box::leak(Box::new(control)));
+    match serve(world, control) {
         // The agent need not wait for the end of this process too, which takes its mounts and namespaces with it: on
         // this processor neither.
         Ok(true) => {
-            drop(control);
+            let _ = rustix::net::shutdown(control, rustix::net::Shutdown::Both);
             rustix::thread::sched_yield();
         }
         Ok(false) => {}
@@ -52,6 +39,9 @@ pub(super) fn live(world: &World, control: BlockingChannel) -> ! {
     }
     leave(0)
 }
+
+/// How likely the kernel is to end this process when memory is short.
+const LIKELY: &str = "/proc/self/oom_score_adj";
 
 /// Without running what the holder would run at its end.
 #[allow(unsafe_code)]
@@ -82,97 +72,178 @@ fn hidden_anew(world: &World, known: Option<&Hidden>) -> Result<Option<Hidden>, 
     is_outdated.then(|| Hidden::all(&world.policy)).transpose()
 }
 
-/// What a room is made of before its errand is known.
-struct Prepared {
-    line: Line,
+/// What the two processes of a room leave each other.
+pub(super) struct Room {
+    pub(super) world: &'static World,
+    known: Known,
+    /// What had to be hidden anew.
     hidden: Option<Hidden>,
-    confinement: Option<Confinement>,
-    /// Readable when a child has ended.
-    ended: OwnedFd,
+    /// What there is, as it was looked at and pinned last.
+    metadata: Option<Metadata>,
+    pub(super) errand: Option<(Errand, Vec<OwnedFd>)>,
+    ready: Option<Ready>,
+    /// Where calls that are asked about wait for an answer.
+    pub(super) listener: Option<OwnedFd>,
+    /// Does the errand's job.
+    pub(super) serving: Option<Pid>,
+    /// Why the command does not begin.
+    pub(super) failed: Option<NotStarted>,
 }
 
-impl Prepared {
-    fn make(world: &World) -> Result<Self, String> {
+/// All that was done for an errand before it begins.
+struct Ready {
+    stdio: Stdio,
+    /// Nothing, when no file in the roots can change.
+    metadata: Option<Metadata>,
+}
+
+/// The command, from when it runs.
+pub(super) struct Running {
+    pub(super) pid: Pid,
+    pub(super) listener: Option<OwnedFd>,
+}
+
+impl Room {
+    fn furnished(world: &'static World) -> Result<Self, String> {
         let hidden = furnish(world)?;
-        let confinement = match world.tier {
-            Tier::None => None,
-            Tier::Full | Tier::Reduced => Some(Confinement::build(world)?),
-        };
-        let ended =
-            children_as_descriptor().map_err(|error| format!("watching processes: {error}"))?;
-        let line = Line::new().map_err(|error| error.to_string())?;
-        Ok(Self { line, hidden, confinement, ended })
+        let known = Known::look(world);
+        let mut metadata = remembered(world, &known, &Self::some_errand());
+        if let Some(metadata) = &mut metadata {
+            metadata.pin(world.tier)?;
+        }
+        let (errand, ready, listener, serving, failed) = (None, None, None, None, None);
+        Ok(Self { world, known, hidden, metadata, errand, ready, listener, serving, failed })
     }
+
+    /// Most commands are like it.
+    pub(super) fn some_errand() -> Errand {
+        Errand {
+            order: Order::Run(vec!["rehearsal".into()]),
+            cwd: "/".into(),
+            env: vec![("TERM".into(), "dumb".into())],
+            reach: Reach::Policy,
+            input: Input::Empty,
+        }
+    }
+
+    /// Makes the errand's beginning ready, if that takes none of the rights that the process of the command has given up.
+    /// Returns whether it is ready.
+    pub(super) fn make_ready_without_rights(&mut self) -> Result<bool, NotStarted> {
+        let Some((errand, descriptors)) = &mut self.errand else { return Ok(false) };
+        let hidden = self.hidden.as_ref().or(self.world.hidden.as_ref());
+        // Where much of what is looked at would be asked about, the looks are the first process's.
+        if self.world.tier == Tier::Reduced
+            || matches!(errand.input, Input::Terminal(_))
+            || hidden.is_some_and(Hidden::is_outdated)
+        {
+            return Ok(false);
+        }
+        let mut metadata = remembered(self.world, &self.known, errand);
+        if let Some(metadata) = metadata.as_mut().filter(|_| self.world.tier == Tier::Full)
+            && !self.metadata.as_mut().is_some_and(|earlier| metadata.take_pins_of(earlier))
+        {
+            return Ok(false);
+        }
+        let stdio = Stdio::open(errand.input, std::mem::take(descriptors)).map_err(no_stdio)?;
+        self.ready = Some(Ready { stdio, metadata });
+        Ok(true)
+    }
+
+    /// The same by the first process, which has all rights there are in the room.
+    fn make_ready(&mut self) -> Result<(), NotStarted> {
+        let (errand, descriptors) = self.errand.as_mut().ok_or("no errand")?;
+        hidden_anew(self.world, self.hidden.as_ref().or(self.world.hidden.as_ref()))?;
+        let mut metadata = remembered(self.world, &self.known, errand);
+        if let Some(metadata) = &mut metadata {
+            metadata.pin(self.world.tier)?;
+        }
+        let stdio = Stdio::open(errand.input, std::mem::take(descriptors)).map_err(no_stdio)?;
+        self.ready = Some(Ready { stdio, metadata });
+        Ok(())
+    }
+
+    /// As if there had been none.
+    pub(super) fn forget_errand(&mut self) {
+        self.errand = None;
+        if let Some(Ready { metadata, .. }) = self.ready.take() {
+            self.metadata = metadata;
+        }
+    }
+
+    /// # Errors
+    /// Why it could not be made ready.
+    pub(super) fn errand_when_ready(&mut self) -> Result<Errand, NotStarted> {
+        match (self.failed.take(), self.errand.take()) {
+            (Some(reason), _) => Err(reason),
+            (None, Some((errand, _))) => Ok(errand),
+            (None, None) => Err("no errand".into()),
+        }
+    }
+
+    /// Of the errand that is ready.
+    pub(super) fn stdio(&self) -> Option<&Stdio> {
+        self.ready.as_ref().map(|ready| &ready.stdio)
+    }
+}
+
+fn no_stdio(error: std::io::Error) -> NotStarted {
+    format!("input and output: {error}").into()
 }
 
 /// Returns whether the room became empty by itself.
-fn serve(
-    world: &World,
-    control: &BlockingChannel,
-    ended: &OwnedFd,
-    hidden: Option<Hidden>,
-    command: Waiting,
-) -> Result<bool, NotStarted> {
-    let known = Known::look(world);
-    if !is_readable(control.as_fd()) {
-        let _ = rehearse(world, &known, &command);
-    }
-    let received = control.receive::<Errand>().map_err(|error| error.to_string())?;
-    let Some((errand, descriptors)) = received else { return Ok(false) };
-    let stdio = Stdio::open(errand.input, descriptors)
-        .map_err(|error| format!("input and output: {error}"))?;
-    hidden_anew(world, hidden.as_ref().or(world.hidden.as_ref()))?;
-    let metadata = remember(world, &known, &errand)?;
-    // What is said of it goes where the command's own complaints go; an edit has its journal there.
-    let complaints = match errand.order {
-        Order::Run(_) => stdio.descriptors[2].try_clone().ok(),
-        Order::Serve(_) => None,
+fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<bool, NotStarted> {
+    let room: &'static RefCell<Room> = Box::leak(Box::new(RefCell::new(Room::furnished(world)?)));
+    let confinement = match world.tier {
+        Tier::None => None,
+        Tier::Full | Tier::Reduced => Some(Confinement::build(world)?),
     };
-    let command = command.start(errand, &stdio.descriptors)?;
+    let ended = children_as_descriptor().map_err(|error| format!("watching processes: {error}"))?;
+    let likely = likelier_to_be_ended();
+    let command = Alongside::start(move |turn| {
+        command::live(world, room, control, confinement, turn);
+    });
+    let command = command.map_err(|error| format!("no process for the command: {error}"))?;
+    while command.go_on() {
+        let mut room = room.borrow_mut();
+        room.failed = room.make_ready().err();
+    }
+    let ended_early = "its process ended before it began";
+    let mut room = room.try_borrow_mut().map_err(|_| ended_early)?;
+    if let Some(reason) = room.failed.take() {
+        return Err(reason);
+    }
+    let Some(Ready { stdio, metadata }) = room.ready.take() else { return Ok(false) };
     let terminal = stdio.master.as_ref().map(|master| master.as_fd());
     // An agent that is gone by now is noticed below, and everything ended.
     let _ = control.send(&Reply::Started, terminal.as_slice());
+    // What is said of it goes where the command's own complaints go; an edit has its journal there.
+    let complaints = match room.serving {
+        None => stdio.descriptors[2].try_clone().ok(),
+        Some(_) => None,
+    };
     drop(stdio);
-    let is_empty = supervise(world, &Watched { control, ended }, command);
+    drop(likely);
+    let running =
+        Running { pid: room.serving.unwrap_or(command.pid), listener: room.listener.take() };
+    let is_empty = supervise(world, &Watched { control, ended: &ended }, running);
     if let Some(metadata) = metadata {
         settle(world, &metadata, complaints);
     }
     Ok(is_empty)
 }
 
-/// Whether somebody waits already.
-fn is_readable(control: BorrowedFd<'_>) -> bool {
-    let mut waited = [PollFd::from_borrowed_fd(control, PollFlags::IN)];
-    poll(&mut waited, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
-}
-
-/// Goes through what the errand will need, so that the pages for it are mapped (see [`Waiting::rehearse`]).
-fn rehearse(world: &World, known: &Known, command: &Waiting) -> std::io::Result<()> {
-    let errand = Errand {
-        order: Order::Run(vec!["rehearsal".into()]),
-        cwd: "/".into(),
-        env: vec![("TERM".into(), "dumb".into())],
-        reach: Reach::Policy,
-        input: Input::Empty,
-    };
-    let (ours, theirs) = UnixStream::pair()?;
-    let [ours, theirs] = [ours, theirs].map(|end| BlockingChannel::new(end.into()));
-    ours.send(&errand, &[ours.as_fd(), theirs.as_fd()])?;
-    if let Some((errand, descriptors)) = theirs.receive::<Errand>()? {
-        drop(Stdio::open(errand.input, descriptors)?);
-        drop(remembered(world, known, &errand));
-        command.rehearse(errand);
+/// Of two that are too big, the command dies before the agent does. To the kernel all who share a memory are as likely to
+/// be ended; what is dropped here, when the command has left it, makes this process less likely again.
+fn likelier_to_be_ended() -> impl Drop {
+    struct Likely(Option<Vec<u8>>);
+    impl Drop for Likely {
+        fn drop(&mut self) {
+            self.0.iter().for_each(|before| drop(std::fs::write(LIKELY, before)));
+        }
     }
-    Ok(())
-}
-
-/// Nothing, when no file in the roots can change.
-fn remember(world: &World, known: &Known, errand: &Errand) -> Result<Option<Metadata>, String> {
-    let metadata = remembered(world, known, errand);
-    if let Some(metadata) = &metadata {
-        metadata.pin(world.tier)?;
-    }
-    Ok(metadata)
+    let before = std::fs::read(LIKELY).ok();
+    let _ = std::fs::write(LIKELY, "500");
+    Likely(before)
 }
 
 fn remembered(world: &World, known: &Known, errand: &Errand) -> Option<Metadata> {
@@ -204,10 +275,10 @@ fn settle(world: &World, metadata: &Metadata, complaints: Option<OwnedFd>) {
 }
 
 /// Descriptors 0 to 2 of the command.
-struct Stdio {
-    descriptors: [OwnedFd; 3],
+pub(super) struct Stdio {
+    pub(super) descriptors: [OwnedFd; 3],
     /// The agent's end of the terminal, when there is one.
-    master: Option<OwnedFd>,
+    pub(super) master: Option<OwnedFd>,
 }
 
 impl Stdio {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal};
 
-use super::command::Running;
+use super::room::Running;
 use super::{World, asked, tree};
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::kept::Kept;
@@ -26,15 +26,12 @@ pub(super) struct Watched<'a> {
 /// Until the room is empty: passes wishes on, makes connections, reports the command's end, ends the rest. Returns whether
 /// nothing had to be ended by force.
 pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) -> bool {
-    let Running { pid: command, mut forerunner, mut listener } = command;
+    let Running { pid: command, mut listener } = command;
     let mut deadline: Option<Instant> = None;
     let mut kept: Option<Kept> = None;
     loop {
-        let (exit, mut more) = tree::reap(command, &mut forerunner);
+        let (exit, more) = tree::reap(command);
         if let Some(exit) = exit {
-            if more && let Some(late) = forerunner.take() {
-                more = tree::is_more_than(late);
-            }
             let _ = watched.control.send(&Reply::Exited(exit), &[]);
             if let Some(kept) = &mut kept {
                 kept.take_rest();

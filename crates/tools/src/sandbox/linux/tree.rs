@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, wait, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, wait};
 
 use crate::sandbox::{Exit, Tier};
 
@@ -15,7 +15,7 @@ pub(super) fn available() -> Result<(), String> {
 }
 
 /// Collects what has ended. Returns how `command` ended, if it is among it, and whether anything is left.
-pub(super) fn reap(command: Pid, forerunner: &mut Option<Pid>) -> (Option<Exit>, bool) {
+pub(super) fn reap(command: Pid) -> (Option<Exit>, bool) {
     let mut exit = None;
     loop {
         match wait(WaitOptions::NOHANG) {
@@ -26,20 +26,11 @@ pub(super) fn reap(command: Pid, forerunner: &mut Option<Pid>) -> (Option<Exit>,
                     .or_else(|| status.terminating_signal().map(Exit::Signal))
                     .or(exit);
             }
-            Ok(Some((pid, _))) => *forerunner = forerunner.filter(|it| *it != pid),
+            Ok(Some(_)) | Err(Errno::INTR) => {}
             Ok(None) => return (exit, true),
-            Err(Errno::INTR) => {}
             Err(_) => return (exit, false),
         }
     }
-}
-
-/// Ends `forerunner`, which nothing needs any more, though a command may have stopped it. Returns whether anything else
-/// is left.
-pub(super) fn is_more_than(forerunner: Pid) -> bool {
-    let _ = kill_process(forerunner, Signal::KILL);
-    while waitpid(Some(forerunner), WaitOptions::empty()).err() == Some(Errno::INTR) {}
-    !matches!(wait(WaitOptions::NOHANG), Err(Errno::CHILD))
 }
 
 /// Sends a signal to all processes of the room but its first.
