@@ -10,9 +10,7 @@ mod target;
 use std::io::{self, Write};
 
 use crossterm::Command;
-use crossterm::cursor::{
-    Hide, MoveDown, MoveToColumn, MoveUp, RestorePosition, SavePosition, Show,
-};
+use crossterm::cursor::{Hide, MoveToColumn, MoveUp, Show};
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use ratatui_core::buffer::{Buffer, Cell};
 use ratatui_core::layout::{Position, Rect};
@@ -197,7 +195,10 @@ impl<W: Write> Inline<W> {
         next: Region,
     ) -> io::Result<()> {
         let before = self.upper();
-        let Some(mut bytes) = self.frame(finished, links, next) else { return Ok(()) };
+        let Some(mut bytes) = self.frame(finished, links, next) else {
+            self.above.stands_already(finished.len());
+            return Ok(());
+        };
         self.above.ask(Some(before), finished.len());
         bytes.push_str(QUESTION);
         self.write(&bytes)
@@ -395,11 +396,11 @@ fn tell(bytes: &mut String, command: impl Command) {
 /// Clears all from the cursor's row on; tmux takes it for a wish to keep a screen that is cleared whole, in one go, in
 /// its scrollback, where what is drawn anew has no place.
 fn clear_below(bytes: &mut String) {
-    tell(bytes, SavePosition);
     tell(bytes, Clear(ClearType::UntilNewLine));
-    tell(bytes, MoveDown(1));
+    // Relative, as all moves are; in the last row this makes a new one.
+    bytes.push('\n');
     tell(bytes, Clear(ClearType::FromCursorDown));
-    tell(bytes, RestorePosition);
+    up_by(bytes, 1);
 }
 
 fn up_by(bytes: &mut String, rows: usize) {

@@ -173,6 +173,14 @@ impl Above {
         }
     }
 
+    /// So many lines became finished just as they stand there. They are as good as the frames that drew them.
+    pub(super) fn stands_already(&mut self, finished: usize) {
+        match self.under_way.back_mut() {
+            Some(asked) => asked.finished += finished,
+            None => self.trim(),
+        }
+    }
+
     /// Questions that have no answer yet.
     pub(super) fn asked(&self) -> usize {
         self.under_way.len()

@@ -245,5 +245,5 @@ fn nothing_is_cleared_whole_from_where_the_screen_may_begin() {
     inline.out.clear();
     inline.resize(COLUMNS - 5, 6, None).unwrap();
     let written = String::from_utf8_lossy(inline.out).into_owned();
-    assert!(written.contains("\r\x1b[2A\x1b7\x1b[K\x1b[1B\x1b[J\x1b8"), "{written:?}");
+    assert!(written.contains("\r\x1b[2A\x1b[K\n\x1b[J\x1b[1A"), "{written:?}");
 }

@@ -186,7 +186,9 @@ struct Scene {
     terminal: Terminal,
     is_certain: bool,
     said: Vec<String>,
-    live: usize,
+    /// Will be said as they stand in the region.
+    live: VecDeque<String>,
+    lines: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -210,7 +212,8 @@ impl Scene {
         let mut terminal = Terminal::new(usize::from(columns), usize::from(height));
         terminal.write(b"$ one\r\n$ two\r\n$ three\r\n");
         let inline = Inline::new(Vec::new(), columns, height, true);
-        Self { inline, terminal, is_certain: true, said: Vec::new(), live: 0 }
+        let (said, live) = (Vec::new(), VecDeque::new());
+        Self { inline, terminal, is_certain: true, said, live, lines: 0 }
     }
 
     fn take(&mut self, step: &Step) {
@@ -236,19 +239,21 @@ impl Scene {
         let columns = self.inline.columns;
         let width = width.min(usize::from(columns));
         let live = live.min(usize::from(self.inline.rows) - 1);
+        while self.live.len() < finished + live {
+            self.live.push_back(filled(&format!("{:04}:", self.lines), width));
+            self.lines += 1;
+        }
         let first = self.said.len();
-        self.said.extend(
-            (first..first + finished).map(|number| filled(&format!("{number:04}:"), width)),
-        );
+        self.said.extend(self.live.drain(..finished));
+        self.live.truncate(usize::from(self.inline.rows) - 1);
         let lines: Vec<_> = self.said[first..].iter().map(|line| Line::raw(line.clone())).collect();
-        let rows: Vec<_> = (0..live).map(|row| filled(&format!("live{row}"), width)).collect();
-        let mut cells = Buffer::empty(Rect::new(0, 0, columns, u16::try_from(live).unwrap() + 1));
-        for (y, row) in (0..).zip(&rows) {
+        let live = u16::try_from(self.live.len()).unwrap();
+        let mut cells = Buffer::empty(Rect::new(0, 0, columns, live + 1));
+        for (y, row) in (0..).zip(&self.live) {
             cells.set_string(0, y, row, Style::new());
         }
-        let cursor = Position { x: 2, y: u16::try_from(live).unwrap() };
+        let cursor = Position { x: 2, y: live };
         cells.set_string(0, cursor.y, "> ", Style::new());
-        self.live = live;
         self.inline.draw_and_ask(&lines, &[], at(cells, cursor)).unwrap();
         self.arrive();
     }
@@ -278,7 +283,9 @@ impl Scene {
         self.inline.resize(columns, rows, Some(u16::try_from(above).unwrap())).unwrap();
         self.arrive();
         self.is_certain = true;
-        self.draw(0, self.live, 10);
+        // What is not finished is broken anew.
+        let live = std::mem::take(&mut self.live).len();
+        self.draw(0, live, 10);
     }
 
     /// How often each line is there that became finished.
@@ -354,7 +361,8 @@ proptest! {
         scene.settle(None);
         let counts = scene.counts();
         prop_assert!(counts.iter().all(|count| *count == 1), "{counts:?}\n{}", scene.shown());
-        let live = scene.terminal.lines().iter().filter(|line| line.contains("live")).count();
-        prop_assert_eq!(live, scene.live, "{}", scene.shown());
+        let shown = scene.terminal.lines();
+        let rows = shown.iter().filter(|line| line.contains(':')).count();
+        prop_assert_eq!(rows, scene.said.len() + scene.live.len(), "{}", scene.shown());
     }
 }
