@@ -20,7 +20,7 @@ use ratatui_core::text::Line;
 use crate::markdown::Link;
 use above::{Above, Fold, Rebuilt, Upper};
 use pen::{end_style, put};
-use row::{Said, has_disputed, is_disputed, used};
+use row::{Said, fitting, has_disputed, is_disputed, used};
 use target::{link, target_at};
 
 /// Moving fewer rows than this costs more than writing them.
@@ -179,6 +179,7 @@ impl<W: Write> Inline<W> {
     /// # Errors
     /// When the terminal is gone.
     pub fn draw(&mut self, finished: &[Line<'_>], links: &[Link], next: Region) -> io::Result<()> {
+        let (finished, links) = &fitting(finished, links, self.columns);
         let bytes = self.frame(finished, links, next);
         self.above.go_on(finished.len());
         bytes.map_or(Ok(()), |bytes| self.write(&bytes))
@@ -195,6 +196,7 @@ impl<W: Write> Inline<W> {
         next: Region,
     ) -> io::Result<()> {
         let before = self.upper();
+        let (finished, links) = &fitting(finished, links, self.columns);
         let Some(mut bytes) = self.frame(finished, links, next) else {
             self.above.stands_already(finished.len());
             return Ok(());

@@ -74,7 +74,7 @@ impl App {
         let mut cells = &self.transcript.cells[self.drawn..finished];
         while let Some(first) = cells.first() {
             let (shown, after) = cells.split_at(together(cells));
-            rendered.append(rest(&mut self.said, first).unwrap_or_else(|| Rendered {
+            rendered.append(rest(&mut self.said, first, &look).unwrap_or_else(|| Rendered {
                 lines: cell::all(shown, before, |item| self.activity.of_stopped(item), &look),
                 links: cell::links(first, look.columns, look.theme),
             }));
@@ -339,10 +339,10 @@ fn look<'a>(transcript: &'a Transcript, theme: &'a Theme, fold: Fold, columns: u
 }
 
 /// What was not handed out of a message whose beginning was.
-fn rest(said: &mut Said, cell: &Cell) -> Option<Rendered> {
+fn rest(said: &mut Said, cell: &Cell, look: &Look<'_>) -> Option<Rendered> {
     let Cell::Item(item) = cell else { return None };
     let ItemDetails::AgentMessage { text, .. } = &item.details else { return None };
-    said.rest(&item.id, text)
+    said.rest(&item.id, text, look.columns, look.theme)
 }
 
 /// Draws what is being written into rows `top..top + height`, and says where the cursor is.

@@ -20,6 +20,8 @@ struct Message {
     theme: Theme,
     /// Finished, and not handed out.
     held: Rendered,
+    /// The stream when something was handed out last, and how much text it had.
+    handed_out: (Stream, usize),
     /// Something of it was handed out.
     begun: bool,
 }
@@ -57,12 +59,19 @@ impl Said {
     }
 
     /// The message is whole: what of it was not handed out. None when nothing of it was.
-    pub(super) fn rest(&mut self, item_id: &str, text: &str) -> Option<Rendered> {
+    pub(super) fn rest(
+        &mut self,
+        item_id: &str,
+        text: &str,
+        columns: usize,
+        theme: &Theme,
+    ) -> Option<Rendered> {
         let is_it = |message: &mut Message| message.item_id == item_id;
         let mut message = self.0.take_if(is_it)?;
         if !message.begun || !text.starts_with(&message.text) {
             return None;
         }
+        message.restyle(columns, theme);
         message.push(text);
         message.stream.end();
         message.held.append(message.stream.finished());
@@ -81,6 +90,7 @@ impl Message {
             item_id: item_id.to_owned(),
             text: String::new(),
             stream: Stream::new(columns, theme.clone()),
+            handed_out: (Stream::new(columns, theme.clone()), 0),
             columns,
             theme: theme.clone(),
             held: Rendered::default(),
@@ -91,7 +101,12 @@ impl Message {
     fn restyle(&mut self, columns: usize, theme: &Theme) {
         if self.columns != columns || self.theme != *theme {
             (self.columns, self.theme) = (columns, theme.clone());
+            // What waits to be handed out is drawn anew as well.
+            let (stream, length) = self.handed_out.clone();
+            self.stream = stream;
             self.stream.restyle(columns, theme.clone());
+            self.stream.push(&self.text[length..]);
+            self.held = self.stream.finished();
         }
     }
 
@@ -111,6 +126,7 @@ impl Message {
         }
         self.begun = true;
         taken.append(std::mem::take(&mut self.held));
+        self.handed_out = (self.stream.clone(), self.text.len());
         taken
     }
 }
@@ -148,7 +164,7 @@ mod tests {
                 }
             }
             let begun = !pieces.lines.is_empty();
-            let rest = said.rest("i", TEXT);
+            let rest = said.rest("i", TEXT, 40, &theme);
             assert_eq!(rest.is_some(), begun);
             if let Some(rest) = rest {
                 pieces.append(rest);
@@ -165,6 +181,21 @@ mod tests {
         assert!(!said.hand_out().lines.is_empty());
         said.follow(&preview("four"), 40, &theme);
         assert_eq!(said.live().len(), 2);
-        assert!(said.rest("i", "four").is_none() && !said.give_up());
+        assert!(said.rest("i", "four", 40, &theme).is_none() && !said.give_up());
+    }
+
+    #[test]
+    fn what_waits_while_the_width_changes_is_drawn_for_the_new_one() {
+        let theme = Theme::default();
+        let (first, rest) = ("one\n\ntwo\n\nt", "wo three four five six\n\nseven eight nine ten");
+        let mut said = Said::default();
+        said.follow(&preview(first), 40, &theme);
+        let mut pieces = said.hand_out();
+        let whole = format!("{first}{rest}");
+        said.follow(&preview(&whole[..whole.len() - 2]), 40, &theme);
+        pieces.append(said.rest("i", &whole, 12, &theme).unwrap());
+        let mut expected = vec![Line::default()];
+        expected.extend(markdown::render(&whole, 12, &theme).lines);
+        assert_eq!(pieces.lines, expected);
     }
 }

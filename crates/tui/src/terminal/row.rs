@@ -5,9 +5,12 @@ use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 use ratatui_core::text::{Line, Span};
 
+use std::borrow::Cow;
+
 use super::pen::{end_style, put};
 use super::target::{link, target_at};
 use crate::markdown::Link;
+use crate::wrap::wrap;
 
 /// A finished line.
 #[derive(Clone, Debug)]
@@ -50,6 +53,33 @@ impl Said {
         end_style(bytes, pen);
         bytes.push_str("\r\n");
     }
+}
+
+/// Lines that are wider than so many columns, as they were meant for more, are broken: nothing of them is cut. Where their
+/// links would be then is not followed.
+pub(super) fn fitting<'a>(
+    lines: &'a [Line<'a>],
+    links: &'a [Link],
+    columns: u16,
+) -> (Cow<'a, [Line<'a>]>, Cow<'a, [Link]>) {
+    let columns = usize::from(columns);
+    let width = |line: &Line<'_>| {
+        line.spans.iter().map(|span| crate::width::of(&span.content)).sum::<usize>()
+    };
+    if lines.iter().all(|line| width(line) <= columns) {
+        return (lines.into(), links.into());
+    }
+    let (mut fitting, mut kept) = (Vec::new(), Vec::new());
+    for (index, line) in lines.iter().enumerate() {
+        if width(line) > columns {
+            fitting.extend(wrap(line, columns));
+        } else {
+            let of_line = links.iter().filter(|link| link.line == index);
+            kept.extend(of_line.map(|link| Link { line: fitting.len(), ..link.clone() }));
+            fitting.push(line.clone());
+        }
+    }
+    (fitting.into(), kept.into())
 }
 
 /// The columns of a row up to its last cell that is not blank.

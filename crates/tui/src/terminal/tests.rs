@@ -116,6 +116,17 @@ fn what_did_not_change_is_not_written_again() {
 }
 
 #[test]
+fn of_a_finished_line_that_is_too_wide_nothing_is_cut() {
+    let mut bytes = Vec::new();
+    let mut inline = Inline::new(&mut bytes, COLUMNS, 8, true);
+    let lines = ["one", "two three four five six seven", "eight"].map(Line::from);
+    let link = Link { line: 2, columns: 0..5, target: "https://a.b".into() };
+    inline.draw(&lines, &[link], at(region(&["> "]), Position { x: 2, y: 0 })).unwrap();
+    assert_eq!(screen(&bytes), "one\ntwo three four five\nsix seven\neight\n>");
+    assert!(String::from_utf8(bytes).unwrap().contains("\x1b]8;;https://a.b\x1b\\"));
+}
+
+#[test]
 fn colours_and_wide_characters_come_out_as_they_were_drawn() {
     let mut bytes = Vec::new();
     let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
