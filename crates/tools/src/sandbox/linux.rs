@@ -193,10 +193,12 @@ impl World {
                 let _ = writer.write_all(trouble.as_bytes());
                 room::leave(0)
             }
-            Forked::Parent(_) => {
+            Forked::Parent(pid) => {
                 drop(writer);
                 let mut trouble = String::new();
                 reader.read_to_string(&mut trouble).map_err(|error| error.to_string())?;
+                let pid = rustix::process::Pid::from_raw(pid.cast_signed());
+                let _ = rustix::process::waitpid(pid, rustix::process::WaitOptions::empty());
                 if trouble.is_empty() { Ok(()) } else { Err(trouble) }
             }
         }

@@ -84,10 +84,21 @@ pub(super) struct Room {
     ready: Option<Ready>,
     /// Where calls that are asked about wait for an answer.
     pub(super) listener: Option<OwnedFd>,
-    /// Does the errand's job.
-    pub(super) serving: Option<Pid>,
+    pub(super) service: Service,
     /// Why the command does not begin.
     pub(super) failed: Option<NotStarted>,
+}
+
+/// Who does the job of an errand that is no program.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Service {
+    /// It is one.
+    #[default]
+    None,
+    Apart(Pid),
+    /// The process of the command itself: what is in the memory cannot be relied on until that is done.
+    Here,
+    Done,
 }
 
 /// All that was done for an errand before it begins.
@@ -111,8 +122,8 @@ impl Room {
         if let Some(metadata) = &mut metadata {
             metadata.pin(world.tier)?;
         }
-        let (errand, ready, listener, serving, failed) = (None, None, None, None, None);
-        Ok(Self { world, known, hidden, metadata, errand, ready, listener, serving, failed })
+        let (errand, ready, listener, service, failed) = (None, None, None, Service::None, None);
+        Ok(Self { world, known, hidden, metadata, errand, ready, listener, service, failed })
     }
 
     /// Most commands are like it.
@@ -207,24 +218,26 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
         let mut room = room.borrow_mut();
         room.failed = room.make_ready().err();
     }
-    let ended_early = "its process ended before it began";
-    let mut room = room.try_borrow_mut().map_err(|_| ended_early)?;
+    let Ok(mut room) = room.try_borrow_mut() else { leave(1) };
     if let Some(reason) = room.failed.take() {
         return Err(reason);
     }
     let Some(Ready { stdio, metadata }) = room.ready.take() else { return Ok(false) };
-    let terminal = stdio.master.as_ref().map(|master| master.as_fd());
-    // An agent that is gone by now is noticed below, and everything ended.
-    let _ = control.send(&Reply::Started, terminal.as_slice());
     // What is said of it goes where the command's own complaints go; an edit has its journal there.
-    let complaints = match room.serving {
-        None => stdio.descriptors[2].try_clone().ok(),
-        Some(_) => None,
+    let (pid, complaints) = match room.service {
+        Service::Here => leave(1),
+        Service::None => (command.pid, stdio.descriptors[2].try_clone().ok()),
+        Service::Done => (command.pid, None),
+        Service::Apart(pid) => (pid, None),
     };
+    if !matches!(room.service, Service::Done) {
+        let terminal = stdio.master.as_ref().map(|master| master.as_fd());
+        // An agent that is gone by now is noticed below, and everything ended.
+        let _ = control.send(&Reply::Started, terminal.as_slice());
+    }
     drop(stdio);
     drop(likely);
-    let running =
-        Running { pid: room.serving.unwrap_or(command.pid), listener: room.listener.take() };
+    let running = Running { pid, listener: room.listener.take() };
     let is_empty = supervise(world, &Watched { control, ended: &ended }, running);
     if let Some(metadata) = metadata {
         settle(world, &metadata, complaints);
