@@ -230,14 +230,20 @@ async fn the_network_is_closed_to_commands() {
 #[tokio::test]
 async fn secrets_reach_neither_commands_nor_the_model_nor_the_rollout() {
     const KEY: &str = "sk-test-0123456789abcdef";
+    const PASSWORD: &str = "hunter2-x";
     let server = ScriptedModel::new()
-        .calls("exec_command", json!({"cmd": "env | grep -v _ID=; cat leaked"}))
+        .calls(
+            "exec_command",
+            json!({"cmd": "env | grep -v _ID=; cat leaked; echo ${DATABASE_URL#*me:}"}),
+        )
         .says("Nothing.")
         .serve();
     let scene = Scene::new(AGENT)
         .file("leaked", &format!("the key is {KEY}\n"))
         .facing(&server)
-        .env("MY_SERVICE_TOKEN", KEY);
+        .env("MY_SERVICE_TOKEN", KEY)
+        .env("SSHPASS", PASSWORD)
+        .env("DATABASE_URL", &format!("postgres://me:{PASSWORD}@localhost/a"));
     let run = scene.run(&["exec", "--json", "go"]).await.succeeded();
     let rollout = std::fs::read_to_string(&scene.rollouts()[0]).unwrap();
     for (place, text) in [
@@ -246,6 +252,8 @@ async fn secrets_reach_neither_commands_nor_the_model_nor_the_rollout() {
         ("events", &run.stdout),
     ] {
         assert!(!text.contains(KEY) && !text.contains("MY_SERVICE_TOKEN"), "{place}: {text}");
+        assert!(!text.contains(PASSWORD) && !text.contains("SSHPASS"), "{place}: {text}");
+        assert!(text.contains("postgres://[secret removed]@localhost/a"), "{place}: {text}");
         assert!(!text.contains(server.token()), "{place}: {text}");
     }
 }

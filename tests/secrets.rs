@@ -10,7 +10,7 @@ use serde_json::json;
 const AGENT: &str = env!("CARGO_BIN_EXE_agent");
 
 /// Names as programs and people spell them.
-const SECRET: [&str; 22] = [
+const SECRET: [&str; 30] = [
     "OPENAI_API_KEY_2",
     "my_api_key",
     "ApiKey",
@@ -33,6 +33,14 @@ const SECRET: [&str; 22] = [
     "SSH_AUTH_SOCK",
     "Ssh_Auth_Sock",
     "GPG_AGENT_INFO",
+    "SSHPASS",
+    "DB_PASS",
+    "MYSQL_PWD",
+    "RESTIC_PASSPHRASE",
+    "DOCKER_AUTH_CONFIG",
+    "NPM_CONFIG__AUTH",
+    "GITHUB_PAT",
+    "CI_JOB_JWT_V2",
 ];
 
 const ORDINARY: &str = "MY_FAVOURITE_EDITOR";
@@ -152,6 +160,23 @@ async fn s12_a_command_line_of_the_persons_own_in_the_sandbox_sees_none() {
     let scene = scene();
     scene.run(&["sandbox", "--", "sh", "-c", "env > sandboxed"]).await.succeeded();
     assert_clean(&scene, "sandboxed");
+}
+
+#[tokio::test]
+async fn s12_a_token_that_git_is_handed_by_variables_reaches_no_command_and_git_still_runs() {
+    let scene = [
+        ("GIT_CONFIG_COUNT", "2"),
+        ("GIT_CONFIG_KEY_0", "http.https://example.com/.extraheader"),
+        ("GIT_CONFIG_VALUE_0", "AUTHORIZATION: basic tell-nobody"),
+        ("GIT_CONFIG_KEY_1", "a.ordinary"),
+        ("GIT_CONFIG_VALUE_1", "setting"),
+    ]
+    .into_iter()
+    .fold(scene(), |scene, (name, value)| scene.env(name, value));
+    let line = "env > sandboxed; git config --get-regexp . | grep -E '^(a|http)' > settings";
+    scene.run(&["sandbox", "--", "sh", "-c", line]).await.succeeded();
+    assert_clean(&scene, "sandboxed");
+    assert_eq!(scene.read("settings").as_deref(), Some("a.ordinary setting\n"));
 }
 
 #[test]

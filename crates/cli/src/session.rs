@@ -20,7 +20,7 @@ use anyhow::Context as _;
 
 use crate::args::ThreadChoice;
 use crate::config::Environment;
-use crate::settings::{Settings, is_secret};
+use crate::settings::{Settings, secret_values};
 use crate::workspace::{Head, Repository, Workspace};
 
 /// What differs from run to run, beside the settings.
@@ -268,10 +268,8 @@ pub(crate) fn transport(
 
 /// Values that must never enter the conversation: our key, and what the environment keeps secret.
 pub(crate) fn secrets(settings: &Settings, environment: &Environment) -> Vec<String> {
-    let secret =
-        environment.variables().iter().filter(|(name, _)| is_secret(&name.to_string_lossy()));
-    let values = secret.filter_map(|(_, value)| value.to_str().map(str::to_owned));
-    values.chain(settings.provider.secret().map(str::to_owned)).collect()
+    let values = secret_values(environment.variables());
+    values.into_iter().chain(settings.provider.secret().map(str::to_owned)).collect()
 }
 
 /// The rollout of the thread that was asked for; none when there is no newest one.

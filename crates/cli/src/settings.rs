@@ -2,6 +2,7 @@
 //! needs is here; nothing later looks at the environment or the configuration again.
 
 mod rules;
+mod secret_variables;
 mod shell_environment;
 mod way_out;
 
@@ -19,7 +20,8 @@ use crate::config::{
 use crate::providers::{Provider, ProviderError};
 use crate::workspace::{Workspace, WorkspaceError};
 
-pub(crate) use shell_environment::{ShellEnvironment, is_secret};
+pub(crate) use secret_variables::secret_values;
+pub(crate) use shell_environment::ShellEnvironment;
 
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]

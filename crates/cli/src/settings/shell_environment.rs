@@ -3,27 +3,14 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use super::secret_variables::without_secrets;
 use crate::config::Config;
-
-/// Parts of names whose values are secret, and sockets that speak for the person.
-const SECRET: [&str; 7] =
-    ["*KEY*", "*TOKEN*", "*SECRET*", "*PASSW*", "*CREDENTIAL*", "SSH_AUTH_SOCK", "GPG_AGENT_INFO"];
 
 /// What `inherit = "core"` keeps.
 const CORE: [&str; 12] = [
     "PATH", "HOME", "SHELL", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "TERM", "LANG", "LC_*",
     "TZ",
 ];
-
-/// Holds the name of one of git's settings. Without it git refuses to run at all, and nobody knows what it sets.
-const NO_SECRET: &str = "GIT_CONFIG_KEY_";
-
-/// Whether a variable of this name holds a secret.
-pub(crate) fn is_secret(name: &str) -> bool {
-    let number = name.strip_prefix(NO_SECRET).filter(|number| !number.is_empty());
-    let is_setting = number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
-    !is_setting && SECRET.iter().any(|pattern| matches(pattern, name))
-}
 
 /// The policy, resolved. Names are compared without regard to case; `*` and `?` stand for any text and any character.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +59,9 @@ impl ShellEnvironment {
         let kept = variables.iter().filter(|(name, _)| self.keeps(&name.to_string_lossy()));
         let mut environment: BTreeMap<_, _> =
             kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+        if self.excludes_secrets {
+            environment = without_secrets(environment);
+        }
         environment.extend(self.set.iter().map(|(name, value)| (name.into(), value.into())));
         environment
     }
@@ -90,7 +80,6 @@ impl ShellEnvironment {
             Inherit::None => false,
         };
         inherited
-            && !(self.excludes_secrets && is_secret(name))
             && !is_listed(&self.exclude)
             && (self.include_only.is_empty() || is_listed(&self.include_only))
     }
