@@ -1,141 +1,14 @@
 //! Files that hold secrets: unreadable to commands by default (S11), where programs keep them and where variables say
 //! that they are. Paths only; who hides them is each system's own part.
 
+mod table;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::login_path::field_of_account;
-
-/// Below the person's home directory.
-const IN_HOME: &[&str] = &[
-    ".ssh",
-    ".gnupg",
-    ".aws",
-    ".azure",
-    ".kube",
-    ".docker/config.json",
-    ".docker/run",
-    ".config/gcloud",
-    ".config/gh",
-    ".config/glab-cli",
-    ".config/git/credentials",
-    ".config/op",
-    ".config/rclone",
-    ".config/sops",
-    ".config/composer/auth.json",
-    ".config/containers/auth.json",
-    ".config/helm/registry.json",
-    ".config/hub",
-    ".config/doctl",
-    ".config/heroku",
-    ".config/github-copilot",
-    ".config/google-chrome",
-    ".config/chromium",
-    ".mozilla",
-    ".git-credentials",
-    ".netrc",
-    "_netrc",
-    ".authinfo",
-    ".authinfo.gpg",
-    ".npmrc",
-    ".yarnrc.yml",
-    ".pypirc",
-    ".cargo/credentials",
-    ".cargo/credentials.toml",
-    ".composer/auth.json",
-    ".gem/credentials",
-    ".m2/settings.xml",
-    ".m2/settings-security.xml",
-    ".gradle/gradle.properties",
-    ".nuget/NuGet/NuGet.Config",
-    ".terraform.d/credentials.tfrc.json",
-    ".terraformrc",
-    ".pgpass",
-    ".my.cnf",
-    ".mylogin.cnf",
-    ".s3cfg",
-    ".boto",
-    ".vault-token",
-    ".password-store",
-    ".local/share/keyrings",
-    ".local/share/kwalletd",
-    ".pki",
-    ".bash_history",
-    ".zsh_history",
-    ".local/share/fish/fish_history",
-    ".python_history",
-    ".psql_history",
-    ".mysql_history",
-    ".claude/.credentials.json",
-    ".claude.json",
-    ".gemini/oauth_creds.json",
-    ".local/share/opencode/auth.json",
-    ".codex/auth.json",
-];
-
-/// Below any home of ours or of the agents whose configuration we read.
-const IN_OUR_HOMES: &[&str] =
-    &["auth.json", "credentials.json", ".credentials.json", "history.jsonl"];
-
-const OF_THE_SYSTEM: &[&str] = &[
-    "/etc/shadow",
-    "/etc/shadow-",
-    "/etc/gshadow",
-    "/etc/gshadow-",
-    "/etc/sudoers",
-    "/etc/sudoers.d",
-    "/etc/ssl/private",
-];
-
-/// What variables name, whatever the case of their letters: the files or directories below that are secret; `""` is
-/// what is named itself.
-const NAMED: &[(&str, &[&str])] = &[
-    ("CLAUDE_CONFIG_DIR", &[".credentials.json", ".claude.json"]),
-    ("CARGO_HOME", &["credentials", "credentials.toml"]),
-    ("COMPOSER_HOME", &["auth.json"]),
-    ("CURL_HOME", &[".netrc"]),
-    ("DOCKER_CONFIG", &["config.json"]),
-    ("GRADLE_USER_HOME", &["gradle.properties"]),
-    ("MYSQL_HOME", &["my.cnf", ".my.cnf"]),
-    ("AWS_CONFIG_FILE", ITSELF),
-    ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", ITSELF),
-    ("AWS_SHARED_CREDENTIALS_FILE", ITSELF),
-    ("AWS_WEB_IDENTITY_TOKEN_FILE", ITSELF),
-    ("AZURE_CONFIG_DIR", ITSELF),
-    ("AZURE_FEDERATED_TOKEN_FILE", ITSELF),
-    ("BOTO_CONFIG", ITSELF),
-    ("CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", ITSELF),
-    ("CLOUDSDK_CONFIG", ITSELF),
-    ("DOCKER_CERT_PATH", ITSELF),
-    ("GH_CONFIG_DIR", ITSELF),
-    ("GLAB_CONFIG_DIR", ITSELF),
-    ("GNUPGHOME", ITSELF),
-    ("GOOGLE_APPLICATION_CREDENTIALS", ITSELF),
-    ("HELM_REGISTRY_CONFIG", ITSELF),
-    ("HISTFILE", ITSELF),
-    ("KUBECONFIG", ITSELF),
-    ("MYSQL_HISTFILE", ITSELF),
-    ("MYSQL_TEST_LOGIN_FILE", ITSELF),
-    ("NETRC", ITSELF),
-    ("NPM_CONFIG_GLOBALCONFIG", ITSELF),
-    ("NPM_CONFIG_USERCONFIG", ITSELF),
-    ("PASSWORD_STORE_DIR", ITSELF),
-    ("PGPASSFILE", ITSELF),
-    ("PSQL_HISTORY", ITSELF),
-    ("PYPIRC", ITSELF),
-    ("PYTHON_HISTORY", ITSELF),
-    ("RCLONE_CONFIG", ITSELF),
-    ("REGISTRY_AUTH_FILE", ITSELF),
-    ("SOPS_AGE_KEY_FILE", ITSELF),
-    ("TF_CLI_CONFIG_FILE", ITSELF),
-];
-
-const ITSELF: &[&str] = &[""];
-
-/// Other places of parts of the home.
-const PARTS_OF_HOME: &[(&str, &str)] =
-    &[("XDG_CONFIG_HOME", ".config"), ("XDG_DATA_HOME", ".local/share")];
+use table::{IN_HOME, IN_OUR_HOMES, NAMED, OF_THE_SYSTEM, PARTS_OF_HOME};
 
 /// Where secrets are, whether they exist or not: what programs keep in the person's home, and what their `variables`
 /// name, also those that no command gets. `roots` are the working directory and the other directories that commands
@@ -198,7 +71,7 @@ fn below(name: &str) -> Vec<PathBuf> {
     named.chain(part).collect()
 }
 
-/// The paths in the value of a variable: some name several, and others one with a `:` in it.
+/// The paths in the value of a variable: some name several, others one with a `:` in it or with a kind before that.
 fn values(value: &OsStr) -> Vec<PathBuf> {
     let mut values: Vec<_> = std::env::split_paths(value).collect();
     values.push(value.into());
@@ -267,6 +140,54 @@ mod tests {
     }
 
     #[test]
+    fn what_programs_keep_in_the_home_is_hidden_in_few_directories() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path().canonicalize().unwrap();
+        let paths = hidden(&[("HOME", home.to_str().unwrap())], &[]);
+        for kept in [
+            ".aws/credentials",
+            ".aliyun/config.json",
+            ".bundle/config",
+            ".cache/huggingface/token",
+            ".circleci/cli.yml",
+            ".cloudflared/cert.pem",
+            ".config/BraveSoftware/Brave-Browser/Default/Cookies",
+            ".config/Bitwarden CLI/data.json",
+            ".config/configstore/firebase-tools.json",
+            ".config/microsoft-edge/Default/Cookies",
+            ".config/openstack/clouds.yaml",
+            ".config/pip/pip.conf",
+            ".config/pypoetry/auth.toml",
+            ".config/vivaldi/Default/Cookies",
+            ".databrickscfg",
+            ".fly/config.yml",
+            ".kaggle/kaggle.json",
+            ".local/share/atuin/history.db",
+            ".local/share/com.vercel.cli/auth.json",
+            ".node_repl_history",
+            ".oci/config",
+            ".pip/pip.conf",
+            ".pulumi/credentials.json",
+            ".sbt/.credentials",
+            ".snowflake/connections.toml",
+            ".sqlite_history",
+            ".subversion/auth/svn.simple/a",
+            ".thunderbird/a/logins.json",
+            ".viminfo",
+            ".yarnrc",
+            ".yarnrc.yml",
+            ".zhistory",
+            "snap/firefox/common/.mozilla/firefox/a/cookies.sqlite",
+        ] {
+            assert!(paths.iter().any(|path| home.join(kept).starts_with(path)), "{kept}");
+        }
+        // Each directory in which one lies is looked at before every command.
+        let parents: std::collections::BTreeSet<_> =
+            paths.iter().filter(|path| path.starts_with(&home)).map(|path| path.parent()).collect();
+        assert!(parents.len() < 50, "{}", parents.len());
+    }
+
+    #[test]
     fn what_variables_name_is_hidden_each_of_several_and_whatever_their_case() {
         for (name, value, expected) in [
             ("KUBECONFIG", "/k/a:/k/b", "/k/a"),
@@ -289,6 +210,17 @@ mod tests {
             ("AZURE_CONFIG_DIR", "/a", "/a"),
             ("GOOGLE_APPLICATION_CREDENTIALS", "/g", "/g"),
             ("CODEX_HOME", "/c", "/c/auth.json"),
+            ("XDG_CACHE_HOME", "/x", "/x/huggingface/token"),
+            ("XDG_CONFIG_HOME", "/x", "/x/Bitwarden CLI"),
+            ("HF_HOME", "/h", "/h/token"),
+            ("HF_TOKEN_PATH", "/h", "/h"),
+            ("KRB5_KTNAME", "FILE:/k", "/k"),
+            ("KRB5CCNAME", "DIR:/k", "/k"),
+            ("PIP_CONFIG_FILE", "/p", "/p"),
+            ("OCI_CLI_CONFIG_FILE", "/o", "/o"),
+            ("ANSIBLE_VAULT_PASSWORD_FILE", "/a", "/a"),
+            ("DATABRICKS_CONFIG_FILE", "/d", "/d"),
+            ("WGETRC", "/g", "/g"),
         ] {
             let hidden = hidden(&[(name, value)], &[Path::new("/w")]);
             assert!(hidden.contains(&expected.into()), "{name}={value}: {expected}");

@@ -34,6 +34,13 @@ const AT_HOME: &str = r#"
     for file in .bashrc .profile .gitconfig .config/git/config; do echo '# own' >$file; done
 "#;
 
+/// What the session, the shell and editors start with.
+const AT_STARTS: &str = r#"
+    for file in .bashrc.d/x .oh-my-zsh/custom/x .vim/vimrc .vim/plugin/x .emacs .emacs.d/init.el .screenrc \
+        .config/tmux/tmux.conf .config/plasma-workspace/env/x .local/share/systemd/user/x .cargo/config.toml .gdbinit
+    do mkdir -p $(dirname $file); echo evil >>$file; done
+"#;
+
 pub(crate) const OBEYED: &[Obeyed] = &[
     obeyed("s10_made_where_there_was_none", "", "mkdir .codex; echo evil >.codex/config.toml"),
     obeyed("s10_made_in_our_own_folder", "", "mkdir .agent; echo evil >.agent/config.toml"),
@@ -100,6 +107,12 @@ pub(crate) const OBEYED: &[Obeyed] = &[
         AT_HOME,
         "echo '# evil' >>.gitconfig; mkdir -p .config/git; echo '# evil' >.config/git/config",
     ),
+    at_home("s10_start_of_sessions_and_programs", "", AT_STARTS),
+    at_home(
+        "s10_start_of_sessions_and_programs_that_is_there",
+        "mkdir -p .vim .config/tmux; echo own >.vim/vimrc; echo own >.config/tmux/tmux.conf; echo own >.emacs",
+        AT_STARTS,
+    ),
     obeyed(
         "s10_by_what_outlives_the_command",
         "",
@@ -141,7 +154,7 @@ impl Obeyed {
     }
 }
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 23] = [
     ".codex/config.toml",
     ".codex/rules",
     ".agent/config.toml",
@@ -153,6 +166,18 @@ const FILES: [&str; 11] = [
     ".bashrc",
     ".profile",
     ".gitconfig",
+    ".bashrc.d/x",
+    ".oh-my-zsh/custom/x",
+    ".vim/vimrc",
+    ".vim/plugin/x",
+    ".emacs",
+    ".emacs.d/init.el",
+    ".screenrc",
+    ".config/tmux/tmux.conf",
+    ".config/plasma-workspace/env/x",
+    ".local/share/systemd/user/x",
+    ".cargo/config.toml",
+    ".gdbinit",
 ];
 
 fn is_evil(workspace: &Path) -> bool {
