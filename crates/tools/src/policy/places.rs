@@ -40,10 +40,48 @@ impl Places {
     pub(crate) fn may_hold(&self, name: &str) -> bool {
         let Self(Some(places)) = self else { return true };
         let is_in = |directory: &Path| directory.join(name).symlink_metadata().is_ok();
-        places.iter().any(|place| {
-            let real = place.canonicalize();
-            place.ancestors().chain(real.iter().flat_map(|real| real.ancestors())).any(is_in)
-        })
+        places.iter().any(|place| or_above(place, is_in))
+    }
+
+    /// Whether a repository there has remotes in files of their own, as git kept them once and reads them still.
+    pub(crate) fn may_have_remotes_in_files(&self) -> bool {
+        let Self(Some(places)) = self else { return true };
+        let has = |directory: &Path| {
+            let of_repository = [directory.to_owned(), directory.join(".git")];
+            of_repository.into_iter().chain(git_dirs_of_file(&directory.join(".git"))).any(|git| {
+                git.join("HEAD").symlink_metadata().is_ok()
+                    && ["remotes", "branches"].iter().any(|name| has_entries(&git.join(name)))
+            })
+        };
+        places.iter().any(|place| or_above(place, has))
+    }
+}
+
+fn or_above(place: &Path, is: impl Fn(&Path) -> bool) -> bool {
+    let real = place.canonicalize();
+    place.ancestors().chain(real.iter().flat_map(|real| real.ancestors())).any(is)
+}
+
+/// That of a work tree beside the repository, and what it has in common with the others.
+fn git_dirs_of_file(file: &Path) -> Vec<PathBuf> {
+    let line = |path: &Path| {
+        let is_file = path.metadata().is_ok_and(|found| found.is_file());
+        is_file.then(|| std::fs::read_to_string(path).ok()).flatten()
+    };
+    let Some(text) = line(file) else { return vec![] };
+    let beside = file.parent().unwrap_or(file);
+    let Some(git) = text.strip_prefix("gitdir:").map(|git| beside.join(git.trim())) else {
+        return vec![];
+    };
+    let common = line(&git.join("commondir")).map(|common| git.join(common.trim()));
+    [git].into_iter().chain(common).collect()
+}
+
+/// One that cannot be read may.
+fn has_entries(directory: &Path) -> bool {
+    match std::fs::read_dir(directory) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
     }
 }
 

@@ -65,6 +65,7 @@ struct Connecting {
 }
 
 enum Repositories {
+    Cloned,
     First,
     /// With `--multiple` each.
     FirstOrAll,
@@ -75,7 +76,7 @@ enum Repositories {
 impl Connecting {
     fn of(command: &str) -> Option<Self> {
         let (options, repositories) = match command {
-            "clone" => (CLONE, Repositories::First),
+            "clone" => (CLONE, Repositories::Cloned),
             "fetch" => (FETCH, Repositories::FirstOrAll),
             "ls-remote" => (LS_REMOTE, Repositories::First),
             "pull" => (PULL, Repositories::First),
@@ -93,7 +94,12 @@ impl Connecting {
             return true;
         }
         let Some(operands) = self.operands(rest) else { return true };
-        let Some(said_operands) = self.operands(said) else {
+        let said_operands = self.operands(said);
+        let says_repository = said_operands.as_ref().is_some_and(|said| !said.is_empty());
+        if !says_repository && self.asks_for_remotes() && places.may_have_remotes_in_files() {
+            return true;
+        }
+        let Some(said_operands) = said_operands else {
             return operands.iter().any(|word| is_near(word, places));
         };
         let all = [said_operands.as_slice(), operands.as_slice()].concat();
@@ -101,13 +107,18 @@ impl Connecting {
         let is_near = |(at, word): (usize, &&str)| {
             at >= said_operands.len()
                 && match self.repositories {
-                    Repositories::First => at == 0 && is_near(word, places),
+                    Repositories::Cloned | Repositories::First => at == 0 && is_near(word, places),
                     Repositories::FirstOrAll => (at == 0 || is_multiple) && is_near(word, places),
                     Repositories::OfRemote => is_near_of_remote(&all, at, places),
                     Repositories::OfSubmodule => is_near_of_submodule(&all, at),
                 }
         };
         all.iter().enumerate().any(is_near)
+    }
+
+    /// Whether a name, or none, may be that of a remote.
+    fn asks_for_remotes(&self) -> bool {
+        !matches!(self.repositories, Repositories::Cloned | Repositories::OfSubmodule)
     }
 
     /// None when an option is not known.

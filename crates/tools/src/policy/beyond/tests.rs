@@ -241,3 +241,38 @@ fn what_a_repository_of_the_workspace_has_for_hooks_would_run_and_no_rule_about_
         bash("rm -f */refs/heads/x */*/refs/heads/x").unwrap();
     }
 }
+
+#[test]
+fn a_remote_in_a_file_of_its_own_is_a_repository_on_this_machine() {
+    let here = tempfile::tempdir().unwrap();
+    let here = here.path().canonicalize().unwrap();
+    let bash = with_hooks(&here);
+    if !here.join("fixtures/evil.git/hooks/pre-receive").exists() {
+        return eprintln!("not run: there is no bash or no git");
+    }
+    let is_covered = |line: &str, from: usize| {
+        let commands = crate::policy::shell::commands(line).unwrap();
+        let (words, places) =
+            crate::policy::places::in_their_places(&commands, &here).last().unwrap();
+        !runs_something_else(words, from, &places)
+    };
+    bash("git worktree add -q tree; rm -r origin; rmdir .git/branches").unwrap();
+    for line in ["git push", "git push named", "cd tree && git push named", "git clone https://a/b"]
+    {
+        assert!(is_covered(line, 2), "{line}");
+    }
+    for (file, text, line) in [
+        ("remotes/named", "URL: fixtures/evil.git", "git push named HEAD:refs/heads/x"),
+        ("branches/named", "fixtures/evil.git", "git push named HEAD:refs/heads/x"),
+        ("remotes/named", "URL: ../fixtures/evil.git", "cd tree; git push named HEAD:refs/heads/x"),
+        ("remotes/origin", "URL: fixtures/evil.git", "git -c push.default=current push"),
+    ] {
+        let _ = std::fs::remove_file(here.join("ran"));
+        bash(&format!("mkdir -p .git/$(dirname {file}); echo '{text}' >.git/{file}")).unwrap();
+        bash(line).unwrap();
+        assert!(here.join("ran").exists(), "{line}: nothing ran");
+        assert!(!is_covered(&line.replace("-c push.default=current ", ""), 2), "{line}");
+        assert!(line.contains("-c") || is_covered("git push named", 3), "a rule may say it");
+        bash(&format!("rm .git/{file}; rm -f fixtures/evil.git/refs/heads/*")).unwrap();
+    }
+}
