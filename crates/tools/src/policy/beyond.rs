@@ -33,11 +33,20 @@ fn does(words: &[String], from: usize, places: &Places) -> bool {
             "tar" | "bsdtar" | "gtar" => {
                 let old_style = rest.first().filter(|word| from <= 1 && !word.starts_with('-'));
                 old_style.is_some_and(|word| word.contains(['F', 'I', 'T']))
+                    || (any(is_archive_of_another_host) && !words.iter().any(|word| word == LOCAL))
             }
+            "cpio" => any(is_archive_of_another_host) && !words.iter().any(|word| word == LOCAL),
             "cargo" => rest.first().is_some_and(|word| word.starts_with('+') && word.contains('/')),
             // What is behind it goes to git.
             "gh" => any(|word| word == "--"),
-            "make" | "gmake" => any(is_odd_variable),
+            "make" | "gmake" | "just" | "xcodebuild" => any(is_odd_variable),
+            "cmake" => any(is_odd_variable) || any(|word| is_odd_property(word, "-D")),
+            "meson" | "mvn" | "mvnd" | "mvnw" => {
+                any(|word| is_odd_property(word, "-D")) || (name != "meson" && any(is_any_plug_in))
+            }
+            "gradle" | "gradlew" => {
+                any(|word| is_odd_property(word, "-D") || is_odd_property(word, "-P"))
+            }
             "awk" | "gawk" | "mawk" | "nawk" => any(is_program_of_awk_that_does_more),
             "sed" | "gsed" => !is_harmless_sed(&words[1..]),
             _ => false,
@@ -87,11 +96,42 @@ fn is_option(word: &str, long: &str, letters: &str) -> bool {
     }
 }
 
-/// Recipes hand variables to a shell.
+const LOCAL: &str = "--force-local";
+
+/// `HOST:FILE`, which is asked for by `rsh` or `ssh`; `HOST` may be an option of these.
+fn is_archive_of_another_host(word: &str) -> bool {
+    word.split_once(':').is_some_and(|(host, _)| !host.contains('/'))
+}
+
+/// Recipes hand variables to a shell, and include what they name. A number or a yes names nothing, where `make` itself
+/// does not take it for a file.
 fn is_odd_variable(word: &str) -> bool {
     let Some((name, value)) = word.split_once('=') else { return false };
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.,/:+=".contains(c);
-    name.contains("SHELL") || name.contains("MAKEFLAGS") || !value.chars().all(is_plain)
+    !word.starts_with('-')
+        && (name.contains("SHELL") || name.contains("MAKE") || !is_harmless_value(value))
+}
+
+/// Behind `-D` or `-P`: a compiler, a library, a directory with more of the build. Alone it speaks of the next word.
+fn is_odd_property(word: &str, option: &str) -> bool {
+    word.strip_prefix(option).is_some_and(|property| match property.split_once('=') {
+        // Names of tests.
+        Some(("test" | "it.test", _)) => false,
+        Some((_, value)) => !is_harmless_value(value),
+        None => property.is_empty(),
+    })
+}
+
+fn is_harmless_value(value: &str) -> bool {
+    value.bytes().all(|byte| byte.is_ascii_digit())
+        || HARMLESS_VALUES.split_whitespace().any(|known| known.eq_ignore_ascii_case(value))
+}
+
+const HARMLESS_VALUES: &str =
+    "debug false minsizerel n no off on release relwithdebinfo true y yes";
+
+/// `GROUP:PLUGIN:VERSION:GOAL` of Maven, wherever that comes from; the short form names what Maven knows.
+fn is_any_plug_in(word: &str) -> bool {
+    !word.starts_with('-') && word.matches(':').count() > 1
 }
 
 fn is_program_of_awk_that_does_more(word: &str) -> bool {

@@ -1,6 +1,6 @@
 //! By which arguments programs run what these name, program by program. Not in it are programs that do little else
-//! (`python3`, `timeout`): a rule about them says that already. Nor what makes a program read other files of a project:
-//! what is in those it runs anyway.
+//! (`python3`, `timeout`): a rule about them says that already. Nor another folder of a project (`make -C`): what is in its
+//! files runs anyway.
 
 /// What one program, or several that take the same, must not be told by more than a rule says.
 pub(super) struct Program {
@@ -40,6 +40,13 @@ pub(super) const TABLE: &[Program] = &[
         ..NOTHING
     },
     Program { names: "man", long: "config-file gxditview html pager", letters: "CHPX", ..NOTHING },
+    Program {
+        names: "ex nvim vi view vim",
+        long: "cmd remote-expr remote-send",
+        letters: "SUcsu",
+        begins: "+",
+        ..NOTHING
+    },
     Program { names: "sort", long: "compress-program", ..NOTHING },
     Program { names: "split", long: "filter", ..NOTHING },
     Program { names: "diff3 sdiff", long: "diff-program", ..NOTHING },
@@ -86,10 +93,27 @@ pub(super) const TABLE: &[Program] = &[
         ..NOTHING
     },
     Program { names: "gh", subcommands: "alias config ext extension extensions", ..NOTHING },
+    Program { names: "nmap", long: "datadir script servicedb", letters: "C", ..NOTHING },
+    Program { names: "tcpdump", letters: "z", ..NOTHING },
+    Program {
+        names: "rclone",
+        long: "config metadata-mapper password-command sftp-ssh",
+        subcommands: "config",
+        ..NOTHING
+    },
     // Containers and clouds: a configuration names programs that fetch credentials, and plug-ins.
     Program { names: "docker podman", long: "config hooks-dir conmon runtime", ..NOTHING },
     Program { names: "helm", long: "kubeconfig post-renderer", subcommands: "plugin", ..NOTHING },
     Program { names: "kubectl oc", long: "kubeconfig", subcommands: "config plugin", ..NOTHING },
+    Program {
+        names: "ansible ansible-playbook",
+        long: "\
+            become-method connection extra-vars inventory module-path playbook-dir \
+            scp-extra-args sftp-extra-args ssh-common-args ssh-extra-args vault-id \
+            vault-password-file",
+        letters: "Mcei",
+        ..NOTHING
+    },
     Program { names: "aws", subcommands: "configure", ..NOTHING },
     Program { names: "terraform tofu", begins: "-plugin-dir --plugin-dir", ..NOTHING },
     // Compilers and what builds.
@@ -103,13 +127,25 @@ pub(super) const TABLE: &[Program] = &[
         ..NOTHING
     },
     Program { names: "ar nm objdump ranlib strip", long: "plugin", begins: "@", ..NOTHING },
-    Program { names: "rustc", long: "codegen extern", letters: "CLZ", begins: "@", ..NOTHING },
-    Program { names: "cargo", long: "config", holds: "linker= runner=", ..NOTHING },
+    Program {
+        names: "rustc rustdoc",
+        long: "codegen extern sysroot test-builder test-runtool",
+        letters: "CLZ",
+        begins: "@",
+        ..NOTHING
+    },
+    Program {
+        names: "cargo",
+        long: "config",
+        letters: "Z",
+        holds: "linker= link-arg runner= --extern --test-builder --test-runtool",
+        ..NOTHING
+    },
     Program {
         names: "go",
         begins: "\
             -exec --exec -toolexec --toolexec -vettool --vettool -ldflags --ldflags -gccgoflags \
-            --gccgoflags -overlay --overlay -w",
+            --gccgoflags -modfile --modfile -overlay --overlay -w",
         subcommands: "generate run tool",
         ..NOTHING
     },
@@ -123,17 +159,74 @@ pub(super) const TABLE: &[Program] = &[
     Program {
         names: "cmake",
         long: "toolchain",
-        begins: "-C -E -P",
-        holds: "COMPILER INCLUDE LAUNCHER LINKER PROGRAM RULE TOOLCHAIN",
+        // What is behind `--` goes to `make` or `ninja`.
+        begins: "-C -E -P -f",
+        ..NOTHING
+    },
+    Program { names: "ctest", long: "build-and-test script", letters: "S", ..NOTHING },
+    Program {
+        names: "meson",
+        long: "cross-file gdb-path native-file ninja-args wrapper",
+        subcommands: "devenv",
         ..NOTHING
     },
     Program {
-        names: "gradle",
-        long: "build-file init-script settings-file",
-        letters: "Ibc",
+        names: "bazel bazelisk",
+        long: "\
+            action_env bazelrc copt credential_helper extra_toolchains host_copt host_jvm_args \
+            javacopt linkopt override_module override_repository plugin run_under \
+            server_javabase shell_executable test_env workspace_status_command",
+        subcommands: "run",
         ..NOTHING
     },
-    Program { names: "mvn", holds: "exec: exec-maven antrun", ..NOTHING },
+    Program {
+        names: "just",
+        long: "chooser command justfile set shell shell-arg",
+        letters: "cf",
+        ..NOTHING
+    },
+    Program {
+        names: "gradle gradlew",
+        long: "\
+            build-file gradle-user-home include-build init-script project-prop settings-file \
+            system-prop",
+        begins: "-I -b -c -g",
+        ..NOTHING
+    },
+    Program {
+        names: "mvn mvnd mvnw",
+        long: "builder define global-settings global-toolchains settings toolchains",
+        begins: "-b -gs -gt -s -t",
+        holds: "exec: exec-maven antrun",
+        ..NOTHING
+    },
+    Program {
+        names: "dotnet msbuild",
+        long: "property test-adapter-path",
+        begins: "-distributedlogger -dl: -l: -logger --logger: -p: -property @ /l: /logger /p: /property",
+        ..NOTHING
+    },
+    // What tests and checks code: a plug-in, a reporter and a configuration are programs.
+    Program {
+        names: "py.test pytest",
+        long: "config-file confcutdir override-ini pdbcls rootdir",
+        letters: "cop",
+        ..NOTHING
+    },
+    Program {
+        names: "mypy pylint",
+        long: "config-file init-hook load-plugins python-executable rcfile",
+        ..NOTHING
+    },
+    Program {
+        names: "ava c8 eslint jest mocha nyc prettier rollup stylelint vite vitest webpack",
+        long: "\
+            config environment format globalSetup import loader parser plugin reporter reporters \
+            require resolver rulesdir runner setupFiles setupFilesAfterEnv testEnvironment \
+            testRunner transform",
+        letters: "cfr",
+        ..NOTHING
+    },
     // Packages.
     Program {
         names: "npm pnpm yarn",
@@ -142,7 +235,16 @@ pub(super) const TABLE: &[Program] = &[
         subcommands: "config dlx edit exec explore set x",
         ..NOTHING
     },
-    Program { names: "pip pip3", long: "python", subcommands: "config", ..NOTHING },
+    // A package runs what is in it; from where it comes, and what it is built with, a rule says.
+    Program {
+        names: "pip pip3",
+        long: "\
+            build-option config-settings extra-index-url find-links global-option index-url \
+            install-option python",
+        letters: "Cfi",
+        subcommands: "config",
+        ..NOTHING
+    },
     Program {
         names: "apt apt-get dnf yum",
         long: "config config-file installroot option setopt",
@@ -150,10 +252,23 @@ pub(super) const TABLE: &[Program] = &[
         begins: ". / ~",
         ..NOTHING
     },
+    Program {
+        names: "rpm rpmbuild rpmspec",
+        long: "define eval load macros pipe rcfile",
+        letters: "DE",
+        ..NOTHING
+    },
+    Program { names: "pacman", long: "config hookdir", ..NOTHING },
     Program { names: "dpkg", long: "post-invoke pre-invoke", ..NOTHING },
     Program { names: "brew", begins: ". / ~", subcommands: "developer ruby sh", ..NOTHING },
     // Databases: what they are told in a word can be a command of the program itself.
-    Program { names: "psql", long: "file", letters: "f", holds: r"\ program PROGRAM", ..NOTHING },
+    Program {
+        names: "psql",
+        long: "file output",
+        letters: "fo",
+        holds: r"\ program PROGRAM",
+        ..NOTHING
+    },
     Program {
         names: "mariadb mysql",
         long: "defaults-extra-file defaults-file init-command pager plugin-dir",

