@@ -10,6 +10,7 @@ mod command;
 mod command_line;
 mod confine;
 mod connect;
+mod credentials;
 mod devices;
 mod diag;
 mod git_config;
@@ -160,6 +161,8 @@ impl World {
                 roots.filter_map(|root| repositories::common_of_worktree(root)).collect();
             policy.writable_roots.extend(common);
         }
+        let kept_by_git = credentials::files(&policy);
+        policy.secrets.extend(kept_by_git);
         match tier {
             Tier::Full => Self::apart(policy, tier),
             Tier::Reduced => {

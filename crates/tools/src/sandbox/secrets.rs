@@ -81,7 +81,7 @@ fn values(value: &OsStr) -> Vec<PathBuf> {
 
 /// Devices are no secrets, as in `NETRC=/dev/null`. A place that holds the working directory cannot be closed, and what is
 /// not there in one that commands write to is what they make.
-fn can_be_hidden(place: &Path, roots: &[PathBuf]) -> bool {
+pub(super) fn can_be_hidden(place: &Path, roots: &[PathBuf]) -> bool {
     let place = resolve(place);
     let is_devices = ["/dev", "/proc", "/sys"].iter().any(|kernels| place.starts_with(kernels));
     let is_there = place.exists();

@@ -200,6 +200,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
     attack("s11_read_the_second_secret_that_a_variable_names", |home| {
         read_secret(&home.join("clusters/two"))
     }),
+    attack("s11_read_the_passwords_that_git_keeps_where_it_was_told", |home| {
+        read_secret(&home.join("passwords"))
+    }),
     attack("s11_read_a_secret_through_a_link", |home| {
         symlink(home.join(".ssh"), own("keys"))?;
         read_secret(&own("keys/id"))

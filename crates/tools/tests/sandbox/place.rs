@@ -101,9 +101,11 @@ impl Place {
             fs::copy(&own, workspace.join("attacker")).expect("a copy of it");
         }
         fs::write(home.join("victim"), "precious").expect("a victim");
-        for secret in [".ssh/id", "clusters/one", "clusters/two"] {
+        for secret in [".ssh/id", "clusters/one", "clusters/two", "passwords"] {
             fs::write(home.join(secret), "secret").expect("a secret");
         }
+        let keeping = "[credential \"https://example.com\"]\nhelper = store --file ~/passwords\n";
+        fs::write(home.join(".gitconfig"), keeping).expect("a configuration");
         let inherited = [home.join("victim"), home.clone()].map(|path| {
             let writable = path.is_file();
             let file = fs::File::options().read(true).write(writable).open(path).expect("a file");
@@ -123,6 +125,8 @@ impl Place {
                     "clusters",
                     "clusters/one",
                     "clusters/two",
+                    "passwords",
+                    ".gitconfig",
                     "victim",
                     "empty",
                     ".foo.sock",

@@ -38,6 +38,8 @@ pub(super) struct Holding {
     /// What new repositories are copied from.
     pub(super) templates: Vec<Vec<u8>>,
     pub(super) programs: Vec<Word>,
+    /// Command lines that know passwords.
+    pub(super) helpers: Vec<Vec<u8>>,
     /// As a repository may name them.
     pub(super) trees: Vec<Vec<u8>>,
 }
@@ -86,6 +88,7 @@ impl Holding {
         self.hooks.extend(values("core.hookspath"));
         self.templates.extend(values("init.templatedir"));
         self.trees.extend(values("core.worktree"));
+        self.helpers.extend(values("credential.*.helper"));
         self.programs.extend(git_config::programs_in(settings).flat_map(command_line::words));
         for pattern in ["include.path", "includeif.*.path"] {
             for value in values(pattern) {
