@@ -132,7 +132,11 @@ async fn what_an_error_or_a_note_quotes_cannot_steer_the_terminal() {
     );
     let patch = format!("*** Begin Patch\n*** Delete File: {odd}\n*** End Patch\n");
     let refused = scene.run_with_input(&["apply-patch"], &patch).await;
-    assert!(refused.stderr.contains("zz<OSC 0><U+202E>: no such file"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("zz<U+001B>]0;PWN<U+0007><U+001B>[2J<U+202E>: no such file"),
+        "{}",
+        refused.stderr
+    );
     let unknown = scene.run(&["exec", "resume", odd, "go"]).await;
     let noted = scene.run(&["doctor", "--trust"]).await;
     assert!(noted.stderr.contains("note: ") && noted.stderr.contains("zz"), "{}", noted.stderr);

@@ -86,6 +86,7 @@ async fn what_comes_from_outside_cannot_steer_the_terminal() {
     for text in [&run.stdout, &run.stderr] {
         assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:?}");
     }
+    assert_eq!(run.stdout, "<U+001B>[31mred<U+202E>\n", "nothing of the answer vanishes");
 }
 
 #[tokio::test]

@@ -29,5 +29,5 @@ pub(crate) fn run(directory: &Path, state: Option<&Path>) -> anyhow::Result<Stri
     for note in undone.into_iter().chain(summary.notes()) {
         let _ = writeln!(text, "note: {note}");
     }
-    Ok(agent_tui::plain(&text).into_owned())
+    Ok(agent_tui::exact(&text).into_owned())
 }

@@ -71,7 +71,7 @@ fn line(check: &Check, screen: Screen) -> String {
         Verdict::Weak => screen.paint("weak", "33"),
         Verdict::Bad => screen.paint("bad ", "31"),
     };
-    let mut text = format!("{mark}  {:<10} {}\n", check.what, agent_tui::plain(&check.found));
+    let mut text = format!("{mark}  {:<10} {}\n", check.what, agent_tui::written(&check.found));
     for line in check.advice.iter().flat_map(|advice| advice.lines()) {
         let _ = writeln!(text, "                 {line}");
     }

@@ -74,7 +74,7 @@ impl Report {
 
     /// Says it on standard error.
     pub(crate) fn print(&self) {
-        say::progress(&agent_tui::plain(&self.to_string()));
+        say::progress(&agent_tui::written(&self.to_string()));
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 
 /// Says it in a line on standard error. A reader that has gone is no failure.
 pub(crate) fn note(text: impl Display) {
-    progress(&format!("{}\n", agent_tui::plain(&text.to_string())));
+    progress(&format!("{}\n", agent_tui::written(&text.to_string())));
 }
 
 /// Says it on standard error, with its colours.

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use agent_core::{Among, CodexHome, Import, ThreadSummary, Threads, ThreadsError};
 use agent_protocol::{Event, ItemDetails, MessagePhase, Record};
-use agent_tui::plain;
+use agent_tui::{exact, written};
 use serde_json::json;
 
 use crate::exec::HumanPrinter;
@@ -127,7 +127,7 @@ pub(crate) fn run(
             let mut text = String::new();
             for thread in found {
                 threads.remove(&thread)?;
-                let _ = writeln!(text, "removed {}  {}", thread.id, plain(thread.title()));
+                let _ = writeln!(text, "removed {}  {}", thread.id, written(thread.title()));
             }
             Ok(text)
         }
@@ -154,7 +154,7 @@ fn import(threads: &Threads, files: &[PathBuf], home: Option<&Path>) -> anyhow::
             Ok(Import::Known { .. }) => known += 1,
             Ok(Import::Nothing { .. }) => others += 1,
             Err(error) => {
-                let _ = writeln!(text, "left out: {}", plain(&error.to_string()));
+                let _ = writeln!(text, "left out: {}", written(&error.to_string()));
             }
         }
     }
@@ -180,8 +180,8 @@ fn list(threads: &Threads, json: bool, screen: Screen, now: SystemTime) -> anyho
         let turns =
             if thread.turns == 1 { "1 turn".to_owned() } else { format!("{} turns", thread.turns) };
         let id = screen.paint(&thread.id[..length.min(thread.id.len())], "36");
-        let title = plain(thread.title());
-        let place = screen.paint(&plain(&thread.cwd.display().to_string()), "2");
+        let title = written(thread.title());
+        let place = screen.paint(&exact(&thread.cwd.display().to_string()), "2");
         let _ = writeln!(text, "{id}  {age:>8}  {turns:>9}  {title}  {place}");
     }
     for error in &listing.unreadable {
@@ -261,14 +261,14 @@ fn said(record: &Record, screen: Screen) -> Option<String> {
     let Event::ItemCompleted { item } = &record.event else { return None };
     match &item.details {
         ItemDetails::UserMessage { text } => {
-            let lines = plain(text.trim()).replace('\n', "\n  ");
+            let lines = written(text.trim()).replace('\n', "\n  ");
             Some(format!("\n{}\n\n", screen.paint(&format!("› {lines}"), "1")))
         }
         ItemDetails::AgentMessage {
             text,
             phase: Some(MessagePhase::Final) | None,
             partial: false,
-        } => Some(format!("\n{}\n", plain(text.trim()))),
+        } => Some(format!("\n{}\n", written(text.trim()))),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use agent_core::{
     Caps, Change, ChangeSet, Kept, KeptBecause, Origin, PlannedChange, Snapshots, ThreadSummary,
     Threads, UndoConfig, UndoLog,
 };
-use agent_tui::plain;
+use agent_tui::exact;
 
 use crate::screen::Screen;
 use crate::threads::ThreadArg;
@@ -233,11 +233,11 @@ fn title(set: &ChangeSet, args: &UndoArgs) -> String {
     let verb = if args.dry_run { "Would undo" } else { "Undid" };
     match set.origin {
         Origin::Turn(turn) => {
-            format!("{verb} turn {turn} in {}", plain(&set.workspace.display().to_string()))
+            format!("{verb} turn {turn} in {}", exact(&set.workspace.display().to_string()))
         }
         Origin::Undo(_) => {
             let verb = if args.dry_run { "Would take back" } else { "Took back" };
-            format!("{verb} the last undo in {}", plain(&set.workspace.display().to_string()))
+            format!("{verb} the last undo in {}", exact(&set.workspace.display().to_string()))
         }
     }
 }
@@ -251,13 +251,13 @@ fn planned(change: &PlannedChange, screen: Screen) -> String {
     format!(
         "  {} {}\n",
         screen.paint(&format!("{word:<9}"), colour),
-        plain(&change.path.to_string())
+        exact(&change.path.to_string())
     )
 }
 
 fn kept_line(kept: &Kept, screen: Screen) -> String {
     let path = kept.path.to_string();
-    format!("  {} {}: {}\n", screen.paint("kept     ", "1"), plain(&path), kept.because)
+    format!("  {} {}: {}\n", screen.paint("kept     ", "1"), exact(&path), kept.because)
 }
 
 #[cfg(test)]

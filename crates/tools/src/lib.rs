@@ -33,7 +33,7 @@ pub use exec_command::output_file;
 pub use files::entries;
 pub use login_path::shell_of_account;
 pub use patch::{
-    PatchPreview, PatchRefusal, PatchSummary, PreviewedChange, recover_patches,
+    PatchPreview, PatchRefusal, PatchSummary, PreviewedChange, UnifiedDiff, recover_patches,
     recover_patches_of_others,
 };
 pub use policy::{

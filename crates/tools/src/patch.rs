@@ -17,6 +17,7 @@ mod seek;
 mod shift;
 mod slot;
 mod text;
+mod unified;
 mod unquote;
 mod wrapper;
 mod write;
@@ -36,6 +37,7 @@ pub use report::{PatchRefusal, PatchSummary};
 pub(crate) use report::{announced, to_be_judged};
 #[cfg(feature = "fuzzing")]
 pub(crate) use text::TextFile;
+pub use unified::UnifiedDiff;
 
 /// Reads a patch, also one that comes in a command line that calls `apply_patch`.
 ///

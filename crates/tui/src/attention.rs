@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::filter::plain;
+use crate::filter::exact;
 
 /// When and how a notification is given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,7 +102,7 @@ fn title(now: State<'_>) -> String {
 
 fn name(now: State<'_>) -> String {
     let name = now.cwd.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-    let name: String = plain(&name).lines().flat_map(str::chars).take(MAX_NAME).collect();
+    let name: String = exact(&name).lines().flat_map(str::chars).take(MAX_NAME).collect();
     if name.is_empty() { "/".to_owned() } else { name }
 }
 

@@ -1,5 +1,5 @@
-//! How each kind of cell looks, as lines of the width it is given. What a model or a command printed goes through the
-//! terminal filter here, so that no caller can forget it.
+//! How each kind of cell looks, as lines of the width it is given. Everything goes through the terminal filter here, so
+//! that no caller can forget it: what was written as such, what was run byte for byte, what was printed as it printed.
 
 mod calls;
 mod command;
@@ -12,12 +12,12 @@ use agent_protocol::{ItemDetails, Status, ThreadItem, Todo};
 use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
-use crate::filter::plain;
+use crate::filter::{exact, written};
 use crate::theme::Theme;
 use crate::transcript::{Cell, Notice, together};
-use crate::{markdown, wrap};
+use crate::{markdown, width, wrap};
 
-pub(crate) use command::{bare, is_stopped, lines_printed};
+pub(crate) use command::{bare, is_stopped, lines_printed, shown_line};
 pub use patch::draft;
 pub use reasoning::Fold;
 
@@ -128,15 +128,14 @@ fn of_item(item: &ThreadItem, progress: &Progress<'_>, look: &Look<'_>) -> Vec<L
         }
         ItemDetails::FileChange { changes, status } => patch::lines(changes, *status, look),
         ItemDetails::McpToolCall { server, tool, status, .. } => {
-            call(&format!("{server}.{tool}"), *status, columns, theme)
+            call(&exact(&format!("{server}.{tool}")), *status, columns, theme)
         }
         ItemDetails::WebSearch { query, .. } => {
             block(theme.glyphs.bullet, &format!("Searched the web: {query}"), theme.dim, columns)
         }
         ItemDetails::TodoList { items } => plan(items, columns, theme),
         ItemDetails::ToolCall { tool, subject, summary, status } => {
-            let text = tool_call(tool, subject, summary, *status);
-            call(&text, *status, columns, theme)
+            call(&tool_call(tool, subject, summary, *status), *status, columns, theme)
         }
         ItemDetails::Error { message } => block("!", message, theme.accent, columns),
     }
@@ -176,7 +175,7 @@ pub(crate) fn verb(tool: &str) -> (&str, &str) {
 fn tool_call(tool: &str, subject: &str, summary: &str, status: Status) -> String {
     let (done, doing) = verb(tool);
     let word = if status == Status::InProgress { doing } else { done };
-    let mut text = format!("{word} {subject}");
+    let mut text = exact(&format!("{word} {subject}")).into_owned();
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();
     }
@@ -187,8 +186,9 @@ fn tool_call(tool: &str, subject: &str, summary: &str, status: Status) -> String
 }
 
 /// As seen from the working directory.
-fn shown_path<'a>(path: &'a Path, look: &Look<'_>) -> std::path::Display<'a> {
-    path.strip_prefix(look.cwd).ok().filter(|path| *path != Path::new("")).unwrap_or(path).display()
+fn shown_path(path: &Path, look: &Look<'_>) -> String {
+    let below = path.strip_prefix(look.cwd).ok().filter(|path| *path != Path::new(""));
+    exact(&below.unwrap_or(path).display().to_string()).into_owned()
 }
 
 /// What the model says, as Markdown.
@@ -226,11 +226,11 @@ fn call(text: &str, status: Status, columns: usize, theme: &Theme) -> Vec<Line<'
 
 /// `text` beside a mark, wrapped.
 fn block(mark: &str, text: &str, style: Style, columns: usize) -> Vec<Line<'static>> {
-    let text = plain(text.trim_end());
+    let text = written(text);
     let indent = mark.chars().count() + 1;
     let mut lines = Vec::new();
-    for row in text.lines() {
-        let row = Line::styled(crate::width::expand_tabs(row, 0).into_owned(), style);
+    for row in text.trim_end().lines() {
+        let row = Line::styled(width::expand_tabs(row, 0).into_owned(), style);
         for wrapped in wrap::wrap(&row, columns.saturating_sub(indent).max(1)) {
             let lead = if lines.is_empty() { format!("{mark} ") } else { " ".repeat(indent) };
             let mut spans = vec![Span::styled(lead, style)];

@@ -4,7 +4,7 @@ use ratatui_core::style::Modifier;
 use ratatui_core::text::{Line, Span};
 
 use crate::composer::TokenKind;
-use crate::filter::plain;
+use crate::filter::{exact, written};
 use crate::fuzzy::{FileMatch, rank};
 use crate::prompts::Prompt;
 use crate::slash::TABLE;
@@ -42,8 +42,8 @@ impl Completion {
         let entry = |index: usize| {
             let (name, argument, says) = all[index];
             let label = format!("/{name} {argument}");
-            let label = Line::raw(plain(label.trim_end()).into_owned());
-            Entry { text: format!("/{name}"), label, says: plain(says).into_owned() }
+            let label = Line::raw(written(label.trim_end()).into_owned());
+            Entry { text: format!("/{name}"), label, says: written(says).into_owned() }
         };
         Self::of(TokenKind::Command, fit.into_iter().map(entry).collect())
     }
@@ -116,10 +116,10 @@ fn marked(found: &FileMatch, theme: &Theme) -> Line<'static> {
     let mut spans = Vec::new();
     let mut at = 0;
     for range in &found.positions {
-        spans.push(Span::raw(plain(&found.path[at..range.start]).into_owned()));
-        spans.push(Span::styled(plain(&found.path[range.clone()]).into_owned(), theme.accent));
+        spans.push(Span::raw(exact(&found.path[at..range.start]).into_owned()));
+        spans.push(Span::styled(exact(&found.path[range.clone()]).into_owned(), theme.accent));
         at = range.end;
     }
-    spans.push(Span::raw(plain(&found.path[at..]).into_owned()));
+    spans.push(Span::raw(exact(&found.path[at..]).into_owned()));
     Line::from(spans)
 }

@@ -8,7 +8,7 @@ use ratatui_core::{
     text::{Line, Span},
 };
 
-use crate::{filter::plain, highlight::Highlighter, theme::Theme, wrap::Styled};
+use crate::{filter::exact, highlight::Highlighter, theme::Theme, wrap::Styled};
 pub use parse::Counts;
 use parse::{File, Row, parse};
 
@@ -61,7 +61,7 @@ pub fn summary(counts: Counts, theme: &Theme) -> Vec<Span<'static>> {
 
 fn heading(file: &File<'_>, theme: &Theme) -> Line<'static> {
     let mut spans =
-        vec![Span::styled(plain(&file.title(theme.glyphs.arrow)).into_owned(), Modifier::BOLD)];
+        vec![Span::styled(exact(&file.title(theme.glyphs.arrow)).into_owned(), Modifier::BOLD)];
     if file.counts() != Counts::default() {
         spans.push(Span::raw(" "));
         spans.extend(summary(file.counts(), theme));
@@ -117,16 +117,16 @@ impl Page<'_> {
                 }
                 Row::Note(text) => self.note(digits, text),
                 Row::Context { number, text } => {
-                    sides.old.line(&plain(text), self.theme);
-                    let text = sides.new.line(&plain(text), self.theme);
+                    sides.old.line(&exact(text), self.theme);
+                    let text = sides.new.line(&exact(text), self.theme);
                     self.row(digits, *number, ' ', &text, Style::new());
                 }
                 Row::Removed { number, text } => {
-                    let text = sides.old.line(&plain(text), self.theme);
+                    let text = sides.old.line(&exact(text), self.theme);
                     self.row(digits, *number, '-', &text, self.theme.removed_line);
                 }
                 Row::Added { number, text } => {
-                    let text = sides.new.line(&plain(text), self.theme);
+                    let text = sides.new.line(&exact(text), self.theme);
                     self.row(digits, *number, '+', &text, self.theme.added_line);
                 }
             }
@@ -135,7 +135,7 @@ impl Page<'_> {
 
     /// Between hunks, and for what git says beside lines.
     fn note(&mut self, digits: usize, text: &str) {
-        let text = format!("{:>digits$} {}", self.theme.glyphs.ellipsis, plain(text));
+        let text = format!("{:>digits$} {}", self.theme.glyphs.ellipsis, exact(text));
         let text = Styled::new(text.trim_end(), self.theme.dim);
         for cut in text.cut(self.columns.max(1)) {
             self.line(Line::from(text.spans(cut)));

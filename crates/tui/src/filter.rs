@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use invisible::{Visibility, joins, visibility};
 use sgr::Sgr;
-pub use whole::{exact, is_harmless, plain, printable};
+pub use whole::{exact, is_harmless, plain, printable, written};
 
 /// What becomes of colour and style.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

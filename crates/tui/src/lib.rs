@@ -28,4 +28,4 @@ pub mod view;
 pub mod width;
 pub mod wrap;
 
-pub use filter::{Filter, Styling, exact, is_harmless, plain, printable};
+pub use filter::{Filter, Styling, exact, is_harmless, plain, printable, written};

@@ -12,6 +12,8 @@ use agent_protocol::{
     ThreadStarted, Todo, TurnCompleted, Usage,
 };
 
+use crate::filter::exact;
+
 pub use connection::Connection;
 pub use live::{Draft, Live, Preview};
 pub(crate) use together::together;
@@ -325,6 +327,7 @@ impl Transcript {
         let known = known.map(|at| self.processes.remove(at).command);
         let command = Some(command.to_owned()).filter(|command| !command.is_empty()).or(known);
         let command = command.unwrap_or_else(|| format!("process {pid}"));
+        let command = exact(&command).into_owned();
         self.notice(Notice::Said(format!("`{command}` in the background: {reason}.")));
     }
 

@@ -163,7 +163,7 @@ impl Outcome {
 /// Prints the answer on standard output. Returns whether anybody read it.
 pub(crate) fn print_answer(message: &str) -> bool {
     let mut out = io::stdout();
-    let text = agent_tui::plain(message);
+    let text = agent_tui::written(message);
     out.write_all(text.as_bytes())
         .and_then(|()| out.write_all(b"\n"))
         .and_then(|()| out.flush())

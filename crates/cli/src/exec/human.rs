@@ -9,8 +9,8 @@ use agent_protocol::{
     ChangeKind, CommandExecution, Event, FileChange, ItemDetails, MessagePhase, Record, Status,
     StepCompleted, Todo, TransportKind, TurnCompleted, Usage,
 };
-use agent_tui::printable;
 use agent_tui::view::grouped;
+use agent_tui::{exact, printable, written};
 
 /// Lines of a command's output that are shown at most; the end of it is what mattered.
 const OUTPUT_LINES: usize = 8;
@@ -71,7 +71,7 @@ impl<W: Write> HumanPrinter<W> {
                 started.provider,
                 transport_name(started.transport),
                 started.sandbox,
-                started.cwd.display(),
+                exact(&started.cwd.display().to_string()),
             ),
             Event::ItemStarted { item, .. } => match &item.details {
                 ItemDetails::TodoList { items } => self.todo(items),
@@ -83,14 +83,14 @@ impl<W: Write> HumanPrinter<W> {
             },
             Event::ItemCompleted { item } => self.item(&item.details, item.duration_ms),
             Event::ToolRejected { tool, message, .. } => {
-                format!("{red}✗ {}{reset} {dim}{}{reset}\n", printable(tool), first_line(message))
+                format!("{red}✗ {}{reset} {dim}{}{reset}\n", exact(tool), first_line(message))
             }
             Event::TransportRetry { attempt, max, delay_ms, message, .. } => {
                 // While the network is away it is time that counts, not tries.
                 let of = if *max == 0 { String::new() } else { format!("/{max}") };
                 format!(
                     "{yellow}… {}; trying again in {} ({attempt}{of}){reset}\n",
-                    printable(message),
+                    written(message),
                     seconds(*delay_ms),
                 )
             }
@@ -98,7 +98,7 @@ impl<W: Write> HumanPrinter<W> {
                 format!(
                     "{yellow}… going on over {}: {}{reset}\n",
                     transport_name(*to),
-                    printable(reason)
+                    written(reason)
                 )
             }
             Event::ContextCompacted { before_tokens, after_tokens, .. } => format!(
@@ -110,12 +110,10 @@ impl<W: Write> HumanPrinter<W> {
                 let kind = format!("{kind:?}").to_lowercase();
                 format!("{yellow}… {used:.0} of {limit:.0} {kind} used{reset}\n")
             }
-            Event::ProcessReaped { pid, command, reason } => format!(
-                "{yellow}… process {pid}, {}: {}{reset}\n",
-                printable(command),
-                printable(reason)
-            ),
-            Event::Error { message } => format!("{red}✗ {}{reset}\n", printable(message)),
+            Event::ProcessReaped { pid, command, reason } => {
+                format!("{yellow}… process {pid}, {}: {}{reset}\n", exact(command), written(reason))
+            }
+            Event::Error { message } => format!("{red}✗ {}{reset}\n", written(message)),
             Event::StepCompleted(step) => self.count(step),
             Event::TurnCompleted(turn) => self.closing(turn),
             _ => String::new(),
@@ -136,7 +134,7 @@ impl<W: Write> HumanPrinter<W> {
             } => String::new(),
             ItemDetails::AgentMessage { text, partial, .. } => {
                 let mark = if *partial { " [broken off]" } else { "" };
-                format!("• {}{dim}{mark}{reset}\n", printable(text.trim()))
+                format!("• {}{dim}{mark}{reset}\n", written(text.trim()))
             }
             ItemDetails::Reasoning { text } => format!("{dim}  {}{reset}\n", first_line(text)),
             ItemDetails::CommandExecution(command) => self.command(command, duration_ms),
@@ -146,25 +144,17 @@ impl<W: Write> HumanPrinter<W> {
             ItemDetails::ToolCall { tool, subject, summary, status } => {
                 let mark = if *status == Status::Completed { "→" } else { "✗" };
                 let colour = if *status == Status::Completed { dim } else { red };
-                let (subject, summary) = (printable(subject), first_line(summary));
-                format!(
-                    "{colour}{mark} {} {subject}{reset} {dim}{summary}{reset}\n",
-                    printable(tool)
-                )
+                let (subject, summary) = (exact(subject), first_line(summary));
+                format!("{colour}{mark} {} {subject}{reset} {dim}{summary}{reset}\n", exact(tool))
             }
             ItemDetails::McpToolCall { server, tool, error, .. } => {
                 let error = error.as_ref().map(|error| format!(": {}", first_line(&error.message)));
-                format!(
-                    "→ {}/{}{}\n",
-                    printable(server),
-                    printable(tool),
-                    error.unwrap_or_default()
-                )
+                format!("→ {}/{}{}\n", exact(server), exact(tool), error.unwrap_or_default())
             }
             ItemDetails::WebSearch { query, .. } => {
-                format!("{dim}→ searched the web: {}{reset}\n", printable(query))
+                format!("{dim}→ searched the web: {}{reset}\n", written(query))
             }
-            ItemDetails::Error { message } => format!("{yellow}! {}{reset}\n", printable(message)),
+            ItemDetails::Error { message } => format!("{yellow}! {}{reset}\n", written(message)),
             ItemDetails::UserMessage { .. } | ItemDetails::TodoList { .. } => String::new(),
         }
     }
@@ -184,7 +174,7 @@ impl<W: Write> HumanPrinter<W> {
         };
         let took =
             duration_ms.map(|ms| format!(" {dim}{}{reset}", seconds(ms))).unwrap_or_default();
-        let mut text = format!("$ {} {outcome}{took}\n", printable(&unwrapped(&command.command)));
+        let mut text = format!("$ {} {outcome}{took}\n", exact(&unwrapped(&command.command)));
         let shown = printable(command.aggregated_output.trim_end());
         let lines: Vec<_> = shown.lines().collect();
         if lines.len() > OUTPUT_LINES {
@@ -208,7 +198,7 @@ impl<W: Write> HumanPrinter<W> {
         };
         let path = |path: &Path| {
             let path = path.strip_prefix(&self.cwd).unwrap_or(path).display().to_string();
-            printable(&path).into_owned()
+            exact(&path).into_owned()
         };
         let moved =
             change.move_path.as_ref().map(|to| format!(" → {}", path(to))).unwrap_or_default();
@@ -217,15 +207,12 @@ impl<W: Write> HumanPrinter<W> {
             "{mark} {}{moved} {green}+{added}{reset} {red}−{removed}{reset}\n",
             path(&change.path)
         );
-        for line in change
-            .diff
-            .iter()
-            .flat_map(|diff| diff.lines())
-            .filter(|line| is_changed_line(line))
-            .take(12)
-        {
+        let lines = change.diff.iter().flat_map(|diff| diff.lines());
+        // A header comes before the first hunk; further down, such a line is one of the file.
+        let lines = lines.skip_while(|line| line.starts_with("--- ") || line.starts_with("+++ "));
+        for line in lines.filter(|line| line.starts_with(['+', '-'])).take(12) {
             let colour = if line.starts_with('+') { green } else { red };
-            let _ = writeln!(text, "  {colour}{}{reset}", printable(line));
+            let _ = writeln!(text, "  {colour}{}{reset}", exact(line));
         }
         if added + removed > 12 {
             let _ = writeln!(text, "  {dim}… {} more{reset}", added + removed - 12);
@@ -237,7 +224,7 @@ impl<W: Write> HumanPrinter<W> {
         let Style { dim, green, reset, .. } = self.style;
         let line = |todo: &Todo| {
             let (mark, colour) = if todo.completed { ("✓", green) } else { ("□", "") };
-            format!("  {colour}{mark}{reset} {}\n", printable(&todo.text))
+            format!("  {colour}{mark}{reset} {}\n", written(&todo.text))
         };
         format!("{dim}plan{reset}\n{}", items.iter().map(line).collect::<String>())
     }
@@ -260,11 +247,6 @@ impl<W: Write> HumanPrinter<W> {
     }
 }
 
-fn is_changed_line(line: &str) -> bool {
-    (line.starts_with('+') && !line.starts_with("+++"))
-        || (line.starts_with('-') && !line.starts_with("---"))
-}
-
 /// The command line itself, out of `/bin/bash -c '…'`.
 fn unwrapped(command: &str) -> String {
     let inner = command.split_once(" -c ").map_or(command, |(_, inner)| inner);
@@ -284,7 +266,7 @@ pub(crate) fn transport_name(kind: TransportKind) -> &'static str {
 
 fn first_line(text: &str) -> String {
     let mut lines = text.trim().lines();
-    let first = printable(lines.next().unwrap_or_default()).into_owned();
+    let first = written(lines.next().unwrap_or_default()).into_owned();
     if lines.next().is_some() { format!("{first} …") } else { first }
 }
 
@@ -310,6 +292,7 @@ fn tokens(usage: Usage) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use agent_protocol::ThreadItem;
 
     #[test]
     fn numbers_read_easily() {
@@ -324,5 +307,50 @@ mod tests {
         assert_eq!(unwrapped("/bin/bash -c 'cargo test'"), "cargo test");
         assert_eq!(unwrapped(r"/bin/bash -c 'it'\''s'"), "it's");
         assert_eq!(unwrapped("sh -c 'a' 'b'"), "'a' 'b'");
+    }
+
+    fn printed(details: ItemDetails) -> String {
+        let mut out = Vec::new();
+        let (id, call_id) = ("i".to_owned(), None);
+        let item = ThreadItem { id, details, call_id, step: None, duration_ms: None };
+        let event = Event::ItemCompleted { item };
+        let record = Record { seq: None, at: String::new(), event, wire: vec![] };
+        HumanPrinter::new(&mut out, false, Path::new("/w")).print(&record).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_ran_is_named_as_it_is_and_its_output_printed_as_it_came() {
+        let mut command = CommandExecution::begun("/bin/bash -c 'touch a #\rls'");
+        command.aggregated_output = "10 %\r100 %\n".into();
+        (command.status, command.exit_code) = (Status::Completed, Some(0));
+        let shown = printed(ItemDetails::CommandExecution(command));
+        assert_eq!(shown, "$ touch a #<U+000D>ls ok\n  100 %\n");
+    }
+
+    #[test]
+    fn a_line_of_a_file_is_printed_as_it_is() {
+        let diff = "@@ -0,0 +1,2 @@\n+echo x \u{1b}]0; touch b; echo \u{7} y\n+++ z\n";
+        let change = FileChange {
+            path: "/w/a\rb".into(),
+            kind: ChangeKind::Add,
+            additions: Some(2),
+            deletions: Some(0),
+            diff: Some(diff.into()),
+            diff_truncated: false,
+            move_path: None,
+        };
+        let (changes, status) = (vec![change], Status::Completed);
+        let shown = printed(ItemDetails::FileChange { changes, status });
+        let lines = "  +echo x <U+001B>]0; touch b; echo <U+0007> y\n  +++ z\n";
+        assert_eq!(shown, format!("A a<U+000D>b +2 −0\n{lines}"));
+    }
+
+    #[test]
+    fn what_the_model_says_is_text_of_which_nothing_vanishes() {
+        let text = "\u{9b}31mred \u{9d}title\u{9c} `\x1b[8mcode`".to_owned();
+        let said = ItemDetails::AgentMessage { text, phase: None, partial: false };
+        let shown = "• <U+009B>31mred <U+009D>title<U+009C> `<U+001B>[8mcode`\n";
+        assert_eq!(printed(said), shown);
     }
 }

@@ -74,7 +74,7 @@ fn the_list_tells_threads_apart_by_as_little_of_their_ids_as_it_takes() {
     let state = State::new();
     assert_eq!(state.run(&[]).unwrap(), "No thread was kept yet.\n");
     state.thread("0123456789-aa", "/w", "Mend \x1b[31mit");
-    assert_eq!(state.run(&[]).unwrap(), "01234567       2 h     1 turn  Mend it  /w\n");
+    assert_eq!(state.run(&[]).unwrap(), "01234567       2 h     1 turn  Mend <U+001B>[31mit  /w\n");
     state.thread("0123456789-ab", "/v", "Again");
     let list = state.run(&[]).unwrap();
     assert!(list.contains("0123456789-aa ") && list.contains("0123456789-ab "), "{list}");

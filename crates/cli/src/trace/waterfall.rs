@@ -4,8 +4,8 @@ use super::model::{Call, End, Step, Trace, Turn};
 use super::table::sent;
 use super::units::{bytes, call_time, percent, time};
 use agent_protocol::Status;
-use agent_tui::plain;
 use agent_tui::view::grouped;
+use agent_tui::{exact, written};
 
 /// What a piece of a bar stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,12 +65,12 @@ impl Painter {
         let end = match &turn.end {
             End::Completed => String::new(),
             End::Failed { message, .. } => {
-                self.paint(&format!(" · failed: {}", plain(message)), "31")
+                self.paint(&format!(" · failed: {}", written(message)), "31")
             }
             End::Open => self.paint(" · not finished", "33"),
         };
         let title =
-            self.paint(&format!("turn {}  {}", turn.turn, cut(&plain(&turn.message), 60)), "1");
+            self.paint(&format!("turn {}  {}", turn.turn, cut(&written(&turn.message), 60)), "1");
         let steps = match turn.steps.len() {
             1 => "1 step".to_owned(),
             steps => format!("{steps} steps"),
@@ -92,7 +92,7 @@ impl Painter {
                 text += &self.call(turn, call);
             }
             for note in &step.notes {
-                text += &self.paint(&format!("       {}\n", plain(note)), "33");
+                text += &self.paint(&format!("       {}\n", written(note)), "33");
             }
         }
         text + &self.paint(&format!("  {}\n", turn.shares.sentence()), "2")
@@ -128,7 +128,7 @@ impl Painter {
         } else {
             Phase::Tool
         };
-        let label = format!("       {} {}", plain(&call.tool), plain(&call.subject));
+        let label = format!("       {} {}", exact(&call.tool), exact(&call.subject));
         let label = self.paint(&pad(&cut(label.trim_end(), LABEL - 1), LABEL), "2");
         let bar = self.bar(turn, &[(phase, call.start_ms, call.start_ms + call.duration_ms)]);
         let took = if call.status == Status::Declined {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use agent_core::{Change, Digest, Entry, EntryKind, PlannedChange};
-use agent_tui::{exact, plain};
-use similar::TextDiff;
+use agent_tools::UnifiedDiff;
+use agent_tui::exact;
 
 use crate::screen::Screen;
 
@@ -50,8 +50,7 @@ fn one(change: &Change, content: &impl Fn(Digest) -> Option<Vec<u8>>, screen: Sc
     let body = match (side(&before, content), side(&after, content)) {
         (Side::Text(old), Side::Text(new)) if old == new => String::new(),
         (Side::Text(old), Side::Text(new)) => {
-            let diff = TextDiff::from_lines(&old, &new);
-            diff.unified_diff().header(&from, &to).to_string()
+            format!("--- {from}\n+++ {to}\n{}", UnifiedDiff::new(&old, &new).text)
         }
         (Side::Unknown, _) | (_, Side::Unknown) => format!("Contents of {b} were not kept\n"),
         _ => format!("Binary files {from} and {to} differ\n"),
@@ -68,7 +67,7 @@ pub(super) fn name_line(change: &PlannedChange, screen: Screen) -> String {
     };
     let is_dir = [&change.now, &change.then].into_iter().flatten().all(Entry::is_dir);
     let slash = if is_dir { "/" } else { "" };
-    format!("{} {}{slash}\n", screen.paint(letter, colour), plain(&change.path.to_string()))
+    format!("{} {}{slash}\n", screen.paint(letter, colour), exact(&change.path.to_string()))
 }
 
 enum Side {

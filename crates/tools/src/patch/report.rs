@@ -3,17 +3,15 @@
 use std::fmt;
 
 use agent_protocol::{ChangeKind, FileChange, RejectReason};
-use similar::{ChangeTag, TextDiff};
 
 use super::parse::{Hunk, HunkLine, Patch, Section};
 use super::place::Places;
 use super::plan::{Change, Kind};
+use super::unified::UnifiedDiff;
 use crate::files;
 
 /// Bytes of a diff in a display item; exec-json.md 11.
 const MAX_DIFF: usize = 64 << 10;
-/// How long a diff may be looked for before a coarser one will do.
-const MAX_DIFF_TIME: std::time::Duration = std::time::Duration::from_millis(300);
 /// Bytes of a refusal.
 const MAX_MESSAGE: usize = 20_000;
 
@@ -110,10 +108,7 @@ fn file_change(change: &Change) -> FileChange {
         (Kind::Move { .. }, None) => before,
         (_, after) => after.as_deref().unwrap_or_default(),
     };
-    let diff = TextDiff::configure().timeout(MAX_DIFF_TIME).diff_lines(before, after);
-    let count = |tag| diff.iter_all_changes().filter(|line| line.tag() == tag).count() as u64;
-    let (additions, deletions) = (count(ChangeTag::Insert), count(ChangeTag::Delete));
-    let text = diff.unified_diff().context_radius(3).to_string();
+    let UnifiedDiff { text, additions, deletions } = UnifiedDiff::new(before, after);
     shown(FileChange {
         path: change.path.clone(),
         kind,

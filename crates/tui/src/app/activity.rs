@@ -3,6 +3,7 @@
 use agent_protocol::{DeltaField, Event, ItemDetails, Status, ThreadItem};
 
 use crate::cell::{self, Progress};
+use crate::filter::exact;
 use crate::transcript::Transcript;
 use crate::view::elapsed;
 use crate::width;
@@ -221,17 +222,17 @@ fn is_call(item: &ThreadItem) -> bool {
 fn doing(details: &ItemDetails, columns: usize, mark: &str) -> String {
     match details {
         ItemDetails::CommandExecution(command) => {
-            let line = cell::bare(&command.command);
+            let line = cell::shown_line(&command.command);
             let first = line.lines().next().unwrap_or_default();
             let more = if first.len() < line.len() { mark } else { "" };
             let short = width::shortened(&format!("{first}{more}"), columns, mark);
-            format!("running `{}`", crate::filter::plain(&short))
+            format!("running `{short}`")
         }
         ItemDetails::FileChange { .. } => "changing files".to_owned(),
-        ItemDetails::McpToolCall { tool, .. } => format!("calling {}", crate::filter::plain(tool)),
+        ItemDetails::McpToolCall { tool, .. } => format!("calling {}", exact(tool)),
         ItemDetails::ToolCall { tool, subject, .. } => {
             let (_, present) = cell::verb(tool);
-            format!("{present} {}", crate::filter::plain(&width::shortened(subject, columns, mark)))
+            format!("{present} {}", width::shortened(&exact(subject), columns, mark))
         }
         _ => "working".to_owned(),
     }

@@ -8,6 +8,7 @@ use super::{App, pages};
 use crate::cell;
 use crate::composer::Message;
 use crate::effect::{Choice, Effect, GoOn, Next, Page, Scope};
+use crate::filter::exact;
 use crate::overlay::{Pager, Picker};
 use crate::slash::{self, Verb, When};
 use crate::transcript::{Cell, Notice, Process};
@@ -226,7 +227,7 @@ impl App {
         }
         let choice = |(item, command): (&ThreadItem, &CommandExecution)| Choice {
             value: item.id.clone(),
-            label: cell::bare(&command.command),
+            label: cell::shown_line(&command.command),
             note: count(cell::lines_printed(command), "line"),
             is_here: true,
             is_current: false,
@@ -268,7 +269,7 @@ impl App {
         }
         let choice = |process: &Process| Choice {
             value: process.pid.to_string(),
-            label: process.command.clone(),
+            label: exact(&process.command).into_owned(),
             note: format!("process {}", process.pid),
             is_here: true,
             is_current: false,

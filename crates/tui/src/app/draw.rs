@@ -11,7 +11,7 @@ use super::said::Said;
 use super::{App, status};
 use crate::cell::{Detail, Fold, Look, Progress};
 use crate::composer::{Composer, Message, Mode};
-use crate::filter::plain;
+use crate::filter::{exact, written};
 use crate::markdown::{Link, Rendered};
 use crate::overlay::{Around, Place};
 use crate::theme::{Glyphs, Theme};
@@ -96,8 +96,8 @@ impl App {
         self.has_greeted = true;
         let name = Span::styled("agent", self.theme.accent.add_modifier(Modifier::BOLD));
         let dot = if self.theme.glyphs == Glyphs::ASCII { '-' } else { '·' };
-        let facts = format!(" {} {dot} {}", thread.agent_version, plain(&thread.model));
-        let place = plain(&thread.cwd.display().to_string()).into_owned();
+        let facts = format!(" {} {dot} {}", thread.agent_version, written(&thread.model));
+        let place = exact(&thread.cwd.display().to_string()).into_owned();
         let line = Line::from(vec![name, Span::raw(facts)]);
         let help = "/ for commands, @ for files, ! for a command line of your own, ? for keys";
         let rows = [line, Line::raw(place), Line::raw(help).style(self.theme.dim)];
@@ -252,7 +252,7 @@ impl App {
                 State::Line if Some(at) == last && self.is_running() => " (up takes it back)",
                 State::Sent | State::Line => "",
             };
-            let shown = plain(&message.shown()).into_owned();
+            let shown = written(&message.shown()).into_owned();
             let mut rows = shown.lines().take(WAITING_ROWS);
             let first = rows.next().unwrap_or_default();
             let rest: String = rows.map(|row| format!("\n{row}")).collect();
@@ -280,7 +280,7 @@ impl App {
         let room = columns.saturating_sub(2 + width::of(STOPS));
         let mark = self.theme.glyphs.ellipsis;
         let words = self.activity.words(&self.transcript, self.now_ms, room, mark);
-        let words = plain(&words).replace('\n', " ");
+        let words = written(&words).replace('\n', " ");
         let mut line = Line::from(vec![
             Span::styled(format!("{} ", self.theme.glyphs.bullet), self.theme.accent),
             Span::styled(width::shortened(&words, room, mark), self.theme.accent),
@@ -326,7 +326,7 @@ impl App {
         let room =
             usize::from(self.columns).saturating_sub(width::of(mode) + width::of(&background));
         let text = format!("{mode}{}{background}", status::line(self, room));
-        (!self.hides_status).then(|| Line::styled(plain(&text).into_owned(), self.theme.dim))
+        (!self.hides_status).then(|| Line::styled(written(&text).into_owned(), self.theme.dim))
     }
 }
 

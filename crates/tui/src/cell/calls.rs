@@ -7,7 +7,7 @@ use ratatui_core::text::{Line, Span};
 
 use super::command::{self, OUTPUT_ROWS};
 use super::{Look, Progress, block, tool_call};
-use crate::filter::plain;
+use crate::filter::written;
 use crate::theme::Theme;
 use crate::transcript::Cell;
 use crate::{view, width, wrap};
@@ -53,7 +53,7 @@ fn looks(items: &[&ThreadItem], look: &Look<'_>) -> Vec<Line<'static>> {
             Status::Completed => (State::Done, theme.dim),
             Status::Failed | Status::Declined => (State::Failed, theme.removed),
         };
-        let text = plain(&tool_call(tool, subject, summary, *status)).replace('\n', " ");
+        let text = written(&tool_call(tool, subject, summary, *status)).replace('\n', " ");
         let room = columns.saturating_sub(2 * INDENT).max(1);
         let rows = match state {
             // Why it failed is read whole.
@@ -139,7 +139,7 @@ impl Call<'_> {
 
     /// The command line and its output need no more than this.
     fn fits(&self, columns: usize, rows: usize, look: &Look<'_>) -> bool {
-        let line = plain(&command::bare(&self.command.command)).into_owned();
+        let line = command::shown_line(&self.command.command);
         let room = columns.saturating_sub(2);
         if look.rows.is_some() {
             return !line.contains('\n') && width::of(&line) + GAP + ELAPSED_COLUMNS <= room;
@@ -174,7 +174,7 @@ impl Call<'_> {
     fn head(&self, columns: usize, look: &Look<'_>) -> Vec<Line<'static>> {
         let theme = look.theme;
         let room = columns.saturating_sub(2).max(1);
-        let line = plain(&command::bare(&self.command.command)).into_owned();
+        let line = command::shown_line(&self.command.command);
         let says = self.says(theme);
         let beside = says.as_ref().map_or(0, |says| GAP + says.width());
         let mut rows: Vec<_> = if look.rows.is_some() {

@@ -5,7 +5,7 @@ use ratatui_core::style::Style;
 use ratatui_core::text::{Line, Span};
 
 use super::{Detail, Look, Progress, block};
-use crate::filter::plain;
+use crate::filter::{exact, plain};
 use crate::theme::Theme;
 use crate::view::{count, duration};
 use crate::width;
@@ -22,6 +22,11 @@ pub(crate) fn bare(command: &str) -> String {
     inner.map_or_else(|| command.to_owned(), |inner| inner.replace(r"'\''", "'"))
 }
 
+/// The same as a person is to see it: what was run is all there, however it would look on a terminal.
+pub(crate) fn shown_line(command: &str) -> String {
+    exact(&bare(command)).into_owned()
+}
+
 /// One that stands for itself.
 pub(super) fn lines(
     command: &CommandExecution,
@@ -30,7 +35,7 @@ pub(super) fn lines(
     look: &Look<'_>,
 ) -> Vec<Line<'static>> {
     let Look { columns, detail, theme, .. } = *look;
-    let mut lines = block("$", &bare(&command.command), Style::new(), columns);
+    let mut lines = block("$", &shown_line(&command.command), Style::new(), columns);
     let (hidden, rows) = last_rows(command, progress, detail.rows(OUTPUT_ROWS));
     if hidden > 0 && detail != Detail::Whole {
         let text = format!(

@@ -5,7 +5,7 @@ use ratatui_core::style::Style;
 use ratatui_core::text::{Line, Span};
 
 use super::{Look, block, shown_path};
-use crate::filter::plain;
+use crate::filter::exact;
 use crate::view::count;
 use crate::{diff, width};
 
@@ -19,7 +19,7 @@ pub(super) fn lines(changes: &[FileChange], status: Status, look: &Look<'_>) -> 
     let Look { columns, detail, theme, .. } = *look;
     let mut lines = Vec::new();
     for change in changes {
-        let path = shown_path(&change.path, look).to_string();
+        let path = shown_path(&change.path, look);
         let verb = match status {
             Status::InProgress => "Changing",
             Status::Completed => "Changed",
@@ -73,7 +73,7 @@ pub fn draft(changes: &[FileChange], look: &Look<'_>) -> Vec<Line<'static>> {
             Some(b'-') => theme.removed,
             _ => theme.dim,
         };
-        let row = plain(row);
+        let row = exact(row);
         let row = crate::width::expand_tabs(&row, 0);
         let row = width::head(&row, columns.saturating_sub(4)).to_owned();
         lines.push(Line::from(vec![Span::raw("    "), Span::styled(row, style)]));

@@ -4,7 +4,7 @@ use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
 use super::{Detail, Look, block};
-use crate::filter::plain;
+use crate::filter::written;
 use crate::theme::Theme;
 use crate::{width, wrap};
 
@@ -31,7 +31,7 @@ pub(super) fn lines(text: &str, look: &Look<'_>) -> Vec<Line<'static>> {
     if fold == Fold::Unfolded || detail == Detail::Whole || whole.len() <= FEW_ROWS {
         return whole;
     }
-    let row = plain(&about(text)).replace('\n', " ");
+    let row = written(&about(text)).replace('\n', " ");
     let fits = |hint: &&str| 3 + width::of(&row) + hint.len() <= columns;
     let short = Some(SHORT_HINT).filter(|hint| 2 * hint.len() <= columns);
     let hint = HINTS.into_iter().find(fits).or(short);
@@ -57,7 +57,7 @@ pub fn live(
     let title = titles(text).last();
     let rows = match (fold, title) {
         (Fold::Folded, Some(title)) => {
-            let title = plain(title).into_owned();
+            let title = written(title).into_owned();
             vec![Line::styled(width::shortened(&title, columns, theme.glyphs.ellipsis), style)]
         }
         (Fold::Folded, None) => last_rows(text, 1, columns, style),
@@ -74,7 +74,7 @@ fn last_rows(text: &str, rows: usize, columns: usize, style: Style) -> Vec<Line<
     let text = text.trim_end();
     // A line makes a row at least, so what stands before the last of them need not be looked at.
     let begin = text.rmatch_indices('\n').nth(rows).map_or(0, |(at, _)| at + 1);
-    let text = plain(&text[begin..]).replace("**", "");
+    let text = written(&text[begin..]).replace("**", "");
     let row = |row: &str| wrap::wrap(&Line::styled(row.to_owned(), style), columns);
     let wrapped: Vec<_> = text.lines().flat_map(row).collect();
     let skipped = wrapped.len().saturating_sub(rows);

@@ -32,19 +32,17 @@ fn file(path: &str, kind: ChangeKind, diff: &str) -> FileChange {
     }
 }
 
+fn look(columns: usize, theme: &Theme) -> Look<'_> {
+    let (detail, fold, cwd) = (Detail::Brief, Fold::Folded, Path::new("/work"));
+    Look { columns, detail, theme, fold, cwd, rows: None }
+}
+
 const DIFF: &str = "--- a/src/lib.rs\n+++ b/src/lib.rs\n@@ -1,3 +1,3 @@\n fn slug(text: &str) {\n-    let old = \"a\";\n+    let new = \"b\"; // a comment that goes on for a good while, so that it has to be broken somewhere\n }\n";
 
 #[test]
 fn of_a_long_output_all_lines_are_counted_that_there_were() {
     let theme = Theme::colourless();
-    let look = Look {
-        columns: 60,
-        detail: Detail::Brief,
-        theme: &theme,
-        fold: Fold::Folded,
-        cwd: Path::new("/"),
-        rows: None,
-    };
+    let look = look(60, &theme);
     let printed: String = (1..=9).map(|n| format!("{n}\n")).collect();
     let first = |command: CommandExecution, progress: &Progress<'_>| {
         let cell = item(ItemDetails::CommandExecution(command));
@@ -57,6 +55,71 @@ fn of_a_long_output_all_lines_are_counted_that_there_were() {
     let progress = Progress { tail: &printed, lines_before: 1_000, ..Progress::default() };
     let before = first(command("seq", "", Status::InProgress), &progress);
     assert_eq!(before, "  … 1,003 lines before; ctrl-o shows them");
+}
+
+/// A line whose carriage return would have a terminal overwrite it, and one with a sequence that would swallow the rest.
+const HIDING: [(&str, &str); 2] = [
+    ("touch a #\rls", "touch a #<U+000D>ls"),
+    ("echo a \u{1b}]0; touch b; echo \u{7} c", "echo a <U+001B>]0; touch b; echo <U+0007> c"),
+];
+
+#[test]
+fn a_command_line_is_shown_as_it_ran_and_its_output_as_it_printed() {
+    let theme = Theme::colourless();
+    for (line, shown) in HIDING {
+        let item = |rows| {
+            let look = Look { rows, ..look(80, &theme) };
+            let printed = "10 %\r100 %\n\u{1b}]0;title\u{7}";
+            let mut ran = command(line, printed, Status::Completed);
+            ran.exit_code = Some(0);
+            let details = ItemDetails::CommandExecution(ran);
+            let (id, call_id) = ("i".to_owned(), None);
+            let item = ThreadItem { id, details, call_id, step: Some(1), duration_ms: None };
+            let cells = vec![Cell::Item(Box::new(item)); if rows.is_some() { 2 } else { 1 }];
+            let rows = all(&cells, None, |_| Progress::default(), &look);
+            rows.iter().map(|row| format!("{row}\n")).collect::<String>()
+        };
+        let (alone, together) = (item(None), item(Some(20)));
+        assert!(alone.contains(&format!("$ {shown}\n")), "{alone}");
+        assert!(alone.contains("  100 %\n  <OSC 0>\n"), "{alone}");
+        assert!(together.matches(shown).count() == 2, "{together}");
+    }
+}
+
+#[test]
+fn what_a_call_names_is_shown_as_it_is() {
+    let theme = Theme::colourless();
+    let path = "/work/a\u{1b}]0;b\u{7}c\rd";
+    let subject = ItemDetails::ToolCall {
+        tool: "read_file".into(),
+        subject: path.into(),
+        summary: "1 line".into(),
+        status: Status::Completed,
+    };
+    let changes = vec![file(path, ChangeKind::Update, "")];
+    let status = Status::Completed;
+    let draft = draft(&changes, &look(80, &theme));
+    let named = [subject, ItemDetails::FileChange { changes, status }].map(item);
+    let rows = named.iter().flat_map(|cell| lines(cell, &Progress::default(), &look(80, &theme)));
+    for row in rows.chain(draft).filter(|row| row.width() > 0) {
+        let row = row.to_string();
+        assert!(row.contains("a<U+001B>]0;b<U+0007>c<U+000D>d"), "{row}");
+    }
+}
+
+#[test]
+fn a_line_of_a_file_is_shown_as_it_is() {
+    let theme = Theme::colourless();
+    for (line, shown) in HIDING {
+        let mut change = file("/work/a.sh", ChangeKind::Add, &format!("@@ -0,0 +1 @@\n+{line}\n"));
+        (change.additions, change.deletions) = (Some(1), Some(0));
+        let changes = vec![change];
+        let draft = draft(&changes, &look(80, &theme));
+        let done = item(ItemDetails::FileChange { changes, status: Status::Completed });
+        let done = lines(&done, &Progress::default(), &look(80, &theme));
+        assert_eq!(draft.last().map(ToString::to_string), Some(format!("    +{shown}")));
+        assert_eq!(done.last().map(ToString::to_string), Some(format!("1 + {shown}")));
+    }
 }
 
 /// Each kind of cell in each of its states.
@@ -219,14 +282,7 @@ fn a_command_line_stands_without_its_shell_only_where_that_is_certain() {
 #[test]
 fn a_patch_that_is_being_written_takes_few_rows_however_long_it_is() {
     let theme = Theme::default();
-    let look = Look {
-        columns: 60,
-        detail: Detail::Brief,
-        theme: &theme,
-        fold: Fold::Folded,
-        cwd: Path::new("/w"),
-        rows: None,
-    };
+    let look = look(60, &theme);
     let diff = "+line\n".repeat(5_000) + "+the last\n";
     let changes: Vec<_> = (0..10_000)
         .map(|number| file(&format!("/w/{number}"), ChangeKind::Add, &diff[..6 * (number % 3)]))

@@ -71,6 +71,20 @@ fn in_an_approval_every_byte_can_be_seen() {
     assert_eq!(exact("a\x1b[8mb\rc\u{200d}"), "a<U+001B>[8mb<U+000D>c<U+200D>");
 }
 
+#[test]
+fn what_somebody_wrote_obeys_no_sequence_and_loses_nothing() {
+    for (text, shown) in [
+        ("\u{9b}31mred", "<U+009B>31mred"),
+        ("a \x1b[8mcode\x1b[0m", "a <U+001B>[8mcode<U+001B>[0m"),
+        ("\u{9d}title\u{9c}\u{90}x\u{9c}", "<U+009D>title<U+009C><U+0090>x<U+009C>"),
+        ("rm -rf x #\rls\r", "rm -rf x #<U+000D>ls<U+000D>"),
+        ("one\r\ntwo\tthree\n", "one\ntwo\tthree\n"),
+        ("👩\u{200d}🚀 10\u{a0}km a\u{200d}", "👩\u{200d}🚀 10\u{a0}km a<U+200D>"),
+    ] {
+        assert_eq!(written(text), shown, "{text:?}");
+    }
+}
+
 /// Characters that make sequences, among others.
 fn nasty() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -117,6 +131,9 @@ proptest! {
         if !text.contains('\r') {
             prop_assert_eq!(pieces, plain(&text));
         }
-        prop_assert!(!exact(&text).chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
+        for shown in [exact(&text), written(&text)] {
+            prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
+            prop_assert!(written(&shown) == shown, "{shown:?}");
+        }
     }
 }

@@ -1,5 +1,6 @@
-//! Texts that are there as a whole: safe, safe and without colours, or with every byte to be seen. Most need no change
-//! and cost nothing but a look.
+//! Texts that are there as a whole. What a program printed may style and overwrite itself ([`printable`], [`plain`]); what
+//! somebody wrote means itself ([`written`]), and what is run, changed or approved is shown byte for byte ([`exact`]).
+//! Most need no change and cost nothing but a look.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -27,8 +28,26 @@ fn filtered(text: &str, styling: Styling) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// `text` with every character visible that would not print as itself, escape sequences included: for what a person
-/// is asked to approve. Line breaks and tabs stay.
+/// `text`, which no terminal was meant to obey: no sequence is one and nothing is overwritten, what is not seen becomes
+/// a mark. A line ends by a line feed, before which a carriage return is part of its end.
+pub fn written(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut filter = Filter::new(Styling::Drop);
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '\n' => filter.end_line(),
+            '\r' if rest.peek() == Some(&'\n') => {}
+            c => filter.show(c),
+        }
+    }
+    Cow::Owned(filter.finish())
+}
+
+/// `text` with every character visible that would not print as itself, escape sequences and odd spaces included: for
+/// command lines, paths, arguments and contents of files, before the call and after. Line breaks and tabs stay.
 pub fn exact(text: &str) -> Cow<'_, str> {
     let odd = |c: char| !is_harmless(c) || is_odd_space(c);
     if !text.chars().any(odd) {

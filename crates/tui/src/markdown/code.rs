@@ -3,7 +3,7 @@
 use ratatui_core::text::Span;
 
 use super::Rendered;
-use crate::{filter::plain, highlight::Highlighter, theme::Theme, wrap::room_beside};
+use crate::{filter::written, highlight::Highlighter, theme::Theme, wrap::room_beside};
 
 /// Code stands in from the text around it.
 const INDENT: &str = "  ";
@@ -31,7 +31,7 @@ impl Code {
         (first, rest): (&[Span<'static>], &[Span<'static>]),
         out: &mut Rendered,
     ) {
-        let line = self.highlighter.line(&plain(line.trim_end_matches('\r')), theme);
+        let line = self.highlighter.line(&written(line.strip_suffix('\r').unwrap_or(line)), theme);
         if line.as_str().trim().is_empty() {
             out.lines.push(first.to_vec().into());
             return;

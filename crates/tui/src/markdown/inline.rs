@@ -13,7 +13,7 @@ use ratatui_core::{
 
 use super::{Link, Rendered};
 use crate::{
-    filter::plain,
+    filter::written,
     theme::Theme,
     width,
     wrap::{Styled, room_beside, rows},
@@ -97,7 +97,7 @@ impl Inline {
                 self.break_line();
             }
             if let Some(last) = self.lines.last_mut() {
-                last.text.push(&plain(line), style);
+                last.text.push(&written(line), style);
             }
         }
     }
@@ -215,5 +215,5 @@ fn is_break(tag: &str) -> bool {
 
 /// A target that is safe within an escape sequence.
 fn safe_target(target: &CowStr<'_>) -> Arc<str> {
-    plain(target).chars().filter(|c| !c.is_control()).collect::<String>().into()
+    written(target).chars().filter(|c| !c.is_control()).collect::<String>().into()
 }

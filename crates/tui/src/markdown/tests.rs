@@ -305,3 +305,17 @@ fn text_without_an_end_is_finished_in_pieces() {
     let table = format!("|a|b|\n|-|-|\n{}", "| one | two |\n".repeat(1000));
     assert_eq!(render(&table, 40, &theme).lines.len(), 1002);
 }
+
+#[test]
+fn no_character_of_a_message_vanishes_wherever_it_stands() {
+    let source = "\u{9b}31mred \u{9d}title\u{9c} \u{90}x\u{9c} a \u{1b}[8mb `\u{1b}[8mcode`\n\n```\n\u{1b}]0;x\u{7}#\rls\n```\n\n| \u{1b}[8mh |\n|-|\n| c |\n";
+    let text = shown(source, 200);
+    for seen in [
+        "<U+009B>31mred <U+009D>title<U+009C> <U+0090>x<U+009C>",
+        "a <U+001B>[8mb <U+001B>[8mcode",
+        "  <U+001B>]0;x<U+0007>#<U+000D>ls",
+        "<U+001B>[8mh",
+    ] {
+        assert!(text.contains(seen), "{text}");
+    }
+}

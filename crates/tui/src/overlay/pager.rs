@@ -1,13 +1,13 @@
 //! A text on the whole terminal, gone through with the keys of pagers, and searched.
 
-use agent_protocol::{ItemDetails, ThreadItem};
+use agent_protocol::{DeltaField, ItemDetails, ThreadItem};
 use ratatui_core::style::Modifier;
 use ratatui_core::text::{Line, Span};
 
 use super::{Around, Overlay, Place, Reply};
 use crate::composer::{Composer, ComposerOutcome, History};
 use crate::effect::Page;
-use crate::filter::plain;
+use crate::filter::{exact, plain, written};
 use crate::key::{KeyCode, KeyEvent};
 use crate::markdown::{Link, Rendered};
 use crate::slash::Verb;
@@ -59,7 +59,7 @@ enum Way {
 
 impl Pager {
     pub(crate) fn page(title: &str, page: Page) -> Self {
-        Self::new(plain(title).into_owned(), Body::Page(page))
+        Self::new(exact(title).replace('\n', " "), Body::Page(page))
     }
 
     /// The whole conversation, at its end.
@@ -128,10 +128,11 @@ impl Pager {
     fn unfinished(&self, around: &Around<'_>) -> Vec<Line<'static>> {
         let Body::Transcript(shown) = self.body else { return Vec::new() };
         let cells = whole(&around.transcript.cells[shown..], None, around);
-        let said = around.transcript.live.previews.iter().flat_map(|preview| {
-            let text = plain(&preview.text).into_owned();
-            cell::message(&text, around.columns, around.theme)
-        });
+        let said = around.transcript.live.previews.iter();
+        // What a command has printed stands below its line.
+        let said = said.filter(|preview| preview.field != DeltaField::Output);
+        let said =
+            said.flat_map(|preview| cell::message(&preview.text, around.columns, around.theme));
         cells.into_iter().chain(said).collect()
     }
 
@@ -203,7 +204,7 @@ impl Pager {
         let found = if self.query.is_empty() {
             String::new()
         } else {
-            format!(" · n N: {}", plain(&self.query))
+            format!(" · n N: {}", written(&self.query))
         };
         let opens =
             if self.commands.is_empty() { "" } else { " · tab command · enter its output" };

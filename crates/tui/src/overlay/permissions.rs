@@ -10,7 +10,7 @@ use ratatui_core::text::{Line, Span};
 use super::{Around, Overlay, Reply};
 use crate::composer::Composer;
 use crate::effect::Effect;
-use crate::filter::plain;
+use crate::filter::{exact, written};
 use crate::key::{KeyCode, KeyEvent};
 use crate::transcript::Rules;
 use crate::{view, width, wrap};
@@ -35,7 +35,7 @@ pub(crate) struct Permissions {
 impl Permissions {
     pub(crate) fn new(about: &str) -> Self {
         Self {
-            about: plain(about).into_owned(),
+            about: written(about).into_owned(),
             listed: None,
             at: 0,
             form: None,
@@ -91,7 +91,7 @@ impl Permissions {
         }
         let first = (self.at + 1).saturating_sub(room);
         let shown: Vec<_> = self.rules().iter().enumerate().skip(first).take(room).collect();
-        let words = |rule: &ShownRule| plain(&rule.words).replace('\n', " ");
+        let words = |rule: &ShownRule| exact(&rule.words).replace('\n', " ");
         let most = around.columns.saturating_sub(9) / 2;
         let widest = shown.iter().map(|(_, rule)| width::of(&words(rule))).max().unwrap_or(0);
         let widest = widest.min(most);
@@ -117,7 +117,7 @@ impl Permissions {
         let Some(rule) = self.rules().get(self.at) else { return Vec::new() };
         let texts = std::iter::once(place(rule)).chain(rule.justification.clone());
         let rows = texts.flat_map(|text| {
-            let text = plain(&text).replace('\n', " ");
+            let text = exact(&text).replace('\n', " ");
             let row = Line::styled(text, around.theme.dim);
             wrap::wrap(&row, around.columns.saturating_sub(2).max(1))
         });
@@ -186,7 +186,7 @@ impl Overlay for Permissions {
         let theme = around.theme;
         let title = theme.accent.add_modifier(Modifier::BOLD);
         let note = self.note.iter().flat_map(|note| {
-            wrap::wrap(&Line::styled(plain(note).into_owned(), theme.accent), around.columns)
+            wrap::wrap(&Line::styled(written(note).into_owned(), theme.accent), around.columns)
         });
         let note: Vec<_> = note.collect();
         if let Some(form) = &mut self.form {

@@ -6,7 +6,7 @@ use ratatui_core::text::{Line, Span};
 use super::{Around, Overlay, Reply};
 use crate::composer::{Composer, History};
 use crate::effect::{Choice, Effect};
-use crate::filter::plain;
+use crate::filter::written;
 use crate::fuzzy::rank;
 use crate::key::{KeyCode, KeyEvent};
 use crate::slash::Verb;
@@ -38,7 +38,7 @@ impl Picker {
         let everywhere = choices.iter().all(|choice| !choice.is_here);
         let mut picker = Self {
             verb,
-            title: plain(title).into_owned(),
+            title: written(title).into_owned(),
             choices,
             fit: Vec::new(),
             field: Composer::new(History::default()),
@@ -147,12 +147,12 @@ impl Overlay for Picker {
         let shown = self.fit.iter().enumerate().skip(first).take(room);
         let shown: Vec<_> = shown.map(|(number, &index)| (number, &self.choices[index])).collect();
         // A long label is cut before what is said of it: a title says it in its first words.
-        let notes = shown.iter().map(|(_, choice)| width::of(&plain(&choice.note))).max();
+        let notes = shown.iter().map(|(_, choice)| width::of(&written(&choice.note))).max();
         let beside = notes.filter(|&note| note > 0).map_or(0, |note| note + 2);
         let whole = around.columns.saturating_sub(2);
         let label_room = whole.saturating_sub(beside).max(LEAST_LABEL).min(whole);
         let label = |choice: &Choice| {
-            let label = plain(&choice.label).into_owned();
+            let label = written(&choice.label).into_owned();
             let first = width::expand_tabs(label.lines().next().unwrap_or_default(), 0);
             width::shortened(&first, label_room, theme.glyphs.ellipsis)
         };
@@ -162,7 +162,7 @@ impl Overlay for Picker {
             let label = label(choice);
             let gap = (widest + 2).saturating_sub(width::of(&label));
             let room = around.columns.saturating_sub(widest + 4);
-            let note = width::shortened(&plain(&choice.note), room, theme.glyphs.ellipsis);
+            let note = width::shortened(&written(&choice.note), room, theme.glyphs.ellipsis);
             let line = Line::from(vec![
                 Span::styled(if taken { "› " } else { "  " }, theme.accent),
                 Span::raw(label),

@@ -115,3 +115,17 @@ fn links_lead_where_they_say_in_the_pager_too() {
     type_in(&mut app, "g");
     assert!(links(&mut app).is_empty());
 }
+
+#[test]
+fn wherever_a_command_line_is_named_it_is_as_it_ran() {
+    let mut app = app();
+    happened(&mut app, ran("1", "touch a #\rls", "1\n", false));
+    let shown_line = "touch a #<U+000D>ls".to_owned();
+    assert!(shown(&mut app).0.contains(&format!("$ {shown_line}")));
+    type_in(&mut app, "<c-o>");
+    assert_eq!(shown(&mut app).1[0], shown_line);
+    type_in(&mut app, "q<c-t>");
+    assert!(shown(&mut app).1.contains(&format!("$ {shown_line}")));
+    type_in(&mut app, "q/output<enter>");
+    assert!(shown(&mut app).1.iter().any(|row| row.contains(&shown_line)));
+}
