@@ -8,6 +8,7 @@ mod commands;
 mod draw;
 mod keys;
 mod leaving;
+mod live;
 mod outbox;
 mod pages;
 mod said;

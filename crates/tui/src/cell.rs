@@ -208,14 +208,43 @@ pub fn links(cell: &Cell, columns: usize, theme: &Theme) -> Vec<markdown::Link> 
 /// The plan as a checklist.
 pub fn plan(items: &[Todo], columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let rows = items.iter().flat_map(|todo| {
-        let (mark, style) = match (todo.completed, todo.in_progress) {
-            (true, _) => ("[x]", theme.dim),
-            (false, true) => ("[>]", theme.accent),
-            (false, false) => ("[ ]", Style::new()),
-        };
+        let (mark, style) = step_mark(todo, theme);
         block(mark, &todo.text, style, columns)
     });
     rows.collect()
+}
+
+/// The same in at most `rows`: the step under way with those around it, in a row each, and which of how many it is.
+pub fn plan_within(
+    items: &[Todo],
+    columns: usize,
+    rows: usize,
+    theme: &Theme,
+) -> Vec<Line<'static>> {
+    let under_way = items.iter().position(|todo| todo.in_progress);
+    let next = || items.iter().position(|todo| !todo.completed);
+    let current = under_way.or_else(next).unwrap_or(items.len().saturating_sub(1));
+    let first = current.saturating_sub(rows.saturating_sub(1) / 2);
+    let first = first.min(items.len().saturating_sub(rows));
+    let row = |(at, todo): (usize, &Todo)| {
+        let (mark, style) = step_mark(todo, theme);
+        let of = format!(" ({} of {})", at + 1, items.len());
+        let of = if at == current { of } else { String::new() };
+        let text = written(todo.text.trim()).replace('\n', " ");
+        let text = width::expand_tabs(&text, 0);
+        let room = columns.saturating_sub(mark.len() + 1 + of.len());
+        let text = width::shortened(&text, room, theme.glyphs.ellipsis);
+        Line::styled(format!("{mark} {text}{of}"), style)
+    };
+    items.iter().enumerate().skip(first).take(rows).map(row).collect()
+}
+
+fn step_mark(todo: &Todo, theme: &Theme) -> (&'static str, Style) {
+    match (todo.completed, todo.in_progress) {
+        (true, _) => ("[x]", theme.dim),
+        (false, true) => ("[>]", theme.accent),
+        (false, false) => ("[ ]", Style::new()),
+    }
 }
 
 fn call(text: &str, status: Status, columns: usize, theme: &Theme) -> Vec<Line<'static>> {

@@ -1,25 +1,21 @@
 //! The [`App`] drawn: what is finished, what is under way, an overlay or the composer, and a line of facts.
 
-use agent_protocol::{DeltaField, ItemDetails, ThreadItem};
+use agent_protocol::{DeltaField, ItemDetails};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::Modifier;
 use ratatui_core::text::{Line, Span};
 
-use super::outbox::State;
 use super::said::Said;
 use super::{App, status};
-use crate::cell::{Detail, Fold, Look, Progress};
-use crate::composer::{Composer, Message, Mode};
+use crate::cell::{Detail, Fold, Look};
+use crate::composer::{Composer, Mode};
 use crate::filter::{exact, written};
 use crate::markdown::{Link, Rendered};
 use crate::overlay::{Around, Place};
 use crate::theme::{Glyphs, Theme};
 use crate::transcript::{Cell, Transcript, together};
 use crate::{cell, width, wrap};
-
-/// Lines of each message that waits.
-const WAITING_ROWS: usize = 3;
 
 /// What is to be drawn: lines that never change again, and the region below them.
 #[derive(Debug)]
@@ -61,7 +57,7 @@ impl App {
         }
         let status = self.status();
         let room = self.room(over.len(), status.is_some());
-        let live = self.live(room);
+        let live = self.live(self.live_room(room, over.len()));
         Frame { links, ..self.frame(finished, live, over, status, Place::Below) }
     }
 
@@ -173,103 +169,6 @@ impl App {
         Frame { finished, links: Vec::new(), region, cursor, place }
     }
 
-    /// What is under way, in so many rows if it can be: calls first.
-    fn live(&mut self, room: usize) -> Vec<Line<'static>> {
-        let said = self.said.live();
-        let below = self.live_below_calls(said);
-        let before = self.drawn.checked_sub(1).map(|last| &self.transcript.cells[last]);
-        let cells = &self.transcript.cells[self.drawn..];
-        let commands = cells.iter().filter(|cell| is_command(cell)).count();
-        let is_one = together(cells) == cells.len();
-        let detail = if commands <= 1 || is_one { Detail::Brief } else { Detail::Tight };
-        let rows = room.saturating_sub(below.len());
-        let look = look(&self.transcript, &self.theme, self.fold, usize::from(self.columns));
-        let look = Look { detail, rows: Some(rows), ..look };
-        let mut lines = cell::all(cells, before, |item| self.progress(item), &look);
-        lines.extend(below);
-        lines
-    }
-
-    fn progress(&self, item: &ThreadItem) -> Progress<'_> {
-        Progress {
-            tail: self.transcript.tail_of(&item.id),
-            lines_before: self.transcript.lines_before_tail_of(&item.id),
-            elapsed_ms: self.activity.elapsed_ms(&item.id, self.now_ms),
-            waits: self.transcript.is_unpermitted(item),
-            is_asked: self.is_asked_first(item),
-        }
-    }
-
-    /// What the model thinks, says and draws, the plan, what waits.
-    fn live_below_calls(&self, mut said: Vec<Line<'static>>) -> Vec<Line<'static>> {
-        let look = look(&self.transcript, &self.theme, self.fold, usize::from(self.columns));
-        let mut lines = Vec::new();
-        let mut is_first = true;
-        for preview in &self.transcript.live.previews {
-            match preview.field {
-                DeltaField::Text if std::mem::take(&mut is_first) => {
-                    lines.append(&mut said);
-                }
-                DeltaField::Text => {
-                    lines.push(Line::default());
-                    lines.extend(cell::message(&preview.text, look.columns, &self.theme));
-                }
-                DeltaField::Reasoning => lines.extend(cell::reasoning::live(
-                    &preview.text,
-                    self.fold,
-                    usize::from(self.rows / 2),
-                    look.columns,
-                    &self.theme,
-                )),
-                DeltaField::Output => {}
-            }
-        }
-        for draft in &self.transcript.live.drafts {
-            lines.extend(cell::draft(&draft.changes, &look));
-        }
-        let plan = cell::plan(&self.transcript.plan, look.columns, &self.theme);
-        if !plan.is_empty() {
-            lines.push(Line::default());
-            lines.extend(plan);
-        }
-        lines.extend(self.waiting());
-        lines
-    }
-
-    /// Messages that were not heard yet, and those for after the turn.
-    fn waiting(&self) -> Vec<Line<'static>> {
-        let mark = self.theme.glyphs.quote;
-        let states: Vec<_> = self.outbox.all().map(|(_, state)| state).collect();
-        let last = states.iter().rposition(|state| *state != State::Wanted);
-        let row = |(at, (message, state)): (usize, (&Message, State))| {
-            let note = match state {
-                State::Wanted => " (taken back unless it is heard before)",
-                State::Queued if Some(at) == last => " (after this turn; up takes it back)",
-                State::Queued => " (after this turn)",
-                State::Sent if Some(at) == last && self.is_running() => {
-                    " (heard at the next step; up takes it back)"
-                }
-                State::Line if Some(at) == last && self.is_running() => " (up takes it back)",
-                State::Sent | State::Line => "",
-            };
-            let shown = written(&message.shown()).into_owned();
-            let mut rows = shown.lines().take(WAITING_ROWS);
-            let first = rows.next().unwrap_or_default();
-            let rest: String = rows.map(|row| format!("\n{row}")).collect();
-            format!("{mark} {first}{rest}{note}")
-        };
-        let rows: Vec<_> = self.outbox.all().enumerate().map(row).collect();
-        let lines = rows.iter().flat_map(|row| row.lines());
-        let columns = usize::from(self.columns);
-        let lines: Vec<_> = lines
-            .flat_map(|row| wrap::wrap(&Line::styled(row.to_owned(), self.theme.dim), columns))
-            .collect();
-        if lines.is_empty() {
-            return lines;
-        }
-        std::iter::once(Line::default()).chain(lines).collect()
-    }
-
     /// What is being done, while something is.
     fn activity(&self) -> Vec<Line<'static>> {
         if !self.is_running() {
@@ -330,11 +229,12 @@ impl App {
     }
 }
 
-fn is_command(cell: &Cell) -> bool {
-    matches!(cell, Cell::Item(item) if matches!(item.details, ItemDetails::CommandExecution(_)))
-}
-
-fn look<'a>(transcript: &'a Transcript, theme: &'a Theme, fold: Fold, columns: usize) -> Look<'a> {
+pub(super) fn look<'a>(
+    transcript: &'a Transcript,
+    theme: &'a Theme,
+    fold: Fold,
+    columns: usize,
+) -> Look<'a> {
     Look { columns, detail: Detail::Brief, theme, fold, cwd: transcript.cwd(), rows: None }
 }
 

@@ -156,10 +156,11 @@ impl Call<'_> {
         let theme = look.theme;
         let mut lines = self.head(columns, look);
         let (hidden, _) = command::last_rows(self.command, &self.progress, rows);
-        // The mark of what is not shown takes one of the rows.
+        // The mark of what is not shown takes one of the rows; where rows are few it has none of its own.
+        let has_mark = rows > 1 || (rows == 1 && look.rows.is_none());
         let rows = if hidden > 0 && rows > 1 { rows - 1 } else { rows };
         let (hidden, shown) = command::last_rows(self.command, &self.progress, rows);
-        if hidden > 0 && rows > 0 {
+        if hidden > 0 && has_mark {
             let text = format!("{} {} before", theme.glyphs.ellipsis, view::count(hidden, "line"));
             let text = width::head(&text, columns.saturating_sub(2)).to_owned();
             lines.push(indented(Line::styled(text, theme.dim), 2));
@@ -209,6 +210,9 @@ impl Call<'_> {
 fn commands(calls: &[Call<'_>], look: &Look<'_>) -> Vec<Line<'static>> {
     let mut lines = heading(&summary(calls), look);
     let (shown, left_out) = those_that_fit(calls, look);
+    // How many are left out takes a row.
+    let rows = look.rows.map(|rows| rows.saturating_sub(usize::from(left_out > 0)));
+    let look = &Look { rows, ..*look };
     let beside = beside_each_other(&shown, look);
     let columns = column(beside, look);
     let rows = output_rows(shown.len().div_ceil(beside), look);

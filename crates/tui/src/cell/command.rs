@@ -36,8 +36,17 @@ pub(super) fn lines(
 ) -> Vec<Line<'static>> {
     let Look { columns, detail, theme, .. } = *look;
     let mut lines = block("$", &shown_line(&command.command), Style::new(), columns);
-    let (hidden, rows) = last_rows(command, progress, detail.rows(OUTPUT_ROWS));
-    if hidden > 0 && detail != Detail::Whole {
+    // An empty row stands before it.
+    let room = look.rows.map_or(usize::MAX, |rows| rows.saturating_sub(1));
+    keep_beginning(&mut lines, room.div_ceil(2).max(1), look);
+    let room = room.saturating_sub(lines.len());
+    let mut most = detail.rows(OUTPUT_ROWS).min(room);
+    let marks = most > 1 || room > 1;
+    if marks && most == room && last_rows(command, progress, most).0 > 0 {
+        most -= 1;
+    }
+    let (hidden, rows) = last_rows(command, progress, most);
+    if hidden > 0 && marks && detail != Detail::Whole {
         let text = format!(
             "{} {} before; ctrl-o shows them",
             theme.glyphs.ellipsis,
@@ -50,6 +59,18 @@ pub(super) fn lines(
         lines.extend(wrap::wrap(&Line::from(vec![Span::raw("  "), outcome]), columns));
     }
     lines
+}
+
+/// Of a command line that is longer than `rows` as much as fits, and a mark that there is more.
+fn keep_beginning(lines: &mut Vec<Line<'static>>, rows: usize, look: &Look<'_>) {
+    if lines.len() <= rows {
+        return;
+    }
+    lines.truncate(rows);
+    let mark = look.theme.glyphs.ellipsis;
+    if let Some(last) = lines.last_mut() {
+        *last = Line::raw(width::shortened(&format!("{last}{mark}"), look.columns, mark));
+    }
 }
 
 /// All that is known of its output.

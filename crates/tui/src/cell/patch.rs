@@ -65,8 +65,10 @@ pub fn draft(changes: &[FileChange], look: &Look<'_>) -> Vec<Line<'static>> {
     }
     let Some(last) = changes.last() else { return lines };
     let diff = last.diff.as_deref().unwrap_or_default();
+    let rows = look.rows.map_or(DRAFT_ROWS, |rows| rows.saturating_sub(lines.len()));
+    let rows = rows.clamp(1, DRAFT_ROWS);
     // The first lines of a diff that is long have gone already.
-    let from = diff.rmatch_indices('\n').nth(DRAFT_ROWS).map_or(0, |(at, _)| at + 1);
+    let from = diff.rmatch_indices('\n').nth(rows).map_or(0, |(at, _)| at + 1);
     for row in diff[from..].lines().filter(|row| !row.starts_with("@@")) {
         let style = match row.as_bytes().first() {
             Some(b'+') => theme.added,

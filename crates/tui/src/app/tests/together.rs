@@ -222,16 +222,65 @@ fn of_many_commands_those_that_run_are_seen_on_few_rows() {
     play(&mut app, 1, &(begun + &over));
     let (_, region) = shown(&mut app);
     let rows: Vec<_> = region.iter().take_while(|row| !row.is_empty()).collect();
-    let expected = [
-        "• Running 20 commands, 15 done",
-        "  • sleep 16  0 s",
-        "  • sleep 17  0 s",
-        "  • sleep 18  0 s",
-        "  • sleep 19  0 s",
-        "  • sleep 20  0 s",
-        "  … 15 more",
-    ];
+    let expected =
+        ["• Running 20 commands, 15 done", "  • sleep 16  0 s", "  • sleep 17  0 s", "  … 18 more"];
     assert_eq!(rows, expected);
+}
+
+fn todo(number: usize) -> agent_protocol::Todo {
+    let (completed, in_progress) = (number < 3, number == 3);
+    agent_protocol::Todo { text: format!("Step {number}"), completed, in_progress }
+}
+
+#[test]
+fn on_few_rows_calls_and_plan_are_shortened_and_neither_is_pushed_away() {
+    let mut app = App::new(Theme::colourless(), 40, 10);
+    step_started(&mut app);
+    let details = ItemDetails::TodoList { items: (1..=12).map(todo).collect() };
+    let item = ThreadItem { id: "p".into(), details, call_id: None, step: None, duration_ms: None };
+    happened(&mut app, Event::ItemUpdated { item });
+    let begun: String = (1..=9).map(|id| format!("+{id} make {id}\n>{id} a|b{id}\n")).collect();
+    play(&mut app, 1, &begun);
+    let frame = |app: &mut App, rows| {
+        app.update(Input::Resize { columns: 40, rows });
+        let (_, region) = shown(app);
+        region[..region.len() - 4].to_vec()
+    };
+    let small = [
+        "• Running 9 commands",
+        "  • make 1  0 s",
+        "  … 8 more",
+        "[>] Step 3 (3 of 12)",
+        "[ ] Step 4",
+    ];
+    assert_eq!(frame(&mut app, 10), small);
+    asks_about(&mut app, "c1", "make 1");
+    app.update(Input::Resize { columns: 40, rows: 13 });
+    let asking = shown(&mut app).1;
+    let beside = ["• Running 9 commands", "  • make 1  0 s", "[>] Step 3 (3 of 12)"];
+    assert_eq!(asking[..3], beside, "{asking:#?}");
+    let decision = Decision::Once;
+    happened(&mut app, Event::ApprovalResolved { call_id: "c1".into(), decision, rule: None });
+    let larger = frame(&mut app, 20);
+    assert!(larger.len() <= 8, "about half of the screen: {larger:#?}");
+    let shown = ["[x] Step 2", "[>] Step 3 (3 of 12)", "[ ] Step 4"];
+    assert!(shown.iter().all(|row| larger.contains(&(*row).to_owned())), "{larger:#?}");
+    let whole = frame(&mut app, 80);
+    assert!(whole.contains(&"[ ] Step 12".to_owned()), "{whole:#?}");
+    assert!(whole.contains(&"    b9".to_owned()), "{whole:#?}");
+}
+
+#[test]
+fn on_few_rows_the_last_that_a_command_printed_is_seen_below_its_line() {
+    let mut app = App::new(Theme::colourless(), 40, 10);
+    step_started(&mut app);
+    let line = format!("make {}", "it ".repeat(60));
+    play(&mut app, 1, &format!("+1 {line}\n>1 a|b|c|d|e|f|g|h\n"));
+    let (_, region) = shown(&mut app);
+    let rows =
+        ["$ make it it it it it it it it it it it", "  it it it it it it it it it it it it i…"];
+    assert_eq!(region[..2], rows, "{region:#?}");
+    assert_eq!(region[2..4], ["  … 7 lines before; ctrl-o shows them", "  h"], "{region:#?}");
 }
 
 /// What may happen in a thread, with its calls: some at a time, some not.
