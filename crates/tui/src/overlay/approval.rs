@@ -15,6 +15,9 @@ use crate::transcript::{Question, Transcript};
 use crate::wrap::Styled;
 use crate::{diff, view, wrap};
 
+/// On fewer columns the words of a rule stand below what is said of them.
+const PREFIX_COLUMNS: usize = 60;
+
 /// A call that waits for the person.
 #[derive(Debug)]
 pub(crate) struct Approval {
@@ -182,7 +185,7 @@ fn asked(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
         rows.why(question);
     }
     if let Some(prefix) = &question.prefix {
-        rows.text("  p and e allow whatever begins with ", &prefix.join(" "), theme.dim);
+        rows.prefix(&prefix.join(" "));
     }
     rows.rows
 }
@@ -251,6 +254,17 @@ impl Rows<'_> {
                 line.spans.insert(0, Span::raw("  "));
                 line
             }));
+        }
+    }
+
+    /// What a lasting rule would begin with: beside what is said of it where there is room for both.
+    fn prefix(&mut self, prefix: &str) {
+        const SAYS: &str = "p and e allow whatever begins with";
+        if self.columns < PREFIX_COLUMNS {
+            self.prose(SAYS);
+            self.text("    ", prefix, self.theme.dim);
+        } else {
+            self.text(&format!("  {SAYS} "), prefix, self.theme.dim);
         }
     }
 

@@ -199,6 +199,10 @@ fn an_answer_that_lasts_is_given_only_where_its_words_are_offered() {
     };
     happened(&mut app, asked);
     assert!(shown(&mut app).1.join("\n").contains("begins with make test"));
+    app.update(Input::Resize { columns: 40, rows: 24 });
+    let rows = shown(&mut app).1.join("\n");
+    let narrow = "\n  p and e allow whatever begins with\n    make test\n";
+    assert!(rows.contains(narrow), "{rows}");
     let decision = Decision::Always { prefix };
     assert_eq!(type_in(&mut app, "e"), [Effect::Decide { call_id: "c".into(), decision }]);
 }
