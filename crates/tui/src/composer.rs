@@ -105,7 +105,15 @@ impl Composer {
             (KeyCode::Char('p'), Modifiers { ctrl: true, .. }) => self.up(goal),
             (KeyCode::Char('n'), Modifiers { ctrl: true, .. }) => self.down(goal),
             (KeyCode::Enter, modifiers) => self.enter(modifiers),
-            _ => self.edit(key),
+            _ => match (self.edit(key), vim::taken_apart(key)) {
+                (ComposerOutcome::Ignored, Some([esc, key]))
+                    if self.mode() == Some(Mode::Insert) =>
+                {
+                    self.handle(esc);
+                    self.handle(key)
+                }
+                (outcome, _) => outcome,
+            },
         }
     }
 

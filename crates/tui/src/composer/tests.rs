@@ -274,6 +274,18 @@ fn vim_leaves_enter_and_escape_to_their_meaning() {
     assert_eq!(composer.mode(), Some(Mode::Insert));
 }
 
+#[test]
+fn an_escape_and_a_key_that_were_read_as_one_are_two_to_vim() {
+    let mut composer = composer();
+    composer.toggle_vim();
+    press(&mut composer, "one two<a-h>");
+    assert_eq!(composer.mode(), Some(Mode::Normal));
+    press(&mut composer, "x");
+    assert_eq!(composer.text(), "one to");
+    press(&mut composer, "A three<a-b>x");
+    assert_eq!(composer.text(), "one to xthree", "it has a meaning of its own");
+}
+
 fn drawn(composer: &Composer, width: u16, height: u16) -> String {
     let area = Rect::new(1, 0, width, height);
     let mut cells = Cells::empty(Rect::new(0, 0, width + 2, height));

@@ -8,7 +8,7 @@ use super::{
     buffer::{Buffer, Side},
     motion,
 };
-use crate::key::{KeyCode, KeyEvent};
+use crate::key::{KeyCode, KeyEvent, Modifiers};
 use moves::{Find, Reach, Target};
 
 /// What keys mean.
@@ -305,6 +305,13 @@ impl Vim {
         self.mode = Mode::Insert;
         buffer.go(at);
     }
+}
+
+/// Esc and the key after it come as that key with Alt where they are read at once: whoever leaves insert mode goes on
+/// typing.
+pub(super) fn taken_apart(key: KeyEvent) -> Option<[KeyEvent; 2]> {
+    let modifiers = Modifiers { alt: false, ..key.modifiers };
+    key.modifiers.alt.then(|| [KeyEvent::plain(KeyCode::Esc), KeyEvent { modifiers, ..key }])
 }
 
 /// Puts what was cut beside the character under the cursor; whole lines below its line or above.
