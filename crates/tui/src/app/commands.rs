@@ -104,10 +104,10 @@ impl App {
             Verb::Processes => self.processes(argument),
             Verb::Output => self.output(argument),
             Verb::Diff => self.diff(),
-            Verb::Trace => self.trace(),
+            Verb::Trace => self.if_said(Effect::ShowTrace),
             Verb::Undo => self.open(Next::Undo),
             Verb::Redo => self.open(Next::Redo),
-            Verb::Compact => vec![Effect::Compact],
+            Verb::Compact => self.if_said(Effect::Compact),
             Verb::Review => self.begin_turn(Effect::Review(argument.to_owned())),
             Verb::Init => self.say(Message::from(INIT.to_owned())),
             Verb::Copy => self.copy(),
@@ -184,9 +184,10 @@ impl App {
         vec![Effect::ShowDiff { turn_runs }]
     }
 
-    fn trace(&mut self) -> Vec<Effect> {
+    /// What needs something that was said.
+    fn if_said(&mut self, effect: Effect) -> Vec<Effect> {
         if self.has_turns() {
-            return vec![Effect::ShowTrace];
+            return vec![effect];
         }
         self.note(NOTHING_SAID.to_owned());
         vec![]

@@ -160,8 +160,8 @@ fn the_colours_that_were_chosen_are_those_of_what_comes_next() {
 }
 
 #[test]
-fn where_nothing_was_said_there_is_nothing_to_go_back_to_or_to_trace() {
-    for command in ["/rewind", "/trace"] {
+fn where_nothing_was_said_there_is_nothing_to_go_back_to_to_trace_or_to_shorten() {
+    for command in ["/rewind", "/trace", "/compact"] {
         let mut app = app();
         assert!(type_in(&mut app, &format!("{command}<enter>")).is_empty());
         assert!(shown(&mut app).0.join("\n").contains("Nothing was said yet."), "{command}");

@@ -6,7 +6,7 @@ use crate::composer::{Image, Part};
 #[test]
 fn commands_of_the_screen_are_not_sent() {
     let mut app = app();
-    assert_eq!(type_in(&mut app, "/compact<enter>"), [Effect::Compact]);
+    assert_eq!(type_in(&mut app, "/permissions<enter>"), [Effect::ShowPermissions]);
     assert_eq!(type_in(&mut app, "/quit<enter>"), [Effect::Leave]);
     assert!(type_in(&mut app, "/help<enter>").is_empty());
 }
@@ -14,6 +14,8 @@ fn commands_of_the_screen_are_not_sent() {
 #[test]
 fn a_slash_offers_commands_and_tab_or_enter_takes_one() {
     let mut app = App::new(Theme::colourless(), 40, 12);
+    happened(&mut app, Event::TurnStarted {});
+    happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Interrupted)));
     assert_eq!(type_in(&mut app, "/"), [Effect::FindPrompts]);
     assert!(shown(&mut app).1.iter().any(|row| row.contains("/new")));
     assert!(type_in(&mut app, "<enter>").is_empty(), "a lone slash means none of them");
