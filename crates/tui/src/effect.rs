@@ -180,9 +180,17 @@ pub enum GoOn {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Page {
     Plain(String),
+    Entries(Vec<PageEntry>),
     Markdown(String),
     /// Unified.
     Diff(String),
+}
+
+/// A row of a page that names things and says what they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageEntry {
+    Heading(&'static str),
+    Named { name: String, says: String },
 }
 
 /// One of a list.

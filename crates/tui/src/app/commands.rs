@@ -119,8 +119,8 @@ impl App {
                 self.composer.toggle_vim();
                 vec![]
             }
-            Verb::Help => self.open_page("Commands", Page::Plain(pages::help(&self.prompts))),
-            Verb::Keys => self.open_page("Keys", Page::Plain(pages::keys())),
+            Verb::Help => self.open_page("Commands", Page::Entries(pages::help(&self.prompts))),
+            Verb::Keys => self.open_page("Keys", Page::Entries(pages::keys())),
             Verb::Quit => vec![Effect::Leave],
         }
     }

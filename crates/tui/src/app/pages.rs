@@ -7,6 +7,8 @@ use agent_protocol::{ItemDetails, TransportKind};
 use super::App;
 use crate::cell;
 use crate::composer;
+use crate::effect::PageEntry;
+use crate::filter::written;
 use crate::key::spoken;
 use crate::prompts::Prompt;
 use crate::slash::TABLE;
@@ -48,31 +50,29 @@ const PAGER_KEYS: &[(&str, &str)] = &[
 ];
 
 /// `/help`.
-pub(super) fn help(prompts: &[Prompt]) -> String {
-    let known = TABLE
-        .iter()
-        .map(|slash| (format!("/{} {}", slash.name, slash.argument), slash.says.to_owned()));
-    let mut text = columns(known);
-    if !prompts.is_empty() {
-        let own = prompts.iter().map(|prompt| {
-            (format!("/{} {}", prompt.name, prompt.argument_hint), prompt.description.clone())
-        });
-        let _ = write!(text, "\nYour own prompts\n\n{}", columns(own));
-    }
-    text
+pub(super) fn help(prompts: &[Prompt]) -> Vec<PageEntry> {
+    let named = |name: &str, argument: &str, says: &str| {
+        let name = written(format!("/{name} {argument}").trim_end()).replace('\n', " ");
+        PageEntry::Named { name, says: says.to_owned() }
+    };
+    let known = TABLE.iter().map(|slash| named(slash.name, slash.argument, slash.says));
+    let heading = (!prompts.is_empty()).then_some(PageEntry::Heading("Your own prompts"));
+    let own = prompts.iter().map(|own| named(&own.name, &own.argument_hint, &own.description));
+    known.chain(heading).chain(own).collect()
 }
 
 /// `/keys`.
-pub(super) fn keys() -> String {
-    let spoken = |keys: &[(&str, &str)]| {
-        columns(keys.iter().map(|(key, says)| (spoken(key), (*says).to_owned())))
+pub(super) fn keys() -> Vec<PageEntry> {
+    let named = |(key, says): &(&str, &str)| PageEntry::Named {
+        name: spoken(key),
+        says: (*says).to_owned(),
     };
-    format!(
-        "{}\nWhere you write\n\n{}\nIn a pager\n\n{}",
-        spoken(KEYS),
-        spoken(composer::KEYS),
-        spoken(PAGER_KEYS)
-    )
+    let known = KEYS.iter().map(named);
+    let writing = [PageEntry::Heading("Where you write")].into_iter();
+    let writing = writing.chain(composer::KEYS.iter().map(named));
+    let paging = [PageEntry::Heading("In a pager")].into_iter();
+    let paging = paging.chain(PAGER_KEYS.iter().map(named));
+    known.chain(writing).chain(paging).collect()
 }
 
 fn columns(rows: impl Iterator<Item = (String, String)>) -> String {

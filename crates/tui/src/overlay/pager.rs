@@ -1,5 +1,7 @@
 //! A text on the whole terminal, gone through with the keys of pagers, and searched.
 
+mod entries;
+
 use agent_protocol::{DeltaField, ItemDetails, ThreadItem};
 use ratatui_core::style::Modifier;
 use ratatui_core::text::{Line, Span};
@@ -12,7 +14,7 @@ use crate::key::{KeyCode, KeyEvent};
 use crate::markdown::{Link, Rendered};
 use crate::slash::Verb;
 use crate::transcript::Cell;
-use crate::{cell, diff, markdown, wrap};
+use crate::{cell, diff, markdown, width, wrap};
 
 #[derive(Debug)]
 pub(crate) struct Pager {
@@ -201,15 +203,16 @@ impl Pager {
 
     fn footer(&self, all: usize, around: &Around<'_>) -> Line<'static> {
         let end = (self.top + self.page).min(all);
-        let found = if self.query.is_empty() {
-            String::new()
-        } else {
-            format!(" · n N: {}", written(&self.query))
-        };
-        let opens =
-            if self.commands.is_empty() { "" } else { " · tab command · enter its output" };
-        let text = format!("{end} of {all} · / searches · g G ends{opens} · q closes{found}");
-        Line::styled(text, around.theme.dim)
+        let found = Some(&self.query).filter(|query| !query.is_empty());
+        let found = found.map(|query| format!("n N: {}", written(query)));
+        let position = format!("{end} of {all}");
+        let opens = (!self.commands.is_empty()).then_some("tab command · enter its output");
+        // Of what does not fit, that with the largest number goes first.
+        let mut hints: Vec<(u8, &str)> = vec![(0, &position), (2, "/ searches"), (5, "g G ends")];
+        hints.extend(opens.map(|opens| (3, opens)));
+        hints.push((1, "q closes"));
+        hints.extend(found.as_deref().map(|found| (4, found)));
+        Line::styled(those_that_fit(hints, around.columns), around.theme.dim)
     }
 }
 
@@ -304,15 +307,28 @@ fn of_page(page: &Page, around: &Around<'_>) -> Rendered {
         Page::Plain(text) => {
             let rows = plain(text).into_owned();
             let wrapped = |row: &str| {
-                let row = crate::width::expand_tabs(row, 0).into_owned();
+                let row = width::expand_tabs(row, 0).into_owned();
                 wrap::wrap(&Line::raw(row), around.columns)
             };
             rows.lines().flat_map(wrapped).collect()
         }
+        Page::Entries(entries) => entries::lines(entries, around.columns),
         Page::Markdown(text) => return markdown::render(text, around.columns, around.theme),
         Page::Diff(unified) => diff::render(unified, around.columns, usize::MAX, around.theme),
     };
     Rendered { lines, links: Vec::new() }
+}
+
+/// Hints in a row; none is cut but the last that is left.
+fn those_that_fit(mut hints: Vec<(u8, &str)>, columns: usize) -> String {
+    loop {
+        let row = hints.iter().map(|(_, hint)| *hint).collect::<Vec<_>>().join(" · ");
+        let last = hints.iter().map(|(number, _)| *number).max().filter(|_| hints.len() > 1);
+        match last {
+            Some(last) if width::of(&row) > columns => hints.retain(|(number, _)| *number != last),
+            _ => return row,
+        }
+    }
 }
 
 fn whole(cells: &[Cell], before: Option<&Cell>, around: &Around<'_>) -> Vec<Line<'static>> {

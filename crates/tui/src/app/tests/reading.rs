@@ -129,3 +129,31 @@ fn wherever_a_command_line_is_named_it_is_as_it_ran() {
     type_in(&mut app, "q/output<enter>");
     assert!(shown(&mut app).1.iter().any(|row| row.contains(&shown_line)));
 }
+
+#[test]
+fn on_few_columns_hints_are_left_out_whole_and_what_is_said_of_a_thing_stands_in() {
+    let mut app = app();
+    happened(&mut app, ran("1", "make", "1\n", false));
+    let footer = |app: &mut App| shown(app).1.last().cloned().unwrap();
+    type_in(&mut app, "<c-t>");
+    assert_eq!(footer(&mut app), "4 of 4 · / searches · q closes");
+    type_in(&mut app, "/make<enter>");
+    assert_eq!(footer(&mut app), "4 of 4 · / searches · q closes");
+    app.update(Input::Resize { columns: 80, rows: 12 });
+    let all = "4 of 4 · / searches · tab command · enter its output · q closes · n N: make";
+    assert_eq!(footer(&mut app), all);
+    app.update(Input::Resize { columns: 40, rows: 12 });
+    type_in(&mut app, "<esc>q/help<enter>");
+    let rows = shown(&mut app).1;
+    let said = rows[1..10].iter().filter(|row| !row.starts_with("  /"));
+    assert!(
+        said.clone().count() > 0 && said.clone().all(|row| row.starts_with("    ")),
+        "{rows:#?}"
+    );
+    app.update(Input::Resize { columns: 56, rows: 60 });
+    let rows = shown(&mut app).1;
+    let at = rows.iter().position(|row| row.starts_with("  /trust")).unwrap();
+    let column = rows[at].rfind("  ").unwrap() + 2;
+    assert!(rows[at + 1].starts_with(&" ".repeat(column)), "{rows:#?}");
+    assert!(rows[at + 1][column..].starts_with(|c: char| c != ' '), "{rows:#?}");
+}
