@@ -159,3 +159,11 @@ fn nothing_that_was_written_to_a_file_steers_the_terminal() {
     assert!(!without_colours.contains('\x1b'), "{without_colours:?}");
     assert!(world.diff(&[]).contains("\x1b[2J"), "a file that is written gets it as it is");
 }
+
+#[test]
+fn a_carriage_return_within_a_line_ends_it_in_no_diff() {
+    let world = World::new();
+    world.turn(1, || world.write("f", "rm -rf x #\recho harmless\n"));
+    let shown = world.diff(&[]);
+    assert!(shown.ends_with("\n@@ -0,0 +1 @@\n+rm -rf x #\recho harmless\n"), "{shown:?}");
+}
