@@ -381,28 +381,16 @@ fn clone(call: i64, flags: u64) -> io::Result<()> {
     }
 }
 
-/// In a namespace of its own, so that unsandboxed nothing is left of it.
+/// And takes it away again, so that unsandboxed nothing is left of it on the machine.
 fn mount(kind: &std::ffi::CStr, on: &Path, flags: u64) -> io::Result<()> {
     use std::os::unix::ffi::OsStrExt as _;
-    let on = CString::new(on.as_os_str().as_bytes())?;
-    if std::env::var_os("FREE").is_some() {
-        unshare(libc::CLONE_NEWNS)?;
-        // SAFETY: the path is a literal.
-        check(unsafe {
-            let private = libc::MS_PRIVATE | libc::MS_REC;
-            libc::mount(
-                std::ptr::null(),
-                c"/".as_ptr(),
-                std::ptr::null(),
-                private,
-                std::ptr::null(),
-            )
-        })?;
+    // By its whole name: what `.` means stays below the mount.
+    let on = CString::new(on.canonicalize()?.as_os_str().as_bytes())?;
+    // SAFETY: both strings outlive the calls.
+    unsafe {
+        check(libc::mount(kind.as_ptr(), on.as_ptr(), kind.as_ptr(), flags, std::ptr::null()))?;
+        check(libc::umount2(on.as_ptr(), libc::MNT_DETACH)).map(drop)
     }
-    // SAFETY: all strings outlive the call.
-    let made =
-        unsafe { libc::mount(kind.as_ptr(), on.as_ptr(), kind.as_ptr(), flags, std::ptr::null()) };
-    check(made).map(drop)
 }
 
 fn group() -> io::Result<PathBuf> {
