@@ -13,6 +13,8 @@ mod connect;
 mod credentials;
 mod devices;
 mod diag;
+mod earlier;
+mod encoded;
 mod git_config;
 mod holding;
 mod limits;
@@ -25,6 +27,7 @@ mod others;
 mod persons;
 mod pins;
 mod put_back;
+mod register;
 mod repositories;
 mod repository;
 mod room;
@@ -50,6 +53,7 @@ use super::message::{Build, Built, OpenRoom, Reply};
 use super::spawn::CHANNEL;
 use super::{SandboxPolicy, Tier};
 use cgroup::Cgroup;
+use register::Register;
 use seen::Seen;
 use temporary::Temporary;
 use unseen::Unseen;
@@ -69,6 +73,7 @@ pub(super) struct World {
     shared_memory: Option<std::path::PathBuf>,
     began: std::time::SystemTime,
     unseen: Unseen,
+    register: Register,
     /// What there was below the writable roots when it began.
     seen: Seen,
 }
@@ -136,6 +141,21 @@ fn ignore_children() {
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
 }
 
+fn no_memory(error: std::io::Error) -> String {
+    format!("memory for all rooms: {error}")
+}
+
+/// Where no command of the world can write, if that is to be had.
+fn place_of_register(policy: &SandboxPolicy) -> Option<std::path::PathBuf> {
+    let file = persons::our_state(&policy.env)?.join("rooms");
+    let resolved = super::secrets::resolve(&file);
+    let is_writable = |root: &std::path::PathBuf| {
+        root.canonicalize().is_ok_and(|root| resolved.starts_with(root))
+    };
+    let is_needed = policy.mode == SandboxMode::WorkspaceWrite;
+    (is_needed && !policy.writable_roots.iter().any(is_writable)).then_some(file)
+}
+
 pub(super) enum Forked {
     Child,
     Parent(u32),
@@ -163,21 +183,23 @@ impl World {
         }
         let kept_by_git = credentials::files(&policy);
         policy.secrets.extend(kept_by_git);
+        // Before anything is closed to this process.
+        let register = Register::open(place_of_register(&policy).as_deref()).map_err(no_memory)?;
         match tier {
-            Tier::Full => Self::apart(policy, tier),
+            Tier::Full => Self::apart(policy, tier, register),
             Tier::Reduced => {
                 walls::available()?;
                 tree::available()?;
-                Self::with_temporary(policy, tier)
+                Self::with_temporary(policy, tier, register)
             }
-            Tier::None => Self::new(policy, tier, std::env::temp_dir()),
+            Tier::None => Self::new(policy, tier, std::env::temp_dir(), register),
         }
     }
 
-    fn apart(policy: SandboxPolicy, tier: Tier) -> Result<Self, String> {
+    fn apart(policy: SandboxPolicy, tier: Tier, register: Register) -> Result<Self, String> {
         namespaces::enter(policy.network)?;
         let hidden = view::build(&policy)?;
-        let mut world = Self::new(policy, tier, "/tmp".into())?;
+        let mut world = Self::new(policy, tier, "/tmp".into(), register)?;
         world.hidden = Some(hidden);
         world.try_room()?;
         Ok(world)
@@ -216,10 +238,14 @@ impl World {
         if self.tier == Tier::Full { namespaces::fork_into_own() } else { fork() }
     }
 
-    fn with_temporary(policy: SandboxPolicy, tier: Tier) -> Result<Self, String> {
+    fn with_temporary(
+        policy: SandboxPolicy,
+        tier: Tier,
+        register: Register,
+    ) -> Result<Self, String> {
         let temporary = Temporary::make(&std::env::temp_dir())
             .map_err(|error| format!("no private temporary directory: {error}"))?;
-        let mut world = Self::new(policy, tier, temporary.files())?;
+        let mut world = Self::new(policy, tier, temporary.files(), register)?;
         world.shared_memory = Some(temporary.shared_memory());
         world.own = Some(temporary);
         Ok(world)
@@ -229,11 +255,23 @@ impl World {
         policy: SandboxPolicy,
         tier: Tier,
         temporary: std::path::PathBuf,
+        register: Register,
     ) -> Result<Self, String> {
-        let unseen = Unseen::new().map_err(|error| format!("memory for all rooms: {error}"))?;
+        let unseen = Unseen::new().map_err(no_memory)?;
         let began = std::time::SystemTime::now();
         let (hidden, own, shared_memory, seen) = (None, None, None, Seen::default());
-        Ok(Self { policy, tier, temporary, hidden, own, shared_memory, began, unseen, seen })
+        Ok(Self {
+            policy,
+            tier,
+            temporary,
+            hidden,
+            own,
+            shared_memory,
+            began,
+            unseen,
+            register,
+            seen,
+        })
     }
 }
 

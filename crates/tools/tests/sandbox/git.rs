@@ -358,11 +358,11 @@ impl Plant {
         self.visited(&place)
     }
 
-    fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         format!("{}\n{}", self.with, self.script)
     }
 
-    fn prepared(&self, user: u32, host: &Host) -> Place {
+    pub(crate) fn prepared(&self, user: u32, host: &Host) -> Place {
         let place = prepared(user, host);
         if self.in_a_worktree {
             place.run_unconfined(WORKTREE);
@@ -371,7 +371,7 @@ impl Plant {
         place
     }
 
-    fn visited(&self, place: &Place) -> bool {
+    pub(crate) fn visited(&self, place: &Place) -> bool {
         place.run_unconfined(VISIT);
         place.run_unconfined(self.later);
         place.home.join("mark").exists()

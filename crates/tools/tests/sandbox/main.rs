@@ -7,6 +7,7 @@
 
 mod agent;
 mod attack;
+mod beside;
 mod disk;
 mod edits;
 mod ends;
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use attack::Attack;
+use beside::Beside;
 use disk::Disk;
 use edits::Edit;
 use ends::Crowd;
@@ -139,6 +141,7 @@ enum What {
     Obeyed(&'static Obeyed),
     Own(&'static Own),
     Disk(&'static Disk),
+    Beside(&'static Beside),
 }
 
 /// What came of a try.
@@ -161,6 +164,7 @@ impl Case {
             What::Obeyed(obeyed) => obeyed.name,
             What::Own(own) => own.name,
             What::Disk(disk) => disk.name,
+            What::Beside(beside) => beside.name,
         }
     }
 
@@ -195,6 +199,7 @@ impl Case {
                 What::Obeyed(obeyed) => outcomes.push(obeyed.outcome(self.user, tier, host)),
                 What::Own(own) => outcomes.push(own.outcome(self.user, tier, host)),
                 What::Disk(disk) => outcomes.push(disk.outcome(self.user, tier, host)),
+                What::Beside(beside) => outcomes.push(beside.outcome(self.user, tier, host)),
                 What::Crowd(crowd) => outcomes.extend(crowd.outcomes(self.user, tier, host)),
                 What::Failing(failing) => {
                     if *tier == "full" {
@@ -232,6 +237,7 @@ impl Case {
             What::Obeyed(obeyed) => obeyed.works(self.user, host).then_some(WORKED),
             What::Own(own) => own.works(self.user, host).then_some(WORKED),
             What::Disk(disk) => disk.works(self.user, host),
+            What::Beside(beside) => beside.grows(self.user, host).then_some(WORKED),
         };
         match worked {
             Some(WORKED) => Outcome::Held,
@@ -285,6 +291,8 @@ fn suite(only: &str) -> ExitCode {
         let all = all.chain(looks::LOOKS.iter().map(What::Look));
         let all = all.chain(own::OWN.iter().map(What::Own));
         let all = all.chain(disk::DISKS.iter().map(What::Disk));
+        let besides = beside::BESIDE.iter().filter(|_| user == own);
+        let all = all.chain(besides.map(What::Beside));
         let all = all.chain(obeyed::OBEYED.iter().map(What::Obeyed));
         let cases = all.map(|what| Case { what, user });
         let cases: Vec<_> =

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use agent_protocol::SandboxMode;
 
+use super::earlier::{Earlier, Record};
 use super::holding::Holding;
 use super::links::{self, Way};
 use super::mounts::{Place, Tree};
@@ -46,7 +47,8 @@ pub(super) struct Metadata {
     repositories: Vec<Repository>,
     /// The git directories of the roots.
     of_roots: Vec<PathBuf>,
-    /// In nanoseconds, by the clock of files.
+    earlier: Earlier,
+    /// This room or, of those whose commands still run, the first; in nanoseconds, by the clock of files.
     began: i64,
 }
 
@@ -108,15 +110,49 @@ fn roots(world: &World) -> Vec<PathBuf> {
 }
 
 impl Metadata {
+    /// What there is, but where commands run by now what there was before those. From here on this room's counts as
+    /// running too.
     pub(super) fn remember(world: &World, known: &Known, order: &Order) -> Self {
-        let began = state::now();
-        let roots = roots(world);
+        world.register.enter(|records| {
+            let roots = roots(world);
+            let earlier = Earlier::of(&records, &roots);
+            let metadata = Self::beside(earlier, roots, world, known, order);
+            let record = metadata.record(world, known);
+            (metadata, record)
+        })
+    }
+
+    /// No secrets: whoever can read our state could read them there.
+    fn record(&self, world: &World, known: &Known) -> Vec<u8> {
+        let listed = &world.policy.secrets;
+        let resolved = if known.of_person.is_empty() { vec![] } else { secrets::paths(listed) };
+        let is_secret =
+            |path: &Path| listed.iter().chain(&resolved).any(|secret| path.starts_with(secret));
+        let files = self.guarded.iter().chain(&self.named);
+        let record = Record {
+            began: self.began,
+            roots: &self.roots,
+            files: files.filter(|(path, _)| !is_secret(path)).collect(),
+            repositories: &self.repositories,
+        };
+        record.encoded()
+    }
+
+    fn beside(
+        mut earlier: Earlier,
+        roots: Vec<PathBuf>,
+        world: &World,
+        known: &Known,
+        order: &Order,
+    ) -> Self {
+        let now = state::now();
+        let began = earlier.began.map_or(now, |earlier| earlier.min(now));
         let of_roots: Vec<_> =
             roots.iter().filter_map(|root| repositories::of_root(root)).collect();
         let mut gits: BTreeSet<_> = known.gits.clone();
         gits.extend(of_roots.iter().flat_map(|git| repositories::within(git)));
         gits.extend(of_roots.iter().cloned());
-        let repositories = gits.into_iter().map(Repository::remember).collect();
+        let repositories = gits.into_iter().filter_map(|git| earlier.repository(git)).collect();
         let mut metadata = Self {
             roots,
             pinned: vec![],
@@ -125,6 +161,7 @@ impl Metadata {
             named: vec![],
             repositories,
             of_roots,
+            earlier,
             began,
         };
         metadata.guard_all(known, world.tier == Tier::Full);
@@ -172,12 +209,14 @@ impl Metadata {
         }
         let is_config = known.ends_of_configs.contains(&path);
         let kind = if is_config { Kind::Settings } else { Kind::Plain };
-        let can_be = is_pinned && !known.open.contains(&path);
+        let earlier = self.earlier.state(&path);
+        // What may be a command's is nothing to be kept.
+        let can_be = is_pinned && !known.open.contains(&path) && earlier.is_none();
         if let Some(pin) = Pin::of(&path, kind).filter(|_| can_be) {
             self.pinned.push(pin);
             return;
         }
-        let state = State::of(&path);
+        let state = earlier.unwrap_or_else(|| State::of(&path));
         let further = match state {
             State::Link(_) => links::follow(&path),
             _ => Way::default(),
@@ -205,7 +244,8 @@ impl Metadata {
         let ends = known.ends_of_configs.iter().cloned();
         for path in here.named(&everywhere).paths().into_iter().chain(ends) {
             if self.is_below_root(&path) && !self.is_guarded(&path) {
-                self.named.extend(State::of_file(&path).map(|state| (path, state)));
+                let state = self.earlier.state(&path).or_else(|| State::of_file(&path));
+                self.named.extend(state.map(|state| (path, state)));
             }
         }
     }

@@ -110,6 +110,13 @@ pub(super) fn our_homes(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
     with_resolved(paths.into_iter().flatten().collect())
 }
 
+/// The one that our rollouts are in.
+pub(super) fn our_state(env: &BTreeMap<OsString, OsString>) -> Option<PathBuf> {
+    let of_xdg = || variable(env, "XDG_STATE_HOME").map(|home| home.join("agent"));
+    let of_home = || variable(env, "HOME").map(|home| home.join(".local/state/agent"));
+    variable(env, "AGENT_HOME").or_else(of_xdg).or_else(of_home)
+}
+
 /// What is obeyed in one of ours.
 pub(super) fn in_our_home(home: &Path) -> impl Iterator<Item = PathBuf> {
     OURS.iter().map(|name| home.join(name))

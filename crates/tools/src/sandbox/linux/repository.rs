@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::encoded::{Encoded, read_all, write_all};
 use super::put_back::Change;
 use super::state::State;
 use super::{addresses, git_config, links};
@@ -109,6 +110,36 @@ impl Repository {
 
     fn change(&self, path: &Path, to: State) -> Change {
         change(&self.git, path, to)
+    }
+}
+
+impl Encoded for Repository {
+    fn write(&self, to: &mut Vec<u8>) {
+        self.git.write(to);
+        self.identity.write(to);
+        write_all(self.configs.iter(), to, |file, to| file.write(to));
+        self.hooks.write(to);
+        self.has_open_hook.write(to);
+        write_all(self.others.iter(), to, |file, to| file.write(to));
+        self.begun.todo.write(to);
+        self.begun.strategy.write(to);
+        self.begun.options.write(to);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        Some(Self {
+            git: PathBuf::read(from)?,
+            identity: Option::read(from)?,
+            configs: read_all(from)?,
+            hooks: BTreeMap::read(from)?,
+            has_open_hook: bool::read(from)?,
+            others: read_all(from)?,
+            begun: Begun {
+                todo: Option::read(from)?,
+                strategy: Option::read(from)?,
+                options: Option::read(from)?,
+            },
+        })
     }
 }
 

@@ -122,6 +122,8 @@ impl Room {
         if let Some(metadata) = &mut metadata {
             metadata.pin(world.tier)?;
         }
+        // No command runs here yet.
+        world.register.leave();
         let (errand, ready, listener, service, failed) = (None, None, None, Service::None, None);
         Ok(Self { world, known, hidden, metadata, errand, ready, listener, service, failed })
     }
@@ -179,6 +181,7 @@ impl Room {
         if let Some(Ready { metadata, .. }) = self.ready.take() {
             self.metadata = metadata;
         }
+        self.world.register.leave();
     }
 
     /// # Errors
@@ -241,6 +244,7 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
     let is_empty = supervise(world, &Watched { control, ended: &ended }, running);
     if let Some(metadata) = metadata {
         settle(world, &metadata, complaints);
+        world.register.leave();
     }
     Ok(is_empty)
 }

@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::encoded::Encoded;
 use super::put_back::Change;
 
 /// Bytes and entries that are remembered of one path.
@@ -26,6 +27,43 @@ pub(super) enum State {
     Directory(BTreeMap<OsString, Self>),
     /// Something that is too big to be remembered, or cannot be: known by its number and when it changed.
     Other(u64, i64),
+}
+
+impl Encoded for State {
+    fn write(&self, to: &mut Vec<u8>) {
+        match self {
+            Self::Absent => 0_u32.write(to),
+            Self::File { bytes, mode } => {
+                1_u32.write(to);
+                bytes.write(to);
+                mode.write(to);
+            }
+            Self::Link(target) => {
+                2_u32.write(to);
+                target.write(to);
+            }
+            Self::Directory(states) => {
+                3_u32.write(to);
+                states.write(to);
+            }
+            Self::Other(number, changed) => {
+                4_u32.write(to);
+                number.write(to);
+                changed.write(to);
+            }
+        }
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        Some(match u32::read(from)? {
+            0 => Self::Absent,
+            1 => Self::File { bytes: Vec::read(from)?, mode: u32::read(from)? },
+            2 => Self::Link(PathBuf::read(from)?),
+            3 => Self::Directory(BTreeMap::read(from)?),
+            4 => Self::Other(u64::read(from)?, i64::read(from)?),
+            _ => return None,
+        })
+    }
 }
 
 /// In nanoseconds, by the clock of files, which no command can turn back.

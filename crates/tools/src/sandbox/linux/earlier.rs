@@ -1,0 +1,84 @@
+//! What was before any command that still runs below the same roots, as the rooms of those have remembered it. What a room
+//! that begins now finds in its place may be theirs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::encoded::{Encoded, read_all, write_all};
+use super::repository::Repository;
+use super::state::State;
+
+/// Nothing, where no other command runs.
+#[derive(Default)]
+pub(super) struct Earlier {
+    /// When the first of them began, in nanoseconds by the clock of files.
+    pub(super) began: Option<i64>,
+    roots: Vec<PathBuf>,
+    files: BTreeMap<PathBuf, State>,
+    repositories: BTreeMap<PathBuf, Repository>,
+}
+
+/// What one room leaves to those that begin while it runs.
+pub(super) struct Record<'a> {
+    pub(super) began: i64,
+    pub(super) roots: &'a [PathBuf],
+    pub(super) files: Vec<&'a (PathBuf, State)>,
+    pub(super) repositories: &'a [Repository],
+}
+
+impl Record<'_> {
+    pub(super) fn encoded(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.began.write(&mut bytes);
+        write_all(self.roots.iter(), &mut bytes, Encoded::write);
+        write_all(self.files.iter(), &mut bytes, |file, to| file.write(to));
+        write_all(self.repositories.iter(), &mut bytes, Encoded::write);
+        bytes
+    }
+}
+
+impl Earlier {
+    /// Of the records, those from below `roots` or around them; where they differ, the first room knows best.
+    pub(super) fn of(records: &[Vec<u8>], roots: &[PathBuf]) -> Self {
+        let mut all: Vec<_> = records.iter().filter_map(|record| Self::read(record)).collect();
+        all.retain(|one| one.roots.iter().any(|root| roots.iter().any(|own| meet(root, own))));
+        all.sort_by_key(|one| one.began);
+        let mut earlier = Self::default();
+        for one in all {
+            earlier.began = earlier.began.or(one.began);
+            earlier.roots.extend(one.roots);
+            for (path, state) in one.files {
+                earlier.files.entry(path).or_insert(state);
+            }
+            for (git, repository) in one.repositories {
+                earlier.repositories.entry(git).or_insert(repository);
+            }
+        }
+        earlier
+    }
+
+    fn read(mut record: &[u8]) -> Option<Self> {
+        let record = &mut record;
+        let (began, roots) = (i64::read(record)?, read_all(record)?);
+        let files = read_all(record)?.into_iter().collect();
+        let repositories = read_all::<Repository>(record)?.into_iter();
+        let repositories = repositories.map(|one| (one.git.clone(), one)).collect();
+        Some(Self { began: Some(began), roots, files, repositories })
+    }
+
+    /// What was at `path`, where that is known. A file or link in the place of a repository came later.
+    pub(super) fn state(&self, path: &Path) -> Option<State> {
+        let was_repository = || self.repositories.contains_key(path).then_some(State::Absent);
+        self.files.get(path).cloned().or_else(was_repository)
+    }
+
+    /// As it was; none where it came later, so that nobody knows how it was before: it is judged by itself then.
+    pub(super) fn repository(&mut self, git: PathBuf) -> Option<Repository> {
+        let is_reached = self.roots.iter().any(|root| git.starts_with(root));
+        self.repositories.remove(&git).or_else(|| (!is_reached).then(|| Repository::remember(git)))
+    }
+}
+
+fn meet(one: &Path, other: &Path) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
