@@ -8,6 +8,7 @@ mod bpf;
 mod cgroup;
 mod command;
 mod command_line;
+mod configuration;
 mod confine;
 mod connect;
 mod credentials;

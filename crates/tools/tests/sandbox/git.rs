@@ -27,12 +27,6 @@ const OUTLIVE: &str = r#"
     until [ -e locked ]; do :; done
 "#;
 
-/// Came with the project.
-const PUSHED_TO: &str = r#"
-    git init -q --bare fixtures/evil.git; printf '#!/bin/sh\n%s/evil\n' "$PWD" >fixtures/evil.git/hooks/pre-receive
-    chmod +x fixtures/evil.git/hooks/pre-receive
-"#;
-
 pub(crate) struct Plant {
     pub(crate) name: &'static str,
     /// Done beforehand, by the person.
@@ -41,6 +35,8 @@ pub(crate) struct Plant {
     script: &'static str,
     /// Before it, in the same script.
     with: &'static str,
+    /// What another one does then.
+    then: &'static str,
     /// What the person does later, beside the usual.
     later: &'static str,
     in_a_worktree: bool,
@@ -55,13 +51,17 @@ impl Plant {
         Self { before, ..self }
     }
 
+    pub(crate) const fn then(self, then: &'static str) -> Self {
+        Self { then, ..self }
+    }
+
     pub(crate) const fn with(self, with: &'static str) -> Self {
         Self { with, ..self }
     }
 }
 
 pub(crate) const fn plant(name: &'static str, script: &'static str, later: &'static str) -> Plant {
-    Plant { name, before: "", script, with: "", later, in_a_worktree: false }
+    Plant { name, before: "", script, with: "", then: "", later, in_a_worktree: false }
 }
 
 pub(crate) const PLANTS: &[Plant] = &[
@@ -81,18 +81,6 @@ pub(crate) const PLANTS: &[Plant] = &[
         "rm -r .git/hooks; mkdir h; cp evil h/pre-commit; ln -s ../h .git/hooks",
         "",
     ),
-    plant(
-        "s9_hook_of_a_repository_that_is_pushed_to",
-        "git remote add far fixtures/evil.git",
-        "git push far HEAD:refs/heads/x",
-    )
-    .after(PUSHED_TO),
-    plant(
-        "s9_hook_of_a_repository_that_a_branch_is_pushed_to",
-        "git config branch.$(git branch --show-current).pushRemote ./fixtures/evil",
-        "git push",
-    )
-    .after(PUSHED_TO),
     plant("s9_hook_by_rename", "cp evil .git/x; mv .git/x .git/hooks/pre-commit", ""),
     plant(
         "s9_hook_by_link",
@@ -348,6 +336,7 @@ impl Plant {
     pub(crate) fn grows(&self, user: u32, host: &Host) -> bool {
         let place = self.prepared(user, host);
         place.run_unconfined(&self.line());
+        place.run_unconfined(self.then);
         self.visited(&place)
     }
 
@@ -355,6 +344,9 @@ impl Plant {
     pub(crate) fn grows_confined(&self, user: u32, tier: &str, host: &Host) -> bool {
         let place = self.prepared(user, host);
         place.run_line(tier, &self.line());
+        if !self.then.is_empty() {
+            place.run_line(tier, self.then);
+        }
         self.visited(&place)
     }
 
@@ -381,7 +373,7 @@ impl Plant {
 const CONFIGURATION: &str = "[user]\nname = A\nemail = a@b.c\n[safe]\ndirectory = *\n[core]\neditor = true\n[gc]\nauto = 0\n";
 
 /// The repository is made once and copied.
-fn prepared(user: u32, host: &Host) -> Place {
+pub(crate) fn prepared(user: u32, host: &Host) -> Place {
     let made = host.repository.get_or_init(|| {
         let place = Place::new(user, host);
         std::fs::write(place.home.join(".gitconfig"), CONFIGURATION).expect("a configuration");

@@ -15,6 +15,7 @@ mod environment;
 mod failing;
 mod files;
 mod git;
+mod going;
 mod kernel;
 mod local;
 mod looks;
@@ -23,6 +24,7 @@ mod network;
 mod obeyed;
 mod own;
 mod place;
+mod remotes;
 mod terminal;
 mod work;
 
@@ -38,6 +40,7 @@ use ends::Crowd;
 use failing::Failing;
 use files::WRITE_AT_HOME;
 use git::Plant;
+use going::Going;
 use looks::Look;
 use obeyed::Obeyed;
 use own::Own;
@@ -89,6 +92,7 @@ fn played(part: &[&str]) -> Option<i32> {
         ["look", tier, mode, name, home] => looks::look_at(name, tier, mode, Path::new(home)),
         ["disk", tier, name, home] => disk::plays(name, tier, Path::new(home)),
         ["limited", limit, tier, line, home] => disk::runs_limited(limit, tier, line, home),
+        ["going", tier, name, home] => going::plays(name, tier, Path::new(home)),
         ["failing", name, home] => failing::tries(name, home),
         ["terminal", ref part @ .., home] => {
             // Its end would hang up on us.
@@ -142,6 +146,7 @@ enum What {
     Own(&'static Own),
     Disk(&'static Disk),
     Beside(&'static Beside),
+    Going(&'static Going),
 }
 
 /// What came of a try.
@@ -165,6 +170,7 @@ impl Case {
             What::Own(own) => own.name,
             What::Disk(disk) => disk.name,
             What::Beside(beside) => beside.name,
+            What::Going(going) => going.name,
         }
     }
 
@@ -200,6 +206,7 @@ impl Case {
                 What::Own(own) => outcomes.push(own.outcome(self.user, tier, host)),
                 What::Disk(disk) => outcomes.push(disk.outcome(self.user, tier, host)),
                 What::Beside(beside) => outcomes.push(beside.outcome(self.user, tier, host)),
+                What::Going(going) => outcomes.push(going.outcome(self.user, tier, host)),
                 What::Crowd(crowd) => outcomes.extend(crowd.outcomes(self.user, tier, host)),
                 What::Failing(failing) => {
                     if *tier == "full" {
@@ -238,6 +245,7 @@ impl Case {
             What::Own(own) => own.works(self.user, host).then_some(WORKED),
             What::Disk(disk) => disk.works(self.user, host),
             What::Beside(beside) => beside.grows(self.user, host).then_some(WORKED),
+            What::Going(going) => going.works(self.user, host).then_some(WORKED),
         };
         match worked {
             Some(WORKED) => Outcome::Held,
@@ -281,8 +289,12 @@ fn suite(only: &str) -> ExitCode {
         let attacks = attacks().into_iter().filter(|attack| user == 0 || !attack.as_root);
         let attacks = attacks.map(What::Attack);
         // Who it is makes no difference to git.
-        let plants =
-            git::PLANTS.iter().chain(nested::PLANTS).filter(|_| user == own).map(What::Plant);
+        let plants = git::PLANTS
+            .iter()
+            .chain(nested::PLANTS)
+            .chain(remotes::PLANTS)
+            .filter(|_| user == own)
+            .map(What::Plant);
         let edits = edits::EDITS.iter().map(What::Edit);
         let failing = failing::FAILING.iter().filter(|failing| failing.concerns(user));
         let all = attacks.chain(plants).chain(work::WORK.iter().map(What::Work));
@@ -293,6 +305,7 @@ fn suite(only: &str) -> ExitCode {
         let all = all.chain(disk::DISKS.iter().map(What::Disk));
         let besides = beside::BESIDE.iter().filter(|_| user == own);
         let all = all.chain(besides.map(What::Beside));
+        let all = all.chain(going::GOING.iter().filter(|_| user == own).map(What::Going));
         let all = all.chain(obeyed::OBEYED.iter().map(What::Obeyed));
         let cases = all.map(|what| Case { what, user });
         let cases: Vec<_> =

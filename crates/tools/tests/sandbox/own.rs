@@ -65,6 +65,15 @@ pub(crate) const OWN: &[Own] = &[
         r#"test "$(git -C b remote get-url origin)" = "$PWD/a"; git -C b pull -q"#,
     ),
     own(
+        "s9_own_submodule_that_a_command_adds",
+        "git init -q -b main .; git init -q dep; git -C dep -c user.name=A -c user.email=a@b commit -q --allow-empty -m x",
+        "git -c protocol.file.allow=always submodule --quiet add ./dep some/sub",
+        r#"
+        test "$(git -C some/sub config core.worktree)" = ../../../../some/sub
+        test -z "$(find . -name '*.aside-*')"; test "$(git -C some/sub rev-parse --show-toplevel)" = "$PWD/some/sub"
+    "#,
+    ),
+    own(
         "s9_own_nested_repository_that_is_touched",
         NESTED,
         "chmod -R u+w dep; touch dep/.git/config dep/.git/hooks/*",

@@ -107,11 +107,10 @@ pub(super) fn programs_in(settings: &Settings) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The file again with nothing but its harmless settings, and without those.
-pub(super) fn only_harmless(text: &[u8], without: &[Entry]) -> Vec<u8> {
+/// The file again with some of its settings.
+pub(super) fn only(text: &[u8], is_kept: impl Fn(&Entry) -> bool) -> Vec<u8> {
     let entries = Settings::read(text).entries;
-    let kept = entries.iter().filter(|entry| is_harmless(entry) && !without.contains(entry));
-    kept.flat_map(written).collect()
+    entries.iter().filter(|entry| is_kept(entry)).flat_map(written).collect()
 }
 
 /// The file again with its harmless settings, and those harmful ones that were in another. None when one of them is not
@@ -165,7 +164,7 @@ fn quoted(text: &[u8], escape: fn(u8) -> Vec<u8>) -> Vec<u8> {
     [b'"'].into_iter().chain(inner).chain([b'"']).collect()
 }
 
-fn is_harmless((name, value): &Entry) -> bool {
+pub(super) fn is_harmless((name, value): &Entry) -> bool {
     let is_among = |names: &[&str]| names.iter().any(|pattern| matches(pattern, name));
     is_among(HARMLESS)
         || (is_among(ADDRESSES)
@@ -195,7 +194,7 @@ mod tests {
         let text = b"[core]\n\tbare = false\n[remote \"origin\"]\n\turl = git@host:a/b.git\n\
             \tfetch = +refs/heads/*:refs/remotes/origin/*\n[branch \"a.b\"]\n\tmerge = refs/heads/a\n";
         assert_eq!(harmful(text), Some(vec![]));
-        assert_eq!(Settings::read(&only_harmless(text, &[])), Settings::read(text));
+        assert_eq!(Settings::read(&only(text, is_harmless)), Settings::read(text));
     }
 
     #[test]
@@ -203,7 +202,7 @@ mod tests {
         let text = b"[core]\nbare\n[user]\nname = \"a \\\"b\\\\ \\n\\t\xe9 ; \"\n\
             [branch \"a\\\\.\\\"b\"]\nmerge = \"\"\n";
         assert_eq!(harmful(text), Some(vec![]));
-        assert_eq!(Settings::read(&only_harmless(text, &[])), Settings::read(text));
+        assert_eq!(Settings::read(&only(text, is_harmless)), Settings::read(text));
     }
 
     #[test]
@@ -253,7 +252,7 @@ mod tests {
             "[core]\nworktree",
         ] {
             assert!(!harmful(text.as_bytes()).is_some_and(|found| found.is_empty()), "{text}");
-            assert!(!only_harmless(text.as_bytes(), &[]).contains(&b'x'), "{text}");
+            assert!(!only(text.as_bytes(), is_harmless).contains(&b'x'), "{text}");
         }
     }
 }

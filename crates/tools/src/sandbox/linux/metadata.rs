@@ -37,6 +37,8 @@ const PATIENCE_BEFORE: Patience =
 /// What was there before a command.
 pub(super) struct Metadata {
     roots: Vec<PathBuf>,
+    /// Where commands can write besides, by a path that holds outside too.
+    beside: Vec<PathBuf>,
     /// Cannot be changed by the command while the pin holds: what changes there is the person's doing.
     pinned: Vec<Pin>,
     /// What those lie in, made unmovable.
@@ -83,7 +85,8 @@ impl Known {
             return Self::default();
         }
         let (roots, env) = (roots(world), &world.policy.env);
-        let look = repositories::below(&roots, world_began(world), PATIENCE_BEFORE, &world.seen);
+        let since = world_began(world);
+        let look = repositories::below(&roots, &beside(world), since, PATIENCE_BEFORE, &world.seen);
         let mut trees = look.pointed;
         trees.extend(roots.iter().filter_map(|root| repositories::around(root)));
         let (mut of_person, mut our_homes) = (persons::files(env), persons::our_homes(env));
@@ -109,6 +112,12 @@ fn roots(world: &World) -> Vec<PathBuf> {
     world.policy.writable_roots.iter().filter_map(|root| root.canonicalize().ok()).collect()
 }
 
+/// In the full tier nothing: its temporary directories are on no disk of the machine's.
+fn beside(world: &World) -> Vec<PathBuf> {
+    let own = world.own.iter().flat_map(|own| [own.files(), own.shared_memory()]);
+    own.filter_map(|path| path.canonicalize().ok()).collect()
+}
+
 impl Metadata {
     /// What there is, but where commands run by now what there was before those. From here on this room's counts as
     /// running too.
@@ -116,7 +125,7 @@ impl Metadata {
         world.register.enter(|records| {
             let roots = roots(world);
             let earlier = Earlier::of(&records, &roots);
-            let metadata = Self::beside(earlier, roots, world, known, order);
+            let metadata = Self::taking_over(earlier, roots, world, known, order);
             let record = metadata.record(world, known);
             (metadata, record)
         })
@@ -131,14 +140,14 @@ impl Metadata {
         let files = self.guarded.iter().chain(&self.named);
         let record = Record {
             began: self.began,
-            roots: &self.roots,
+            roots: &self.reached(),
             files: files.filter(|(path, _)| !is_secret(path)).collect(),
             repositories: &self.repositories,
         };
         record.encoded()
     }
 
-    fn beside(
+    fn taking_over(
         mut earlier: Earlier,
         roots: Vec<PathBuf>,
         world: &World,
@@ -155,6 +164,7 @@ impl Metadata {
         let repositories = gits.into_iter().filter_map(|git| earlier.repository(git)).collect();
         let mut metadata = Self {
             roots,
+            beside: beside(world),
             pinned: vec![],
             holders: vec![],
             guarded: vec![],
@@ -311,7 +321,8 @@ impl Metadata {
             let aside = git.parent().unwrap_or(git).to_owned();
             changes.push(Change { path: git.clone(), to: State::Absent, aside });
         }
-        changes.extend(self.repositories.iter().flat_map(Repository::changes));
+        let reached = self.reached();
+        changes.extend(self.repositories.iter().flat_map(|known| known.changes(&reached)));
         let unseen = self.look(world, &mut changes);
         let (holding, fallen): (Vec<_>, Vec<_>) = self.pinned.iter().partition(|pin| pin.holds());
         changes.retain(|change| !holding.iter().any(|pin| change.path.starts_with(&pin.path)));
@@ -323,19 +334,27 @@ impl Metadata {
         Changes { changes, unseen, secrets }
     }
 
+    /// All that commands can write to.
+    fn reached(&self) -> Vec<PathBuf> {
+        self.roots.iter().chain(&self.beside).cloned().collect()
+    }
+
     /// Through all of the roots. Returns what was not seen.
     fn look(&self, world: &World, changes: &mut Vec<Change>) -> Option<PathBuf> {
         let missed = world.unseen.since();
         let since = world_began(world);
         let Look { found, unseen, .. } =
-            repositories::below(&self.roots, since, PATIENCE, &world.seen);
-        let began = self.began.min(missed);
+            repositories::below(&self.roots, &self.beside, since, PATIENCE, &world.seen);
+        let (began, reached) = (self.began.min(missed), self.reached());
         for git in &found {
             let is_known = self.repositories.iter().any(|known| known.git == *git);
             // What an earlier look missed, this one may have taken for the person's.
             if !is_known || (missed < self.began && !self.of_roots.contains(git)) {
                 let is_new = |path: &Path| is_new(path, git, began, world.began);
-                changes.extend(repository::appeared(git, is_new));
+                changes.extend(repository::appeared(git, &reached, is_new));
+            }
+            if !is_known && is_made_since(git, world.began) {
+                changes.extend(repository::turned(git, &reached));
             }
         }
         match &unseen {
@@ -391,8 +410,12 @@ fn is_directory(path: &Path) -> bool {
 fn is_new(path: &Path, git: &Path, began: i64, world_began: SystemTime) -> bool {
     let changed =
         |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| changed_at(&found) >= began);
+    changed(path) || (is_made_since(path, world_began) && changed(git))
+}
+
+fn is_made_since(path: &Path, time: SystemTime) -> bool {
     let made = fs::symlink_metadata(path).and_then(|found| found.created());
-    changed(path) || (made.is_ok_and(|made| made >= world_began) && changed(git))
+    made.is_ok_and(|made| made >= time)
 }
 
 fn is_below(roots: &[PathBuf], path: &Path) -> bool {

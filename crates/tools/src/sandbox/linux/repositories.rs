@@ -44,15 +44,21 @@ pub(super) fn seen_below(roots: &[PathBuf], patience: Patience) -> Seen {
     walk.keeping.unwrap_or_default()
 }
 
-/// All git directories below `roots`, which are resolved. What changed after `since` is looked at first, so that no
+/// All git directories below `roots`, and those they point to below `others`; all are resolved. What changed after `since` is looked at first, so that no
 /// number of other directories hides it; what is as it was `seen` before is not read again.
-pub(super) fn below(roots: &[PathBuf], since: i64, patience: Patience, seen: &Seen) -> Look {
+pub(super) fn below(
+    roots: &[PathBuf],
+    others: &[PathBuf],
+    since: i64,
+    patience: Patience,
+    seen: &Seen,
+) -> Look {
     let mut walk = Walk::new(since, seen);
     walk.through(roots, patience);
     let mut look = walk.look;
     let common: Vec<_> = look.found.iter().filter_map(|git| common_directory(git)).collect();
     look.found.extend(common);
-    look.found.retain(|git| roots.iter().any(|root| git.starts_with(root)));
+    look.found.retain(|git| roots.iter().chain(others).any(|root| git.starts_with(root)));
     look
 }
 
@@ -226,6 +232,13 @@ pub(super) fn tree_of_worktree(git: &Path) -> Option<PathBuf> {
     pointer.parent().map(Path::to_owned)
 }
 
+/// Whether `named`, as a repository's configuration names it, is a directory that itself points to the repository.
+pub(super) fn is_tree_of(git: &Path, named: &[u8]) -> bool {
+    let tree = git.join(OsStr::from_bytes(named));
+    let pointed = pointed_to(&tree, &tree.join(".git"));
+    pointed.is_some_and(|pointed| git.canonicalize().is_ok_and(|git| git == pointed))
+}
+
 /// The repository that git would find from a directory, and the directory it has its files in.
 pub(super) fn around(directory: &Path) -> Option<(PathBuf, PathBuf)> {
     directory.ancestors().find_map(|tree| {
@@ -277,11 +290,11 @@ mod tests {
         let root = root.path().canonicalize().unwrap();
         repository_at(&root.join("m/.git"));
         let roots = std::slice::from_ref(&root);
-        let look = below(roots, i64::MAX, HURRIED, &Seen::default());
+        let look = below(roots, &[], i64::MAX, HURRIED, &Seen::default());
         assert_eq!((look.found, look.unseen), (BTreeSet::new(), Some(root.clone())));
         let found = BTreeSet::from([root.join("m/.git")]);
         for (since, patience) in [(0, HURRIED), (i64::MAX, PATIENT)] {
-            let look = below(roots, since, patience, &Seen::default());
+            let look = below(roots, &[], since, patience, &Seen::default());
             assert_eq!((look.found, look.unseen), (found.clone(), None));
         }
     }
@@ -304,7 +317,7 @@ mod tests {
             let entries = Entries::read(directory, &MARKS).unwrap();
             seen.keep(directory, changed(directory), i64::MAX, &entries);
         }
-        let look = |seen: &Seen| below(roots, i64::MAX, PATIENT, seen).found;
+        let look = |seen: &Seen| below(roots, &[], i64::MAX, PATIENT, seen).found;
         assert_eq!(look(&seen), BTreeSet::from([root.join("a/.git")]));
         fs::write(root.join("b/.git"), "gitdir: ../made\n").unwrap();
         repository_at(&root.join("made"));
@@ -326,7 +339,7 @@ mod tests {
             wanted.insert(root.join(place).join("x"));
         }
         assert_eq!(
-            below(std::slice::from_ref(&root), i64::MAX, PATIENT, &Seen::default()).found,
+            below(std::slice::from_ref(&root), &[], i64::MAX, PATIENT, &Seen::default()).found,
             wanted
         );
     }
@@ -387,7 +400,7 @@ mod tests {
         }
         fs::write(root.join("pointing/.git"), "gitdir: ../target\n").unwrap();
         symlink(outside.path(), root.join("linked/.git")).unwrap();
-        let look = below(std::slice::from_ref(&root), 0, PATIENT, &Seen::default());
+        let look = below(std::slice::from_ref(&root), &[], 0, PATIENT, &Seen::default());
         let found: Vec<_> = look
             .found
             .iter()

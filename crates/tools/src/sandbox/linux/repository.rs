@@ -5,12 +5,16 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::configuration::Judge;
 use super::encoded::{Encoded, read_all, write_all};
 use super::put_back::Change;
+use super::settings::Entry;
 use super::state::State;
 use super::{addresses, git_config, links};
 
 const CONFIGS: &[&str] = &["config", "config.worktree"];
+/// Directories of files that each stand for a remote, as git once had them; nothing writes them any more.
+const REMOTES: &[&str] = &["remotes", "branches"];
 const OTHERS: &[&str] = &["info/attributes", "commondir"];
 const TODO: &str = "rebase-merge/git-rebase-todo";
 /// Where a merge's strategy is named, which is a program's name too.
@@ -23,6 +27,9 @@ pub(super) struct Repository {
     pub(super) git: PathBuf,
     identity: Option<(u64, u64)>,
     configs: Vec<(PathBuf, State)>,
+    /// By which hooks of other repositories would have run.
+    running: Vec<Entry>,
+    /// And remotes.
     hooks: BTreeMap<PathBuf, State>,
     /// One of them has another name, by which it could be written to.
     has_open_hook: bool,
@@ -37,8 +44,10 @@ impl Repository {
             let paths = names.iter().map(|name| git.join(name));
             paths.map(with_state).collect::<Vec<_>>()
         };
-        let hooks = hooks(&git);
+        let hooks = hooks_and_remotes(&git);
         let mut configs = states(CONFIGS);
+        let texts = configs.iter().filter_map(|(_, state)| state.bytes());
+        let running = texts.flat_map(|text| addresses::running(text, &git)).collect();
         // Git writes to what they lead to.
         let links = configs.iter().filter(|(_, state)| matches!(state, State::Link(_)));
         let ends: Vec<_> = links.map(|(path, _)| with_state(links::follow(path).end)).collect();
@@ -46,6 +55,7 @@ impl Repository {
         Self {
             identity: identity(&git),
             configs,
+            running,
             has_open_hook: hooks.keys().any(|path| has_other_names(path)),
             hooks,
             others: states(OTHERS),
@@ -79,7 +89,7 @@ impl Repository {
     }
 
     /// Nothing, when it is gone as a whole.
-    pub(super) fn changes(&self) -> Vec<Change> {
+    pub(super) fn changes(&self, roots: &[PathBuf]) -> Vec<Change> {
         let now = identity(&self.git);
         if now.is_none() {
             return vec![];
@@ -87,7 +97,7 @@ impl Repository {
         // What is missing from another one in its place was never there.
         let is_same = now == self.identity;
         let mut changes = Vec::new();
-        let hooks = hooks(&self.git);
+        let hooks = hooks_and_remotes(&self.git);
         let added = hooks.iter().filter(|(path, now)| self.hooks.get(*path) != Some(now));
         changes.extend(added.map(|(path, _)| {
             self.change(path, self.hooks.get(path).cloned().unwrap_or(State::Absent))
@@ -100,8 +110,9 @@ impl Repository {
                 changes.push(self.change(path, before.clone()));
             }
         }
+        let judge = Judge { git: &self.git, roots, running: &self.running };
         for (path, before) in &self.configs {
-            let to = config_to(&self.git, before, &State::of(path), is_same);
+            let to = judge.config_to(before, &State::of(path), is_same);
             changes.extend(to.map(|to| self.change(path, to)));
         }
         changes.extend(self.begun.changes(&self.git));
@@ -118,6 +129,7 @@ impl Encoded for Repository {
         self.git.write(to);
         self.identity.write(to);
         write_all(self.configs.iter(), to, |file, to| file.write(to));
+        write_all(self.running.iter(), to, |entry, to| entry.write(to));
         self.hooks.write(to);
         self.has_open_hook.write(to);
         write_all(self.others.iter(), to, |file, to| file.write(to));
@@ -131,6 +143,7 @@ impl Encoded for Repository {
             git: PathBuf::read(from)?,
             identity: Option::read(from)?,
             configs: read_all(from)?,
+            running: read_all(from)?,
             hooks: BTreeMap::read(from)?,
             has_open_hook: bool::read(from)?,
             others: read_all(from)?,
@@ -144,19 +157,35 @@ impl Encoded for Repository {
 }
 
 /// What is to be put back of a repository that was not known, where `is_new` says that a command made it.
-pub(super) fn appeared(git: &Path, is_new: impl Fn(&Path) -> bool) -> Vec<Change> {
-    let mut changes: Vec<_> = hooks(git)
+pub(super) fn appeared(
+    git: &Path,
+    roots: &[PathBuf],
+    is_new: impl Fn(&Path) -> bool,
+) -> Vec<Change> {
+    let mut changes: Vec<_> = hooks_and_remotes(git)
         .into_keys()
         .filter(|path| is_new(path))
         .map(|path| change(git, &path, State::Absent))
         .collect();
+    let judge = Judge { git, roots, running: &[] };
     for path in CONFIGS.iter().map(|name| git.join(name)).filter(|path| is_new(path)) {
-        let to = config_to(git, &State::Absent, &State::of(&path), false);
+        let to = judge.config_to(&State::Absent, &State::of(&path), false);
         changes.extend(to.map(|to| change(git, &path, to)));
     }
     let begun = Begun::default().changes(git);
     changes.extend(begun.into_iter().filter(|change| is_new(&change.path)));
     changes
+}
+
+/// Of one that earlier commands made and whose configuration was judged then: what has become of its addresses.
+pub(super) fn turned(git: &Path, roots: &[PathBuf]) -> Vec<Change> {
+    let judge = Judge { git, roots, running: &[] };
+    let configs = CONFIGS.iter().map(|name| with_state(git.join(name)));
+    let changes = configs.filter_map(|(path, state)| {
+        let to = judge.config_to(&state, &state, true)?;
+        Some(change(git, &path, to))
+    });
+    changes.collect()
 }
 
 fn change(git: &Path, path: &Path, to: State) -> Change {
@@ -171,13 +200,24 @@ fn identity(git: &Path) -> Option<(u64, u64)> {
 
 /// What git would start: anything but the samples it brings.
 fn hooks(git: &Path) -> BTreeMap<PathBuf, State> {
-    let hooks = git.join("hooks");
-    let paths = if hooks.is_symlink() {
-        vec![hooks]
+    let mut hooks = entries(git, "hooks");
+    hooks.retain(|path, _| path.extension().is_none_or(|end| end != "sample"));
+    hooks
+}
+
+fn hooks_and_remotes(git: &Path) -> BTreeMap<PathBuf, State> {
+    let remotes = REMOTES.iter().flat_map(|name| entries(git, name));
+    hooks(git).into_iter().chain(remotes).collect()
+}
+
+/// Of a directory; itself, when it is a link.
+fn entries(git: &Path, name: &str) -> BTreeMap<PathBuf, State> {
+    let directory = git.join(name);
+    let paths = if directory.is_symlink() {
+        vec![directory]
     } else {
-        let entries = fs::read_dir(hooks).into_iter().flatten().flatten().map(|entry| entry.path());
-        let is_sample = |path: &PathBuf| path.extension().is_some_and(|end| end == "sample");
-        entries.filter(|path| !is_sample(path)).collect()
+        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
     };
     paths.into_iter().map(with_state).collect()
 }
@@ -194,33 +234,6 @@ fn has_other_names(path: &Path) -> bool {
 fn with_state(path: PathBuf) -> (PathBuf, State) {
     let state = State::of(&path);
     (path, state)
-}
-
-/// What a configuration has to become, when it makes other code run than the one before did.
-fn config_to(git: &Path, before: &State, now: &State, is_same: bool) -> Option<State> {
-    if before == now || (*now == State::Absent && !is_same) {
-        return None;
-    }
-    let State::File { bytes, mode } = now else { return Some(before.clone()) };
-    let allowed = match before {
-        State::Absent => Some(vec![]),
-        State::File { bytes, .. } => git_config::harmful(bytes),
-        _ => None,
-    };
-    let known = match before {
-        State::File { bytes, .. } => addresses::running(bytes, git),
-        _ => vec![],
-    };
-    let mut running = addresses::running(bytes, git);
-    running.retain(|entry| !known.contains(entry));
-    match (before, git_config::harmful(bytes)) {
-        (_, Some(now)) if running.is_empty() && Some(&now) == allowed.as_ref() => None,
-        (State::Absent, _) => {
-            let bytes = git_config::only_harmless(bytes, &running);
-            Some(State::File { bytes, mode: mode | 0o600 })
-        }
-        _ => Some(before.clone()),
-    }
 }
 
 /// A rebase or the like, half done.
@@ -304,30 +317,5 @@ mod tests {
         assert_eq!(without_programs(&before, &now), Some(to));
         assert_eq!(without_programs(&before, &file("exec make\n")), None);
         assert_eq!(without_programs(&State::Absent, &file("pick 1\n")), None);
-    }
-    #[test]
-    fn a_changed_configuration_that_cannot_be_read_is_put_back_and_a_new_one_emptied_of_what_is_harmful()
-     {
-        let file = |text: &str| State::File { bytes: text.into(), mode: 0o644 };
-        let before = file("[core]\nbare = false\n[alias]\nst = status\n");
-        for odd in
-            ["[core]\nfsmonitor = \"x\n", "[core]\nfsmonitor = x\0\n", "[core ]\nbare = false\n"]
-        {
-            assert_eq!(
-                config_to(Path::new("/none"), &before, &file(odd), true),
-                Some(before.clone()),
-                "{odd}"
-            );
-            let State::File { bytes, .. } =
-                config_to(Path::new("/none"), &State::Absent, &file(odd), true).unwrap()
-            else {
-                panic!("no file")
-            };
-            assert_eq!(git_config::harmful(&bytes), Some(vec![]), "{odd}");
-        }
-        let same = file(
-            "[core]\n\tbare = \"false\"\n[user]\nname = \\\nx\n[alias]\n\tst = sta\\\ntus # note\n",
-        );
-        assert_eq!(config_to(Path::new("/none"), &before, &same, true), None);
     }
 }

@@ -105,6 +105,14 @@ impl State {
         Self::read(path, &mut 0)
     }
 
+    /// Of a file.
+    pub(super) fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::File { bytes, .. } => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// None, where a directory is.
     pub(super) fn of_file(path: &Path) -> Option<Self> {
         match fs::symlink_metadata(path) {

@@ -1,0 +1,107 @@
+//! A repository's configuration that was changed, or whose addresses lead elsewhere by now: what has to become of it. What
+//! single settings can do is said in `git_config.rs` and `addresses.rs`.
+
+use std::path::{Path, PathBuf};
+
+use super::settings::{Entry, Settings};
+use super::state::State;
+use super::{addresses, git_config, repositories};
+
+/// By what the configurations of a repository are judged.
+pub(super) struct Judge<'a> {
+    pub(super) git: &'a Path,
+    pub(super) roots: &'a [PathBuf],
+    /// Addresses that did lead to hooks before.
+    pub(super) running: &'a [Entry],
+}
+
+impl Judge<'_> {
+    /// What a configuration has to become, when it makes other code run than the one before did.
+    pub(super) fn config_to(&self, before: &State, now: &State, is_same: bool) -> Option<State> {
+        if *now == State::Absent && (before == now || !is_same) {
+            return None;
+        }
+        let State::File { bytes, mode } = now else {
+            return (before != now).then(|| before.clone());
+        };
+        let old = before.bytes().unwrap_or_default();
+        let was_there = Settings::read(old).entries;
+        let running = self.running_by_now(bytes, &was_there);
+        let harmful = self.harmful(bytes);
+        let is_as_harmful = before == now || (harmful.is_some() && harmful == self.harmful(old));
+        match before {
+            State::Absent if is_as_harmful && running.is_empty() => None,
+            State::Absent => {
+                let is_kept = |entry: &Entry| {
+                    (git_config::is_harmless(entry) || self.is_own_tree(entry))
+                        && !running.contains(entry)
+                };
+                let bytes = git_config::only(bytes, is_kept);
+                Some(State::File { bytes, mode: mode | 0o600 })
+            }
+            State::File { .. } if is_as_harmful && running.is_empty() => None,
+            State::File { .. }
+                if is_as_harmful && running.iter().all(|one| was_there.contains(one)) =>
+            {
+                let bytes = git_config::only(bytes, |entry| !running.contains(entry));
+                Some(State::File { bytes, mode: *mode })
+            }
+            State::File { mode, .. } if running.iter().any(|one| was_there.contains(one)) => {
+                let bytes = git_config::only(old, |entry| !running.contains(entry));
+                Some(State::File { bytes, mode: *mode })
+            }
+            _ => Some(before.clone()),
+        }
+    }
+
+    /// The addresses that lead to hooks and did not, by what was changed in the configuration or where they lead.
+    fn running_by_now(&self, text: &[u8], before: &[Entry]) -> Vec<Entry> {
+        let mut running = addresses::running(text, self.git);
+        running.retain(|entry| {
+            !self.running.contains(entry)
+                && (!before.contains(entry)
+                    || addresses::leads_through(self.roots, entry, text, self.git))
+        });
+        running
+    }
+
+    fn harmful(&self, text: &[u8]) -> Option<Vec<Entry>> {
+        let mut harmful = git_config::harmful(text)?;
+        harmful.retain(|entry| !self.is_own_tree(entry));
+        Some(harmful)
+    }
+
+    /// A tree whose `.git` leads here would be this repository's without it: so submodules have it.
+    fn is_own_tree(&self, (name, value): &Entry) -> bool {
+        name == b"core.worktree"
+            && value.as_deref().is_some_and(|tree| repositories::is_tree_of(self.git, tree))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_configuration_that_cannot_be_read_is_put_back_and_a_new_one_emptied_of_what_is_harmful()
+     {
+        let file = |text: &str| State::File { bytes: text.into(), mode: 0o644 };
+        let judge = Judge { git: Path::new("/none"), roots: &[], running: &[] };
+        let before = file("[core]\nbare = false\n[alias]\nst = status\n");
+        for odd in
+            ["[core]\nfsmonitor = \"x\n", "[core]\nfsmonitor = x\0\n", "[core ]\nbare = false\n"]
+        {
+            assert_eq!(judge.config_to(&before, &file(odd), true), Some(before.clone()), "{odd}");
+            let State::File { bytes, .. } =
+                judge.config_to(&State::Absent, &file(odd), true).unwrap()
+            else {
+                panic!("no file")
+            };
+            assert_eq!(git_config::harmful(&bytes), Some(vec![]), "{odd}");
+        }
+        let same = file(
+            "[core]\n\tbare = \"false\"\n[user]\nname = \\\nx\n[alias]\n\tst = sta\\\ntus # note\n",
+        );
+        assert_eq!(judge.config_to(&before, &same, true), None);
+    }
+}

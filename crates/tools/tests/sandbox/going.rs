@@ -1,0 +1,82 @@
+//! S9: what commands of a thread have left for git while the thread goes on, and with it what it has for itself: its
+//! temporary directory.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use agent_tools::Toolbox;
+
+use crate::place::Host;
+use crate::{FAILED, Outcome, WORKED, agent, git};
+
+/// Both are scripts for bash.
+pub(crate) struct Going {
+    pub(crate) name: &'static str,
+    /// What a command does, and another one after it.
+    commands: [&'static str; 2],
+    /// What the person does then.
+    later: &'static str,
+}
+
+const EVIL: &str =
+    r#"git init -q "$TMPDIR/e"; git -C "$TMPDIR/e" config core.fsmonitor "$PWD/evil""#;
+const POINTER: &str = r#"
+    git init -q "$TMPDIR/e"; git -C "$TMPDIR/e" config core.fsmonitor "$PWD/evil"
+    mkdir new; echo "gitdir: $TMPDIR/e/.git" >new/.git
+"#;
+
+pub(crate) const GOING: &[Going] = &[
+    Going {
+        name: "s9_going_on_with_a_repository_in_the_temporary_directory",
+        commands: [POINTER, "true"],
+        later: "git -C new status",
+    },
+    Going {
+        name: "s9_going_on_with_a_repository_that_is_pointed_to_later",
+        commands: [EVIL, r#"mkdir new; ln -s "$TMPDIR/e/.git" new/.git"#],
+        later: "git -C new status",
+    },
+];
+
+impl Going {
+    pub(crate) fn works(&self, user: u32, host: &Host) -> bool {
+        let place = git::prepared(user, host);
+        place.run(&["going", "none", self.name]).code == Some(WORKED)
+    }
+
+    pub(crate) fn outcome(&self, user: u32, tier: &str, host: &Host) -> Outcome {
+        let ran = git::prepared(user, host).run(&["going", tier, self.name]);
+        match ran.code {
+            Some(FAILED) => Outcome::Held,
+            code => Outcome::Trouble(format!("({tier}) {code:?}\n{}", ran.said)),
+        }
+    }
+}
+
+/// Whether the plant grows.
+pub(crate) fn plays(name: &str, tier: &str, home: &Path) -> i32 {
+    let going = GOING.iter().find(|going| going.name == name).expect("a known one");
+    if tier == "none" {
+        // As the reduced tier has it.
+        let temporary = home.join("empty");
+        going.commands.iter().for_each(|script| bash(script, &temporary));
+        bash(going.later, &temporary);
+    } else {
+        agent::leave_only(tier);
+        let runtime = agent::runtime();
+        let toolbox = Toolbox::new(agent::config("workspace-write", home));
+        for script in going.commands {
+            let input = serde_json::json!({ "cmd": script }).to_string();
+            let call = agent::prepared(&toolbox, "exec_command", &input).expect("a command");
+            println!("{:?}", runtime.block_on(agent::performed(call)));
+        }
+        bash(going.later, home);
+    }
+    if home.join("mark").exists() { WORKED } else { FAILED }
+}
+
+fn bash(script: &str, temporary: &Path) {
+    let mut bash = Command::new("bash");
+    bash.args(["-c", script]).env("TMPDIR", temporary).stdin(Stdio::null());
+    bash.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("a shell");
+}
