@@ -257,6 +257,11 @@ fn words(summary: &PatchSummary) -> String {
     lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
+/// Whether git takes a directory with such entries for a repository, whatever its name.
+fn makes_repository(has: impl Fn(&str) -> bool) -> bool {
+    has("HEAD") && (has("commondir") || (has("objects") && has("refs")))
+}
+
 /// Applies `patch` below `dir` and nowhere else, without a sandbox: what `agent apply-patch` does. Nobody is asked, so
 /// what the sandbox protects below `dir` is refused. It is noted in
 /// `journals` before, where that can be written, for `recover_patches_of_others`.
@@ -274,8 +279,19 @@ pub fn apply_patch_to(
     let parsed = patch::read(patch).map_err(refuse)?;
     let places = patch::resolve_all(&parsed, &dir).map_err(refuse)?;
     let roots = Roots::new([dir.as_path()]);
-    let guarded = patch::changed(&parsed, &places)
-        .filter(|(_, path)| roots.below(path).is_some_and(is_obeyed))
+    let changed: Vec<_> = patch::changed(&parsed, &places).collect();
+    // Some file systems know no case.
+    let plain = |path: &Path| PathBuf::from(path.as_os_str().to_ascii_lowercase());
+    let by_then = |path: &Path| {
+        path.exists() || changed.iter().any(|(_, new)| plain(new).starts_with(plain(path)))
+    };
+    let is_in_repository = |path: &Path| {
+        let mut around = path.ancestors().skip(1).take_while(|around| around.starts_with(&dir));
+        around.any(|around| makes_repository(|mark| by_then(&around.join(mark))))
+    };
+    let guarded = changed
+        .iter()
+        .filter(|(_, path)| roots.below(path).is_some_and(is_obeyed) || is_in_repository(path))
         .map(|(shown, _)| {
             format!("{shown}: git or the agent may run or obey this; edit it by hand")
         });
@@ -489,5 +505,24 @@ mod tests {
         let nowhere =
             apply_patch_to(&dir.path().join("gone"), &patch, None).unwrap_err().to_string();
         assert!(nowhere.ends_with("gone: no such file or directory"), "{nowhere}");
+    }
+
+    #[test]
+    fn a_patch_from_the_shell_makes_no_repository_of_any_name_be_it_in_two_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        let patch = |paths: &[&str]| {
+            let files: String =
+                paths.iter().map(|path| format!("*** Add File: {path}\n+x\n")).collect();
+            format!("*** Begin Patch\n{files}*** End Patch")
+        };
+        let apply = |paths: &[&str]| apply_patch_to(dir.path(), &patch(paths), None);
+        let refusal = apply(&["bare/config", "bare/HEAD", "bare/objects/x", "bare/refs/x"]);
+        let refusal = refusal.unwrap_err().to_string();
+        assert!(refusal.contains("bare/config: git or the agent may run"), "{refusal}");
+        assert!(!dir.path().join("bare").exists());
+        assert!(apply(&["bare/HEAD", "bare/objects/x", "bare/config"]).is_ok());
+        assert!(apply(&["bare/refs/x"]).is_err());
+        assert!(apply(&["other/head", "other/CommonDir"]).is_err());
+        assert!(apply(&["objects/HEAD", "refs/x"]).is_ok());
     }
 }
