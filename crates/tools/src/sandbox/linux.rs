@@ -18,6 +18,7 @@ mod earlier;
 mod encoded;
 mod git_config;
 mod holding;
+mod known;
 mod limits;
 mod links;
 mod metadata;

@@ -10,10 +10,11 @@ use agent_protocol::SandboxMode;
 
 use super::earlier::{Earlier, Record};
 use super::holding::Holding;
+use super::known::Known;
 use super::links::{self, Way};
 use super::mounts::{Place, Tree};
 use super::named::Here;
-use super::pins::{self, Kind, Pin};
+use super::pins::{Kind, Pin};
 use super::put_back::{self, Change};
 use super::repositories::{self, Look, Patience};
 use super::repository::{self, Repository};
@@ -30,10 +31,6 @@ const PINNED_OF_GIT: &[&str] = &["hooks", "info/attributes", "commondir"];
 /// much to be looked at for each command.
 const PATIENCE: Patience =
     Patience { for_changed: Duration::from_secs(3), for_all: Duration::from_secs(1) };
-/// A repository that is not known before its command is judged by its age alone.
-const PATIENCE_BEFORE: Patience =
-    Patience { for_changed: Duration::from_millis(300), for_all: Duration::from_millis(300) };
-
 /// What was there before a command.
 pub(super) struct Metadata {
     roots: Vec<PathBuf>,
@@ -62,44 +59,6 @@ pub(super) struct Changes {
     secrets: Vec<PathBuf>,
 }
 
-/// What takes its time to be found, and is looked for before there is anything to do.
-#[derive(Default)]
-pub(super) struct Known {
-    gits: BTreeSet<PathBuf>,
-    /// Git directories, be they outside the roots, with where their files are.
-    trees: BTreeSet<(PathBuf, PathBuf)>,
-    /// Of git, for all repositories.
-    configs: Vec<PathBuf>,
-    /// Where they are, links aside.
-    ends_of_configs: BTreeSet<PathBuf>,
-    /// Of the person's files, those in the roots. A root that is one of them was named for itself.
-    of_person: Vec<PathBuf>,
-    our_homes: Vec<PathBuf>,
-    /// What no mount would close.
-    open: BTreeSet<PathBuf>,
-}
-
-impl Known {
-    pub(super) fn look(world: &World) -> Self {
-        if world.policy.mode != SandboxMode::WorkspaceWrite {
-            return Self::default();
-        }
-        let (roots, env) = (roots(world), &world.policy.env);
-        let since = world_began(world);
-        let look = repositories::below(&roots, &beside(world), since, PATIENCE_BEFORE, &world.seen);
-        let mut trees = look.pointed;
-        trees.extend(roots.iter().filter_map(|root| repositories::around(root)));
-        let (mut of_person, mut our_homes) = (persons::files(env), persons::our_homes(env));
-        of_person.retain(|path| is_below(&roots, path));
-        our_homes.retain(|home| roots.iter().any(|root| home.starts_with(root)));
-        let configs = persons::git_configs(env);
-        let ends_of_configs = configs.iter().map(|path| links::follow(path).end).collect();
-        let pinnable = of_projects(&roots).chain(of_person.iter().cloned());
-        let open = pinnable.filter(|path| pins::has_open_file(path)).collect();
-        Self { gits: look.found, trees, configs, ends_of_configs, of_person, our_homes, open }
-    }
-}
-
 /// What the looks of all rooms are to compare with; by the holder, before there is a room.
 pub(super) fn seen(world: &World) -> Seen {
     if world.policy.mode != SandboxMode::WorkspaceWrite {
@@ -108,12 +67,12 @@ pub(super) fn seen(world: &World) -> Seen {
     repositories::seen_below(&roots(world), PATIENCE)
 }
 
-fn roots(world: &World) -> Vec<PathBuf> {
+pub(super) fn roots(world: &World) -> Vec<PathBuf> {
     world.policy.writable_roots.iter().filter_map(|root| root.canonicalize().ok()).collect()
 }
 
 /// In the full tier nothing: its temporary directories are on no disk of the machine's.
-fn beside(world: &World) -> Vec<PathBuf> {
+pub(super) fn beside(world: &World) -> Vec<PathBuf> {
     let own = world.own.iter().flat_map(|own| [own.files(), own.shared_memory()]);
     own.filter_map(|path| path.canonicalize().ok()).collect()
 }
@@ -397,7 +356,7 @@ impl Changes {
     }
 }
 
-fn of_projects(roots: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+pub(super) fn of_projects(roots: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
     roots.iter().flat_map(|root| OF_PROJECT.iter().map(|name| root.join(name)))
 }
 
@@ -418,10 +377,10 @@ fn is_made_since(path: &Path, time: SystemTime) -> bool {
     made.is_ok_and(|made| made >= time)
 }
 
-fn is_below(roots: &[PathBuf], path: &Path) -> bool {
+pub(super) fn is_below(roots: &[PathBuf], path: &Path) -> bool {
     roots.iter().any(|root| path.starts_with(root) && path != root)
 }
 
-fn world_began(world: &World) -> i64 {
+pub(super) fn world_began(world: &World) -> i64 {
     state::nanoseconds(world.began)
 }

@@ -1,0 +1,53 @@
+//! What takes its time to be found before a command: the repositories there are, and what is the person's own in the roots.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use agent_protocol::SandboxMode;
+
+use super::metadata::{beside, is_below, of_projects, roots, world_began};
+use super::repositories::{self, Patience};
+use super::{World, links, persons, pins};
+
+/// A repository that is not known before its command is judged by its age alone.
+const PATIENCE_BEFORE: Patience =
+    Patience { for_changed: Duration::from_millis(300), for_all: Duration::from_millis(300) };
+
+/// Looked for before there is anything to do.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) gits: BTreeSet<PathBuf>,
+    /// Git directories, be they outside the roots, with where their files are.
+    pub(super) trees: BTreeSet<(PathBuf, PathBuf)>,
+    /// Of git, for all repositories.
+    pub(super) configs: Vec<PathBuf>,
+    /// Where they are, links aside.
+    pub(super) ends_of_configs: BTreeSet<PathBuf>,
+    /// Of the person's files, those in the roots. A root that is one of them was named for itself.
+    pub(super) of_person: Vec<PathBuf>,
+    pub(super) our_homes: Vec<PathBuf>,
+    /// What no mount would close.
+    pub(super) open: BTreeSet<PathBuf>,
+}
+
+impl Known {
+    pub(super) fn look(world: &World) -> Self {
+        if world.policy.mode != SandboxMode::WorkspaceWrite {
+            return Self::default();
+        }
+        let (roots, env) = (roots(world), &world.policy.env);
+        let since = world_began(world);
+        let look = repositories::below(&roots, &beside(world), since, PATIENCE_BEFORE, &world.seen);
+        let mut trees = look.pointed;
+        trees.extend(roots.iter().filter_map(|root| repositories::around(root)));
+        let (mut of_person, mut our_homes) = (persons::files(env), persons::our_homes(env));
+        of_person.retain(|path| is_below(&roots, path));
+        our_homes.retain(|home| roots.iter().any(|root| home.starts_with(root)));
+        let configs = persons::git_configs(env);
+        let ends_of_configs = configs.iter().map(|path| links::follow(path).end).collect();
+        let pinnable = of_projects(&roots).chain(of_person.iter().cloned());
+        let open = pinnable.filter(|path| pins::has_open_file(path)).collect();
+        Self { gits: look.found, trees, configs, ends_of_configs, of_person, our_homes, open }
+    }
+}
