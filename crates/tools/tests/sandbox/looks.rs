@@ -35,6 +35,14 @@ impl Look {
 
 pub(crate) const LOOKS: &[Look] = &[
     look("s11_look_at_a_secret", |_| Ok(()), |home| home.join(".ssh/id")),
+    look(
+        "s11_look_at_what_rooms_remember",
+        |home| {
+            fs::create_dir_all(home.join(".local/state/agent"))?;
+            fs::write(home.join(".local/state/agent/rooms"), SECRET)
+        },
+        |home| home.join(".local/state/agent/rooms"),
+    ),
     look("s11_look_by_dots", |_| Ok(()), |_| "../home/.ssh/id".into()),
     look("s11_look_through_a_link", |home| symlink(home.join(".ssh/id"), "way"), |_| "way".into()),
     look(

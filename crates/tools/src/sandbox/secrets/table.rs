@@ -3,6 +3,8 @@
 
 /// Below the person's home directory.
 pub(super) const IN_HOME: &[&str] = &[
+    // Who can open it can lock it too.
+    ".local/state/agent/rooms",
     ".ssh",
     ".gnupg",
     ".aws",
@@ -115,7 +117,7 @@ pub(super) const IN_HOME: &[&str] = &[
 
 /// Below any home of ours or of the agents whose configuration we read.
 pub(super) const IN_OUR_HOMES: &[&str] =
-    &["auth.json", "credentials.json", ".credentials.json", "history.jsonl"];
+    &["auth.json", "credentials.json", ".credentials.json", "history.jsonl", "rooms"];
 
 pub(super) const OF_THE_SYSTEM: &[&str] = &[
     "/etc/shadow",
@@ -195,4 +197,5 @@ pub(super) const PARTS_OF_HOME: &[(&str, &str)] = &[
     ("XDG_CACHE_HOME", ".cache"),
     ("XDG_CONFIG_HOME", ".config"),
     ("XDG_DATA_HOME", ".local/share"),
+    ("XDG_STATE_HOME", ".local/state"),
 ];
