@@ -137,7 +137,7 @@ fn statement(code: u32, value: u32) -> sock_filter {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -173,7 +173,16 @@ mod tests {
         }
     }
 
-    const FAILED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    /// What becomes of a call of this machine's own kind.
+    pub(in crate::sandbox::linux) fn judged(
+        program: &[sock_filter],
+        call: i64,
+        arguments: [u64; 6],
+    ) -> u32 {
+        run(program, NATIVE, u32::try_from(call).unwrap(), arguments)
+    }
+
+    pub(in crate::sandbox::linux) const FAILED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
     const ABSENT: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
 
     fn sample() -> Vec<sock_filter> {

@@ -120,6 +120,17 @@ const HOST_WIDE: &[i64] = &[
 /// Terminal requests that push keystrokes, redirect the console or load line disciplines.
 const TERMINAL_TRICKS: &[u32] = &[0x5412, 0x541c, 0x541d, 0x5423];
 
+/// Whoever is named as the owner of a file is signalled when something happens to that, and may be anybody.
+const SIGNALS_OF_FILES: &[(i64, u32)] = &[
+    (libc::SYS_fcntl, libc::F_SETOWN.cast_unsigned()),
+    (libc::SYS_fcntl, F_SETOWN_EX),
+    (libc::SYS_ioctl, FIOSETOWN),
+    (libc::SYS_ioctl, SIOCSPGRP),
+];
+const F_SETOWN_EX: u32 = 15;
+const FIOSETOWN: u32 = 0x8901;
+const SIOCSPGRP: u32 = 0x8902;
+
 pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
     let mut filter = Filter::default();
     for call in NEVER {
@@ -173,6 +184,15 @@ fn others(filter: &mut Filter, scope: Scope) {
             filter.when(naming.call, vec![everybody], DENY);
         }
         filter.when(naming.call, vec![named(naming)], unknown);
+    }
+    if scope.tier != Tier::Full && scope.signals_unguarded {
+        for (call, request) in SIGNALS_OF_FILES {
+            filter.when(
+                *call,
+                vec![Test::Is { argument: 1, mask: u32::MAX, value: *request }],
+                DENY,
+            );
+        }
     }
     if scope.tier != Tier::Full && scope.signals_unguarded && scope.is_answered {
         for naming in SIGNALLING {
@@ -291,5 +311,28 @@ fn set(program: &[sock_filter], flags: u32) -> io::Result<i32> {
     match unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, flags, &raw const filter) } {
         -1 => Err(io::Error::last_os_error()),
         listener => Ok(listener as i32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::linux::bpf::tests::{FAILED, judged};
+
+    #[test]
+    fn nobody_is_made_the_owner_of_a_file_where_signals_reach_everybody() {
+        let judge = |tier, signals_unguarded, call, request| {
+            let (network, is_answered, truncate_unguarded) = (false, true, false);
+            let scope = Scope { tier, network, is_answered, signals_unguarded, truncate_unguarded };
+            judged(&program(scope), call, [3, request, 1, 0, 0, 0])
+        };
+        for (call, request) in SIGNALS_OF_FILES {
+            let request = u64::from(*request);
+            assert_eq!(judge(Tier::Reduced, true, *call, request), FAILED);
+            assert_eq!(judge(Tier::Reduced, false, *call, request), libc::SECCOMP_RET_ALLOW);
+            assert_eq!(judge(Tier::Full, true, *call, request), libc::SECCOMP_RET_ALLOW);
+        }
+        let duplicate = libc::F_DUPFD as u64;
+        assert_eq!(judge(Tier::Reduced, true, libc::SYS_fcntl, duplicate), libc::SECCOMP_RET_ALLOW);
     }
 }
