@@ -247,6 +247,10 @@ fn guarded(place: &Place) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
         let entries = fs::read_dir(&path).into_iter().flatten().flatten();
         for entry in entries {
             let path = entry.path();
+            // What we keep there ourselves.
+            if path.ends_with("home/.local") {
+                continue;
+            }
             if path.is_dir() {
                 open.push(path.clone());
             }

@@ -309,7 +309,9 @@ impl Metadata {
             let is_known = self.repositories.iter().any(|known| known.git == *git);
             // What an earlier look missed, this one may have taken for the person's.
             if !is_known || (missed < self.began && !self.of_roots.contains(git)) {
-                let is_new = |path: &Path| is_new(path, git, began, world.began);
+                // Nobody else writes there, and an earlier look had no reason to look.
+                let is_beside = is_below(&self.beside, git);
+                let is_new = |path: &Path| is_beside || is_new(path, git, began, world.began);
                 changes.extend(repository::appeared(git, &reached, is_new));
             }
             if !is_known && is_made_since(git, world.began) {
