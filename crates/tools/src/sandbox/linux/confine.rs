@@ -95,10 +95,10 @@ fn install(scope: Scope, asking: Asking) -> std::io::Result<Option<OwnedFd>> {
 fn drop_capabilities() -> rustix::io::Result<()> {
     for bit in 0..64 {
         let capability = CapabilitySet::from_bits_retain(1 << bit);
-        if rustix::thread::capability_is_in_bounding_set(capability).is_err() {
+        // Beyond the last there is none; and who may not shrink it will not be able to from one to the next.
+        if rustix::thread::remove_capability_from_bounding_set(capability).is_err() {
             break;
         }
-        let _ = rustix::thread::remove_capability_from_bounding_set(capability);
     }
     let _ = rustix::thread::clear_ambient_capability_set();
     let none = CapabilitySet::empty();

@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, memfd_create};
+use rustix::fs::{MemfdFlags, memfd_create};
 
 /// Whoever has locked this byte of the file may look for others and begin; the kernel unlocks it should that one die.
 const TURN: i64 = 0;
@@ -16,6 +16,8 @@ const TURN: i64 = 0;
 const PLACES: i64 = 250;
 /// Bytes of the file for what one room remembers.
 const MOST: u64 = 64 << 20;
+/// Bytes that may lie there for nobody.
+const LARGE: u64 = 4 << 20;
 
 pub(super) struct Register {
     file: File,
@@ -38,7 +40,7 @@ impl Register {
     pub(super) fn enter<T>(&self, remember: impl FnOnce(Vec<Vec<u8>>) -> (T, Vec<u8>)) -> T {
         let turn = self.take_turn();
         let places = self.taken();
-        if places.is_empty() && self.place.get().is_none() {
+        if places.is_empty() && self.place.get().is_none() && self.is_large() {
             let _ = self.file.set_len(0);
         }
         let records = places.iter().filter_map(|place| self.record(*place)).collect();
@@ -54,17 +56,16 @@ impl Register {
         value
     }
 
-    /// Nobody goes by this room any more.
+    /// Nobody goes by this room any more. What it remembered lies there until another takes its place: to free what a file
+    /// takes on a disk takes longer than all else here.
     pub(super) fn leave(&self) {
-        let Some(place) = self.place.take() else { return };
-        let _turn = self.take_turn();
-        let _ = fallocate(
-            &self.file,
-            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
-            offset(place),
-            MOST,
-        );
-        let _ = self.lock(libc::F_SETLK, libc::F_UNLCK, place, 1);
+        if let Some(place) = self.place.take() {
+            let _ = self.lock(libc::F_SETLK, libc::F_UNLCK, place, 1);
+        }
+    }
+
+    fn is_large(&self) -> bool {
+        self.file.metadata().is_ok_and(|found| found.blocks() * 512 > LARGE)
     }
 
     fn take_turn(&self) -> impl Drop {
