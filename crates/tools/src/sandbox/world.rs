@@ -170,7 +170,8 @@ impl Room {
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<(Launched, Option<OwnedFd>), SandboxError> {
         let Self(mut channel) = self;
-        channel.send(errand, descriptors).await?;
+        // A room that could not be built is gone, and has said why.
+        let sent = channel.send(errand, descriptors).await;
         let mut pid = 0;
         loop {
             match channel.receive::<Reply>().await? {
@@ -181,6 +182,7 @@ impl Room {
                 }
                 Some((Reply::Failed(reason), _)) => return Err(reason.into()),
                 Some((Reply::Exited(_), _)) | None => {
+                    sent?;
                     return Err(NotStarted::from("its process ended before it began").into());
                 }
             }

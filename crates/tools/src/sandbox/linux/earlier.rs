@@ -26,9 +26,13 @@ pub(super) struct Record<'a> {
     pub(super) repositories: &'a [Repository],
 }
 
+/// First in each record; to be raised when what follows is written in another way, as others may have another version.
+const FORMAT: u64 = 1;
+
 impl Record<'_> {
     pub(super) fn encoded(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
+        FORMAT.write(&mut bytes);
         self.began.write(&mut bytes);
         write_all(self.roots.iter(), &mut bytes, Encoded::write);
         write_all(self.files.iter(), &mut bytes, |file, to| file.write(to));
@@ -38,9 +42,15 @@ impl Record<'_> {
 }
 
 impl Earlier {
-    /// Of the records, those from below `roots` or around them; where they differ, the first room knows best.
-    pub(super) fn of(records: &[Vec<u8>], roots: &[PathBuf]) -> Self {
-        let mut all: Vec<_> = records.iter().filter_map(|record| Self::read(record)).collect();
+    /// Of the records, those from below `roots` or around them; where they differ, the first room knows best. One that says
+    /// nothing may be of a room that has begun as early as `unknown`, and was below all roots.
+    pub(super) fn of(records: &[Option<Vec<u8>>], roots: &[PathBuf], unknown: i64) -> Self {
+        let somewhere =
+            || Self { began: Some(unknown), roots: roots.to_owned(), ..Self::default() };
+        let read = |record: &Option<Vec<u8>>| record.as_ref().and_then(|record| Self::read(record));
+        let records = records.iter();
+        let mut all: Vec<_> =
+            records.map(|record| read(record).unwrap_or_else(somewhere)).collect();
         all.retain(|one| one.roots.iter().any(|root| roots.iter().any(|own| meet(root, own))));
         all.sort_by_key(|one| one.began);
         let mut earlier = Self::default();
@@ -59,6 +69,7 @@ impl Earlier {
 
     fn read(mut record: &[u8]) -> Option<Self> {
         let record = &mut record;
+        let _ = u64::read(record).filter(|format| *format == FORMAT)?;
         let (began, roots) = (i64::read(record)?, read_all(record)?);
         let files = read_all(record)?.into_iter().collect();
         let repositories = read_all::<Repository>(record)?.into_iter();
@@ -73,9 +84,10 @@ impl Earlier {
     }
 
     /// As it was; none where it came later, so that nobody knows how it was before: it is judged by itself then.
-    pub(super) fn repository(&mut self, git: PathBuf) -> Option<Repository> {
+    pub(super) fn repository(&mut self, git: &Path) -> Option<Repository> {
         let is_reached = self.roots.iter().any(|root| git.starts_with(root));
-        self.repositories.remove(&git).or_else(|| (!is_reached).then(|| Repository::remember(git)))
+        let remembered = || (!is_reached).then(|| Repository::remember(git.to_owned()));
+        self.repositories.remove(git).or_else(remembered)
     }
 }
 

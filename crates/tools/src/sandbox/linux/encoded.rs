@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
-/// Written and read by the same executable.
+/// Written and read in one format (see `earlier.rs`).
 pub(super) trait Encoded: Sized {
     fn write(&self, to: &mut Vec<u8>);
     /// None, where the bytes say nothing of the kind. What was read is taken away from them.

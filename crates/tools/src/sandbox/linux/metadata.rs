@@ -16,6 +16,7 @@ use super::mounts::{Place, Tree};
 use super::named::Here;
 use super::pins::{Kind, Pin};
 use super::put_back::{self, Change};
+use super::register::Records;
 use super::repositories::{self, Look, Patience};
 use super::repository::{self, Repository};
 use super::seen::Seen;
@@ -31,6 +32,9 @@ const PINNED_OF_GIT: &[&str] = &["hooks", "info/attributes", "commondir"];
 /// much to be looked at for each command.
 const PATIENCE: Patience =
     Patience { for_changed: Duration::from_secs(3), for_all: Duration::from_secs(1) };
+/// Bytes of the repositories that are remembered beside those of the roots.
+const MOST_REMEMBERED: usize = 32 << 20;
+
 /// What was there before a command.
 pub(super) struct Metadata {
     roots: Vec<PathBuf>,
@@ -80,30 +84,32 @@ pub(super) fn beside(world: &World) -> Vec<PathBuf> {
 impl Metadata {
     /// What there is, but where commands run by now what there was before those. From here on this room's counts as
     /// running too.
-    pub(super) fn remember(world: &World, known: &Known, order: &Order) -> Self {
-        world.register.enter(|records| {
+    ///
+    /// # Errors
+    /// When other rooms keep this one from beginning.
+    pub(super) fn remember(world: &World, known: &Known, order: &Order) -> Result<Self, String> {
+        let entered = world.register.enter(|records| {
             let roots = roots(world);
-            let earlier = Earlier::of(&records, &roots);
+            let earlier = Earlier::of(&records, &roots, world_began(world));
             let metadata = Self::taking_over(earlier, roots, world, known, order);
-            let record = metadata.record(world, known);
-            (metadata, record)
-        })
+            let records = metadata.records(world, known);
+            (metadata, records)
+        });
+        entered.map_err(|error| format!("what other commands may change: {error}"))
     }
 
     /// No secrets: whoever can read our state could read them there.
-    fn record(&self, world: &World, known: &Known) -> Vec<u8> {
+    fn records(&self, world: &World, known: &Known) -> Records {
         let listed = &world.policy.secrets;
         let resolved = if known.of_person.is_empty() { vec![] } else { secrets::paths(listed) };
         let is_secret =
             |path: &Path| listed.iter().chain(&resolved).any(|secret| path.starts_with(secret));
         let files = self.guarded.iter().chain(&self.named);
-        let record = Record {
-            began: self.began,
-            roots: &self.reached(),
-            files: files.filter(|(path, _)| !is_secret(path)).collect(),
-            repositories: &self.repositories,
-        };
-        record.encoded()
+        let files = files.filter(|(path, _)| !is_secret(path)).collect();
+        let (began, roots) = (self.began, &*self.reached());
+        let short = Record { began, roots, files: vec![], repositories: &[] };
+        let full = Record { began, roots, files, repositories: &self.repositories };
+        Records { full: full.encoded(), short: short.encoded() }
     }
 
     fn taking_over(
@@ -119,8 +125,17 @@ impl Metadata {
             roots.iter().filter_map(|root| repositories::of_root(root)).collect();
         let mut gits: BTreeSet<_> = known.gits.clone();
         gits.extend(of_roots.iter().flat_map(|git| repositories::within(git)));
-        gits.extend(of_roots.iter().cloned());
-        let repositories = gits.into_iter().filter_map(|git| earlier.repository(git)).collect();
+        let others = gits.iter().filter(|git| !of_roots.contains(git));
+        let mut repositories: Vec<Repository> = Vec::new();
+        let mut room = MOST_REMEMBERED;
+        for git in of_roots.iter().chain(others) {
+            // What there is no room for is judged by itself, as what appeared is.
+            if room > 0 || of_roots.contains(git) {
+                let repository = earlier.repository(git);
+                room = room.saturating_sub(repository.as_ref().map_or(0, Repository::size));
+                repositories.extend(repository);
+            }
+        }
         let mut metadata = Self {
             roots,
             beside: beside(world),
@@ -244,7 +259,8 @@ impl Metadata {
         let are_held = self.to_be_held().iter().eq(held)
             && earlier.holders.iter().all(|(path, place)| Place::of(path) == Some(*place));
         let are_pinned = self.pinned.len() == earlier.pinned.len()
-            && self.pinned.iter().zip(&earlier.pinned).all(|(new, old)| new.is_same(old));
+            && self.pinned.iter().zip(&earlier.pinned).all(|(new, old)| new.is_same(old))
+            && self.pinned.iter().all(Pin::keeps_out);
         if are_held && are_pinned {
             self.holders = std::mem::take(&mut earlier.holders);
             self.pinned = std::mem::take(&mut earlier.pinned);

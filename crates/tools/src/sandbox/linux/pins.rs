@@ -49,6 +49,11 @@ impl Pin {
         Ok(())
     }
 
+    /// Whether nothing in it has got another name since, by which it could be written to. Of git's it is asked anyway.
+    pub(super) fn keeps_out(&self) -> bool {
+        self.kind == Kind::OfGit || !has_open_file(&self.path)
+    }
+
     /// Whether an earlier one holds for this.
     pub(super) fn is_same(&self, earlier: &Self) -> bool {
         (&self.path, self.kind, self.place) == (&earlier.path, earlier.kind, earlier.place)
@@ -103,12 +108,12 @@ impl Pin {
 const MOST_ENTRIES: usize = 10_000;
 
 /// Whether a file in a directory has another name as well, by which no mount over the directory keeps it from being
-/// written to.
+/// written to; or may have one, as there are too many.
 pub(super) fn has_open_file(directory: &Path) -> bool {
     let (mut directories, mut left) = (vec![directory.to_owned()], MOST_ENTRIES);
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            let Some(fewer) = left.checked_sub(1) else { return false };
+            let Some(fewer) = left.checked_sub(1) else { return true };
             left = fewer;
             match entry.metadata() {
                 Ok(found) if found.is_dir() => directories.push(entry.path()),

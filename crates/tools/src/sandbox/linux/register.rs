@@ -1,14 +1,15 @@
 //! The rooms that run for this person, in whatever world, and what each has remembered. A room that begins meanwhile goes
 //! by that: what it finds itself may be what a command has just left there, to be put back when that one has ended.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, memfd_create};
 
 /// Whoever has locked this byte of the file may look for others and begin; the kernel unlocks it should that one die.
 const TURN: i64 = 0;
@@ -18,109 +19,147 @@ const PLACES: i64 = 250;
 const MOST: u64 = 64 << 20;
 /// Bytes that may lie there for nobody.
 const LARGE: u64 = 4 << 20;
+/// How long a room waits for the others that begin, and how often it looks.
+const PATIENCE: Duration = Duration::from_secs(10);
+const SHORTEST: Duration = Duration::from_micros(100);
+const LONGEST: Duration = Duration::from_millis(5);
 
 pub(super) struct Register {
+    /// Of the world.
     file: File,
+    /// The same, opened anew: locks are a description's, and stay whatever else of the file is closed.
+    own: OnceCell<File>,
     /// That of this room.
     place: Cell<Option<i64>>,
+}
+
+/// What a room leaves: all that it remembers or, where that is too much to be kept, as much as says that it runs.
+pub(super) struct Records {
+    pub(super) full: Vec<u8>,
+    pub(super) short: Vec<u8>,
 }
 
 impl Register {
     /// In a file at `path`, that the other worlds open too; without one, or where it cannot be had, only for one world.
     pub(super) fn open(path: Option<&Path>) -> io::Result<Self> {
         let file = match path.map(open) {
-            Some(Ok(file)) => file,
+            Some(Ok(file)) if has_locks(&file) => file,
             _ => File::from(memfd_create("rooms", MemfdFlags::CLOEXEC)?),
         };
-        Ok(Self { file, place: Cell::new(None) })
+        Ok(Self { file, own: OnceCell::new(), place: Cell::new(None) })
     }
 
     /// From here on this room counts as running. What it remembers is made, as a value and as bytes, from what those have
-    /// remembered that run by now.
-    pub(super) fn enter<T>(&self, remember: impl FnOnce(Vec<Vec<u8>>) -> (T, Vec<u8>)) -> T {
-        let turn = self.take_turn();
-        let places = self.taken();
+    /// remembered that run by now; of some nothing may be known but that they do.
+    ///
+    /// # Errors
+    /// When another room takes too long over it, or no place is left.
+    pub(super) fn enter<T>(
+        &self,
+        remember: impl FnOnce(Vec<Option<Vec<u8>>>) -> (T, Records),
+    ) -> io::Result<T> {
+        let turn = self.take_turn()?;
+        let places = self.taken()?;
         if places.is_empty() && self.place.get().is_none() && self.is_large() {
-            let _ = self.file.set_len(0);
+            let _ = self.own()?.set_len(0);
         }
-        let records = places.iter().filter_map(|place| self.record(*place)).collect();
-        let (value, record) = remember(records);
+        let records = places.iter().map(|place| self.record(*place)).collect();
         let place = self.place.get().or_else(|| (1..=PLACES).find(|place| !places.contains(place)));
-        if let Some(place) = place
-            && self.keep(place, &record).is_ok()
-            && self.lock(libc::F_SETLK, libc::F_WRLCK, place, 1).is_ok()
-        {
-            self.place.set(Some(place));
+        let place = place.ok_or_else(|| io::Error::other("too many commands run at one time"))?;
+        self.lock(libc::F_OFD_SETLK, libc::F_WRLCK, place, 1)?;
+        self.place.set(Some(place));
+        let (value, Records { full, short }) = remember(records);
+        if self.keep(place, &full).is_err() && self.keep(place, &short).is_err() {
+            // Whatever was there is not of this room.
+            self.blank(place)?;
         }
         drop(turn);
-        value
+        Ok(value)
     }
 
     /// Nobody goes by this room any more. What it remembered lies there until another takes its place: to free what a file
     /// takes on a disk takes longer than all else here.
     pub(super) fn leave(&self) {
         if let Some(place) = self.place.take() {
-            let _ = self.lock(libc::F_SETLK, libc::F_UNLCK, place, 1);
+            let _ = self.lock(libc::F_OFD_SETLK, libc::F_UNLCK, place, 1);
         }
+    }
+
+    /// The world's description is every room's; this one no other process has opened.
+    fn own(&self) -> io::Result<&File> {
+        if let Some(own) = self.own.get() {
+            return Ok(own);
+        }
+        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let own = OpenOptions::new().read(true).write(true).open(path)?;
+        Ok(self.own.get_or_init(|| own))
     }
 
     fn is_large(&self) -> bool {
         self.file.metadata().is_ok_and(|found| found.blocks() * 512 > LARGE)
     }
 
-    fn take_turn(&self) -> impl Drop {
+    fn take_turn(&self) -> io::Result<impl Drop> {
         struct Turn<'a>(&'a Register);
         impl Drop for Turn<'_> {
             fn drop(&mut self) {
-                let _ = self.0.lock(libc::F_SETLK, libc::F_UNLCK, TURN, 1);
+                let _ = self.0.lock(libc::F_OFD_SETLK, libc::F_UNLCK, TURN, 1);
             }
         }
-        while self
-            .lock(libc::F_SETLKW, libc::F_WRLCK, TURN, 1)
-            .is_err_and(|error| error.kind() == io::ErrorKind::Interrupted)
-        {}
-        Turn(self)
+        let until = Instant::now() + PATIENCE;
+        let mut pause = SHORTEST;
+        // Not by a call that waits: nobody would end it.
+        loop {
+            match self.lock(libc::F_OFD_SETLK, libc::F_WRLCK, TURN, 1) {
+                Ok(_) => return Ok(Turn(self)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if Instant::now() > until {
+                        return Err(io::Error::other("another command takes too long to begin"));
+                    }
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(LONGEST);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The places of other rooms.
-    fn taken(&self) -> Vec<i64> {
+    fn taken(&self) -> io::Result<Vec<i64>> {
         let (mut taken, mut open) = (vec![], vec![(1, PLACES)]);
-        while let Some((first, count)) = open.pop().filter(|(_, count)| *count > 0) {
-            let Some((from, length)) = self.first_locked(first, count) else { continue };
-            let end = (from + length).min(first + count);
-            taken.extend(from.max(first)..end);
-            open.push((end, first + count - end));
+        while let Some((first, count)) = open.pop() {
+            let end = first + count;
+            if count <= 0 {
+                continue;
+            }
+            let Some((from, length)) = self.first_locked(first, count)? else { continue };
+            // Without a length it goes to the end.
+            let until = if length == 0 { end } else { (from + length).min(end) };
+            taken.extend(from.max(first)..until);
+            open.push((until, end - until));
             open.push((first, from - first));
         }
-        taken
+        Ok(taken)
     }
 
     /// Some of others' that lie there.
-    fn first_locked(&self, first: i64, count: i64) -> Option<(i64, i64)> {
-        let found = self.lock(libc::F_GETLK, libc::F_WRLCK, first, count).ok()?;
-        (i32::from(found.l_type) != libc::F_UNLCK).then_some((found.l_start, found.l_len))
+    fn first_locked(&self, first: i64, count: i64) -> io::Result<Option<(i64, i64)>> {
+        let found = self.lock(libc::F_OFD_GETLK, libc::F_WRLCK, first, count)?;
+        let is_locked = i32::from(found.l_type) != libc::F_UNLCK;
+        Ok(is_locked.then_some((found.l_start, found.l_len)))
     }
 
-    #[allow(unsafe_code)]
     fn lock(&self, command: i32, kind: i32, first: i64, count: i64) -> io::Result<libc::flock> {
-        // SAFETY: all-zero bytes are a valid structure, which outlives the call.
-        unsafe {
-            let mut lock: libc::flock = std::mem::zeroed();
-            lock.l_type = kind as libc::c_short;
-            lock.l_whence = libc::SEEK_SET as libc::c_short;
-            (lock.l_start, lock.l_len) = (first, count);
-            match libc::fcntl(self.file.as_raw_fd(), command, &raw mut lock) {
-                -1 => Err(io::Error::last_os_error()),
-                _ => Ok(lock),
-            }
-        }
+        lock(self.own()?, command, kind, first, count)
     }
 
     fn record(&self, place: i64) -> Option<Vec<u8>> {
         let mut length = [0; 8];
         self.file.read_exact_at(&mut length, offset(place)).ok()?;
         let length = u64::from_ne_bytes(length);
-        let mut record = vec![0; usize::try_from(length).ok().filter(|_| length < MOST)?];
+        let mut record =
+            vec![0; usize::try_from(length).ok().filter(|_| (1..MOST).contains(&length))?];
         self.file.read_exact_at(&mut record, offset(place) + 8).ok()?;
         Some(record)
     }
@@ -132,6 +171,31 @@ impl Register {
         let bytes = [&(record.len() as u64).to_ne_bytes(), record].concat();
         without_being_ended(|| self.file.write_all_at(&bytes, offset(place)))
     }
+
+    fn blank(&self, place: i64) -> io::Result<()> {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        Ok(fallocate(&self.file, flags, offset(place), MOST)?)
+    }
+}
+
+#[allow(unsafe_code)]
+fn lock(file: &File, command: i32, kind: i32, first: i64, count: i64) -> io::Result<libc::flock> {
+    // SAFETY: all-zero bytes are a valid structure, which outlives the call.
+    unsafe {
+        let mut lock: libc::flock = std::mem::zeroed();
+        lock.l_type = kind as libc::c_short;
+        lock.l_whence = libc::SEEK_SET as libc::c_short;
+        (lock.l_start, lock.l_len) = (first, count);
+        match libc::fcntl(file.as_raw_fd(), command, &raw mut lock) {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(lock),
+        }
+    }
+}
+
+/// Not all that can be written to has.
+fn has_locks(file: &File) -> bool {
+    lock(file, libc::F_OFD_GETLK, libc::F_WRLCK, TURN, 1).is_ok()
 }
 
 fn offset(place: i64) -> u64 {
@@ -175,36 +239,78 @@ fn without_being_ended<T>(write: impl FnOnce() -> T) -> T {
 mod tests {
     use super::*;
     use crate::sandbox::linux::{Forked, fork};
+    use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
     use std::io::{Read as _, Write as _};
+
+    fn records(full: &[u8]) -> Records {
+        Records { full: full.to_vec(), short: b"short".to_vec() }
+    }
+
+    /// A room in a process of its own, with its place, that remembers something until it is killed.
+    struct Other(Pid);
+
+    impl Other {
+        fn enters(path: &Path, remembers: &[u8]) -> Self {
+            let (mut began, mut begun) = io::pipe().unwrap();
+            let pid = match fork().unwrap() {
+                Forked::Child => {
+                    let register = Register::open(Some(path)).unwrap();
+                    register.enter(|_| ((), records(remembers))).unwrap();
+                    begun.write_all(b"x").unwrap();
+                    loop {
+                        std::thread::park();
+                    }
+                }
+                Forked::Parent(pid) => pid,
+            };
+            drop(begun);
+            began.read_exact(&mut [0]).unwrap();
+            Self(Pid::from_raw(pid.cast_signed()).unwrap())
+        }
+
+        fn is_killed(self) {
+            kill_process(self.0, Signal::KILL).unwrap();
+            waitpid(Some(self.0), WaitOptions::empty()).unwrap();
+        }
+    }
 
     #[test]
     fn a_room_goes_by_what_those_remember_that_run_and_by_nothing_else() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("new/rooms");
-        let (mut began, mut begun) = io::pipe().unwrap();
-        let (mut ends, end) = io::pipe().unwrap();
+        let others = [b"one".as_slice(), b"two", b"three"].map(|it| Other::enters(&path, it));
         let register = Register::open(Some(&path)).unwrap();
-        let child = match fork().unwrap() {
-            Forked::Child => {
-                drop(end);
-                register.enter(|_| ((), b"first".to_vec()));
-                begun.write_all(b"x").unwrap();
-                let _ = ends.read(&mut [0]);
-                // As if it had been killed.
-                crate::sandbox::linux::room::leave(0)
-            }
-            Forked::Parent(pid) => pid,
-        };
-        began.read_exact(&mut [0]).unwrap();
-        let others = Register::open(Some(&path)).unwrap();
-        let found = others.enter(|records| (records, b"second".to_vec()));
-        assert_eq!(found, [b"first"]);
+        let known = |name: &[u8]| Some(name.to_vec());
+        let found = register.enter(|records| (records, self::records(b"own"))).unwrap();
+        assert_eq!(found, [known(b"one"), known(b"two"), known(b"three")]);
+        // Whatever else of the file this process closes, it is still there for those that come.
+        drop(File::open(&path).unwrap());
+        let late = Register::open(Some(&path)).unwrap();
+        let found = late.enter(|records| (records, self::records(b"late"))).unwrap();
+        assert_eq!(found.last(), Some(&known(b"own")));
         // What oneself remembers is nobody else's.
-        assert_eq!(others.enter(|records| (records, vec![])), [b"first"]);
-        others.leave();
-        drop(end);
-        let child = rustix::process::Pid::from_raw(child.cast_signed());
-        rustix::process::waitpid(child, rustix::process::WaitOptions::empty()).unwrap();
-        assert!(others.enter(|records| (records, vec![])).is_empty());
+        let found = register.enter(|records| (records, self::records(b""))).unwrap();
+        assert_eq!(found.last(), Some(&known(b"late")));
+        late.leave();
+        let [first, rest @ ..] = others;
+        first.is_killed();
+        let found = register.enter(|records| (records, self::records(b""))).unwrap();
+        assert_eq!(found, [known(b"two"), known(b"three")]);
+        rest.into_iter().for_each(Other::is_killed);
+        assert!(register.enter(|records| (records, self::records(b""))).unwrap().is_empty());
+    }
+
+    #[test]
+    fn of_a_room_that_cannot_keep_what_it_remembers_it_is_known_that_it_runs() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("rooms");
+        let [large, other] = [(); 2].map(|()| Register::open(Some(&path)).unwrap());
+        let much = usize::try_from(MOST).unwrap();
+        large.enter(|_| ((), records(&vec![b'x'; much]))).unwrap();
+        let found = other.enter(|records| (records, self::records(b""))).unwrap();
+        assert_eq!(found, [Some(b"short".to_vec())]);
+        large.blank(1).unwrap();
+        let found = other.enter(|records| (records, self::records(b""))).unwrap();
+        assert_eq!(found, [None]);
     }
 }

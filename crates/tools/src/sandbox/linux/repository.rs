@@ -9,7 +9,7 @@ use super::configuration::Judge;
 use super::encoded::{Encoded, read_all, write_all};
 use super::put_back::Change;
 use super::settings::Entry;
-use super::state::State;
+use super::state::{Budget, State};
 use super::{addresses, git_config, links};
 
 const CONFIGS: &[&str] = &["config", "config.worktree"];
@@ -39,6 +39,12 @@ pub(super) struct Repository {
 }
 
 impl Repository {
+    /// How many bytes are remembered of it.
+    pub(super) fn size(&self) -> usize {
+        let states = self.configs.iter().chain(&self.others).map(|(_, state)| state);
+        states.chain(self.hooks.values()).map(State::size).sum()
+    }
+
     pub(super) fn remember(git: PathBuf) -> Self {
         let states = |names: &[&str]| {
             let paths = names.iter().map(|name| git.join(name));
@@ -218,6 +224,11 @@ fn entries(git: &Path, name: &str) -> BTreeMap<PathBuf, State> {
     } else {
         let entries = fs::read_dir(directory).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).collect()
+    };
+    let mut left = Budget::default();
+    let with_state = |path: PathBuf| {
+        let state = State::within(&path, &mut left);
+        (path, state)
     };
     paths.into_iter().map(with_state).collect()
 }

@@ -119,7 +119,7 @@ impl Room {
     fn furnished(world: &'static World) -> Result<Self, String> {
         let hidden = furnish(world)?;
         let known = Known::look(world);
-        let mut metadata = remembered(world, &known, &Self::some_errand());
+        let mut metadata = remembered(world, &known, &Self::some_errand())?;
         if let Some(metadata) = &mut metadata {
             metadata.pin(world.tier)?;
         }
@@ -152,7 +152,7 @@ impl Room {
         {
             return Ok(false);
         }
-        let mut metadata = remembered(self.world, &self.known, errand);
+        let mut metadata = remembered(self.world, &self.known, errand)?;
         if let Some(metadata) = metadata.as_mut().filter(|_| self.world.tier == Tier::Full)
             && !self.metadata.as_mut().is_some_and(|earlier| metadata.take_pins_of(earlier))
         {
@@ -167,7 +167,7 @@ impl Room {
     fn make_ready(&mut self) -> Result<(), NotStarted> {
         let (errand, descriptors) = self.errand.as_mut().ok_or("no errand")?;
         hidden_anew(self.world, self.hidden.as_ref().or(self.world.hidden.as_ref()))?;
-        let mut metadata = remembered(self.world, &self.known, errand);
+        let mut metadata = remembered(self.world, &self.known, errand)?;
         if let Some(metadata) = &mut metadata {
             metadata.pin(self.world.tier)?;
         }
@@ -264,10 +264,10 @@ fn likelier_to_be_ended() -> impl Drop {
     Likely(before)
 }
 
-fn remembered(world: &World, known: &Known, errand: &Errand) -> Option<Metadata> {
+fn remembered(world: &World, known: &Known, errand: &Errand) -> Result<Option<Metadata>, String> {
     let can_change =
         world.policy.mode == SandboxMode::WorkspaceWrite && errand.reach != Reach::Reading;
-    can_change.then(|| Metadata::remember(world, known, &errand.order))
+    can_change.then(|| Metadata::remember(world, known, &errand.order)).transpose()
 }
 
 /// Puts back what the command was not to change; within its walls, so that no link leads out. Not in another process,

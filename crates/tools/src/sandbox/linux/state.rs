@@ -15,6 +15,20 @@ use super::put_back::Change;
 /// Bytes and entries that are remembered of one path.
 pub(super) const MAX_FILE: u64 = 16 << 20;
 const MAX_ENTRIES: usize = 10_000;
+/// Bytes of all its entries.
+const MAX_BYTES: u64 = 32 << 20;
+
+/// What may be remembered of one path, or of what lies in one directory.
+pub(super) struct Budget {
+    entries: usize,
+    bytes: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { entries: MAX_ENTRIES, bytes: MAX_BYTES }
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -102,7 +116,16 @@ fn read_with(path: &Path, limit: u64, flags: i32) -> Option<Vec<u8>> {
 
 impl State {
     pub(super) fn of(path: &Path) -> Self {
-        Self::read(path, &mut 0)
+        Self::within(path, &mut Budget::default())
+    }
+
+    /// How many bytes it takes.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::File { bytes, .. } => bytes.len(),
+            Self::Directory(entries) => entries.values().map(Self::size).sum(),
+            Self::Absent | Self::Link(_) | Self::Other(..) => 0,
+        }
     }
 
     /// Of a file.
@@ -122,13 +145,12 @@ impl State {
         }
     }
 
-    fn read(path: &Path, entries: &mut usize) -> Self {
+    /// What does not fit into what is left is not read.
+    pub(super) fn within(path: &Path, left: &mut Budget) -> Self {
         let Ok(found) = fs::symlink_metadata(path) else { return Self::Absent };
         let other = Self::Other(found.ino(), changed_at(&found));
-        *entries += 1;
-        if *entries > MAX_ENTRIES {
-            return other;
-        }
+        let Some(fewer) = left.entries.checked_sub(1) else { return other };
+        left.entries = fewer;
         let kind = found.file_type();
         if kind.is_symlink() {
             return fs::read_link(path).map_or(other, Self::Link);
@@ -137,12 +159,13 @@ impl State {
             let Ok(directory) = fs::read_dir(path) else { return other };
             let states = directory
                 .flatten()
-                .map(|entry| (entry.file_name(), Self::read(&entry.path(), entries)));
+                .map(|entry| (entry.file_name(), Self::within(&entry.path(), left)));
             return Self::Directory(states.collect());
         }
-        if !kind.is_file() || found.len() > MAX_FILE {
+        if !kind.is_file() || found.len() > MAX_FILE.min(left.bytes) {
             return other;
         }
+        left.bytes -= found.len();
         let mode = found.mode() & 0o7777;
         read(path, MAX_FILE).map_or(other, |bytes| Self::File { bytes, mode })
     }
