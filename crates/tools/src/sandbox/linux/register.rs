@@ -268,7 +268,7 @@ mod tests {
             Self(Pid::from_raw(pid.cast_signed()).unwrap())
         }
 
-        fn is_killed(self) {
+        fn kill(self) {
             kill_process(self.0, Signal::KILL).unwrap();
             waitpid(Some(self.0), WaitOptions::empty()).unwrap();
         }
@@ -293,10 +293,10 @@ mod tests {
         assert_eq!(found.last(), Some(&known(b"late")));
         late.leave();
         let [first, rest @ ..] = others;
-        first.is_killed();
+        first.kill();
         let found = register.enter(|records| (records, self::records(b""))).unwrap();
         assert_eq!(found, [known(b"two"), known(b"three")]);
-        rest.into_iter().for_each(Other::is_killed);
+        rest.into_iter().for_each(Other::kill);
         assert!(register.enter(|records| (records, self::records(b""))).unwrap().is_empty());
     }
 
