@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,13 +12,13 @@ use rustix::process::Pid;
 
 use super::alongside::Turn;
 use super::confine::Confinement;
-use super::room::{Room, Service, leave};
+use super::room::{Room, leave};
 use super::{Forked, World, asked, fork, limits};
 use crate::job::Job;
+use crate::sandbox::NotStarted;
 use crate::sandbox::channel::BlockingChannel;
-use crate::sandbox::message::{Errand, Order, Reach, Reply};
+use crate::sandbox::message::{Errand, Order};
 use crate::sandbox::program::{self, Program};
-use crate::sandbox::{NotStarted, Tier};
 
 /// Puts the step that failed before the system's words.
 pub(super) fn say(what: &'static str) -> impl Fn(rustix::io::Errno) -> String {
@@ -36,7 +36,7 @@ pub(super) fn live(
 ) {
     let failed = match await_errand(room, control, confinement.as_ref()) {
         Ok(false) => return,
-        Ok(true) => begin(world, room, control, confinement, turn).map(|never| match never {}),
+        Ok(true) => begin(world, room, confinement, turn).map(|never| match never {}),
         Err(reason) => Err(reason),
     };
     room.borrow_mut().failed = failed.err();
@@ -106,7 +106,6 @@ fn program_of(
 fn begin(
     world: &World,
     room: &RefCell<Room>,
-    control: &BlockingChannel,
     confinement: Option<Confinement>,
     turn: &Turn,
 ) -> Result<Infallible, NotStarted> {
@@ -123,33 +122,12 @@ fn begin(
     }
     match errand.order {
         Order::Run(arguments) => Err(program_of(world, &arguments, errand.env)?.execute()),
-        // Where its calls are asked about, the first process has to answer meanwhile.
-        Order::Serve(job) if errand.reach == Reach::Reading && world.tier != Tier::Reduced => {
-            serve_here(room, control, job)
-        }
         Order::Serve(job) => serve_apart(room, job),
     }
 }
 
-/// Does the job in the memory that is there, which the first process needs for nothing more than to hear of its end: a look
-/// does not wait for another memory. Any word of the agent meanwhile, and its end, ends this process.
-fn serve_here(
-    room: &RefCell<Room>,
-    control: &BlockingChannel,
-    job: Job,
-) -> Result<Infallible, NotStarted> {
-    ended_by_any_word_on(control.as_fd()).map_err(|error| format!("being ended: {error}"))?;
-    if is_readable(control) {
-        return Err("it is not wanted any more".into());
-    }
-    room.borrow_mut().service = Service::Here;
-    let _ = control.send(&Reply::Started, &[]);
-    let code = program::serve(job);
-    room.borrow_mut().service = Service::Done;
-    leave(code)
-}
-
-/// Does the job in a memory of its own: the first process wants this one back at once.
+/// Does the job in a memory of its own: the first process wants this one back at once, to hear the agent and to answer what
+/// is asked about, as the C library's own connections are.
 fn serve_apart(room: &RefCell<Room>, job: Job) -> Result<Infallible, NotStarted> {
     match fork().map_err(|error| format!("no process: {error}"))? {
         Forked::Child => {
@@ -159,27 +137,10 @@ fn serve_apart(room: &RefCell<Room>, job: Job) -> Result<Infallible, NotStarted>
         }
         Forked::Parent(pid) => {
             let pid = Pid::from_raw(pid.cast_signed()).ok_or("a process without an id")?;
-            room.borrow_mut().service = Service::Apart(pid);
+            room.borrow_mut().serving = Some(pid);
             leave(0)
         }
     }
-}
-
-/// The signal for it ends whoever has not said otherwise.
-#[allow(unsafe_code)]
-fn ended_by_any_word_on(channel: BorrowedFd<'_>) -> std::io::Result<()> {
-    let (channel, own) = (channel.as_raw_fd(), rustix::process::getpid().as_raw_nonzero().get());
-    // SAFETY: no memory is involved, and the descriptor is open.
-    unsafe {
-        let flags = libc::fcntl(channel, libc::F_GETFL);
-        if flags == -1
-            || libc::fcntl(channel, libc::F_SETOWN, own) == -1
-            || libc::fcntl(channel, libc::F_SETFL, flags | libc::O_ASYNC) == -1
-        {
-            return Err(std::io::Error::last_os_error());
-        }
-    }
-    Ok(())
 }
 
 /// From here on this process's descriptors are its own. What is shared is closed by nobody here any more, but by the kernel,

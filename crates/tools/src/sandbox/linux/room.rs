@@ -85,21 +85,10 @@ pub(super) struct Room {
     ready: Option<Ready>,
     /// Where calls that are asked about wait for an answer.
     pub(super) listener: Option<OwnedFd>,
-    pub(super) service: Service,
+    /// Does the errand's job, if it is no program.
+    pub(super) serving: Option<Pid>,
     /// Why the command does not begin.
     pub(super) failed: Option<NotStarted>,
-}
-
-/// Who does the job of an errand that is no program.
-#[derive(Clone, Copy, Default)]
-pub(super) enum Service {
-    /// It is one.
-    #[default]
-    None,
-    Apart(Pid),
-    /// The process of the command itself: what is in the memory cannot be relied on until that is done.
-    Here,
-    Done,
 }
 
 /// All that was done for an errand before it begins.
@@ -125,8 +114,8 @@ impl Room {
         }
         // No command runs here yet.
         world.register.leave();
-        let (errand, ready, listener, service, failed) = (None, None, None, Service::None, None);
-        Ok(Self { world, known, hidden, metadata, errand, ready, listener, service, failed })
+        let (errand, ready, listener, serving, failed) = (None, None, None, None, None);
+        Ok(Self { world, known, hidden, metadata, errand, ready, listener, serving, failed })
     }
 
     /// Most commands are like it.
@@ -227,18 +216,14 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
         return Err(reason);
     }
     let Some(Ready { stdio, metadata }) = room.ready.take() else { return Ok(false) };
+    let terminal = stdio.master.as_ref().map(|master| master.as_fd());
+    // An agent that is gone by now is noticed below, and everything ended.
+    let _ = control.send(&Reply::Started, terminal.as_slice());
     // What is said of it goes where the command's own complaints go; an edit has its journal there.
-    let (pid, complaints) = match room.service {
-        Service::Here => leave(1),
-        Service::None => (command.pid, stdio.descriptors[2].try_clone().ok()),
-        Service::Done => (command.pid, None),
-        Service::Apart(pid) => (pid, None),
+    let (pid, complaints) = match room.serving {
+        None => (command.pid, stdio.descriptors[2].try_clone().ok()),
+        Some(serving) => (serving, None),
     };
-    if !matches!(room.service, Service::Done) {
-        let terminal = stdio.master.as_ref().map(|master| master.as_fd());
-        // An agent that is gone by now is noticed below, and everything ended.
-        let _ = control.send(&Reply::Started, terminal.as_slice());
-    }
     drop(stdio);
     drop(likely);
     let running = Running { pid, listener: room.listener.take() };
