@@ -122,13 +122,13 @@ fn begin(
     }
     match errand.order {
         Order::Run(arguments) => Err(program_of(world, &arguments, errand.env)?.execute()),
-        Order::Serve(job) => serve_apart(room, job),
+        Order::Serve(job) => serve(room, job),
     }
 }
 
 /// Does the job in a memory of its own: the first process wants this one back at once, to hear the agent and to answer what
 /// is asked about, as the C library's own connections are.
-fn serve_apart(room: &RefCell<Room>, job: Job) -> Result<Infallible, NotStarted> {
+fn serve(room: &RefCell<Room>, job: Job) -> Result<Infallible, NotStarted> {
     match fork().map_err(|error| format!("no process: {error}"))? {
         Forked::Child => {
             // Signals for the command go to its group.
