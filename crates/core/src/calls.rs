@@ -112,6 +112,7 @@ impl Calls {
                 Refused::because(RejectReason::BadArguments, message),
             );
         }
+        bench.toolbox.expect(&call.name);
         let prepared = match bench.toolbox.prepare(call) {
             Ok(prepared) => prepared,
             Err(rejection) => {

@@ -252,7 +252,12 @@ impl Speech {
             {
                 self.begin(bench, output_index, kind == "reasoning");
             }
-            ResponseEvent::ItemAdded { .. } if self.live => self.drafts.begin(bench, &event),
+            ResponseEvent::ItemAdded { name: Some(ref name), .. } => {
+                bench.toolbox.expect(name);
+                if self.live {
+                    self.drafts.begin(bench, &event);
+                }
+            }
             ResponseEvent::Delta { output_index, part, delta } => {
                 self.delta(bench, output_index, part, delta)?
             }

@@ -149,7 +149,7 @@ async fn in_a_room(
     };
     let answer = tokio::net::unix::pipe::Receiver::from_owned_fd(answer.into())?;
     let room = sandbox.room().await?;
-    let (mut launched, _) = room.launch(&errand, &[writer.as_fd(), errors.as_fd()]).await?;
+    let (mut launched, _) = room.launch(errand, &[writer.as_fd(), errors.as_fd()]).await?;
     drop((writer, errors));
     let mut json = Vec::new();
     let read = answer.take(MOST_ANSWER).read_to_end(&mut json).await;

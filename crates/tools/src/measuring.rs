@@ -50,6 +50,11 @@ impl Rooms {
         self.sandbox.prepare().await;
     }
 
+    /// Says that a command will come soon, as the loop does when the model begins to write its call.
+    pub fn expect(&self) {
+        self.sandbox.expect();
+    }
+
     /// From the wish to run a command until it runs, and until its room is empty.
     ///
     /// # Errors
@@ -65,7 +70,7 @@ impl Rooms {
         let asked = Instant::now();
         let room = self.sandbox.room().await?;
         let output = self.null.as_fd();
-        let (mut launched, _) = room.launch(&errand, &[output, output]).await?;
+        let (mut launched, _) = room.launch(errand, &[output, output]).await?;
         let began = asked.elapsed();
         launched.exit().await;
         Ok((began, asked.elapsed()))

@@ -106,14 +106,14 @@ impl Command {
         };
         let started = Instant::now();
         let (launched, output, terminal) = if let Some(asked) = launch.terminal {
-            let (launched, terminal) = room.launch(&errand, &[]).await?;
+            let (launched, terminal) = room.launch(errand, &[]).await?;
             let terminal = terminal.ok_or_else(|| NotStarted::from("it got no terminal"))?;
             let terminal = Arc::new(nonblocking(terminal)?);
             (launched, terminal.clone(), Some(sessions.terminals.open(terminal, asked)?))
         } else {
             let (reader, writer) = io::pipe()?;
             // One pipe for both: what is printed to either stays in its order.
-            let (launched, _) = room.launch(&errand, &[writer.as_fd(), writer.as_fd()]).await?;
+            let (launched, _) = room.launch(errand, &[writer.as_fd(), writer.as_fd()]).await?;
             (launched, Arc::new(nonblocking(reader.into())?), None)
         };
         let state = Arc::new(Shared {

@@ -253,6 +253,14 @@ impl Toolbox {
         }
     }
 
+    /// The model begins to call this tool, or has just called it: the place it will run in looks around already. What is
+    /// called may still turn out to be nothing that runs.
+    pub fn expect(&self, tool: &str) {
+        if tool == exec_command::NAME {
+            self.sandbox.expect();
+        }
+    }
+
     /// What the person would not guess of what a call has done.
     pub fn remark(&self, done: &ItemDetails) -> Option<String> {
         let ItemDetails::FileChange { changes, status: Status::Completed } = done else {

@@ -1,5 +1,5 @@
 //! What confinement adds to a command: a plain spawn, one that goes through as many processes as a room has and no sandbox,
-//! a command whose room was built before, and one that waits for it.
+//! a command whose room was built before, be it expected there or not, and one that waits for it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,12 +18,15 @@ const COMMAND: [&str; 3] = ["bash", "-c", "true"];
 
 /// For what the last command left behind to be gone, and for a room to be built.
 const REST: Duration = Duration::from_millis(20);
+/// What a model needs to write the arguments of such a call, at 1,000 tokens a second.
+const WRITING: Duration = Duration::from_millis(20);
 
 /// Milliseconds until it is over.
 #[derive(Default)]
 struct Times {
     plain: Vec<f64>,
     chain: Vec<f64>,
+    expected: Vec<f64>,
     ready: Vec<f64>,
     waiting: Vec<f64>,
     /// Until it runs.
@@ -36,9 +39,9 @@ pub(crate) fn measure(agent: &Path, count: usize) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("a scratch folder")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let times = runtime.block_on(times(agent, folder.path(), count))?;
-    let Times { plain, chain, ready, waiting, ready_start, waiting_start } = times;
-    let [plain, chain, ready, waiting, ready_start, waiting_start] =
-        [plain, chain, ready, waiting, ready_start, waiting_start]
+    let Times { plain, chain, expected, ready, waiting, ready_start, waiting_start } = times;
+    let [plain, chain, expected, ready, waiting, ready_start, waiting_start] =
+        [plain, chain, expected, ready, waiting, ready_start, waiting_start]
             .map(|times| quantile(times, 0.5));
     let building = waiting_start - ready_start;
     println!(
@@ -46,10 +49,12 @@ pub(crate) fn measure(agent: &Path, count: usize) -> anyhow::Result<()> {
          | | ms | over a plain spawn |\n| --- | --- | --- |\n\
          | plain spawn | {plain:.2} | |\n\
          | through two processes, no sandbox | {chain:.2} | {:.2} |\n\
+         | its room was ready, its call being written | {expected:.2} | {:.2} |\n\
          | its room was ready | {ready:.2} | {:.2} |\n\
          | its room had to be built | {waiting:.2} | {:.2} |\n\n\
          To build a room takes {building:.2} ms.\n",
         chain - plain,
+        expected - plain,
         ready - plain,
         waiting - plain,
     );
@@ -76,6 +81,11 @@ async fn times(agent: &Path, workspace: &Path, count: usize) -> anyhow::Result<T
         let (began, over) = rooms.run(&COMMAND).await?;
         times.ready_start.push(milliseconds(began));
         times.ready.push(milliseconds(over));
+        rooms.prepare().await;
+        tokio::time::sleep(REST).await;
+        rooms.expect();
+        tokio::time::sleep(WRITING).await;
+        times.expected.push(milliseconds(rooms.run(&COMMAND).await?.1));
     }
     Ok(times)
 }

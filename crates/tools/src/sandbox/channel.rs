@@ -160,6 +160,16 @@ impl Channel {
         self.0.write_all(&frame[sent..]).await
     }
 
+    /// For frames that are no longer than what any channel takes at once.
+    ///
+    /// # Errors
+    /// When the other side is gone, or has left too much unread.
+    pub(super) fn send_now(&self, message: &impl Serialize) -> io::Result<()> {
+        let frame = encode(message)?;
+        let sent = self.0.try_write(&frame)?;
+        if sent == frame.len() { Ok(()) } else { Err(ErrorKind::WriteZero.into()) }
+    }
+
     /// As [`BlockingChannel::receive`]. Not cancel safe in the middle of a frame.
     pub(super) async fn receive<T: DeserializeOwned>(
         &mut self,

@@ -41,7 +41,7 @@ pub async fn run_confined(config: &ToolboxConfig, argv: &[OsString]) -> Result<E
         });
     }
     let room = sandbox.room().await?;
-    let (mut launched, _) = room.launch(&errand, &[stdin(), stdout(), stderr()]).await?;
+    let (mut launched, _) = room.launch(errand, &[stdin(), stdout(), stderr()]).await?;
     loop {
         tokio::select! {
             exit = launched.exit() => {

@@ -27,7 +27,16 @@ pub(super) enum Built {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct OpenRoom;
 
-/// Agent to room: what is to be done in it, once. The descriptors that come with it depend on `input`.
+/// Agent to room, until its command begins.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Instruction {
+    /// A command will come soon, if nothing comes between.
+    Expect,
+    /// The last one. The descriptors that come with it depend on its `input`.
+    Do(Errand),
+}
+
+/// What is to be done in a room, once.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Errand {
     pub(crate) order: Order,

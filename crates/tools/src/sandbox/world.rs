@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Mutex;
 
 use super::channel::Channel;
-use super::message::{Build, Built, OpenRoom, Reply, Wish};
+use super::message::{Build, Built, Instruction, OpenRoom, Reply, Wish};
 use super::spawn::spawn_holder;
 use super::{Errand, Exit, NotStarted, SandboxError, SandboxPolicy, Tier, TierReport};
 use agent_protocol::SandboxMode;
@@ -57,6 +57,19 @@ impl Sandbox {
             && world.spare.is_none()
         {
             world.spare = world.open().await.ok();
+        }
+    }
+
+    /// Tells the spare room, if there is one by now, that a command will come soon, so that it looks beforehand at what
+    /// the command may change.
+    pub(crate) fn expect(&self) {
+        let Ok(mut world) = self.world.try_lock() else { return };
+        let Some(world) = &mut *world else { return };
+        if let Some(Room(channel)) = &world.spare
+            && channel.send_now(&Instruction::Expect).is_err()
+        {
+            // Whatever it has heard of this, it is told nothing else.
+            world.spare = None;
         }
     }
 
@@ -166,12 +179,12 @@ impl Room {
     /// When the room could not be built or the command not be started.
     pub(crate) async fn launch(
         self,
-        errand: &Errand,
+        errand: Errand,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<(Launched, Option<OwnedFd>), SandboxError> {
         let Self(mut channel) = self;
         // A room that could not be built is gone, and has said why.
-        let sent = channel.send(errand, descriptors).await;
+        let sent = channel.send(&Instruction::Do(errand), descriptors).await;
         let mut pid = 0;
         loop {
             match channel.receive::<Reply>().await? {

@@ -12,6 +12,7 @@ mod disk;
 mod edits;
 mod ends;
 mod environment;
+mod expected;
 mod failing;
 mod files;
 mod git;
@@ -37,6 +38,7 @@ use beside::Beside;
 use disk::Disk;
 use edits::Edit;
 use ends::Crowd;
+use expected::Expected;
 use failing::Failing;
 use files::WRITE_AT_HOME;
 use git::Plant;
@@ -93,6 +95,7 @@ fn played(part: &[&str]) -> Option<i32> {
         ["disk", tier, name, home] => disk::plays(name, tier, Path::new(home)),
         ["limited", limit, tier, line, home] => disk::runs_limited(limit, tier, line, home),
         ["going", tier, name, home] => going::plays(name, tier, Path::new(home)),
+        ["expected", tier, name, home] => expected::plays(name, tier, Path::new(home)),
         ["failing", name, home] => failing::tries(name, home),
         ["terminal", ref part @ .., home] => {
             // Its end would hang up on us.
@@ -147,6 +150,7 @@ enum What {
     Disk(&'static Disk),
     Beside(&'static Beside),
     Going(&'static Going),
+    Expected(&'static Expected),
 }
 
 /// What came of a try.
@@ -171,6 +175,7 @@ impl Case {
             What::Disk(disk) => disk.name,
             What::Beside(beside) => beside.name,
             What::Going(going) => going.name,
+            What::Expected(expected) => expected.name,
         }
     }
 
@@ -207,6 +212,9 @@ impl Case {
                 What::Disk(disk) => outcomes.push(disk.outcome(self.user, tier, host)),
                 What::Beside(beside) => outcomes.push(beside.outcome(self.user, tier, host)),
                 What::Going(going) => outcomes.push(going.outcome(self.user, tier, host)),
+                What::Expected(expected) => {
+                    outcomes.push(expected.outcome(self.user, tier, host));
+                }
                 What::Crowd(crowd) => outcomes.extend(crowd.outcomes(self.user, tier, host)),
                 What::Failing(failing) => {
                     if *tier == "full" {
@@ -246,6 +254,7 @@ impl Case {
             What::Disk(disk) => disk.works(self.user, host),
             What::Beside(beside) => beside.grows(self.user, host).then_some(WORKED),
             What::Going(going) => going.works(self.user, host).then_some(WORKED),
+            What::Expected(expected) => expected.grows(self.user, host).then_some(WORKED),
         };
         match worked {
             Some(WORKED) => Outcome::Held,
@@ -306,6 +315,8 @@ fn suite(only: &str) -> ExitCode {
         let besides = beside::BESIDE.iter().filter(|_| user == own);
         let all = all.chain(besides.map(What::Beside));
         let all = all.chain(going::GOING.iter().filter(|_| user == own).map(What::Going));
+        let expected = expected::EXPECTED.iter().filter(|_| user == own);
+        let all = all.chain(expected.map(What::Expected));
         let all = all.chain(obeyed::OBEYED.iter().map(What::Obeyed));
         let cases = all.map(|what| Case { what, user });
         let cases: Vec<_> =

@@ -194,6 +194,18 @@ pub(crate) const OWN: &[Own] = &[
         "test \"$(git log --format=%s)\" = one; test ! -s said",
     ),
     own(
+        "s15_hooks_that_nobody_may_read",
+        r#"
+        git init -q -b main .; git init -q dep
+        for git in .git dep/.git; do
+            echo '#!/bin/sh' >$git/hooks/pre-push; echo x >$git/info/attributes
+            chmod 0111 $git/hooks/pre-push; chmod 0200 $git/info/attributes
+        done
+    "#,
+        "echo a >a",
+        "test ! -s said",
+    ),
+    own(
         "s15_settings_that_stay",
         "git init -q -b main .; mkdir src; echo a >src/a; git add src; git -c user.name=A -c user.email=a@b commit -q -m one",
         "git sparse-checkout set src",

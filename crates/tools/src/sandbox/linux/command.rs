@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
@@ -17,7 +18,7 @@ use super::{Forked, World, asked, fork, limits};
 use crate::job::Job;
 use crate::sandbox::NotStarted;
 use crate::sandbox::channel::BlockingChannel;
-use crate::sandbox::message::{Errand, Order};
+use crate::sandbox::message::{Errand, Instruction, Order};
 use crate::sandbox::program::{self, Program};
 
 /// Puts the step that failed before the system's words.
@@ -49,13 +50,25 @@ fn await_errand(
     confinement: Option<&Confinement>,
 ) -> Result<bool, NotStarted> {
     give_up_rights(&mut room.borrow_mut(), confinement)?;
-    if !is_readable(control) {
+    if !is_readable(control, Duration::ZERO) {
         let _ = rehearse(&mut room.borrow_mut());
     }
-    let received = control.receive::<Errand>().map_err(|error| error.to_string())?;
-    let has_come = received.is_some();
-    room.borrow_mut().errand = received;
-    Ok(has_come)
+    loop {
+        let held = room.borrow().looked_ahead_for();
+        if held.is_some_and(|left| !is_readable(control, left)) {
+            room.borrow_mut().forget_look_ahead();
+            continue;
+        }
+        match control.receive::<Instruction>().map_err(|error| error.to_string())? {
+            // What cannot be looked at now is looked at, and complained of, when there is an errand.
+            Some((Instruction::Expect, _)) => drop(room.borrow_mut().look_ahead()),
+            Some((Instruction::Do(errand), descriptors)) => {
+                room.borrow_mut().errand = Some((errand, descriptors));
+                return Ok(true);
+            }
+            None => return Ok(false),
+        }
+    }
 }
 
 /// This process's, and those of all that it starts.
@@ -71,10 +84,11 @@ fn give_up_rights(room: &mut Room, confinement: Option<&Confinement>) -> Result<
     Ok(())
 }
 
-/// Whether somebody waits already.
-fn is_readable(control: &BlockingChannel) -> bool {
+/// Whether something comes within that time.
+fn is_readable(control: &BlockingChannel, patience: Duration) -> bool {
     let mut waited = [PollFd::from_borrowed_fd(control.as_fd(), PollFlags::IN)];
-    poll(&mut waited, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    let patience = Timespec::try_from(patience).unwrap_or_default();
+    poll(&mut waited, Some(&patience)).is_ok_and(|ready| ready > 0)
 }
 
 /// Goes through what an errand will need. The kernel maps each page when a forked process first touches it: better now than

@@ -104,7 +104,9 @@ impl Repository {
         let is_same = now == self.identity;
         let mut changes = Vec::new();
         let hooks = hooks_and_remotes(&self.git);
-        let added = hooks.iter().filter(|(path, now)| self.hooks.get(*path) != Some(now));
+        let added = hooks.iter().filter(|(path, now)| {
+            !self.hooks.get(*path).is_some_and(|before| before.is_still(now, path))
+        });
         changes.extend(added.map(|(path, _)| {
             self.change(path, self.hooks.get(path).cloned().unwrap_or(State::Absent))
         }));
@@ -112,7 +114,7 @@ impl Repository {
         changes.extend(missing.map(|(path, before)| self.change(path, before.clone())));
         for (path, before) in &self.others {
             let now = State::of(path);
-            if now != *before && (is_same || now != State::Absent) {
+            if !before.is_still(&now, path) && (is_same || now != State::Absent) {
                 changes.push(self.change(path, before.clone()));
             }
         }
@@ -268,7 +270,7 @@ impl Begun {
             |name: &str, before: &Option<State>, judge: fn(&State, &State) -> Option<State>| {
                 let path = git.join(name);
                 let (before, now) = (before.as_ref().unwrap_or(&State::Absent), State::of(&path));
-                if now != *before && now != State::Absent {
+                if !before.is_still(&now, &path) && now != State::Absent {
                     changes.extend(judge(before, &now).map(|to| change(git, &path, to)));
                 }
             };

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
+use std::time::{Duration, Instant};
 
 use agent_protocol::SandboxMode;
 use rustix::process::Pid;
@@ -79,8 +80,12 @@ pub(super) struct Room {
     known: Known,
     /// What had to be hidden anew.
     hidden: Option<Hidden>,
-    /// What there is, as it was looked at and pinned last.
+    /// What there was when it was pinned last.
     metadata: Option<Metadata>,
+    /// What there is, for the errand.
+    looked: Option<Metadata>,
+    /// When a look ahead of the errand no longer holds, if there was one.
+    ahead: Option<Instant>,
     pub(super) errand: Option<(Errand, Vec<OwnedFd>)>,
     ready: Option<Ready>,
     /// Where calls that are asked about wait for an answer.
@@ -90,6 +95,9 @@ pub(super) struct Room {
     /// Why the command does not begin.
     pub(super) failed: Option<NotStarted>,
 }
+
+/// How long a look ahead holds: who changes something meanwhile may be taken for the command.
+const AHEAD: Duration = Duration::from_millis(500);
 
 /// All that was done for an errand before it begins.
 struct Ready {
@@ -114,8 +122,19 @@ impl Room {
         }
         // No command runs here yet.
         world.register.leave();
-        let (errand, ready, listener, serving, failed) = (None, None, None, None, None);
-        Ok(Self { world, known, hidden, metadata, errand, ready, listener, serving, failed })
+        Ok(Self {
+            world,
+            known,
+            hidden,
+            metadata,
+            looked: None,
+            ahead: None,
+            errand: None,
+            ready: None,
+            listener: None,
+            serving: None,
+            failed: None,
+        })
     }
 
     /// Most commands are like it.
@@ -129,27 +148,71 @@ impl Room {
         }
     }
 
+    /// Looks at what a command may change before there is an errand. That some time later the same is found costs a look
+    /// less when somebody waits.
+    pub(super) fn look_ahead(&mut self) -> Result<(), NotStarted> {
+        if self.ahead.is_none() && self.world.tier == Tier::Full {
+            self.ahead = Some(Instant::now() + AHEAD);
+            if !self.look(&Self::some_errand())? {
+                self.forget_look_ahead();
+            }
+        }
+        Ok(())
+    }
+
+    /// How much longer that look holds, if there was one.
+    pub(super) fn looked_ahead_for(&self) -> Option<Duration> {
+        self.ahead.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+
+    /// As if there had been none.
+    pub(super) fn forget_look_ahead(&mut self) {
+        if self.ahead.take().is_some() {
+            self.forget_look();
+        }
+    }
+
+    fn forget_look(&mut self) {
+        if let Some(looked) = self.looked.take() {
+            self.metadata = Some(looked);
+        }
+        self.world.register.leave();
+    }
+
+    /// Looks at what such an errand may change. Returns whether all is pinned that can be.
+    fn look(&mut self, errand: &Errand) -> Result<bool, String> {
+        self.looked = remembered(self.world, &self.known, errand)?;
+        let to_be_pinned = self.looked.as_mut().filter(|_| self.world.tier == Tier::Full);
+        let is_pinned = to_be_pinned.is_none_or(|looked| {
+            self.metadata.as_mut().is_some_and(|earlier| looked.take_pins_of(earlier))
+        });
+        if !is_pinned {
+            self.looked = None;
+        }
+        Ok(is_pinned)
+    }
+
     /// Makes the errand's beginning ready, if that takes none of the rights that the process of the command has given up.
     /// Returns whether it is ready.
     pub(super) fn make_ready_without_rights(&mut self) -> Result<bool, NotStarted> {
-        let Some((errand, descriptors)) = &mut self.errand else { return Ok(false) };
+        let Some((errand, descriptors)) = self.errand.take() else { return Ok(false) };
         let hidden = self.hidden.as_ref().or(self.world.hidden.as_ref());
         // Where much of what is looked at would be asked about, the looks are the first process's.
-        if self.world.tier == Tier::Reduced
+        let takes_rights = self.world.tier == Tier::Reduced
             || matches!(errand.input, Input::Terminal(_))
-            || hidden.is_some_and(Hidden::is_outdated)
-        {
-            return Ok(false);
+            || hidden.is_some_and(Hidden::is_outdated);
+        let is_as_expected = matches!(errand.order, Order::Run(_)) && errand.reach == Reach::Policy;
+        if takes_rights || !is_as_expected {
+            self.forget_look_ahead();
         }
-        let mut metadata = remembered(self.world, &self.known, errand)?;
-        if let Some(metadata) = metadata.as_mut().filter(|_| self.world.tier == Tier::Full)
-            && !self.metadata.as_mut().is_some_and(|earlier| metadata.take_pins_of(earlier))
-        {
-            return Ok(false);
+        let is_ready = !takes_rights && (self.ahead.take().is_some() || self.look(&errand)?);
+        let mut descriptors = Some(descriptors);
+        if is_ready && let Some(given) = descriptors.take() {
+            let stdio = Stdio::open(errand.input, given).map_err(no_stdio)?;
+            self.ready = Some(Ready { stdio, metadata: self.looked.take() });
         }
-        let stdio = Stdio::open(errand.input, std::mem::take(descriptors)).map_err(no_stdio)?;
-        self.ready = Some(Ready { stdio, metadata });
-        Ok(true)
+        self.errand = Some((errand, descriptors.unwrap_or_default()));
+        Ok(is_ready)
     }
 
     /// The same by the first process, which has all rights there are in the room.
@@ -168,10 +231,8 @@ impl Room {
     /// As if there had been none.
     pub(super) fn forget_errand(&mut self) {
         self.errand = None;
-        if let Some(Ready { metadata, .. }) = self.ready.take() {
-            self.metadata = metadata;
-        }
-        self.world.register.leave();
+        self.looked = self.ready.take().and_then(|ready| ready.metadata);
+        self.forget_look();
     }
 
     /// # Errors
@@ -227,12 +288,15 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
     drop(stdio);
     drop(likely);
     let running = Running { pid, listener: room.listener.take() };
-    let is_empty = supervise(world, &Watched { control, ended: &ended }, running);
+    let over = supervise(world, &Watched { control, ended: &ended }, running);
     if let Some(metadata) = metadata {
         settle(world, &metadata, complaints);
         world.register.leave();
     }
-    Ok(is_empty)
+    if let Some(exit) = over.exit {
+        let _ = control.send(&Reply::Exited(exit), &[]);
+    }
+    Ok(over.by_itself)
 }
 
 /// Of two that are too big, the command dies before the agent does. To the kernel all who share a memory are as likely to

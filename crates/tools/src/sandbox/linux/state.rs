@@ -177,6 +177,15 @@ impl State {
         changes
     }
 
+    /// Whether what was here then is what is at `path` now. Where each look has other rights, one may have read what the
+    /// other could not.
+    pub(super) fn is_still(&self, now: &Self, path: &Path) -> bool {
+        self == now
+            || matches!(self, Self::Other(number, changed)
+                if fs::symlink_metadata(path)
+                    .is_ok_and(|found| (found.ino(), changed_at(&found)) == (*number, *changed)))
+    }
+
     fn compare(&self, now: &Self, path: &Path, aside: &Path, changes: &mut Vec<Change>) {
         match (self, now) {
             (Self::Directory(before), Self::Directory(now)) => {
@@ -187,7 +196,7 @@ impl State {
                     before.compare(now, &path.join(name), aside, changes);
                 }
             }
-            (before, now) if before == now => {}
+            (before, now) if before.is_still(now, path) => {}
             (before, _) => changes.push(Change {
                 path: path.to_owned(),
                 to: before.clone(),

@@ -11,7 +11,7 @@ use super::room::Running;
 use super::{World, asked, tree};
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::kept::Kept;
-use crate::sandbox::message::{Reply, Wish};
+use crate::sandbox::message::{Exit, Wish};
 
 /// How long what was asked to end may take over it.
 const GRACE: Duration = Duration::from_millis(1_000);
@@ -23,34 +23,37 @@ pub(super) struct Watched<'a> {
     pub(super) ended: &'a OwnedFd,
 }
 
-/// Until the room is empty: passes wishes on, makes connections, reports the command's end, ends the rest. Returns whether
-/// nothing had to be ended by force.
-pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) -> bool {
+/// How a room became empty.
+pub(super) struct Over {
+    /// How the command ended, if the agent was not told yet: with the room it hears all at once.
+    pub(super) exit: Option<Exit>,
+    /// Nothing had to be ended by force.
+    pub(super) by_itself: bool,
+}
+
+/// Until the room is empty: passes wishes on, makes connections, ends what is left when the command is over.
+pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) -> Over {
     let Running { pid: command, mut listener } = command;
     let mut deadline: Option<Instant> = None;
     let mut kept: Option<Kept> = None;
+    let mut over = None;
     loop {
         let (exit, more) = tree::reap(command);
-        if let Some(exit) = exit {
-            let _ = watched.control.send(&Reply::Exited(exit), &[]);
-            if let Some(kept) = &mut kept {
-                kept.take_rest();
-            }
-            if deadline.is_none() {
-                // Orphans become ours: with no child left, nothing is.
-                if more {
-                    tree::kill_all(world.tier);
-                }
-                return !more;
-            }
-        }
-        if !more {
-            return true;
+        over = over.or(exit);
+        if let (Some(_), Some(kept)) = (exit, &mut kept) {
+            kept.take_rest();
         }
         let now = Instant::now();
-        if deadline.is_some_and(|deadline| now >= deadline) {
-            tree::kill_all(world.tier);
-            return false;
+        let is_overdue = match deadline {
+            Some(deadline) => now >= deadline,
+            None => over.is_some(),
+        };
+        // Orphans become ours: with no child left, nothing is.
+        if !more || is_overdue {
+            if more {
+                tree::kill_all(world.tier);
+            }
+            return Over { exit: over, by_itself: !more };
         }
         let left = deadline.map(|deadline| deadline - now);
         let ready = watched.wait(listener.as_ref(), kept.as_ref(), left);

@@ -20,7 +20,7 @@ use rustix::termios::Winsize;
 use super::{JOB, JOB_ARGUMENT, World};
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::kept::Kept;
-use crate::sandbox::message::{Errand, Input, Order, Reply, WindowSize, Wish};
+use crate::sandbox::message::{Errand, Input, Instruction, Order, Reply, WindowSize, Wish};
 use crate::sandbox::program::{self, Program};
 use crate::sandbox::{Exit, NotStarted};
 
@@ -67,8 +67,7 @@ fn leave(code: i32) -> ! {
 
 fn serve(world: &World, control: &BlockingChannel) -> Result<(), NotStarted> {
     let ended = children_as_descriptor().map_err(say("watching processes"))?;
-    let errand = control.receive::<Errand>().map_err(|error| error.to_string())?;
-    let Some((errand, descriptors)) = errand else { return Ok(()) };
+    let Some((errand, descriptors)) = await_errand(control)? else { return Ok(()) };
     let stdio = Stdio::open(errand.input, descriptors).map_err(say("input and output"))?;
     let command = start(world, errand, &stdio)?;
     let terminal = stdio.master.as_ref().map(|master| master.as_fd());
@@ -76,6 +75,17 @@ fn serve(world: &World, control: &BlockingChannel) -> Result<(), NotStarted> {
     drop(stdio);
     supervise(control, &ended, command);
     Ok(())
+}
+
+/// That a command will come is nothing to get ready for here.
+fn await_errand(control: &BlockingChannel) -> Result<Option<(Errand, Vec<OwnedFd>)>, String> {
+    loop {
+        match control.receive::<Instruction>().map_err(|error| error.to_string())? {
+            Some((Instruction::Expect, _)) => {}
+            Some((Instruction::Do(errand), descriptors)) => return Ok(Some((errand, descriptors))),
+            None => return Ok(None),
+        }
+    }
 }
 
 /// Descriptors 0 to 2 of the command.

@@ -1,0 +1,134 @@
+//! S9: commands of whom their room was told beforehand that one comes. It has looked already at what they may change; that
+//! holds for what they plant, and for nothing that the person did before they came.
+
+use std::fs::{File, OpenOptions};
+use std::os::fd::AsRawFd as _;
+use std::path::Path;
+
+use agent_tools::Toolbox;
+use serde_json::json;
+
+use crate::git::{PLANTS, Plant};
+use crate::place::Host;
+use crate::{FAILED, Outcome, WORKED, agent};
+
+pub(crate) struct Expected {
+    pub(crate) name: &'static str,
+    /// One of those in `git.rs`.
+    plant: &'static str,
+    course: Course,
+}
+
+#[derive(Clone, Copy)]
+enum Course {
+    /// The command comes while the look holds.
+    Soon,
+    /// The command comes when it does not hold any more; meanwhile the person has changed something.
+    Late,
+    /// It is not a command that comes, and then one does.
+    Other,
+}
+
+pub(crate) const EXPECTED: &[Expected] = &[
+    Expected { name: "s9_expected_soon", plant: "s9_fsmonitor", course: Course::Soon },
+    Expected {
+        name: "s9_expected_soon_a_repository",
+        plant: "s9_repository_that_appears",
+        course: Course::Soon,
+    },
+    Expected { name: "s9_expected_late", plant: "s9_fsmonitor", course: Course::Late },
+    Expected { name: "s9_expected_and_edited", plant: "s9_fsmonitor", course: Course::Other },
+];
+
+/// What the person puts there, which would be put back if a command had.
+const OWN: &str = "[core]\n\tsshCommand = ./own\n";
+
+impl Expected {
+    fn plant(&self) -> &'static Plant {
+        PLANTS.iter().find(|plant| plant.name == self.plant).expect("a known plant")
+    }
+
+    pub(crate) fn grows(&self, user: u32, host: &Host) -> bool {
+        self.plant().grows(user, host)
+    }
+
+    pub(crate) fn outcome(&self, user: u32, tier: &str, host: &Host) -> Outcome {
+        let place = self.plant().prepared(user, host);
+        let ran = place.run(&["expected", tier, self.name]);
+        match (ran.code, self.plant().visited(&place)) {
+            (Some(FAILED), false) => Outcome::Held,
+            (code, grew) => {
+                Outcome::Trouble(format!("({tier}) {code:?}, grew {grew}\n{}", ran.said))
+            }
+        }
+    }
+}
+
+pub(crate) fn plays(name: &str, tier: &str, home: &Path) -> i32 {
+    let expected = EXPECTED.iter().find(|expected| expected.name == name).expect("a known one");
+    agent::leave_only(tier);
+    let toolbox = Toolbox::new(agent::config("workspace-write", home));
+    let rooms = home.join(".local/state/agent/rooms");
+    agent::runtime().block_on(async {
+        let run = async |tool: &str, input: String| {
+            let call = agent::prepared(&toolbox, tool, &input).expect("a call");
+            println!("{:?}", agent::performed(call).await);
+        };
+        let command = |line: &str| json!({ "cmd": line }).to_string();
+        // The next room is ready before its command is there.
+        run("exec_command", command("true")).await;
+        toolbox.warm_up();
+        tokio::task::yield_now().await;
+        toolbox.expect("exec_command");
+        // The reduced tier looks when the command comes.
+        let looks = tier == "full";
+        if looks {
+            while !is_one_running(&rooms) {
+                std::thread::yield_now();
+            }
+        }
+        match expected.course {
+            Course::Soon => {}
+            Course::Late => {
+                wait_until_none_runs(&rooms);
+                std::fs::write(".git/config", OWN).expect("a configuration");
+                run("exec_command", command("true")).await;
+                let is_there = std::fs::read_to_string(".git/config").expect("it") == OWN;
+                return if is_there { FAILED } else { WORKED };
+            }
+            Course::Other => {
+                run("read_file", json!({ "path": "evil" }).to_string()).await;
+                if is_one_running(&rooms) {
+                    println!("it is still waited for");
+                    return WORKED;
+                }
+            }
+        }
+        run("exec_command", command(&expected.plant().line())).await;
+        FAILED
+    })
+}
+
+/// Whether a room has a place in the register.
+fn is_one_running(rooms: &Path) -> bool {
+    let Ok(file) = OpenOptions::new().read(true).write(true).open(rooms) else { return false };
+    i32::from(lock(&file, libc::F_OFD_GETLK).l_type) != libc::F_UNLCK
+}
+
+fn wait_until_none_runs(rooms: &Path) {
+    let file = OpenOptions::new().read(true).write(true).open(rooms).expect("the register");
+    lock(&file, libc::F_OFD_SETLKW);
+}
+
+/// All places, but not the turn.
+fn lock(file: &File, command: i32) -> libc::flock {
+    // SAFETY: all-zero bytes are a valid structure, which outlives the call.
+    unsafe {
+        let mut lock: libc::flock = std::mem::zeroed();
+        lock.l_type = libc::F_WRLCK as libc::c_short;
+        lock.l_whence = libc::SEEK_SET as libc::c_short;
+        (lock.l_start, lock.l_len) = (1, 250);
+        assert_eq!(libc::fcntl(file.as_raw_fd(), command, &raw mut lock), 0, "a lock");
+        lock
+    }
+}
