@@ -42,6 +42,14 @@ pub(super) fn live(world: World, control: BlockingChannel) -> ! {
     leave(0)
 }
 
+/// How this process is taken into account when it is woken. Without that right it goes on as before.
+#[allow(unsafe_code)]
+fn wake_by(policy: i32) {
+    let priority = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the parameter outlives the call.
+    unsafe { libc::sched_setscheduler(0, policy, &raw const priority) };
+}
+
 /// How likely the kernel is to end this process when memory is short.
 const LIKELY: &str = "/proc/self/oom_score_adj";
 
@@ -268,10 +276,13 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
         command::live(world, room, control, confinement, turn);
     });
     let command = command.map_err(|error| format!("no process for the command: {error}"))?;
+    // The command begins by waking this process, which is to take nobody's place for it.
+    wake_by(libc::SCHED_BATCH);
     while command.go_on() {
         let mut room = room.borrow_mut();
         room.failed = room.make_ready().err();
     }
+    wake_by(libc::SCHED_OTHER);
     let Ok(mut room) = room.try_borrow_mut() else { leave(1) };
     if let Some(reason) = room.failed.take() {
         return Err(reason);
