@@ -3,9 +3,11 @@
 
 mod addresses;
 mod alongside;
+mod arrivals;
 mod asked;
 mod bpf;
 mod cgroup;
+mod changes;
 mod command;
 mod command_line;
 mod configuration;
@@ -37,6 +39,7 @@ mod seccomp;
 mod seen;
 mod settings;
 mod state;
+mod stdio;
 mod supervise;
 mod temporary;
 mod tree;

@@ -27,6 +27,18 @@ const OUTLIVE: &str = r#"
     until [ -e locked ]; do :; done
 "#;
 
+/// Comes with a stranger's files: all of a repository but the name of one file.
+const PARTS: &str = r#"
+    mkdir -p v/data/objects v/data/refs v/data/hooks; echo 'ref: refs/heads/main' >v/data/HEAD.txt; cp evil v/
+    printf '[core]\n\trepositoryformatversion = 0\n\tfsmonitor = ./evil\n' >v/data/config; cp evil v/data/hooks/pre-commit
+"#;
+
+/// The same, whole: of no work tree, so nobody meets it.
+const STRANGERS: &str = r#"
+    mkdir -p v/data/objects v/data/refs; echo 'ref: refs/heads/main' >v/data/HEAD; cp evil v/
+    printf '[core]\n\trepositoryformatversion = 0\n\tfsmonitor = ./evil\n' >v/data/config
+"#;
+
 pub(crate) struct Plant {
     pub(crate) name: &'static str,
     /// Done beforehand, by the person.
@@ -255,6 +267,56 @@ pub(crate) const PLANTS: &[Plant] = &[
         "git init -q new; cp evil new/.git/hooks/post-index-change; touch new/f; git -C new add f; touch -d yesterday new/f",
         "cd new; touch -d \"2 days ago\" f; git status",
     ),
+    plant("s9_repository_by_two_names", "cd v; mv data/HEAD.txt data/HEAD; mv data .git", "").after(PARTS),
+    plant(
+        "s9_hook_of_a_repository_by_two_names",
+        "cd v; mv data/HEAD.txt data/HEAD; git -C data config --unset core.fsmonitor; mv data .git",
+        "cd v; touch f; git add f; git commit -m x",
+    )
+    .after(PARTS),
+    plant("s9_repository_in_two_steps", "cd v; mv data .git", "")
+        .then("cd v; mv .git/HEAD.txt .git/HEAD")
+        .after(PARTS),
+    plant(
+        "s9_repository_by_a_name_elsewhere",
+        "mkdir q; mv v q/v; cd q/v; mv data .git; mv .git/HEAD.txt .git/HEAD",
+        "",
+    )
+    .after(PARTS),
+    plant(
+        "s9_repository_by_a_name_and_a_pointer",
+        "cd v; mv data/HEAD.txt data/HEAD; echo 'gitdir: data' >.git",
+        "",
+    )
+    .after(PARTS),
+    plant(
+        "s9_repository_by_a_name_and_a_link",
+        "cd v; mv data/HEAD.txt data/HEAD; ln -s data .git",
+        "",
+    )
+    .after(PARTS),
+    plant(
+        "s9_repository_by_a_name_that_is_shared",
+        "cd v; mv data/HEAD.txt data/HEAD; mkdir .git; cp data/HEAD .git/; echo ../data >.git/commondir",
+        "",
+    )
+    .after(PARTS),
+    plant("s9_strangers_repository_by_its_name", "cd v; mv data .git", "").after(STRANGERS),
+    plant("s9_strangers_repository_by_a_pointer", "cd v; echo 'gitdir: data' >.git", "")
+        .after(STRANGERS),
+    plant("s9_strangers_repository_by_a_link", "cd v; ln -s data .git", "").after(STRANGERS),
+    plant(
+        "s9_strangers_repository_that_is_shared",
+        "cd v; mkdir .git; cp data/HEAD .git/; echo ../data >.git/commondir",
+        "",
+    )
+    .after(STRANGERS),
+    plant(
+        "s9_repository_of_two_threads",
+        "mkdir two; echo 'ref: refs/heads/main' >two/HEAD; printf '[core]\\nrepositoryformatversion = 0\\nbare = false\\nworktree = .\\nfsmonitor = ../evil\\n' >two/config",
+        "",
+    )
+    .then("mkdir two/objects two/refs"),
     plant(
         "s9_repository_that_appears_deep_down",
         "git init -q a1/b/c/d/e; git -C a1/b/c/d/e config core.fsmonitor \"$PWD/evil\"",

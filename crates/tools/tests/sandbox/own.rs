@@ -53,6 +53,10 @@ const NESTED_IS_THERE: &str = r#"
     test "$(git -C dep config credential.helper)" = store
 "#;
 
+const NESTED_IS_MOVED: &str = r#"
+    test ! -s said; test -x x/dep/.git/hooks/pre-commit; test "$(git -C x/dep config filter.lfs.clean)" = cat
+"#;
+
 const SKILLS: &str = r#"
     mkdir -p .codex/skills; for i in $(seq 700); do echo own >.codex/skills/$i; done; echo own >.codex/config.toml
 "#;
@@ -192,6 +196,18 @@ pub(crate) const OWN: &[Own] = &[
         "git init -q -b main .; mv .git store; ln -s store .git",
         "git -c user.name=A -c user.email=a@b commit -q --allow-empty -m one",
         "test \"$(git log --format=%s)\" = one; test ! -s said",
+    ),
+    own(
+        "s9_own_nested_repository_that_is_moved",
+        NESTED,
+        "mkdir x; mv dep x/dep",
+        NESTED_IS_MOVED,
+    ),
+    own(
+        "s9_own_nested_repository_that_gets_a_worktree",
+        NESTED,
+        "cd dep; git -c user.name=A -c user.email=a@b commit -q --no-verify --allow-empty -m one; git worktree add -q ../w",
+        "test ! -s said; git -C w status; test \"$(git -C w config filter.lfs.clean)\" = cat",
     ),
     own(
         "s15_hooks_that_nobody_may_read",

@@ -35,7 +35,7 @@ pub(super) fn live(
     confinement: Option<Confinement>,
     turn: &Turn,
 ) {
-    let failed = match await_errand(room, control, confinement.as_ref()) {
+    let failed = match await_errand(world, room, control, confinement.as_ref(), turn) {
         Ok(false) => return,
         Ok(true) => begin(world, room, confinement, turn).map(|never| match never {}),
         Err(reason) => Err(reason),
@@ -45,9 +45,11 @@ pub(super) fn live(
 
 /// Returns whether there is one.
 fn await_errand(
+    world: &World,
     room: &RefCell<Room>,
     control: &BlockingChannel,
     confinement: Option<&Confinement>,
+    turn: &Turn,
 ) -> Result<bool, NotStarted> {
     give_up_rights(&mut room.borrow_mut(), confinement)?;
     if !is_readable(control, Duration::ZERO) {
@@ -60,8 +62,15 @@ fn await_errand(
             continue;
         }
         match control.receive::<Instruction>().map_err(|error| error.to_string())? {
-            // What cannot be looked at now is looked at, and complained of, when there is an errand.
-            Some((Instruction::Expect, _)) => drop(room.borrow_mut().look_ahead()),
+            Some((Instruction::Expect, _)) => {
+                // What cannot be looked at now is looked at, and complained of, when there is an errand.
+                let looked = room.borrow_mut().look_ahead();
+                match looked {
+                    Ok(true) => {}
+                    Ok(false) => turn.ask(),
+                    Err(_) => world.register.leave(),
+                }
+            }
             Some((Instruction::Do(errand), descriptors)) => {
                 room.borrow_mut().errand = Some((errand, descriptors));
                 return Ok(true);

@@ -1,7 +1,7 @@
 //! What was before any command that still runs below the same roots, as the rooms of those have remembered it. What a room
 //! that begins now finds in its place may be theirs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::encoded::{Encoded, read_all, write_all};
@@ -16,6 +16,8 @@ pub(super) struct Earlier {
     roots: Vec<PathBuf>,
     files: BTreeMap<PathBuf, State>,
     repositories: BTreeMap<PathBuf, Repository>,
+    /// All repositories that there were below some of the roots.
+    present: Vec<(Vec<PathBuf>, BTreeSet<PathBuf>)>,
 }
 
 /// What one room leaves to those that begin while it runs.
@@ -24,10 +26,12 @@ pub(super) struct Record<'a> {
     pub(super) roots: &'a [PathBuf],
     pub(super) files: Vec<&'a (PathBuf, State)>,
     pub(super) repositories: &'a [Repository],
+    /// All that there were, if that is known.
+    pub(super) present: Option<&'a BTreeSet<PathBuf>>,
 }
 
 /// First in each record; to be raised when what follows is written in another way, as others may have another version.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 impl Record<'_> {
     pub(super) fn encoded(&self) -> Vec<u8> {
@@ -37,6 +41,9 @@ impl Record<'_> {
         write_all(self.roots.iter(), &mut bytes, Encoded::write);
         write_all(self.files.iter(), &mut bytes, |file, to| file.write(to));
         write_all(self.repositories.iter(), &mut bytes, Encoded::write);
+        let none = BTreeSet::new();
+        self.present.is_some().write(&mut bytes);
+        write_all(self.present.unwrap_or(&none).iter(), &mut bytes, Encoded::write);
         bytes
     }
 }
@@ -63,6 +70,7 @@ impl Earlier {
             for (git, repository) in one.repositories {
                 earlier.repositories.entry(git).or_insert(repository);
             }
+            earlier.present.extend(one.present);
         }
         earlier
     }
@@ -70,11 +78,20 @@ impl Earlier {
     fn read(mut record: &[u8]) -> Option<Self> {
         let record = &mut record;
         let _ = u64::read(record).filter(|format| *format == FORMAT)?;
-        let (began, roots) = (i64::read(record)?, read_all(record)?);
+        let (began, roots) = (i64::read(record)?, read_all::<PathBuf>(record)?);
         let files = read_all(record)?.into_iter().collect();
         let repositories = read_all::<Repository>(record)?.into_iter();
         let repositories = repositories.map(|one| (one.git.clone(), one)).collect();
-        Some(Self { began: Some(began), roots, files, repositories })
+        let is_all = bool::read(record)?;
+        let present = (roots.clone(), read_all(record)?.into_iter().collect());
+        let present = if is_all { vec![present] } else { vec![] };
+        Some(Self { began: Some(began), roots, files, repositories, present })
+    }
+
+    /// Whether it was not there yet when one of those began.
+    pub(super) fn came_later(&self, git: &Path) -> bool {
+        let reaches = |roots: &[PathBuf]| roots.iter().any(|root| git.starts_with(root));
+        self.present.iter().any(|(roots, gits)| reaches(roots) && !gits.contains(git))
     }
 
     /// What was at `path`, where that is known. A file or link in the place of a repository came later.

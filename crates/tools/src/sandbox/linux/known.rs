@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_protocol::SandboxMode;
 
@@ -14,10 +14,15 @@ use super::{World, links, persons, pins};
 const PATIENCE_BEFORE: Patience =
     Patience { for_changed: Duration::from_millis(300), for_all: Duration::from_millis(300) };
 
-/// Looked for before there is anything to do.
-#[derive(Default)]
+/// How long it holds. Whatever else comes meanwhile is taken for the command's.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// Looked for before there is anything to do, and again when that is long ago.
 pub(super) struct Known {
+    at: Instant,
     pub(super) gits: BTreeSet<PathBuf>,
+    /// Where others may lie.
+    pub(super) unseen: Vec<PathBuf>,
     /// Git directories, be they outside the roots, with where their files are.
     pub(super) trees: BTreeSet<(PathBuf, PathBuf)>,
     /// Of git, for all repositories.
@@ -34,11 +39,13 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn look(world: &World) -> Self {
         if world.policy.mode != SandboxMode::WorkspaceWrite {
-            return Self::default();
+            return Self::nothing();
         }
+        let at = Instant::now();
         let (roots, env) = (roots(world), &world.policy.env);
         let since = world_began(world);
         let look = repositories::below(&roots, &beside(world), since, PATIENCE_BEFORE, &world.seen);
+        let unseen = look.unseen;
         let mut trees = look.pointed;
         trees.extend(roots.iter().filter_map(|root| repositories::around(root)));
         let (mut of_person, mut our_homes) = (persons::files(env), persons::our_homes(env));
@@ -48,6 +55,25 @@ impl Known {
         let ends_of_configs = configs.iter().map(|path| links::follow(path).end).collect();
         let pinnable = of_projects(&roots).chain(of_person.iter().cloned());
         let open = pinnable.filter(|path| pins::has_open_file(path)).collect();
-        Self { gits: look.found, trees, configs, ends_of_configs, of_person, our_homes, open }
+        let gits = look.found;
+        Self { at, gits, unseen, trees, configs, ends_of_configs, of_person, our_homes, open }
+    }
+
+    fn nothing() -> Self {
+        Self {
+            at: Instant::now(),
+            gits: BTreeSet::new(),
+            unseen: vec![],
+            trees: BTreeSet::new(),
+            configs: vec![],
+            ends_of_configs: BTreeSet::new(),
+            of_person: vec![],
+            our_homes: vec![],
+            open: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn is_fresh(&self) -> bool {
+        self.at.elapsed() < FRESH
     }
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use agent_protocol::SandboxMode;
 
+use super::arrivals::Present;
+use super::changes::Changes;
 use super::earlier::{Earlier, Record};
 use super::holding::Holding;
 use super::known::Known;
@@ -15,7 +17,7 @@ use super::links::{self, Way};
 use super::mounts::{Place, Tree};
 use super::named::Here;
 use super::pins::{Kind, Pin};
-use super::put_back::{self, Change};
+use super::put_back::Change;
 use super::register::Records;
 use super::repositories::{self, Look, Patience};
 use super::repository::{self, Repository};
@@ -48,19 +50,12 @@ pub(super) struct Metadata {
     /// What a configuration names.
     named: Vec<(PathBuf, State)>,
     repositories: Vec<Repository>,
+    present: Present,
     /// The git directories of the roots.
     of_roots: Vec<PathBuf>,
     earlier: Earlier,
     /// This room or, of those whose commands still run, the first; in nanoseconds, by the clock of files.
     began: i64,
-}
-
-/// What is no longer as it may be.
-pub(super) struct Changes {
-    changes: Vec<Change>,
-    unseen: Option<PathBuf>,
-    /// Not to be told of.
-    secrets: Vec<PathBuf>,
 }
 
 /// What the looks of all rooms are to compare with; by the holder, before there is a room.
@@ -107,8 +102,9 @@ impl Metadata {
         let files = self.guarded.iter().chain(&self.named);
         let files = files.filter(|(path, _)| !is_secret(path)).collect();
         let (began, roots) = (self.began, &*self.reached());
-        let short = Record { began, roots, files: vec![], repositories: &[] };
-        let full = Record { began, roots, files, repositories: &self.repositories };
+        let short = Record { began, roots, files: vec![], repositories: &[], present: None };
+        let (repositories, present) = (&*self.repositories, self.present.all());
+        let full = Record { began, roots, files, repositories, present };
         Records { full: full.encoded(), short: short.encoded() }
     }
 
@@ -136,8 +132,10 @@ impl Metadata {
                 repositories.extend(repository);
             }
         }
+        let present = Present::of(known, gits, &earlier);
         let mut metadata = Self {
             roots,
+            present,
             beside: beside(world),
             pinned: vec![],
             holders: vec![],
@@ -318,59 +316,33 @@ impl Metadata {
     fn look(&self, world: &World, changes: &mut Vec<Change>) -> Option<PathBuf> {
         let missed = world.unseen.since();
         let since = world_began(world);
-        let Look { found, unseen, .. } =
+        let Look { found, pointed, mut unseen } =
             repositories::below(&self.roots, &self.beside, since, PATIENCE, &world.seen);
         let (began, reached) = (self.began.min(missed), self.reached());
+        changes.extend(self.present.new_ways(&pointed, &reached));
         for git in &found {
             let is_known = self.repositories.iter().any(|known| known.git == *git);
+            let is_arrival =
+                !is_known && self.present.is_arrival(git, &self.repositories, &self.earlier);
             // What an earlier look missed, this one may have taken for the person's.
             if !is_known || (missed < self.began && !self.of_roots.contains(git)) {
                 // Nobody else writes there, and an earlier look had no reason to look.
-                let is_beside = is_below(&self.beside, git);
-                let is_new = |path: &Path| is_beside || is_new(path, git, began, world.began);
+                let is_all_new = is_arrival || is_below(&self.beside, git);
+                let is_new = |path: &Path| is_all_new || is_new(path, git, began, world.began);
                 changes.extend(repository::appeared(git, &reached, is_new));
+            }
+            if is_arrival {
+                changes.extend(self.present.sharing(git, &reached));
             }
             if !is_known && is_made_since(git, world.began) {
                 changes.extend(repository::turned(git, &reached));
             }
         }
-        match &unseen {
-            Some(_) => world.unseen.missed(self.began),
-            None => world.unseen.saw_everything(missed),
+        match unseen.is_empty() {
+            false => world.unseen.missed(self.began),
+            true => world.unseen.saw_everything(missed),
         }
-        unseen
-    }
-}
-
-impl Changes {
-    pub(super) fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.unseen.is_none()
-    }
-
-    /// Puts back, and says what was done. Called within the walls of the command, so that no link leads it out.
-    pub(super) fn put_back(&self) -> Vec<String> {
-        put_back::beyond_limits();
-        let put_back = self.changes.iter().map(|change| change.put_back(&self.secrets));
-        put_back.chain(self.notice()).collect()
-    }
-
-    /// Where nothing can be put back.
-    pub(super) fn left(&self, reason: &str) -> Vec<String> {
-        let left = self.changes.iter().map(|change| {
-            format!(
-                "could not put back {}: it could make code run outside the sandbox ({reason})",
-                change.path.display()
-            )
-        });
-        left.chain(self.notice()).collect()
-    }
-
-    fn notice(&self) -> Option<String> {
-        let unseen = self.unseen.as_ref()?.display();
-        Some(format!(
-            "not all directories could be looked into, not {unseen} for one: there may be something left that git \
-             would run; it is looked for again after the next command"
-        ))
+        unseen.pop()
     }
 }
 

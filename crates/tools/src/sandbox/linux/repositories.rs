@@ -32,8 +32,8 @@ pub(super) struct Look {
     pub(super) found: BTreeSet<PathBuf>,
     /// Git directories, wherever they lie, with what points to them.
     pub(super) pointed: BTreeSet<(PathBuf, PathBuf)>,
-    /// One of the directories that were not looked into.
-    pub(super) unseen: Option<PathBuf>,
+    /// The directories that were not looked into.
+    pub(super) unseen: Vec<PathBuf>,
 }
 
 /// What there is below `roots`, which are resolved, for later looks to compare with.
@@ -90,7 +90,9 @@ impl<'a> Walk<'a> {
             };
             let Some(place) = next else { return };
             if began.elapsed() > limit {
-                self.look.unseen = Some(place.0);
+                let rest = self.changed.drain(..).chain(self.rest.drain(..));
+                let rest = std::iter::once(place).chain(rest);
+                self.look.unseen.extend(rest.map(|(directory, _)| directory));
                 return;
             }
             self.visit(place);
@@ -160,7 +162,7 @@ impl<'a> Walk<'a> {
         let is_old =
             fs::symlink_metadata(&directory).is_ok_and(|found| changed_at(&found) < self.since);
         if !is_old {
-            self.look.unseen = Some(directory);
+            self.look.unseen.push(directory);
         }
     }
 }
@@ -291,11 +293,11 @@ mod tests {
         repository_at(&root.join("m/.git"));
         let roots = std::slice::from_ref(&root);
         let look = below(roots, &[], i64::MAX, HURRIED, &Seen::default());
-        assert_eq!((look.found, look.unseen), (BTreeSet::new(), Some(root.clone())));
+        assert_eq!((look.found, look.unseen), (BTreeSet::new(), vec![root.clone()]));
         let found = BTreeSet::from([root.join("m/.git")]);
         for (since, patience) in [(0, HURRIED), (i64::MAX, PATIENT)] {
             let look = below(roots, &[], since, patience, &Seen::default());
-            assert_eq!((look.found, look.unseen), (found.clone(), None));
+            assert_eq!((look.found, look.unseen), (found.clone(), vec![]));
         }
     }
 

@@ -39,6 +39,11 @@ pub(super) struct Repository {
 }
 
 impl Repository {
+    /// Whether the directory that was this repository has this name now.
+    pub(super) fn was_moved_to(&self, git: &Path) -> bool {
+        self.identity.is_some() && self.identity == identity(git)
+    }
+
     /// How many bytes are remembered of it.
     pub(super) fn size(&self) -> usize {
         let states = self.configs.iter().chain(&self.others).map(|(_, state)| state);
@@ -196,7 +201,7 @@ pub(super) fn turned(git: &Path, roots: &[PathBuf]) -> Vec<Change> {
     changes.collect()
 }
 
-fn change(git: &Path, path: &Path, to: State) -> Change {
+pub(super) fn change(git: &Path, path: &Path, to: State) -> Change {
     Change { path: path.to_owned(), to, aside: git.to_owned() }
 }
 

@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 
 use agent_protocol::SandboxMode;
 use rustix::process::Pid;
-use rustix::pty::OpenptFlags;
-use rustix::termios::Winsize;
 
 use super::World;
 use super::alongside::Alongside;
@@ -18,10 +16,11 @@ use super::command::{self, say};
 use super::confine::Confinement;
 use super::known::Known;
 use super::metadata::Metadata;
+use super::stdio::Stdio;
 use super::supervise::{Watched, supervise};
 use super::view::{self, Hidden};
 use crate::sandbox::channel::BlockingChannel;
-use crate::sandbox::message::{Errand, Input, Order, Reach, Reply, WindowSize};
+use crate::sandbox::message::{Errand, Input, Order, Reach, Reply};
 use crate::sandbox::{NotStarted, Tier};
 
 /// Lives until the room is empty; never returns to the holder's code.
@@ -123,8 +122,8 @@ pub(super) struct Running {
 impl Room {
     fn furnished(world: &'static World) -> Result<Self, String> {
         let hidden = furnish(world)?;
-        let known = Known::look(world);
-        let mut metadata = remembered(world, &known, &Self::some_errand())?;
+        let mut known = Known::look(world);
+        let mut metadata = remembered(world, &mut known, &Self::some_errand())?;
         if let Some(metadata) = &mut metadata {
             metadata.pin(world.tier)?;
         }
@@ -156,16 +155,16 @@ impl Room {
         }
     }
 
-    /// Looks at what a command may change before there is an errand. That some time later the same is found costs a look
-    /// less when somebody waits.
-    pub(super) fn look_ahead(&mut self) -> Result<(), NotStarted> {
-        if self.ahead.is_none() && self.world.tier == Tier::Full {
-            self.ahead = Some(Instant::now() + AHEAD);
-            if !self.look(&Self::some_errand())? {
-                self.forget_look_ahead();
+    /// Looks at what a command may change before there is an errand, so that there is a look less when somebody waits.
+    /// Returns whether it could be done without rights.
+    pub(super) fn look_ahead(&mut self) -> Result<bool, NotStarted> {
+        if self.ahead.is_none() {
+            if self.world.tier == Tier::Reduced || !self.look(&Self::some_errand())? {
+                return Ok(false);
             }
+            self.ahead = Some(Instant::now() + AHEAD);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// How much longer that look holds, if there was one.
@@ -189,7 +188,7 @@ impl Room {
 
     /// Looks at what such an errand may change. Returns whether all is pinned that can be.
     fn look(&mut self, errand: &Errand) -> Result<bool, String> {
-        self.looked = remembered(self.world, &self.known, errand)?;
+        self.looked = remembered(self.world, &mut self.known, errand)?;
         let to_be_pinned = self.looked.as_mut().filter(|_| self.world.tier == Tier::Full);
         let is_pinned = to_be_pinned.is_none_or(|looked| {
             self.metadata.as_mut().is_some_and(|earlier| looked.take_pins_of(earlier))
@@ -198,6 +197,12 @@ impl Room {
             self.looked = None;
         }
         Ok(is_pinned)
+    }
+
+    /// The same by the first process, which pins what is not pinned yet.
+    fn look_with_rights(&mut self, errand: &Errand) -> Result<(), String> {
+        self.looked = remembered(self.world, &mut self.known, errand)?;
+        self.looked.iter_mut().try_for_each(|looked| looked.pin(self.world.tier))
     }
 
     /// Makes the errand's beginning ready, if that takes none of the rights that the process of the command has given up.
@@ -210,7 +215,7 @@ impl Room {
             || matches!(errand.input, Input::Terminal(_))
             || hidden.is_some_and(Hidden::is_outdated);
         let is_as_expected = matches!(errand.order, Order::Run(_)) && errand.reach == Reach::Policy;
-        if takes_rights || !is_as_expected {
+        if !is_as_expected {
             self.forget_look_ahead();
         }
         let is_ready = !takes_rights && (self.ahead.take().is_some() || self.look(&errand)?);
@@ -223,16 +228,25 @@ impl Room {
         Ok(is_ready)
     }
 
-    /// The same by the first process, which has all rights there are in the room.
+    /// The same by the first process, which has all rights there are in the room; where there is no errand yet, a look
+    /// ahead.
     fn make_ready(&mut self) -> Result<(), NotStarted> {
-        let (errand, descriptors) = self.errand.as_mut().ok_or("no errand")?;
+        let Some((errand, descriptors)) = &mut self.errand else {
+            self.look_with_rights(&Self::some_errand())?;
+            self.ahead = Some(Instant::now() + AHEAD);
+            return Ok(());
+        };
+        let (input, descriptors) = (errand.input, std::mem::take(descriptors));
         hidden_anew(self.world, self.hidden.as_ref().or(self.world.hidden.as_ref()))?;
-        let mut metadata = remembered(self.world, &self.known, errand)?;
-        if let Some(metadata) = &mut metadata {
-            metadata.pin(self.world.tier)?;
+        if self.ahead.take().is_none()
+            && let Some((errand, given)) = self.errand.take()
+        {
+            let looked = self.look_with_rights(&errand);
+            self.errand = Some((errand, given));
+            looked?;
         }
-        let stdio = Stdio::open(errand.input, std::mem::take(descriptors)).map_err(no_stdio)?;
-        self.ready = Some(Ready { stdio, metadata });
+        let stdio = Stdio::open(input, descriptors).map_err(no_stdio)?;
+        self.ready = Some(Ready { stdio, metadata: self.looked.take() });
         Ok(())
     }
 
@@ -280,7 +294,14 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
     wake_by(libc::SCHED_BATCH);
     while command.go_on() {
         let mut room = room.borrow_mut();
-        room.failed = room.make_ready().err();
+        room.failed = match room.make_ready() {
+            // What failed ahead is tried once more when there is an errand.
+            Err(_) if room.errand.is_none() => {
+                world.register.leave();
+                None
+            }
+            tried => tried.err(),
+        };
     }
     wake_by(libc::SCHED_OTHER);
     let Ok(mut room) = room.try_borrow_mut() else { leave(1) };
@@ -324,10 +345,18 @@ fn likelier_to_be_ended() -> impl Drop {
     Likely(before)
 }
 
-fn remembered(world: &World, known: &Known, errand: &Errand) -> Result<Option<Metadata>, String> {
-    let can_change =
-        world.policy.mode == SandboxMode::WorkspaceWrite && errand.reach != Reach::Reading;
-    can_change.then(|| Metadata::remember(world, known, &errand.order)).transpose()
+fn remembered(
+    world: &World,
+    known: &mut Known,
+    errand: &Errand,
+) -> Result<Option<Metadata>, String> {
+    if world.policy.mode != SandboxMode::WorkspaceWrite || errand.reach == Reach::Reading {
+        return Ok(None);
+    }
+    if !known.is_fresh() {
+        *known = Known::look(world);
+    }
+    Metadata::remember(world, known, &errand.order).map(Some)
 }
 
 /// Puts back what the command was not to change; within its walls, so that no link leads out. Not in another process,
@@ -349,45 +378,6 @@ fn settle(world: &World, metadata: &Metadata, complaints: Option<OwnedFd>) {
     let mut complaints = File::from(complaints);
     for line in said {
         let _ = writeln!(complaints, "agent: {line}");
-    }
-}
-
-/// Descriptors 0 to 2 of the command.
-pub(super) struct Stdio {
-    pub(super) descriptors: [OwnedFd; 3],
-    /// The agent's end of the terminal, when there is one.
-    pub(super) master: Option<OwnedFd>,
-}
-
-impl Stdio {
-    fn open(input: Input, given: Vec<OwnedFd>) -> std::io::Result<Self> {
-        let missing = || std::io::Error::other("descriptors are missing");
-        let mut given = given.into_iter();
-        let mut next = || given.next().ok_or_else(missing);
-        match input {
-            // Opened here: a descriptor from outside would lead out of the mounts, to be changed by its owner.
-            Input::Empty => {
-                let null = File::open("/dev/null")?.into();
-                Ok(Self { descriptors: [null, next()?, next()?], master: None })
-            }
-            Input::Given => Ok(Self { descriptors: [next()?, next()?, next()?], master: None }),
-            Input::Terminal(size) => Self::terminal(size),
-        }
-    }
-
-    /// Made here, so that the terminal has a name in this room.
-    fn terminal(size: WindowSize) -> std::io::Result<Self> {
-        let master =
-            rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-        rustix::pty::unlockpt(&master)?;
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let terminal = rustix::pty::ioctl_tiocgptpeer(&master, flags)?;
-        rustix::termios::tcsetwinsize(
-            &terminal,
-            Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 },
-        )?;
-        let (input, output) = (terminal.try_clone()?, terminal.try_clone()?);
-        Ok(Self { descriptors: [input, output, terminal], master: Some(master) })
     }
 }
 
