@@ -156,7 +156,13 @@ async fn in_a_room(
     // Whatever failed: as long as it is at work, nobody may look after what it left.
     launched.exit().await;
     read?;
-    Ok(serde_json::from_slice(&json).ok())
+    let mut output: Option<ToolOutput> = serde_json::from_slice(&json).ok();
+    if let Some(Content::Text { text }) =
+        output.as_mut().and_then(|output| output.content.last_mut())
+    {
+        text.extend(launched.said().iter().map(|line| format!("\n{line}")));
+    }
+    Ok(output)
 }
 
 /// Tests of the tools themselves have no executable to start.

@@ -256,7 +256,7 @@ impl Toolbox {
     /// The model begins to call this tool, or has just called it: the place it will run in looks around already. What is
     /// called may still turn out to be nothing that runs.
     pub fn expect(&self, tool: &str) {
-        if tool == exec_command::NAME {
+        if [exec_command::NAME, apply_patch::NAME].contains(&tool) {
             self.sandbox.expect();
         }
     }

@@ -102,7 +102,8 @@ pub(super) enum Reply {
     Started,
     /// The command could not be started.
     Failed(NotStarted),
-    Exited(Exit),
+    /// With what is to be said of it where it has no standard error of its own.
+    Exited(Exit, Vec<String>),
 }
 
 /// Why a command did not begin, in words for whoever asked for it.

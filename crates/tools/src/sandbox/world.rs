@@ -42,6 +42,7 @@ pub(crate) struct Launched {
     pid: u32,
     /// What it said of the command's end.
     exit: Option<Exit>,
+    said: Vec<String>,
 }
 
 impl Sandbox {
@@ -190,11 +191,11 @@ impl Room {
             match channel.receive::<Reply>().await? {
                 Some((Reply::Room(first), _)) => pid = first,
                 Some((Reply::Started, terminal)) => {
-                    let launched = Launched { channel, pid, exit: None };
+                    let launched = Launched { channel, pid, exit: None, said: vec![] };
                     return Ok((launched, terminal.into_iter().next()));
                 }
                 Some((Reply::Failed(reason), _)) => return Err(reason.into()),
-                Some((Reply::Exited(_), _)) | None => {
+                Some((Reply::Exited(..), _)) | None => {
                     sent?;
                     return Err(NotStarted::from("its process ended before it began").into());
                 }
@@ -213,11 +214,19 @@ impl Launched {
     pub(crate) async fn exit(&mut self) -> Option<Exit> {
         loop {
             match self.channel.receive::<Reply>().await {
-                Ok(Some((Reply::Exited(exit), _))) => self.exit = Some(exit),
+                Ok(Some((Reply::Exited(exit, said), _))) => {
+                    self.exit = Some(exit);
+                    self.said = said;
+                }
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => return self.exit,
             }
         }
+    }
+
+    /// What was put back after a job that is over, in lines for the model.
+    pub(crate) fn said(self) -> Vec<String> {
+        self.said
     }
 
     /// Asks everything in the room to end, and ends what does not.

@@ -27,6 +27,8 @@ enum Course {
     Late,
     /// It is not a command that comes, and then one does.
     Other,
+    /// Without a command: an edit of another thread makes a repository of what the first has left.
+    Edit,
 }
 
 pub(crate) const EXPECTED: &[Expected] = &[
@@ -37,7 +39,12 @@ pub(crate) const EXPECTED: &[Expected] = &[
         course: Course::Soon,
     },
     Expected { name: "s9_expected_late", plant: "s9_fsmonitor", course: Course::Late },
-    Expected { name: "s9_expected_and_edited", plant: "s9_fsmonitor", course: Course::Other },
+    Expected { name: "s9_expected_and_not_come", plant: "s9_fsmonitor", course: Course::Other },
+    Expected {
+        name: "s9_edit_that_makes_a_repository",
+        plant: "s9_repository_of_two_threads",
+        course: Course::Edit,
+    },
 ];
 
 /// What the person puts there, which would be put back if a command had.
@@ -89,6 +96,12 @@ pub(crate) fn plays(name: &str, tier: &str, home: &Path) -> i32 {
         }
         match expected.course {
             Course::Soon => {}
+            Course::Edit => {
+                let parts = "mv two/HEAD head; mkdir two/objects two/refs";
+                let line = format!("{}\n{parts}", expected.plant().line());
+                run("exec_command", command(&line)).await;
+                return edits(&Toolbox::new(agent::config("workspace-write", home))).await;
+            }
             Course::Late => {
                 wait_until_none_runs(&rooms);
                 std::fs::write(".git/config", OWN).expect("a configuration");
@@ -107,6 +120,17 @@ pub(crate) fn plays(name: &str, tier: &str, home: &Path) -> i32 {
         run("exec_command", command(&expected.plant().line())).await;
         FAILED
     })
+}
+
+/// Adds what is missing of a repository.
+async fn edits(toolbox: &Toolbox) -> i32 {
+    let patch = "*** Begin Patch\n*** Add File: two/HEAD\n+ref: refs/heads/main\n*** End Patch";
+    let call = agent::prepared(toolbox, "apply_patch", patch).expect("a patch");
+    let said = agent::performed(call).await;
+    println!("{said:?}");
+    let is_said = said.is_ok_and(|said| said.contains("two/config"));
+    let config = std::fs::read_to_string("two/config").unwrap_or_default();
+    if is_said && !config.contains("fsmonitor") { FAILED } else { WORKED }
 }
 
 /// Whether a room has a place in the register.

@@ -321,12 +321,17 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
     drop(likely);
     let running = Running { pid, listener: room.listener.take() };
     let over = supervise(world, &Watched { control, ended: &ended }, running);
+    let mut said = Vec::new();
     if let Some(metadata) = metadata {
-        settle(world, &metadata, complaints);
+        said = settle(world, &metadata);
         world.register.leave();
     }
+    if let Some(complaints) = complaints {
+        let mut complaints = File::from(complaints);
+        said.drain(..).for_each(|line| drop(writeln!(complaints, "agent: {line}")));
+    }
     if let Some(exit) = over.exit {
-        let _ = control.send(&Reply::Exited(exit), &[]);
+        let _ = control.send(&Reply::Exited(exit, said), &[]);
     }
     Ok(over.by_itself)
 }
@@ -359,25 +364,20 @@ fn remembered(
     Metadata::remember(world, known, &errand.order).map(Some)
 }
 
-/// Puts back what the command was not to change; within its walls, so that no link leads out. Not in another process,
+/// Puts back what the command was not to change, and says so; within its walls, so that no link leads out. Not in another process,
 /// though this one can do nothing else afterwards: what still runs in the world may have taken all there can be.
-fn settle(world: &World, metadata: &Metadata, complaints: Option<OwnedFd>) {
+fn settle(world: &World, metadata: &Metadata) -> Vec<String> {
     let changed = metadata.changed(world);
     if changed.is_empty() {
-        return;
+        return vec![];
     }
     let confined = Confinement::build(world).and_then(|confinement| {
         confinement.give_up_own_rights()?;
         confinement.raise_walls(Reach::Policy)
     });
-    let said = match confined {
+    match confined {
         Ok(()) => changed.put_back(),
         Err(reason) => changed.left(&reason),
-    };
-    let Some(complaints) = complaints else { return };
-    let mut complaints = File::from(complaints);
-    for line in said {
-        let _ = writeln!(complaints, "agent: {line}");
     }
 }
 

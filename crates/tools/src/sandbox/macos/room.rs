@@ -241,7 +241,7 @@ fn supervise(control: &BlockingChannel, ended: &OwnedFd, command: Pid) {
                 kept.take_rest();
             }
             let _ = kill_process_group(command, Signal::KILL);
-            let _ = control.send(&Reply::Exited(exit), &[]);
+            let _ = control.send(&Reply::Exited(exit, vec![]), &[]);
             return;
         }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
