@@ -28,7 +28,7 @@ const OUTLIVE: &str = r#"
 "#;
 
 /// Comes with a stranger's files: all of a repository but the name of one file.
-const PARTS: &str = r#"
+pub(crate) const PARTS: &str = r#"
     mkdir -p v/data/objects v/data/refs v/data/hooks; echo 'ref: refs/heads/main' >v/data/HEAD.txt; cp evil v/
     printf '[core]\n\trepositoryformatversion = 0\n\tfsmonitor = ./evil\n' >v/data/config; cp evil v/data/hooks/pre-commit
 "#;

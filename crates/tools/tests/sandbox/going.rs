@@ -6,12 +6,15 @@ use std::process::{Command, Stdio};
 
 use agent_tools::Toolbox;
 
+use crate::git::PARTS;
 use crate::place::Host;
 use crate::{FAILED, Outcome, WORKED, agent, git};
 
 /// Both are scripts for bash.
 pub(crate) struct Going {
     pub(crate) name: &'static str,
+    /// What the person has there.
+    before: &'static str,
     /// What a command does, and another one after it.
     commands: [&'static str; 2],
     /// What the person does then.
@@ -28,24 +31,35 @@ const POINTER: &str = r#"
 pub(crate) const GOING: &[Going] = &[
     Going {
         name: "s9_going_on_with_a_repository_in_the_temporary_directory",
+        before: "",
         commands: [POINTER, "true"],
         later: "git -C new status",
     },
     Going {
         name: "s9_going_on_with_a_repository_that_is_pointed_to_later",
+        before: "",
         commands: [EVIL, r#"mkdir new; ln -s "$TMPDIR/e/.git" new/.git"#],
         later: "git -C new status",
+    },
+    Going {
+        name: "s9_going_on_behind_a_closed_door",
+        before: PARTS,
+        commands: ["chmod 0 v", "chmod 755 v; cd v; mv data/HEAD.txt data/HEAD; mv data .git"],
+        later: "git -C v status",
     },
 ];
 
 impl Going {
     pub(crate) fn works(&self, user: u32, host: &Host) -> bool {
         let place = git::prepared(user, host);
+        place.run_unconfined(self.before);
         place.run(&["going", "none", self.name]).code == Some(WORKED)
     }
 
     pub(crate) fn outcome(&self, user: u32, tier: &str, host: &Host) -> Outcome {
-        let ran = git::prepared(user, host).run(&["going", tier, self.name]);
+        let place = git::prepared(user, host);
+        place.run_unconfined(self.before);
+        let ran = place.run(&["going", tier, self.name]);
         match ran.code {
             Some(FAILED) => Outcome::Held,
             code => Outcome::Trouble(format!("({tier}) {code:?}\n{}", ran.said)),

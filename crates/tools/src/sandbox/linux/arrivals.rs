@@ -17,20 +17,21 @@ pub(super) struct Present {
     gits: BTreeSet<PathBuf>,
     /// With what led to them.
     ways: BTreeSet<(PathBuf, PathBuf)>,
-    /// Below these may have been others.
-    unseen: Vec<PathBuf>,
+    /// Below these may have been others: there was no time to look. Not below what nobody could look into, as commands can
+    /// make that for themselves.
+    left: Vec<PathBuf>,
 }
 
 impl Present {
-    /// Of those that are there now, be they `gits` or unseen, the ones that commands which still run did not make.
+    /// Of the `gits` that are there now, those that no command made which still runs.
     pub(super) fn of(known: &Known, gits: BTreeSet<PathBuf>, earlier: &Earlier) -> Self {
         let gits = gits.into_iter().filter(|git| !earlier.came_later(git)).collect();
-        Self { gits, ways: known.trees.clone(), unseen: known.unseen.clone() }
+        Self { gits, ways: known.trees.clone(), left: known.left.clone() }
     }
 
     /// All there were, if that is known.
     pub(super) fn all(&self) -> Option<&BTreeSet<PathBuf>> {
-        self.unseen.is_empty().then_some(&self.gits)
+        self.left.is_empty().then_some(&self.gits)
     }
 
     /// Whether the command has made a repository of it: by as little as a name, be all that is in it older. One that was
@@ -41,7 +42,7 @@ impl Present {
         remembered: &[Repository],
         earlier: &Earlier,
     ) -> bool {
-        let was_perhaps = || self.unseen.iter().any(|directory| git.starts_with(directory));
+        let was_perhaps = || self.left.iter().any(|directory| git.starts_with(directory));
         let was_there = self.gits.contains(git) || (was_perhaps() && !earlier.came_later(git));
         let has_its_name = |git: &Path| git.file_name() == Some(OsStr::new(".git"));
         let was_moved = || {

@@ -6,13 +6,9 @@ use std::time::{Duration, Instant};
 
 use agent_protocol::SandboxMode;
 
-use super::metadata::{beside, is_below, of_projects, roots, world_began};
-use super::repositories::{self, Patience};
+use super::metadata::{PATIENCE, beside, is_below, of_projects, roots, world_began};
+use super::repositories;
 use super::{World, links, persons, pins};
-
-/// A repository that is not known before its command is judged by its age alone.
-const PATIENCE_BEFORE: Patience =
-    Patience { for_changed: Duration::from_millis(300), for_all: Duration::from_millis(300) };
 
 /// How long it holds. Whatever else comes meanwhile is taken for the command's.
 const FRESH: Duration = Duration::from_millis(500);
@@ -21,8 +17,8 @@ const FRESH: Duration = Duration::from_millis(500);
 pub(super) struct Known {
     at: Instant,
     pub(super) gits: BTreeSet<PathBuf>,
-    /// Where others may lie.
-    pub(super) unseen: Vec<PathBuf>,
+    /// Where others may lie, as there was no time to look.
+    pub(super) left: Vec<PathBuf>,
     /// Git directories, be they outside the roots, with where their files are.
     pub(super) trees: BTreeSet<(PathBuf, PathBuf)>,
     /// Of git, for all repositories.
@@ -44,8 +40,8 @@ impl Known {
         let at = Instant::now();
         let (roots, env) = (roots(world), &world.policy.env);
         let since = world_began(world);
-        let look = repositories::below(&roots, &beside(world), since, PATIENCE_BEFORE, &world.seen);
-        let unseen = look.unseen;
+        let look = repositories::below(&roots, &beside(world), since, PATIENCE, &world.seen);
+        let left = look.left;
         let mut trees = look.pointed;
         trees.extend(roots.iter().filter_map(|root| repositories::around(root)));
         let (mut of_person, mut our_homes) = (persons::files(env), persons::our_homes(env));
@@ -56,14 +52,14 @@ impl Known {
         let pinnable = of_projects(&roots).chain(of_person.iter().cloned());
         let open = pinnable.filter(|path| pins::has_open_file(path)).collect();
         let gits = look.found;
-        Self { at, gits, unseen, trees, configs, ends_of_configs, of_person, our_homes, open }
+        Self { at, gits, left, trees, configs, ends_of_configs, of_person, our_homes, open }
     }
 
     fn nothing() -> Self {
         Self {
             at: Instant::now(),
             gits: BTreeSet::new(),
-            unseen: vec![],
+            left: vec![],
             trees: BTreeSet::new(),
             configs: vec![],
             ends_of_configs: BTreeSet::new(),

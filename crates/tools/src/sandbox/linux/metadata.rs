@@ -32,7 +32,7 @@ const PINNED_OF_GIT: &[&str] = &["hooks", "info/attributes", "commondir"];
 
 /// Whoever makes so many directories that more time is needed wants to hide something; what did not change may be too
 /// much to be looked at for each command.
-const PATIENCE: Patience =
+pub(super) const PATIENCE: Patience =
     Patience { for_changed: Duration::from_secs(3), for_all: Duration::from_secs(1) };
 /// Bytes of the repositories that are remembered beside those of the roots.
 const MOST_REMEMBERED: usize = 32 << 20;
@@ -316,7 +316,7 @@ impl Metadata {
     fn look(&self, world: &World, changes: &mut Vec<Change>) -> Option<PathBuf> {
         let missed = world.unseen.since();
         let since = world_began(world);
-        let Look { found, pointed, mut unseen } =
+        let Look { found, pointed, unseen, .. } =
             repositories::below(&self.roots, &self.beside, since, PATIENCE, &world.seen);
         let (began, reached) = (self.began.min(missed), self.reached());
         changes.extend(self.present.new_ways(&pointed, &reached));
@@ -338,11 +338,11 @@ impl Metadata {
                 changes.extend(repository::turned(git, &reached));
             }
         }
-        match unseen.is_empty() {
-            false => world.unseen.missed(self.began),
-            true => world.unseen.saw_everything(missed),
+        match &unseen {
+            Some(_) => world.unseen.missed(self.began),
+            None => world.unseen.saw_everything(missed),
         }
-        unseen.pop()
+        unseen
     }
 }
 

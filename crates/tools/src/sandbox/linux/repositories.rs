@@ -32,8 +32,10 @@ pub(super) struct Look {
     pub(super) found: BTreeSet<PathBuf>,
     /// Git directories, wherever they lie, with what points to them.
     pub(super) pointed: BTreeSet<(PathBuf, PathBuf)>,
-    /// The directories that were not looked into.
-    pub(super) unseen: Vec<PathBuf>,
+    /// One of the directories that were not looked into.
+    pub(super) unseen: Option<PathBuf>,
+    /// Those for which there was no time.
+    pub(super) left: Vec<PathBuf>,
 }
 
 /// What there is below `roots`, which are resolved, for later looks to compare with.
@@ -91,8 +93,9 @@ impl<'a> Walk<'a> {
             let Some(place) = next else { return };
             if began.elapsed() > limit {
                 let rest = self.changed.drain(..).chain(self.rest.drain(..));
+                self.look.unseen = Some(place.0.clone());
                 let rest = std::iter::once(place).chain(rest);
-                self.look.unseen.extend(rest.map(|(directory, _)| directory));
+                self.look.left = rest.map(|(directory, _)| directory).collect();
                 return;
             }
             self.visit(place);
@@ -162,7 +165,7 @@ impl<'a> Walk<'a> {
         let is_old =
             fs::symlink_metadata(&directory).is_ok_and(|found| changed_at(&found) < self.since);
         if !is_old {
-            self.look.unseen.push(directory);
+            self.look.unseen = Some(directory);
         }
     }
 }
@@ -293,11 +296,13 @@ mod tests {
         repository_at(&root.join("m/.git"));
         let roots = std::slice::from_ref(&root);
         let look = below(roots, &[], i64::MAX, HURRIED, &Seen::default());
-        assert_eq!((look.found, look.unseen), (BTreeSet::new(), vec![root.clone()]));
+        assert_eq!((look.found, look.unseen), (BTreeSet::new(), Some(root.clone())));
+        assert_eq!(look.left, roots);
         let found = BTreeSet::from([root.join("m/.git")]);
         for (since, patience) in [(0, HURRIED), (i64::MAX, PATIENT)] {
             let look = below(roots, &[], since, patience, &Seen::default());
-            assert_eq!((look.found, look.unseen), (found.clone(), vec![]));
+            assert_eq!((look.found, look.unseen), (found.clone(), None));
+            assert!(look.left.is_empty());
         }
     }
 
