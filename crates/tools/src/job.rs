@@ -122,19 +122,28 @@ pub(crate) async fn run_job(
         output
     };
     match in_a_room(sandbox, config, job, writable, journal).await {
-        Ok(Some(output)) => output,
-        Ok(None) => broken,
+        Ok((output, said)) => {
+            let mut output = output.unwrap_or(broken);
+            for line in said {
+                match output.content.last_mut() {
+                    Some(Content::Text { text }) => text.extend(["\n", &line]),
+                    _ => output.content.push(Content::text(line)),
+                }
+            }
+            output
+        }
         Err(error) => failed(&error),
     }
 }
 
+/// Returns also what was put back after it.
 async fn in_a_room(
     sandbox: &Sandbox,
     config: &ToolboxConfig,
     job: Job,
     writable: bool,
     journal: Option<File>,
-) -> Result<Option<ToolOutput>, SandboxError> {
+) -> Result<(Option<ToolOutput>, Vec<String>), SandboxError> {
     let (answer, writer) = std::io::pipe()?;
     let errors = match journal {
         Some(journal) => journal,
@@ -156,13 +165,7 @@ async fn in_a_room(
     // Whatever failed: as long as it is at work, nobody may look after what it left.
     launched.exit().await;
     read?;
-    let mut output: Option<ToolOutput> = serde_json::from_slice(&json).ok();
-    if let Some(Content::Text { text }) =
-        output.as_mut().and_then(|output| output.content.last_mut())
-    {
-        text.extend(launched.said().iter().map(|line| format!("\n{line}")));
-    }
-    Ok(output)
+    Ok((serde_json::from_slice(&json).ok(), launched.said()))
 }
 
 /// Tests of the tools themselves have no executable to start.

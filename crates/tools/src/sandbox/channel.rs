@@ -160,14 +160,18 @@ impl Channel {
         self.0.write_all(&frame[sent..]).await
     }
 
-    /// For frames that are no longer than what any channel takes at once.
+    /// For short frames. One for which there is no room is not sent at all.
     ///
     /// # Errors
-    /// When the other side is gone, or has left too much unread.
+    /// When the other side is gone, or only a part was sent.
     pub(super) fn send_now(&self, message: &impl Serialize) -> io::Result<()> {
         let frame = encode(message)?;
-        let sent = self.0.try_write(&frame)?;
-        if sent == frame.len() { Ok(()) } else { Err(ErrorKind::WriteZero.into()) }
+        match send_with(self.0.as_fd(), &frame, &[]) {
+            Ok(sent) if sent == frame.len() => Ok(()),
+            Ok(_) => Err(ErrorKind::WriteZero.into()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// As [`BlockingChannel::receive`]. Not cancel safe in the middle of a frame.

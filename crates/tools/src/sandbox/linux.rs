@@ -18,6 +18,7 @@ mod devices;
 mod diag;
 mod earlier;
 mod encoded;
+mod first;
 mod git_config;
 mod holding;
 mod known;

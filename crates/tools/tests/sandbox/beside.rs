@@ -31,6 +31,10 @@ pub(crate) const BESIDE: &[Beside] = &[
         ..beside("s9_beside_a_repository_planted_again", "s9_repository_that_appears")
     },
     beside("s9_beside_a_repository_behind_a_file", "s9_repository_behind_a_file"),
+    Beside {
+        then: "cd v; echo 'gitdir: data' >.git",
+        ..beside("s9_beside_a_pointer_planted_again", "s9_strangers_repository_by_a_pointer")
+    },
     beside("s10_beside_a_configuration_of_ours", "s10_configuration_of_ours"),
     beside("s10_beside_a_configuration_behind_a_link", "s10_configuration_behind_a_link"),
 ];

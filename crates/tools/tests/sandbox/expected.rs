@@ -27,6 +27,8 @@ enum Course {
     Late,
     /// It is not a command that comes, and then one does.
     Other,
+    /// It comes in another thread, after the person has changed something.
+    Elsewhere,
     /// Without a command: an edit of another thread makes a repository of what the first has left.
     Edit,
 }
@@ -40,6 +42,7 @@ pub(crate) const EXPECTED: &[Expected] = &[
     },
     Expected { name: "s9_expected_late", plant: "s9_fsmonitor", course: Course::Late },
     Expected { name: "s9_expected_and_not_come", plant: "s9_fsmonitor", course: Course::Other },
+    Expected { name: "s9_expected_elsewhere", plant: "s9_fsmonitor", course: Course::Elsewhere },
     Expected {
         name: "s9_edit_that_makes_a_repository",
         plant: "s9_repository_of_two_threads",
@@ -104,10 +107,10 @@ pub(crate) fn plays(name: &str, tier: &str, home: &Path) -> i32 {
             }
             Course::Late => {
                 wait_until_none_runs(&rooms);
-                std::fs::write(".git/config", OWN).expect("a configuration");
-                run("exec_command", command("true")).await;
-                let is_there = std::fs::read_to_string(".git/config").expect("it") == OWN;
-                return if is_there { FAILED } else { WORKED };
+                return changes(&toolbox).await;
+            }
+            Course::Elsewhere => {
+                return changes(&Toolbox::new(agent::config("workspace-write", home))).await;
             }
             Course::Other => {
                 run("read_file", json!({ "path": "evil" }).to_string()).await;
@@ -120,6 +123,15 @@ pub(crate) fn plays(name: &str, tier: &str, home: &Path) -> i32 {
         run("exec_command", command(&expected.plant().line())).await;
         FAILED
     })
+}
+
+/// Has the person change something, and then a command run that changes nothing.
+async fn changes(toolbox: &Toolbox) -> i32 {
+    std::fs::write(".git/config", OWN).expect("a configuration");
+    let call = agent::prepared(toolbox, "exec_command", &json!({ "cmd": "true" }).to_string());
+    println!("{:?}", agent::performed(call.expect("a call")).await);
+    let is_there = std::fs::read_to_string(".git/config").expect("it") == OWN;
+    if is_there { FAILED } else { WORKED }
 }
 
 /// Adds what is missing of a repository.

@@ -33,10 +33,11 @@ pub(crate) const PARTS: &str = r#"
     printf '[core]\n\trepositoryformatversion = 0\n\tfsmonitor = ./evil\n' >v/data/config; cp evil v/data/hooks/pre-commit
 "#;
 
-/// The same, whole: of no work tree, so nobody meets it.
+/// The same, whole: of no work tree, so nobody meets it. With one that leads to it, and hooks; and a repository of the person's.
 const STRANGERS: &str = r#"
     mkdir -p v/data/objects v/data/refs; echo 'ref: refs/heads/main' >v/data/HEAD; cp evil v/
     printf '[core]\n\trepositoryformatversion = 0\n\tfsmonitor = ./evil\n' >v/data/config
+    mkdir a1 h; cp v/data/HEAD a1/; echo ../v/data >a1/commondir; cp evil h/pre-commit; git init -q k
 "#;
 
 pub(crate) struct Plant {
@@ -311,6 +312,48 @@ pub(crate) const PLANTS: &[Plant] = &[
         "",
     )
     .after(STRANGERS),
+    plant(
+        "s9_strangers_repository_with_a_worktree",
+        r#"
+        w=v/data/worktrees/s; mkdir -p src $w; cp evil src/; echo 'gitdir: ../v/data/worktrees/s' >src/.git
+        echo ../.. >$w/commondir; cp v/data/HEAD $w/; echo "$PWD/src/.git" >$w/gitdir
+    "#,
+        "",
+    )
+    .after(STRANGERS),
+    plant(
+        "s9_strangers_repository_shared_by_a_moved_one",
+        "mv k src; echo ../../v/data >src/.git/commondir; cp evil src/",
+        "",
+    )
+    .after(STRANGERS),
+    plant(
+        "s9_strangers_repository_that_another_one_shares",
+        "mkdir src; echo 'gitdir: ../a1' >src/.git; cp evil src/",
+        "",
+    )
+    .after(STRANGERS),
+    plant(
+        "s9_strangers_repository_in_another_one",
+        "mkdir src; echo 'gitdir: ../v/data' >src/.git; cp evil src/; touch v/HEAD; mkdir v/objects v/refs",
+        "",
+    )
+    .after(STRANGERS),
+    plant(
+        "s9_strangers_repository_behind_a_space",
+        r#"git init -q src; cp evil src/; cd src/.git; ln -s ../../v/data " x"; printf ' x\n' >commondir"#,
+        "",
+    )
+    .after(STRANGERS),
+    plant(
+        "s9_old_hooks_that_are_moved",
+        "rm -rf k/.git/hooks; mv h k/.git/hooks; mv k k2",
+        "cd k2; touch f; git add f; git commit -m x",
+    )
+    .after(STRANGERS),
+    plant("s9_strangers_repository_of_the_root", "mv v/x/.git .git", "").after(
+        "rm -rf .git; git init -q v/x; git -C v/x config core.fsmonitor ./evil",
+    ),
     plant(
         "s9_repository_of_two_threads",
         "mkdir two; echo 'ref: refs/heads/main' >two/HEAD; printf '[core]\\nrepositoryformatversion = 0\\nbare = false\\nworktree = .\\nfsmonitor = ../evil\\n' >two/config",

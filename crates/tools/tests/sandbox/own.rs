@@ -53,6 +53,12 @@ const NESTED_IS_THERE: &str = r#"
     test "$(git -C dep config credential.helper)" = store
 "#;
 
+const SUPER: &str = r#"
+    git init -q -b main .; git init -q dep; git -C dep -c user.name=A -c user.email=a@b commit -q --allow-empty -m x
+    git init -q super; cd super; git -c protocol.file.allow=always submodule --quiet add ../dep sub; cd .git/modules/sub
+    printf '#!/bin/sh\n' >hooks/pre-commit; chmod +x hooks/pre-commit; git config -f config filter.lfs.clean cat
+"#;
+
 const NESTED_IS_MOVED: &str = r#"
     test ! -s said; test -x x/dep/.git/hooks/pre-commit; test "$(git -C x/dep config filter.lfs.clean)" = cat
 "#;
@@ -202,6 +208,24 @@ pub(crate) const OWN: &[Own] = &[
         NESTED,
         "mkdir x; mv dep x/dep",
         NESTED_IS_MOVED,
+    ),
+    own(
+        "s9_own_repository_that_is_moved_with_its_submodule",
+        SUPER,
+        "mv super super2",
+        "test ! -s said; git=super2/.git/modules/sub; test -x $git/hooks/pre-commit; test \"$(git config -f $git/config filter.lfs.clean)\" = cat",
+    ),
+    own(
+        "s9_own_bare_repository_that_is_moved",
+        "mkdir srv; git init -q --bare srv/r.git; printf '#!/bin/sh\\n' >srv/r.git/hooks/post-receive",
+        "mv srv server",
+        "test ! -s said; test -e server/r.git/hooks/post-receive",
+    ),
+    own(
+        "s9_own_tree_that_is_moved_from_its_repository",
+        "mkdir store; git init -q --separate-git-dir=store/lib.git lib; printf '#!/bin/sh\\n' >store/lib.git/hooks/pre-commit",
+        "mv lib lib2",
+        "test ! -s said; git -C lib2 status; test -e store/lib.git/hooks/pre-commit",
     ),
     own(
         "s9_own_nested_repository_that_gets_a_worktree",

@@ -1,5 +1,5 @@
-//! Repositories that were not there before a command, and new ways to those that were: what of them is to be put back. Those
-//! that are looked at as they were themselves are `repository.rs`'s.
+//! Repositories that were not there before a command, or not there, and new ways to those that were: what of them is to be
+//! put back. Those that are where they were are compared in `repository.rs`.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -12,54 +12,73 @@ use super::repositories;
 use super::repository::{self, Repository, change};
 use super::state::State;
 
-/// Which repositories there were before a command.
+/// Of a repository, what holds repositories that are its own.
+const OWN: [&str; 2] = ["modules", "worktrees"];
+
+/// Which repositories there were before a command. A stranger's may lie among their files, and harm nobody until git
+/// is led to it.
 pub(super) struct Present {
     gits: BTreeSet<PathBuf>,
-    /// With what led to them.
+    /// With what leads to them from elsewhere.
     ways: BTreeSet<(PathBuf, PathBuf)>,
     /// Below these may have been others: there was no time to look. Not below what nobody could look into, as commands can
     /// make that for themselves.
     left: Vec<PathBuf>,
 }
 
+/// What a repository is that is not remembered by its path.
+pub(super) enum Origin<'a> {
+    /// It was there, for all that is known.
+    There,
+    /// It has another path now.
+    Moved(&'a Repository),
+    /// A command has made it one, or led git to it: by as little as a name, be all that is in it older.
+    Arrived,
+}
+
 impl Present {
-    /// Of the `gits` that are there now, those that no command made which still runs.
+    /// Of the `gits` that are there now, and of what leads to them, all that no command made which still runs.
     pub(super) fn of(known: &Known, gits: BTreeSet<PathBuf>, earlier: &Earlier) -> Self {
         let gits = gits.into_iter().filter(|git| !earlier.came_later(git)).collect();
-        Self { gits, ways: known.trees.clone(), left: known.left.clone() }
+        let ways = known.trees.iter().filter(|way| !earlier.way_came_later(way));
+        Self { gits, ways: ways.cloned().collect(), left: known.left.clone() }
     }
 
-    /// All there were, if that is known.
-    pub(super) fn all(&self) -> Option<&BTreeSet<PathBuf>> {
-        self.left.is_empty().then_some(&self.gits)
+    /// All repositories there were, and all that led to them, if that is known.
+    pub(super) fn all(&self) -> Option<(&BTreeSet<PathBuf>, &BTreeSet<(PathBuf, PathBuf)>)> {
+        self.left.is_empty().then_some((&self.gits, &self.ways))
     }
 
-    /// Whether the command has made a repository of it: by as little as a name, be all that is in it older. One that was
-    /// only moved is what it was; what had another name is not, as git looks for one name only.
-    pub(super) fn is_arrival(
+    /// `remembered` are those that were there, `roots` the writable ones.
+    pub(super) fn origin<'a>(
         &self,
         git: &Path,
-        remembered: &[Repository],
+        remembered: &'a [Repository],
+        roots: &[PathBuf],
         earlier: &Earlier,
-    ) -> bool {
+    ) -> Origin<'a> {
         let was_perhaps = || self.left.iter().any(|directory| git.starts_with(directory));
-        let was_there = self.gits.contains(git) || (was_perhaps() && !earlier.came_later(git));
-        let has_its_name = |git: &Path| git.file_name() == Some(OsStr::new(".git"));
-        let was_moved = || {
-            let mut before = remembered.iter().filter(|before| has_its_name(&before.git));
-            has_its_name(git) && before.any(|before| before.was_moved_to(git))
-        };
-        !was_there && !was_moved()
+        if self.gits.contains(git) || (was_perhaps() && !earlier.came_later(git)) {
+            return Origin::There;
+        }
+        let is_for_root = roots.iter().any(|root| git == root || git == root.join(".git"));
+        // Where git looks for one by itself comes only what it looked at before.
+        let is_found = has_its_name(git) || self.is_part_of_own(git);
+        let may_move = |before: &Path| !is_for_root && (self.is_own(before) || !is_found);
+        let moved = remembered.iter().find(|before| before.was_moved_to(git));
+        moved.filter(|before| may_move(&before.git)).map_or(Origin::Arrived, Origin::Moved)
     }
 
-    /// New ways to repositories that were there, where what those hold would run. A stranger's may lie among their files,
-    /// and harm nobody until something leads to it.
+    /// New ways to repositories that were there and that git was not led to, where they would run something.
     pub(super) fn new_ways(
         &self,
         pointed: &BTreeSet<(PathBuf, PathBuf)>,
         roots: &[PathBuf],
     ) -> Vec<Change> {
-        let new = pointed.difference(&self.ways).filter(|(git, _)| self.is_strange(git, roots));
+        let is_strange = |git: &Path| {
+            !self.has_way(git) && !self.is_part_of_own(git) && self.runs_something(git, roots)
+        };
+        let new = pointed.difference(&self.ways).filter(|(git, _)| is_strange(git));
         let ways = new.map(|(_, tree)| Change {
             path: tree.join(".git"),
             to: State::Absent,
@@ -68,19 +87,47 @@ impl Present {
         ways.collect()
     }
 
-    /// The same for what a repository that has arrived shares with another one; of whose worktrees it is none.
+    /// What leads one that has arrived to another one, whose worktree it is not.
     pub(super) fn sharing(&self, git: &Path, roots: &[PathBuf]) -> Option<Change> {
-        let common = repositories::common_directory(git)?;
-        let is_worktree = git.parent() == Some(&*common.join("worktrees"));
-        (!is_worktree && self.is_strange(&common, roots))
-            .then(|| change(git, &git.join("commondir"), State::Absent))
+        let file = git.join("commondir");
+        file.symlink_metadata().ok()?;
+        let may_stay = repositories::common_directory(git).is_some_and(|common| {
+            let is_worktree = git.parent() == Some(&*common.join("worktrees"));
+            (is_worktree && self.is_own(&common)) || !self.runs_something(&common, roots)
+        });
+        (!may_stay).then(|| change(git, &file, State::Absent))
     }
 
-    /// A submodule or worktree is its repository's own.
-    fn is_strange(&self, git: &Path, roots: &[PathBuf]) -> bool {
-        let is_within = |other: &PathBuf| git != other && git.starts_with(other);
+    /// Whether git was led to it before.
+    fn is_own(&self, git: &Path) -> bool {
         self.gits.contains(git)
-            && !self.gits.iter().any(is_within)
-            && !repository::appeared(git, roots, |_| true).is_empty()
+            && (has_its_name(git) || self.has_way(git) || self.is_part_of_own(git))
     }
+
+    fn has_way(&self, git: &Path) -> bool {
+        self.ways.iter().any(|(to, _)| to == git || is_part(to, git))
+    }
+
+    fn is_part_of_own(&self, git: &Path) -> bool {
+        self.gits.iter().any(|other| is_part(git, other) && self.is_own(other))
+    }
+
+    /// One that was there, by itself or by what it shares.
+    fn runs_something(&self, git: &Path, roots: &[PathBuf]) -> bool {
+        let runs = |git: &Path| {
+            self.gits.contains(git) && !repository::appeared(git, roots, |_| true).is_empty()
+        };
+        runs(git) || repositories::common_directory(git).is_some_and(|common| runs(&common))
+    }
+}
+
+/// What git looks for in a directory and all around it.
+fn has_its_name(git: &Path) -> bool {
+    git.file_name() == Some(OsStr::new(".git"))
+}
+
+/// Whether it is a submodule's or a worktree's of `whole`.
+fn is_part(git: &Path, whole: &Path) -> bool {
+    let rest = git.strip_prefix(whole);
+    rest.is_ok_and(|rest| OWN.iter().any(|name| rest.starts_with(name)))
 }

@@ -16,8 +16,15 @@ pub(super) struct Earlier {
     roots: Vec<PathBuf>,
     files: BTreeMap<PathBuf, State>,
     repositories: BTreeMap<PathBuf, Repository>,
-    /// All repositories that there were below some of the roots.
-    present: Vec<(Vec<PathBuf>, BTreeSet<PathBuf>)>,
+    /// What there was below some of the roots.
+    present: Vec<Present>,
+}
+
+/// All repositories below `roots`, and all that led to them.
+struct Present {
+    roots: Vec<PathBuf>,
+    gits: BTreeSet<PathBuf>,
+    ways: BTreeSet<(PathBuf, PathBuf)>,
 }
 
 /// What one room leaves to those that begin while it runs.
@@ -26,8 +33,8 @@ pub(super) struct Record<'a> {
     pub(super) roots: &'a [PathBuf],
     pub(super) files: Vec<&'a (PathBuf, State)>,
     pub(super) repositories: &'a [Repository],
-    /// All that there were, if that is known.
-    pub(super) present: Option<&'a BTreeSet<PathBuf>>,
+    /// All that there were, and all that led to them, if that is known.
+    pub(super) present: Option<(&'a BTreeSet<PathBuf>, &'a BTreeSet<(PathBuf, PathBuf)>)>,
 }
 
 /// First in each record; to be raised when what follows is written in another way, as others may have another version.
@@ -41,9 +48,11 @@ impl Record<'_> {
         write_all(self.roots.iter(), &mut bytes, Encoded::write);
         write_all(self.files.iter(), &mut bytes, |file, to| file.write(to));
         write_all(self.repositories.iter(), &mut bytes, Encoded::write);
-        let none = BTreeSet::new();
+        let none = (&BTreeSet::new(), &BTreeSet::new());
+        let (gits, ways) = self.present.unwrap_or(none);
         self.present.is_some().write(&mut bytes);
-        write_all(self.present.unwrap_or(&none).iter(), &mut bytes, Encoded::write);
+        write_all(gits.iter(), &mut bytes, Encoded::write);
+        write_all(ways.iter(), &mut bytes, Encoded::write);
         bytes
     }
 }
@@ -83,15 +92,21 @@ impl Earlier {
         let repositories = read_all::<Repository>(record)?.into_iter();
         let repositories = repositories.map(|one| (one.git.clone(), one)).collect();
         let is_all = bool::read(record)?;
-        let present = (roots.clone(), read_all(record)?.into_iter().collect());
+        let gits = read_all(record)?.into_iter().collect();
+        let ways = read_all(record)?.into_iter().collect();
+        let present = Present { roots: roots.clone(), gits, ways };
         let present = if is_all { vec![present] } else { vec![] };
         Some(Self { began: Some(began), roots, files, repositories, present })
     }
 
     /// Whether it was not there yet when one of those began.
     pub(super) fn came_later(&self, git: &Path) -> bool {
-        let reaches = |roots: &[PathBuf]| roots.iter().any(|root| git.starts_with(root));
-        self.present.iter().any(|(roots, gits)| reaches(roots) && !gits.contains(git))
+        self.present.iter().any(|there| there.reaches(git) && !there.gits.contains(git))
+    }
+
+    /// The same of what leads to a repository.
+    pub(super) fn way_came_later(&self, way: &(PathBuf, PathBuf)) -> bool {
+        self.present.iter().any(|there| there.reaches(&way.1) && !there.ways.contains(way))
     }
 
     /// What was at `path`, where that is known. A file or link in the place of a repository came later.
@@ -105,6 +120,12 @@ impl Earlier {
         let is_reached = self.roots.iter().any(|root| git.starts_with(root));
         let remembered = || (!is_reached).then(|| Repository::remember(git.to_owned()));
         self.repositories.remove(git).or_else(remembered)
+    }
+}
+
+impl Present {
+    fn reaches(&self, path: &Path) -> bool {
+        self.roots.iter().any(|root| path.starts_with(root))
     }
 }
 

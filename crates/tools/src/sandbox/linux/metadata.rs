@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use agent_protocol::SandboxMode;
 
-use super::arrivals::Present;
+use super::arrivals::{Origin, Present};
 use super::changes::Changes;
 use super::earlier::{Earlier, Record};
 use super::holding::Holding;
@@ -18,7 +18,7 @@ use super::mounts::{Place, Tree};
 use super::named::Here;
 use super::pins::{Kind, Pin};
 use super::put_back::Change;
-use super::register::Records;
+use super::register::{Records, Stay};
 use super::repositories::{self, Look, Patience};
 use super::repository::{self, Repository};
 use super::seen::Seen;
@@ -77,13 +77,18 @@ pub(super) fn beside(world: &World) -> Vec<PathBuf> {
 }
 
 impl Metadata {
-    /// What there is, but where commands run by now what there was before those. From here on this room's counts as
-    /// running too.
+    /// What there is, but where commands run by now what there was before those. From here on this room counts too, as one
+    /// that runs or will.
     ///
     /// # Errors
     /// When other rooms keep this one from beginning.
-    pub(super) fn remember(world: &World, known: &Known, order: &Order) -> Result<Self, String> {
-        let entered = world.register.enter(|records| {
+    pub(super) fn remember(
+        world: &World,
+        known: &Known,
+        order: &Order,
+        stay: Stay,
+    ) -> Result<Self, String> {
+        let entered = world.register.enter(stay, |records| {
             let roots = roots(world);
             let earlier = Earlier::of(&records, &roots, world_began(world));
             let metadata = Self::taking_over(earlier, roots, world, known, order);
@@ -124,14 +129,19 @@ impl Metadata {
         let others = gits.iter().filter(|git| !of_roots.contains(git));
         let mut repositories: Vec<Repository> = Vec::new();
         let mut room = MOST_REMEMBERED;
+        let mut too_many = BTreeSet::new();
         for git in of_roots.iter().chain(others) {
             // What there is no room for is judged by itself, as what appeared is.
-            if room > 0 || of_roots.contains(git) {
-                let repository = earlier.repository(git);
-                room = room.saturating_sub(repository.as_ref().map_or(0, Repository::size));
-                repositories.extend(repository);
+            if room == 0 && !of_roots.contains(git) {
+                too_many.insert(git.clone());
+                continue;
             }
+            let repository = earlier.repository(git);
+            room = room.saturating_sub(repository.as_ref().map_or(0, Repository::size));
+            repositories.extend(repository);
         }
+        gits.extend(of_roots.iter().cloned());
+        gits.retain(|git| !too_many.contains(git));
         let present = Present::of(known, gits, &earlier);
         let mut metadata = Self {
             roots,
@@ -322,17 +332,26 @@ impl Metadata {
         changes.extend(self.present.new_ways(&pointed, &reached));
         for git in &found {
             let is_known = self.repositories.iter().any(|known| known.git == *git);
-            let is_arrival =
-                !is_known && self.present.is_arrival(git, &self.repositories, &self.earlier);
-            // What an earlier look missed, this one may have taken for the person's.
-            if !is_known || (missed < self.began && !self.of_roots.contains(git)) {
-                // Nobody else writes there, and an earlier look had no reason to look.
-                let is_all_new = is_arrival || is_below(&self.beside, git);
-                let is_new = |path: &Path| is_all_new || is_new(path, git, began, world.began);
-                changes.extend(repository::appeared(git, &reached, is_new));
-            }
-            if is_arrival {
-                changes.extend(self.present.sharing(git, &reached));
+            let origin = match is_known {
+                true => Origin::There,
+                false => self.present.origin(git, &self.repositories, &self.roots, &self.earlier),
+            };
+            match origin {
+                Origin::Moved(before) => changes.extend(before.moved_to(git).changes(&reached)),
+                Origin::Arrived => {
+                    changes.extend(repository::appeared(git, &reached, |_| true));
+                    changes.extend(self.present.sharing(git, &reached));
+                }
+                // What an earlier look missed, this one may have taken for the person's.
+                Origin::There
+                    if !is_known || (missed < self.began && !self.of_roots.contains(git)) =>
+                {
+                    // Nobody else writes there, and an earlier look had no reason to look.
+                    let is_beside = is_below(&self.beside, git);
+                    let is_new = |path: &Path| is_beside || is_new(path, git, began, world.began);
+                    changes.extend(repository::appeared(git, &reached, is_new));
+                }
+                Origin::There => {}
             }
             if !is_known && is_made_since(git, world.began) {
                 changes.extend(repository::turned(git, &reached));

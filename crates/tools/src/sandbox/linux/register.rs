@@ -2,6 +2,7 @@
 //! by that: what it finds itself may be what a command has just left there, to be put back when that one has ended.
 
 use std::cell::{Cell, OnceCell};
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd as _;
@@ -13,7 +14,8 @@ use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, memfd_create};
 
 /// Whoever has locked this byte of the file may look for others and begin; the kernel unlocks it should that one die.
 const TURN: i64 = 0;
-/// Those behind it are locked by a running room each.
+/// Those behind it are locked by a room each: for nobody else to be there when it runs, and for nobody to be alone there
+/// when it only expects to.
 const PLACES: i64 = 250;
 /// Bytes of the file for what one room remembers.
 const MOST: u64 = 64 << 20;
@@ -33,6 +35,24 @@ pub(super) struct Register {
     place: Cell<Option<i64>>,
 }
 
+/// How a room is in the register.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stay {
+    /// Nobody goes by it yet: all is still the person's.
+    Expects,
+    Runs,
+}
+
+impl Stay {
+    /// Of the lock on its place.
+    fn kind(self) -> i32 {
+        match self {
+            Self::Expects => libc::F_RDLCK,
+            Self::Runs => libc::F_WRLCK,
+        }
+    }
+}
+
 /// What a room leaves: all that it remembers or, where that is too much to be kept, as much as says that it runs.
 pub(super) struct Records {
     pub(super) full: Vec<u8>,
@@ -49,13 +69,14 @@ impl Register {
         Ok(Self { file, own: OnceCell::new(), place: Cell::new(None) })
     }
 
-    /// From here on this room counts as running. What it remembers is made, as a value and as bytes, from what those have
+    /// From here on this room counts as running, or as one that will. What it remembers is made, as a value and as bytes, from what those have
     /// remembered that run by now; of some nothing may be known but that they do.
     ///
     /// # Errors
     /// When another room takes too long over it, or no place is left.
     pub(super) fn enter<T>(
         &self,
+        stay: Stay,
         remember: impl FnOnce(Vec<Option<Vec<u8>>>) -> (T, Records),
     ) -> io::Result<T> {
         let turn = self.take_turn()?;
@@ -63,10 +84,12 @@ impl Register {
         if places.is_empty() && self.place.get().is_none() && self.is_large() {
             let _ = self.own()?.set_len(0);
         }
-        let records = places.iter().map(|place| self.record(*place)).collect();
-        let place = self.place.get().or_else(|| (1..=PLACES).find(|place| !places.contains(place)));
+        let running = places.iter().filter(|(_, stay)| **stay == Stay::Runs);
+        let records = running.map(|(place, _)| self.record(*place)).collect();
+        let is_free = |place: &i64| !places.contains_key(place);
+        let place = self.place.get().or_else(|| (1..=PLACES).find(is_free));
         let place = place.ok_or_else(|| io::Error::other("too many commands run at one time"))?;
-        self.lock(libc::F_OFD_SETLK, libc::F_WRLCK, place, 1)?;
+        self.lock(libc::F_OFD_SETLK, stay.kind(), place, 1)?;
         self.place.set(Some(place));
         let (value, Records { full, short }) = remember(records);
         if self.keep(place, &full).is_err() && self.keep(place, &short).is_err() {
@@ -75,6 +98,19 @@ impl Register {
         }
         drop(turn);
         Ok(value)
+    }
+
+    /// The room that expected to run does.
+    ///
+    /// # Errors
+    /// When another room takes too long to begin.
+    pub(super) fn run(&self) -> io::Result<()> {
+        let Some(place) = self.place.get() else { return Ok(()) };
+        // Who begins at this time sees either that it runs, or all as it was before.
+        let turn = self.take_turn()?;
+        self.lock(libc::F_OFD_SETLK, Stay::Runs.kind(), place, 1)?;
+        drop(turn);
+        Ok(())
     }
 
     /// Nobody goes by this room any more. What it remembered lies there until another takes its place: to free what a file
@@ -126,17 +162,17 @@ impl Register {
     }
 
     /// The places of other rooms.
-    fn taken(&self) -> io::Result<Vec<i64>> {
-        let (mut taken, mut open) = (vec![], vec![(1, PLACES)]);
+    fn taken(&self) -> io::Result<BTreeMap<i64, Stay>> {
+        let (mut taken, mut open) = (BTreeMap::new(), vec![(1, PLACES)]);
         while let Some((first, count)) = open.pop() {
             let end = first + count;
             if count <= 0 {
                 continue;
             }
-            let Some((from, length)) = self.first_locked(first, count)? else { continue };
+            let Some((from, length, stay)) = self.first_locked(first, count)? else { continue };
             // Without a length it goes to the end.
             let until = if length == 0 { end } else { (from + length).min(end) };
-            taken.extend(from.max(first)..until);
+            taken.extend((from.max(first)..until).map(|place| (place, stay)));
             open.push((until, end - until));
             open.push((first, from - first));
         }
@@ -144,10 +180,14 @@ impl Register {
     }
 
     /// Some of others' that lie there.
-    fn first_locked(&self, first: i64, count: i64) -> io::Result<Option<(i64, i64)>> {
+    fn first_locked(&self, first: i64, count: i64) -> io::Result<Option<(i64, i64, Stay)>> {
         let found = self.lock(libc::F_OFD_GETLK, libc::F_WRLCK, first, count)?;
-        let is_locked = i32::from(found.l_type) != libc::F_UNLCK;
-        Ok(is_locked.then_some((found.l_start, found.l_len)))
+        let stay = match i32::from(found.l_type) {
+            libc::F_UNLCK => return Ok(None),
+            libc::F_RDLCK => Stay::Expects,
+            _ => Stay::Runs,
+        };
+        Ok(Some((found.l_start, found.l_len, stay)))
     }
 
     fn lock(&self, command: i32, kind: i32, first: i64, count: i64) -> io::Result<libc::flock> {
@@ -255,7 +295,7 @@ mod tests {
             let pid = match fork().unwrap() {
                 Forked::Child => {
                     let register = Register::open(Some(path)).unwrap();
-                    register.enter(|_| ((), records(remembers))).unwrap();
+                    register.enter(Stay::Runs, |_| ((), records(remembers))).unwrap();
                     begun.write_all(b"x").unwrap();
                     loop {
                         std::thread::park();
@@ -281,23 +321,25 @@ mod tests {
         let others = [b"one".as_slice(), b"two", b"three"].map(|it| Other::enters(&path, it));
         let register = Register::open(Some(&path)).unwrap();
         let known = |name: &[u8]| Some(name.to_vec());
-        let found = register.enter(|records| (records, self::records(b"own"))).unwrap();
+        let found = register.enter(Stay::Runs, |records| (records, self::records(b"own"))).unwrap();
         assert_eq!(found, [known(b"one"), known(b"two"), known(b"three")]);
         // Whatever else of the file this process closes, it is still there for those that come.
         drop(File::open(&path).unwrap());
         let late = Register::open(Some(&path)).unwrap();
-        let found = late.enter(|records| (records, self::records(b"late"))).unwrap();
+        let found = late.enter(Stay::Runs, |records| (records, self::records(b"late"))).unwrap();
         assert_eq!(found.last(), Some(&known(b"own")));
         // What oneself remembers is nobody else's.
-        let found = register.enter(|records| (records, self::records(b""))).unwrap();
+        let found = register.enter(Stay::Runs, |records| (records, self::records(b""))).unwrap();
         assert_eq!(found.last(), Some(&known(b"late")));
         late.leave();
         let [first, rest @ ..] = others;
         first.kill();
-        let found = register.enter(|records| (records, self::records(b""))).unwrap();
+        let found = register.enter(Stay::Runs, |records| (records, self::records(b""))).unwrap();
         assert_eq!(found, [known(b"two"), known(b"three")]);
         rest.into_iter().for_each(Other::kill);
-        assert!(register.enter(|records| (records, self::records(b""))).unwrap().is_empty());
+        assert!(
+            register.enter(Stay::Runs, |records| (records, self::records(b""))).unwrap().is_empty()
+        );
     }
 
     #[test]
@@ -306,11 +348,11 @@ mod tests {
         let path = place.path().join("rooms");
         let [large, other] = [(); 2].map(|()| Register::open(Some(&path)).unwrap());
         let much = usize::try_from(MOST).unwrap();
-        large.enter(|_| ((), records(&vec![b'x'; much]))).unwrap();
-        let found = other.enter(|records| (records, self::records(b""))).unwrap();
+        large.enter(Stay::Runs, |_| ((), records(&vec![b'x'; much]))).unwrap();
+        let found = other.enter(Stay::Runs, |records| (records, self::records(b""))).unwrap();
         assert_eq!(found, [Some(b"short".to_vec())]);
         large.blank(1).unwrap();
-        let found = other.enter(|records| (records, self::records(b""))).unwrap();
+        let found = other.enter(Stay::Runs, |records| (records, self::records(b""))).unwrap();
         assert_eq!(found, [None]);
     }
 }

@@ -199,7 +199,8 @@ fn pointed_to(directory: &Path, pointer: &Path) -> Option<PathBuf> {
         }
     }
     let text = read(&file, MAX_FILE)?;
-    path_in(directory, text.strip_prefix(b"gitdir:")?)
+    let text = text.strip_prefix(b"gitdir:")?;
+    path_in(directory, text.strip_prefix(b" ").unwrap_or(text))
 }
 
 /// What a worktree's git directory shares with those of the other worktrees.
@@ -214,7 +215,7 @@ fn path_in(base: &Path, text: &[u8]) -> Option<PathBuf> {
     let end =
         text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
     let text = &text[..end];
-    [text.strip_prefix(b" ").unwrap_or(text), text.trim_ascii()]
+    [text, text.trim_ascii()]
         .into_iter()
         .find_map(|path| base.join(OsStr::from_bytes(path)).canonicalize().ok())
 }

@@ -44,6 +44,28 @@ impl Repository {
         self.identity.is_some() && self.identity == identity(git)
     }
 
+    /// As it was, had it been there already.
+    pub(super) fn moved_to(&self, git: &Path) -> Self {
+        let moved = |path: &Path| match path.strip_prefix(&self.git) {
+            Ok(rest) => git.join(rest),
+            Err(_) => path.to_owned(),
+        };
+        let files = |files: &[(PathBuf, State)]| {
+            files.iter().map(|(path, state)| (moved(path), state.clone())).collect()
+        };
+        let hooks = self.hooks.iter().map(|(path, state)| (moved(path), state.clone()));
+        Self {
+            git: git.to_owned(),
+            identity: self.identity,
+            configs: files(&self.configs),
+            running: self.running.clone(),
+            hooks: hooks.collect(),
+            has_open_hook: self.has_open_hook,
+            others: files(&self.others),
+            begun: self.begun.clone(),
+        }
+    }
+
     /// How many bytes are remembered of it.
     pub(super) fn size(&self) -> usize {
         let states = self.configs.iter().chain(&self.others).map(|(_, state)| state);
@@ -255,7 +277,7 @@ fn with_state(path: PathBuf) -> (PathBuf, State) {
 }
 
 /// A rebase or the like, half done.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Begun {
     todo: Option<State>,
     strategy: Option<State>,

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use agent_protocol::SandboxMode;
@@ -14,8 +14,10 @@ use super::World;
 use super::alongside::Alongside;
 use super::command::{self, say};
 use super::confine::Confinement;
+use super::first::{children_as_descriptor, likelier_to_be_ended, wake_by};
 use super::known::Known;
 use super::metadata::Metadata;
+use super::register::Stay;
 use super::stdio::Stdio;
 use super::supervise::{Watched, supervise};
 use super::view::{self, Hidden};
@@ -40,17 +42,6 @@ pub(super) fn live(world: World, control: BlockingChannel) -> ! {
     }
     leave(0)
 }
-
-/// How this process is taken into account when it is woken. Without that right it goes on as before.
-#[allow(unsafe_code)]
-fn wake_by(policy: i32) {
-    let priority = libc::sched_param { sched_priority: 0 };
-    // SAFETY: the parameter outlives the call.
-    unsafe { libc::sched_setscheduler(0, policy, &raw const priority) };
-}
-
-/// How likely the kernel is to end this process when memory is short.
-const LIKELY: &str = "/proc/self/oom_score_adj";
 
 /// Without running what the holder would run at its end.
 #[allow(unsafe_code)]
@@ -123,7 +114,7 @@ impl Room {
     fn furnished(world: &'static World) -> Result<Self, String> {
         let hidden = furnish(world)?;
         let mut known = Known::look(world);
-        let mut metadata = remembered(world, &mut known, &Self::some_errand())?;
+        let mut metadata = remembered(world, &mut known, &Self::some_errand(), Stay::Expects)?;
         if let Some(metadata) = &mut metadata {
             metadata.pin(world.tier)?;
         }
@@ -159,7 +150,9 @@ impl Room {
     /// Returns whether it could be done without rights.
     pub(super) fn look_ahead(&mut self) -> Result<bool, NotStarted> {
         if self.ahead.is_none() {
-            if self.world.tier == Tier::Reduced || !self.look(&Self::some_errand())? {
+            if self.world.tier == Tier::Reduced
+                || !self.look(&Self::some_errand(), Stay::Expects)?
+            {
                 return Ok(false);
             }
             self.ahead = Some(Instant::now() + AHEAD);
@@ -179,6 +172,20 @@ impl Room {
         }
     }
 
+    /// Whether there was one, and holds: it is the errand's then.
+    fn take_look_ahead(&mut self) -> Result<bool, String> {
+        if self.looked_ahead_for().is_none_or(|left| left.is_zero()) {
+            self.forget_look_ahead();
+            return Ok(false);
+        }
+        self.ahead = None;
+        self.world
+            .register
+            .run()
+            .map_err(|error| format!("what other commands may change: {error}"))?;
+        Ok(true)
+    }
+
     fn forget_look(&mut self) {
         if let Some(looked) = self.looked.take() {
             self.metadata = Some(looked);
@@ -187,8 +194,8 @@ impl Room {
     }
 
     /// Looks at what such an errand may change. Returns whether all is pinned that can be.
-    fn look(&mut self, errand: &Errand) -> Result<bool, String> {
-        self.looked = remembered(self.world, &mut self.known, errand)?;
+    fn look(&mut self, errand: &Errand, stay: Stay) -> Result<bool, String> {
+        self.looked = remembered(self.world, &mut self.known, errand, stay)?;
         let to_be_pinned = self.looked.as_mut().filter(|_| self.world.tier == Tier::Full);
         let is_pinned = to_be_pinned.is_none_or(|looked| {
             self.metadata.as_mut().is_some_and(|earlier| looked.take_pins_of(earlier))
@@ -200,8 +207,8 @@ impl Room {
     }
 
     /// The same by the first process, which pins what is not pinned yet.
-    fn look_with_rights(&mut self, errand: &Errand) -> Result<(), String> {
-        self.looked = remembered(self.world, &mut self.known, errand)?;
+    fn look_with_rights(&mut self, errand: &Errand, stay: Stay) -> Result<(), String> {
+        self.looked = remembered(self.world, &mut self.known, errand, stay)?;
         self.looked.iter_mut().try_for_each(|looked| looked.pin(self.world.tier))
     }
 
@@ -218,7 +225,8 @@ impl Room {
         if !is_as_expected {
             self.forget_look_ahead();
         }
-        let is_ready = !takes_rights && (self.ahead.take().is_some() || self.look(&errand)?);
+        let is_ready =
+            !takes_rights && (self.take_look_ahead()? || self.look(&errand, Stay::Runs)?);
         let mut descriptors = Some(descriptors);
         if is_ready && let Some(given) = descriptors.take() {
             let stdio = Stdio::open(errand.input, given).map_err(no_stdio)?;
@@ -232,16 +240,16 @@ impl Room {
     /// ahead.
     fn make_ready(&mut self) -> Result<(), NotStarted> {
         let Some((errand, descriptors)) = &mut self.errand else {
-            self.look_with_rights(&Self::some_errand())?;
+            self.look_with_rights(&Self::some_errand(), Stay::Expects)?;
             self.ahead = Some(Instant::now() + AHEAD);
             return Ok(());
         };
         let (input, descriptors) = (errand.input, std::mem::take(descriptors));
         hidden_anew(self.world, self.hidden.as_ref().or(self.world.hidden.as_ref()))?;
-        if self.ahead.take().is_none()
+        if !self.take_look_ahead()?
             && let Some((errand, given)) = self.errand.take()
         {
-            let looked = self.look_with_rights(&errand);
+            let looked = self.look_with_rights(&errand, Stay::Runs);
             self.errand = Some((errand, given));
             looked?;
         }
@@ -336,24 +344,11 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
     Ok(over.by_itself)
 }
 
-/// Of two that are too big, the command dies before the agent does. To the kernel all who share a memory are as likely to
-/// be ended; what is dropped here, when the command has left it, makes this process less likely again.
-fn likelier_to_be_ended() -> impl Drop {
-    struct Likely(Option<Vec<u8>>);
-    impl Drop for Likely {
-        fn drop(&mut self) {
-            self.0.iter().for_each(|before| drop(std::fs::write(LIKELY, before)));
-        }
-    }
-    let before = std::fs::read(LIKELY).ok();
-    let _ = std::fs::write(LIKELY, "500");
-    Likely(before)
-}
-
 fn remembered(
     world: &World,
     known: &mut Known,
     errand: &Errand,
+    stay: Stay,
 ) -> Result<Option<Metadata>, String> {
     if world.policy.mode != SandboxMode::WorkspaceWrite || errand.reach == Reach::Reading {
         return Ok(None);
@@ -361,7 +356,7 @@ fn remembered(
     if !known.is_fresh() {
         *known = Known::look(world);
     }
-    Metadata::remember(world, known, &errand.order).map(Some)
+    Metadata::remember(world, known, &errand.order, stay).map(Some)
 }
 
 /// Puts back what the command was not to change, and says so; within its walls, so that no link leads out. Not in another process,
@@ -378,22 +373,5 @@ fn settle(world: &World, metadata: &Metadata) -> Vec<String> {
     match confined {
         Ok(()) => changed.put_back(),
         Err(reason) => changed.left(&reason),
-    }
-}
-
-/// The end of a child makes the descriptor readable.
-#[allow(unsafe_code)]
-fn children_as_descriptor() -> std::io::Result<OwnedFd> {
-    // SAFETY: the set is initialised before it is used; the descriptor is ours alone.
-    unsafe {
-        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
-        let mut set = std::mem::MaybeUninit::uninit();
-        libc::sigemptyset(set.as_mut_ptr());
-        libc::sigaddset(set.as_mut_ptr(), libc::SIGCHLD);
-        libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
-        match libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
-            -1 => Err(std::io::Error::last_os_error()),
-            descriptor => Ok(OwnedFd::from_raw_fd(descriptor)),
-        }
     }
 }
