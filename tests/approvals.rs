@@ -157,7 +157,7 @@ impl Asking {
             network: false,
             helper: AGENT.into(),
             env: std::env::vars_os().filter(|(name, _)| name == "PATH").collect(),
-            secrets: vec![],
+            secrets: agent_tools::SecretPlaces::default(),
             outputs_dir: place.path().join("outputs"),
             journal_dir: None,
             keep_background: false,

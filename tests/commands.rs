@@ -39,8 +39,12 @@ async fn what_cannot_be_executed_in_the_sandbox_has_the_code_a_shell_gives_it() 
     }
     let in_full: &[&str] = &["sandbox", "--"];
     let in_reduced: &[&str] = &["sandbox", "--", "./agent", "sandbox", "--"];
-    let doctor = scene.run(&["sandbox", "--", "./agent", "doctor"]).await;
+    let named = scene.workspace().join("kube");
+    let scene = scene.file("kube", "secret").env("KUBECONFIG", named.to_str().unwrap());
+    let doctor = scene.run(&["sandbox", "--", "./agent", "doctor", "-s", "workspace-write"]).await;
     assert!(doctor.stdout.contains("reduced: "), "{}", doctor.stdout);
+    let open = format!("commands can read {}, which lies among what they write", named.display());
+    assert!(doctor.stdout.contains(&open), "{}", doctor.stdout);
     for sandbox in [in_full, in_reduced] {
         for (program, code, said) in [
             ("no-such-program", 127, "there is no such program"),

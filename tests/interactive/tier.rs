@@ -34,6 +34,8 @@ fn s14_the_reduced_tier_is_said_once_in_a_thread_and_the_full_one_never() {
             .calls("exec_command", echo())
             .says("Second.");
         let (scene, _server) = scene(model);
+        let named = scene.workspace().join("kube");
+        let scene = scene.file("kube", "secret").env("KUBECONFIG", named.to_str().unwrap());
         if is_reduced {
             without_namespaces();
         }
@@ -49,10 +51,12 @@ fn s14_the_reduced_tier_is_said_once_in_a_thread_and_the_full_one_never() {
         }
         let shown = |screen: PtyScreen| {
             screen.signal(rustix::process::Signal::TERM);
-            screen.finish().rows.iter().filter(|row| row.contains(SAYS)).count()
+            let rows = screen.finish().rows;
+            [SAYS, "workspace/kube,"]
+                .map(|said| rows.iter().filter(|row| row.contains(said)).count())
         };
         shown(screen)
     };
-    assert_eq!(told(false), 0);
-    assert_eq!(std::thread::spawn(move || told(true)).join().unwrap(), 1);
+    assert_eq!(told(false), [0, 0]);
+    assert_eq!(std::thread::spawn(move || told(true)).join().unwrap(), [1, 1]);
 }

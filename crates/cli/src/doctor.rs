@@ -160,12 +160,10 @@ async fn sandbox(toolbox: &ToolboxConfig) -> Check {
                 }
                 Tier::None => (Verdict::Weak, "none, as you said"),
             };
-            let reasons =
-                report.reasons.iter().map(|reason| format!("; {reason}")).collect::<String>();
             let is_reduced = report.tier == Tier::Reduced;
             let advice =
                 is_reduced.then(|| APPARMOR.replace("PATH", &toolbox.helper.display().to_string()));
-            Check { what, verdict, found: format!("{tier}{reasons}"), advice }
+            Check { what, verdict, found: format!("{tier}{}", report.weaknesses()), advice }
         }
         Err(error) => Check {
             what,

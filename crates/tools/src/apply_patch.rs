@@ -324,7 +324,7 @@ mod tests {
             network: false,
             helper: PathBuf::new(),
             env: BTreeMap::new(),
-            secrets: vec![],
+            secrets: crate::sandbox::SecretPlaces::default(),
             login_path: false,
             outputs_dir: PathBuf::new(),
             journal_dir: Some(cwd.join(".journal")),

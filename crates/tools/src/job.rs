@@ -190,7 +190,7 @@ mod tests {
             network: false,
             helper: PathBuf::new(),
             env: std::collections::BTreeMap::new(),
-            secrets: vec![],
+            secrets: crate::sandbox::SecretPlaces::default(),
             login_path: false,
             outputs_dir: PathBuf::new(),
             journal_dir: None,

@@ -41,8 +41,8 @@ pub use policy::{
 };
 pub use process::Reaped;
 pub use sandbox::{
-    Exit, NotStarted, SandboxError, Tier, TierReport, confined_main, probe, run_confined,
-    secret_places,
+    Exit, NotStarted, SandboxError, SecretPlaces, Tier, TierReport, confined_main, probe,
+    run_confined, secret_places,
 };
 pub use toolbox::{PlayedBack, Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};
 pub use view_image::image_content;

@@ -33,7 +33,7 @@ use crate::ToolboxConfig;
 pub use confined::{probe, run_confined};
 pub(crate) use message::{Errand, Input, Order, Reach, WindowSize};
 pub use message::{Exit, NotStarted};
-pub use secrets::secret_places;
+pub use secrets::{SecretPlaces, secret_places};
 pub(crate) use world::{Launched, Sandbox};
 
 /// What we obey of a project, beside its repository (S10).
@@ -65,7 +65,7 @@ pub(crate) struct SandboxPolicy {
     #[serde(with = "pairs")]
     pub(crate) env: BTreeMap<OsString, OsString>,
     /// Where secrets are.
-    pub(crate) secrets: Vec<PathBuf>,
+    pub(crate) secrets: SecretPlaces,
     /// The only tier to try; by default the best one the system offers.
     pub(crate) tier: Option<Tier>,
 }
@@ -139,6 +139,19 @@ pub struct TierReport {
     pub tier: Tier,
     /// Why it is not the full one; empty when it is.
     pub reasons: Vec<String>,
+    /// Secrets that commands can read all the same.
+    pub open_secrets: Vec<PathBuf>,
+}
+
+impl TierReport {
+    /// What is weaker here than elsewhere, in words for the person.
+    pub fn weaknesses(&self) -> String {
+        let reasons = self.reasons.iter().map(|reason| format!("; {reason}"));
+        let open = self.open_secrets.iter().map(|path| {
+            format!("; commands can read {}, which lies among what they write", path.display())
+        });
+        reasons.chain(open).collect()
+    }
 }
 
 /// Why nothing ran.

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::login_path::LoginPath;
 use crate::patch::PatchPreview;
 use crate::process::Sessions;
-use crate::sandbox::{Sandbox, SandboxPolicy, Tier, WindowSize};
+use crate::sandbox::{Sandbox, SandboxPolicy, SecretPlaces, Tier, WindowSize};
 use crate::{
     apply_patch, exec_command, grep_files, list_dir, read_file, update_plan, view_image,
     write_stdin,
@@ -39,7 +39,7 @@ pub struct ToolboxConfig {
     pub env: BTreeMap<OsString, OsString>,
     /// What no command may read beside what `env` names: the [`secret_places`](crate::secret_places) of the person's whole
     /// environment.
-    pub secrets: Vec<PathBuf>,
+    pub secrets: SecretPlaces,
     /// Commands are to find what the person's login shell finds: it is asked for its `PATH`.
     pub login_path: bool,
     /// Where whole outputs go that are too long for the model; made when first needed.
@@ -190,9 +190,8 @@ impl Toolbox {
         let found = self.sandbox.found().filter(|found| found.tier == Tier::Reduced)?;
         let is_new = !self.weakness_is_told.swap(true, Ordering::Relaxed);
         is_new.then(|| {
-            let reasons = found.reasons.iter().map(|reason| format!("; {reason}"));
-            let reasons = reasons.collect::<String>();
-            format!("{WEAKNESS}{reasons}. `agent doctor` says how to get the full one.")
+            let weaknesses = found.weaknesses();
+            format!("{WEAKNESS}{weaknesses}. `agent doctor` says how to get the full one.")
         })
     }
 
@@ -350,7 +349,7 @@ mod tests {
             network: false,
             helper: PathBuf::new(),
             env: BTreeMap::new(),
-            secrets: vec![],
+            secrets: SecretPlaces::default(),
             login_path: false,
             outputs_dir: PathBuf::new(),
             journal_dir: None,

@@ -99,7 +99,8 @@ pub(super) fn hold() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if channel.send(&Built::Ready, &[]).is_err() {
+    let open_secrets = walls::open_secrets(&world);
+    if channel.send(&Built::Ready { open_secrets }, &[]).is_err() {
         return ExitCode::FAILURE;
     }
     world.seen = metadata::seen(&world);
@@ -188,7 +189,7 @@ impl World {
             policy.writable_roots.extend(common);
         }
         let kept_by_git = credentials::files(&policy);
-        policy.secrets.extend(kept_by_git);
+        policy.secrets.named.extend(kept_by_git);
         // Before anything is closed to this process.
         let register = Register::open(place_of_register(&policy).as_deref()).map_err(no_memory)?;
         match tier {

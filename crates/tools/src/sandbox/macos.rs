@@ -44,7 +44,7 @@ pub(super) fn hold() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if channel.send(&Built::Ready, &[]).is_err() {
+    if channel.send(&Built::Ready { open_secrets: vec![] }, &[]).is_err() {
         return ExitCode::FAILURE;
     }
     room::ignore_children();

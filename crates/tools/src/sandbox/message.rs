@@ -18,7 +18,10 @@ pub(super) struct Build {
 /// Holder to agent, in answer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Built {
-    Ready,
+    Ready {
+        /// Secrets that commands can read all the same.
+        open_secrets: Vec<PathBuf>,
+    },
     /// This tier cannot be had here.
     Refused(String),
 }

@@ -8,31 +8,54 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::login_path::field_of_account;
+use serde::{Deserialize, Serialize};
 use table::{IN_HOME, IN_OUR_HOMES, NAMED, OF_THE_SYSTEM, PARTS_OF_HOME};
 
-/// Where secrets are, whether they exist or not: what programs keep in the person's home, and what their `variables`
-/// name, also those that no command gets. `roots` are the working directory and the other directories that commands
-/// may write to.
-pub fn secret_places(variables: &BTreeMap<OsString, OsString>, roots: &[PathBuf]) -> Vec<PathBuf> {
-    let mut places: Vec<PathBuf> = OF_THE_SYSTEM.iter().map(PathBuf::from).collect();
+/// Where secrets are, whether they exist or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretPlaces {
+    /// Where programs keep them in the person's home, and the system.
+    pub(super) kept: Vec<PathBuf>,
+    /// Where variables say that they are, or git's configuration does.
+    pub(super) named: Vec<PathBuf>,
+}
+
+impl SecretPlaces {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &PathBuf> {
+        self.kept.iter().chain(&self.named)
+    }
+
+    pub(super) fn extend(&mut self, other: Self) {
+        self.kept.extend(other.kept);
+        self.named.extend(other.named);
+    }
+}
+
+/// Where secrets are: what programs keep in the person's home, and what their `variables` name, also those that no
+/// command gets. `roots` are the working directory and the other directories that commands may write to.
+pub fn secret_places(variables: &BTreeMap<OsString, OsString>, roots: &[PathBuf]) -> SecretPlaces {
+    let mut kept: Vec<PathBuf> = OF_THE_SYSTEM.iter().map(PathBuf::from).collect();
     let absolute = |name: &str| {
         variables.get(OsStr::new(name)).map(PathBuf::from).filter(|path| path.is_absolute())
     };
     if let Some(home) = absolute("HOME") {
-        places.extend(in_home().map(|path| home.join(path)));
+        kept.extend(in_home().map(|path| home.join(path)));
     }
     for home in ["AGENT_HOME", "CODEX_HOME"].into_iter().filter_map(absolute) {
-        places.extend(IN_OUR_HOMES.iter().map(|name| home.join(name)));
+        kept.extend(IN_OUR_HOMES.iter().map(|name| home.join(name)));
     }
     // Who has no `HOME`, or another one for now, has secrets in their own all the same.
     if let Some(home) = home_of_account() {
         let in_home = in_home().map(|path| home.join(path));
-        places.extend(in_home.filter(|place| can_be_hidden(place, roots)));
+        kept.extend(in_home.filter(|place| can_be_hidden(place, roots)));
     }
-    places.extend(named(variables, roots));
-    places.sort();
-    places.dedup();
-    places
+    SecretPlaces { kept: each_once(kept), named: each_once(named(variables, roots).collect()) }
+}
+
+pub(super) fn each_once(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    paths.sort();
+    paths.dedup();
+    paths
 }
 
 fn in_home() -> impl Iterator<Item = PathBuf> {
@@ -99,12 +122,8 @@ fn home_of_account() -> Option<PathBuf> {
 }
 
 /// All of `places`, and what they lead to; each only once.
-pub(super) fn paths(places: &[PathBuf]) -> Vec<PathBuf> {
-    let mut resolved: Vec<_> =
-        places.iter().flat_map(|path| [path.clone(), resolve(path)]).collect();
-    resolved.sort();
-    resolved.dedup();
-    resolved
+pub(super) fn paths(places: &SecretPlaces) -> Vec<PathBuf> {
+    each_once(places.iter().flat_map(|path| [path.clone(), resolve(path)]).collect())
 }
 
 /// Follows links as far as the path exists.

@@ -127,8 +127,8 @@ impl Sandbox {
         let mut reasons = Vec::new();
         for tier in tiers {
             match self.try_tier(*tier).await? {
-                Ok(holder) => {
-                    let report = TierReport { tier: *tier, reasons };
+                Ok((holder, open_secrets)) => {
+                    let report = TierReport { tier: *tier, reasons, open_secrets };
                     let _ = self.found.set(report.clone());
                     return Ok(World { holder, report, spare: None });
                 }
@@ -138,7 +138,8 @@ impl Sandbox {
         Err(SandboxError::Unavailable { reasons })
     }
 
-    async fn try_tier(&self, tier: Tier) -> io::Result<Result<Channel, String>> {
+    /// The holder, and the secrets that are open in its world; or why there is none.
+    async fn try_tier(&self, tier: Tier) -> io::Result<Result<(Channel, Vec<PathBuf>), String>> {
         let (mut holder, theirs) = Channel::pair()?;
         // Listened to before there is a child, so that its end cannot be missed.
         let children = signal(SignalKind::child())?;
@@ -147,7 +148,7 @@ impl Sandbox {
         drop(theirs);
         holder.send(&Build { policy: self.policy.clone(), tier }, &[]).await?;
         Ok(match holder.receive::<Built>().await? {
-            Some((Built::Ready, _)) => Ok(holder),
+            Some((Built::Ready { open_secrets }, _)) => Ok((holder, open_secrets)),
             Some((Built::Refused(reason), _)) => Err(reason),
             None => Err("the sandbox's helper process ended at once".to_owned()),
         })

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent_protocol::{CallForm, Content, SandboxMode, ToolCall};
-use agent_tools::{Exit, Prepared, Tier, Toolbox, ToolboxConfig, probe, run_confined};
+use agent_tools::{
+    Exit, Prepared, SecretPlaces, Tier, Toolbox, ToolboxConfig, probe, run_confined,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{IMPOSSIBLE, WORKED, attack_of};
@@ -22,9 +24,10 @@ pub(crate) fn config(mode: &str, home: &Path) -> ToolboxConfig {
         env: BTreeMap::from([
             ("HOME".into(), cwd.join(home).into()),
             ("KUBECONFIG".into(), kubeconfig(&cwd.join(home))),
+            ("GOOGLE_APPLICATION_CREDENTIALS".into(), cwd.join("credentials.json").into()),
             ("PATH".into(), std::env::var_os("PATH").unwrap_or("/usr/bin:/bin".into())),
         ]),
-        secrets: vec![],
+        secrets: SecretPlaces::default(),
         writable_roots: vec![],
         network: false,
         login_path: false,

@@ -72,6 +72,15 @@ pub(crate) const WORK: &[Work] = &[
         test "$(cargo run --offline -q)" = hi
         cargo test --offline -q
     "#),
+    // What one tier hides, the other cannot without hiding all that is made beside it.
+    work("s15_new_files_beside_a_secret_that_a_variable_names", "git", r#"
+        if test "$TMPDIR" = /tmp; then test ! -s credentials.json; else grep -q secret credentials.json; fi
+        echo hi >new; test "$(cat new)" = hi; mkdir d; echo hi >d/new; test "$(cat d/new)" = hi
+        git init -q g; git -C g status --short
+    "#).after("echo secret >credentials.json"),
+    work("s15_compiler_beside_a_secret_that_a_variable_names", "cc", r#"
+        echo 'int main(void) { return 0; }' >p.c; cc p.c; ./a.out
+    "#).after("echo secret >credentials.json"),
     work("s15_make_in_parallel", "make cc", r#"
         printf 'all: a.o b.o c.o d.o\n\tcc -o all $^\n%%.o: %%.c\n\tcc -c -o $@ $<\n' >Makefile
         for f in a b c; do echo "int $f(void) { return 0; }" >$f.c; done

@@ -12,7 +12,8 @@ use landlock::{
 };
 
 use super::{World, view};
-use crate::sandbox::{Reach, Tier, secrets};
+use crate::sandbox::secrets::{SecretPlaces, each_once, resolve};
+use crate::sandbox::{Reach, Tier};
 
 const BEST: ABI = ABI::V10;
 
@@ -90,7 +91,7 @@ impl Walls {
             return self.grant(Path::new("/"), reading | AccessFs::ReadDir);
         }
         self.grant(Path::new("/"), AccessFs::ReadDir.into())?;
-        let mut hidden = secrets::paths(&world.policy.secrets);
+        let (mut hidden, _) = secrets(world);
         // Disks hold the secrets too, and consoles show what is typed; what is harmless there is granted by itself.
         hidden.push("/dev".into());
         for path in around(&hidden) {
@@ -139,6 +140,34 @@ impl Walls {
         }
         Ok(())
     }
+}
+
+/// The secrets that are closed in this tier, and those that are not: Landlock takes nothing away below what it grants.
+fn secrets(world: &World) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let is_written = world.policy.mode == SandboxMode::WorkspaceWrite;
+    let roots = if is_written { &*world.policy.writable_roots } else { &[] };
+    closed_and_open(&world.policy.secrets, roots)
+}
+
+/// Those of `places`, without links, that can be closed where nothing can be put in their place, and those that cannot:
+/// who closes a file among what commands make closes what they make, so that is done for what programs keep only.
+fn closed_and_open(places: &SecretPlaces, written: &[PathBuf]) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let written: Vec<_> = written.iter().map(|root| resolve(root)).collect();
+    let kept = each_once(places.kept.iter().map(|path| resolve(path)).collect());
+    let named = places.named.iter().map(|path| resolve(path));
+    let is_open = |path: &PathBuf| {
+        written.iter().any(|root| path.starts_with(root))
+            && !kept.iter().any(|kept| path.starts_with(kept))
+    };
+    let (open, closed): (Vec<_>, Vec<_>) = named.partition(is_open);
+    (each_once(kept.into_iter().chain(closed).collect()), each_once(open))
+}
+
+/// Those that commands can read all the same.
+pub(super) fn open_secrets(world: &World) -> Vec<PathBuf> {
+    let mut open = if world.tier == Tier::Reduced { secrets(world).1 } else { vec![] };
+    open.retain(|path| path.exists());
+    open
 }
 
 /// The writable roots without what is the kernel's own; in the full tier the mounts keep that out already.
@@ -211,5 +240,27 @@ mod tests {
             assert!(!covered(closed), "{closed}");
         }
         assert!(granted.iter().any(|grant| grant == Path::new("/usr")));
+    }
+
+    #[test]
+    fn only_what_is_named_among_what_commands_make_is_open_where_nothing_can_be_put_in_its_place() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        for file in ["work/kube", "work/ssh/id", "outside", "kept/gh/hosts", "kept/kube"] {
+            std::fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+            std::fs::write(root.join(file), "").unwrap();
+        }
+        std::os::unix::fs::symlink(root.join("outside"), root.join("work/link")).unwrap();
+        std::os::unix::fs::symlink(root.join("work"), root.join("way")).unwrap();
+        let at = |names: &[&str]| names.iter().map(|name| root.join(name)).collect::<Vec<_>>();
+        let places = SecretPlaces {
+            kept: at(&["work/ssh", "kept/gh"]),
+            named: at(&["way/kube", "work/link", "work/ssh/id", "kept/kube"]),
+        };
+        let (closed, open) = closed_and_open(&places, &at(&["way"]));
+        assert_eq!(closed, at(&["kept/gh", "kept/kube", "outside", "work/ssh", "work/ssh/id"]));
+        assert_eq!(open, at(&["work/kube"]));
+        let (closed, open) = closed_and_open(&places, &[]);
+        assert!(closed.contains(&root.join("work/kube")) && open.is_empty());
     }
 }
