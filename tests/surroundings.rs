@@ -222,9 +222,14 @@ async fn r14_a_full_disk_in_the_workspace_leaves_the_file_as_it_was() {
 
 /// A shell that first puts a file system of so many inodes at `place`, and lets `then` look at what was left there.
 fn with_inodes(place: &str, inodes: u32, first: &str, then: &str) -> String {
+    with_disk(place, &format!("nr_inodes={inodes}"), first, then)
+}
+
+/// The same with a file system of such a kind.
+fn with_disk(place: &str, options: &str, first: &str, then: &str) -> String {
     format!(
         "exec unshare --user --map-root-user --mount sh -c '\
-         mount -t tmpfs -o nr_inodes={inodes} none \"{place}\" && cd \"$PWD\" && {first} || exit 99
+         mount -t tmpfs -o {options} none \"{place}\" && cd \"$PWD\" && {first} || exit 99
          \"$0\" \"$@\"; code=$?; {then}; exit $code' \"$0\" \"$@\""
     )
 }
@@ -298,4 +303,28 @@ async fn r14_without_inodes_at_home_nothing_runs_unrecorded_and_it_goes_on_once_
         assert_eq!(scene.read("one").as_deref(), Some("one\n"), "{inodes}: {}", run.stderr);
     }
     assert!(worked > 0);
+}
+
+#[tokio::test]
+async fn r14_a_long_output_does_not_take_the_room_that_the_log_needs() {
+    if !can_mount().await {
+        return;
+    }
+    for (size, is_kept) in [("8m", false), ("200m", true)] {
+        let server = ScriptedModel::new()
+            .calls("exec_command", json!({"cmd": "yes | head -c 20000000"}))
+            .calls("exec_command", json!({"cmd": "echo one >> one"}))
+            .says("Done.")
+            .serve();
+        let last = "find \"$AGENT_HOME\" -path '*/outputs/*'";
+        let prelude = with_disk("$AGENT_HOME", &format!("size={size}"), ":", last);
+        let scene = Scene::new(AGENT).unrehearsed().facing(&server).after(&prelude);
+        let run = scene.run(TASK).await.succeeded();
+        assert_eq!(scene.read("one").as_deref(), Some("one\n"), "{}", run.stderr);
+        let told = server.frames()[1].json["input"].to_string();
+        let said = "The whole output is not kept: its disk is nearly full";
+        assert_eq!(told.contains(said), !is_kept, "{size}");
+        assert_eq!(told.contains("Whole output: "), is_kept, "{size}");
+        assert_eq!(run.stdout.contains("/outputs/"), is_kept, "{size}: {}", run.stdout);
+    }
 }

@@ -285,11 +285,8 @@ pub(crate) fn header(report: &Report) -> String {
 
 pub(crate) fn words(header: String, report: &Report, limit: usize) -> String {
     let (output, cut) = report.new.text(limit);
-    let whole = match &report.file {
-        Some(file) if cut => format!("Whole output: {}\n", file.display()),
-        _ => String::new(),
-    };
-    format!("{header}{whole}Output:\n{output}")
+    let kept = if cut { report.kept.line() } else { String::new() };
+    format!("{header}{kept}Output:\n{output}")
 }
 
 /// What [`words`] tells of an earlier command, as the person sees it.
@@ -312,7 +309,7 @@ pub(crate) fn read_back(words: &str, shown: &mut CommandExecution) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::Capture;
+    use crate::output::{Capture, Kept};
     use crate::process::Ended;
 
     #[test]
@@ -336,7 +333,7 @@ mod tests {
             let mut capture = Capture::new(PathBuf::new());
             capture.push(b"Exit code: 3\nOutput:\nlast\n");
             let ended = Some(Ended { exit, after: Duration::ZERO });
-            let report = Report { ended, new: capture.take_unread(), file: None };
+            let report = Report { ended, new: capture.take_unread(), kept: Kept::Nothing };
             let mut shown =
                 CommandExecution { status: Status::Completed, ..CommandExecution::begun("x") };
             read_back(&words(header(&report), &report, 1000), &mut shown);

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,9 @@ const SPILL_FROM: u64 = 16 * 1024;
 
 /// Bytes at which that file ends.
 const SPILL_LIMIT: u64 = 64 << 20;
+
+/// Bytes it leaves free on its disk: without it the work goes on, without the thread's log it does not.
+const LEFT_FREE: u64 = 32 << 20;
 
 /// Head and tail of a stream of bytes.
 #[derive(Debug, Default)]
@@ -85,14 +88,42 @@ pub(crate) struct Capture {
     unread: Ends,
     /// Where the whole would go.
     path: PathBuf,
-    spill: Option<File>,
-    spilled: u64,
+    spill: Spill,
+    /// Bytes that the file leaves free on its disk.
+    left_free: u64,
+}
+
+/// What is kept of an output beside its ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Nothing: it is short, or its thread keeps nothing.
+    Nothing,
+    Whole(PathBuf),
+    /// As much as such a file may hold.
+    Beginning(PathBuf),
+    /// Nothing, for this reason.
+    Lost(String),
+}
+
+impl Kept {
+    /// For whoever reads a part of the output.
+    pub(crate) fn line(&self) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Whole(file) => format!("Whole output: {}\n", file.display()),
+            Self::Beginning(file) => {
+                format!("First {} MiB of the output: {}\n", SPILL_LIMIT >> 20, file.display())
+            }
+            Self::Lost(reason) => format!("The whole output is not kept: {reason}\n"),
+        }
+    }
 }
 
 impl Capture {
     /// `path` is made when the output is long; it is not there before.
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { all: Ends::default(), unread: Ends::default(), path, spill: None, spilled: 0 }
+        let (all, unread) = (Ends::default(), Ends::default());
+        Self { all, unread, path, spill: Spill::Due, left_free: LEFT_FREE }
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) {
@@ -103,26 +134,24 @@ impl Capture {
         }
     }
 
-    /// A file that cannot be written is done without.
+    /// A file that cannot be written is done without, and takes no room.
     fn spill(&mut self, bytes: &[u8]) {
-        if self.spilled >= SPILL_LIMIT {
-            return;
+        if let Err(error) = self.try_to_spill(bytes)
+            && let Spill::Open(..) = std::mem::replace(&mut self.spill, Spill::GivenUp(error))
+        {
+            let _ = std::fs::remove_file(&self.path);
         }
-        let first = self.spilled == 0;
-        if first {
-            self.spill = create(&self.path);
+    }
+
+    fn try_to_spill(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if matches!(self.spill, Spill::Due) {
+            self.spill = Spill::Open(create(&self.path)?, 0);
+            // Up to here the head holds everything.
+            if self.all.tail.is_empty() {
+                return self.spill.append(&self.all.head, self.left_free);
+            }
         }
-        let Some(file) = &mut self.spill else { return };
-        // Up to here the head holds everything.
-        let bytes = if first && self.all.tail.is_empty() { &self.all.head[..] } else { bytes };
-        let room = usize::try_from(SPILL_LIMIT - self.spilled).unwrap_or(usize::MAX);
-        let bytes = &bytes[..bytes.len().min(room)];
-        if file.write_all(bytes).is_err() {
-            self.spill = None;
-            self.spilled = SPILL_LIMIT;
-        } else {
-            self.spilled += bytes.len() as u64;
-        }
+        self.spill.append(bytes, self.left_free)
     }
 
     pub(crate) fn all(&self) -> &Ends {
@@ -136,23 +165,76 @@ impl Capture {
 
     /// All that came so far in the file, and the file for what is still to come; none when it cannot be written.
     pub(crate) fn hand_over(&mut self) -> Option<(File, PathBuf)> {
-        if self.spill.is_none() && self.spilled == 0 {
-            let mut file = create(&self.path)?;
-            file.write_all(&self.all.head).ok()?;
-            self.spill = Some(file);
+        if matches!(self.spill, Spill::Due) {
+            self.spill(&[]);
         }
-        Some((self.spill.take()?, self.path.clone()))
+        self.spill.take().map(|file| (file, self.path.clone()))
     }
 
-    /// The file that holds the whole output, or its first 64 MiB.
-    pub(crate) fn file(&self) -> Option<&Path> {
-        self.spill.is_some().then_some(&*self.path)
+    pub(crate) fn kept(&self) -> Kept {
+        match &self.spill {
+            Spill::Due | Spill::HandedOver => Kept::Nothing,
+            Spill::Open(_, written) if *written < self.all.total => {
+                Kept::Beginning(self.path.clone())
+            }
+            Spill::Open(..) => Kept::Whole(self.path.clone()),
+            // Below what is no directory a thread says that it keeps nothing.
+            Spill::GivenUp(error) if error.kind() == ErrorKind::NotADirectory => Kept::Nothing,
+            Spill::GivenUp(error) => Kept::Lost(error.to_string()),
+        }
     }
 }
 
-fn create(path: &Path) -> Option<File> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path.parent()?).ok()?;
-    File::options().write(true).create_new(true).mode(0o600).open(path).ok()
+/// The file that holds the whole output, or its beginning.
+#[derive(Debug)]
+enum Spill {
+    /// There is none yet.
+    Due,
+    /// So many bytes are in it.
+    Open(File, u64),
+    HandedOver,
+    GivenUp(io::Error),
+}
+
+impl Spill {
+    /// # Errors
+    /// When they cannot be written, or less than `left_free` would be left on the disk.
+    fn append(&mut self, bytes: &[u8], left_free: u64) -> io::Result<()> {
+        let Self::Open(file, written) = self else { return Ok(()) };
+        let room = usize::try_from(SPILL_LIMIT - *written).unwrap_or(usize::MAX);
+        let bytes = &bytes[..bytes.len().min(room)];
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if free(file).is_some_and(|free| free < left_free.saturating_add(bytes.len() as u64)) {
+            return Err(io::Error::other("its disk is nearly full"));
+        }
+        file.write_all(bytes)?;
+        *written += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn take(&mut self) -> Option<File> {
+        match std::mem::replace(self, Self::HandedOver) {
+            Self::Open(file, _) => Some(file),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
+/// Bytes that we may still write to the file's disk; none where it does not say.
+fn free(file: &File) -> Option<u64> {
+    let disk = rustix::fs::fstatvfs(file).ok().filter(|disk| disk.f_blocks > 0)?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    let parent = path.parent().ok_or(ErrorKind::NotADirectory)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Turns bytes that come in pieces into text, a character at a time: one that is cut waits for its rest.
@@ -214,14 +296,14 @@ mod tests {
 
     #[test]
     fn memory_stays_bounded_however_much_comes() {
-        let mut capture = Capture::new("/dev/null/none".into());
+        let mut capture = Capture::new("/dev/null/outputs/none".into());
         let block = [b'x'; 64 * 1024];
         for _ in 0..1_000 {
             capture.push(&block);
         }
         assert_eq!(capture.all().total(), 65_536_000);
         assert!(capture.all.head.capacity() + capture.all.tail.capacity() < 8 * HALF);
-        assert_eq!(capture.file(), None);
+        assert_eq!(capture.kept(), Kept::Nothing);
     }
 
     #[test]
@@ -230,7 +312,45 @@ mod tests {
         let mut capture = Capture::new(dir.path().join("outputs/1.txt"));
         let text: String = (0..100_000).map(|n| format!("{n}\n")).collect();
         text.as_bytes().chunks(777).for_each(|chunk| capture.push(chunk));
-        assert_eq!(std::fs::read_to_string(capture.file().unwrap()).unwrap(), text);
+        let file = dir.path().join("outputs/1.txt");
+        assert_eq!(capture.kept(), Kept::Whole(file.clone()));
+        assert_eq!(std::fs::read_to_string(file).unwrap(), text);
+    }
+
+    #[test]
+    fn where_the_disk_is_nearly_full_no_file_is_left_and_it_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("1.txt");
+        let mut capture = Capture::new(file.clone());
+        capture.push(&[b'x'; 20_000]);
+        assert_eq!(capture.kept(), Kept::Whole(file.clone()));
+        capture.left_free = u64::MAX;
+        capture.push(b"x");
+        assert!(!file.exists());
+        let reason = "its disk is nearly full".to_owned();
+        assert_eq!(capture.kept(), Kept::Lost(reason));
+        capture.left_free = 0;
+        capture.push(&[b'x'; 20_000]);
+        assert!(!file.exists() && capture.hand_over().is_none());
+        assert_eq!(capture.all().total(), 40_001);
+    }
+
+    #[test]
+    fn a_file_that_ends_before_the_output_is_called_its_beginning() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("1.txt");
+        let mut capture = Capture::new(file.clone());
+        capture.push(&[b'x'; 20_000]);
+        if let Spill::Open(_, written) = &mut capture.spill {
+            *written = SPILL_LIMIT;
+        }
+        capture.all.total = SPILL_LIMIT;
+        assert_eq!(capture.kept(), Kept::Whole(file.clone()));
+        capture.push(b"x");
+        assert_eq!(
+            capture.kept().line(),
+            format!("First 64 MiB of the output: {}\n", file.display())
+        );
     }
 
     proptest! {

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::Progress;
 use crate::live::Live;
-use crate::output::{Capture, Decoder, Ends};
+use crate::output::{Capture, Decoder, Ends, Kept};
 use crate::sandbox::{
     Errand, Exit, Input, Launched, NotStarted, Order, Reach, Sandbox, SandboxError,
 };
@@ -80,7 +80,7 @@ pub(crate) struct Report {
     pub(crate) ended: Option<Ended>,
     /// Printed since the last report.
     pub(crate) new: Ends,
-    pub(crate) file: Option<PathBuf>,
+    pub(crate) kept: Kept,
 }
 
 impl Command {
@@ -162,11 +162,7 @@ impl Command {
     pub(crate) fn report(&self) -> Report {
         let mut state = self.state();
         state.watcher = None;
-        Report {
-            ended: state.ended,
-            new: state.capture.take_unread(),
-            file: state.capture.file().map(ToOwned::to_owned),
-        }
+        Report { ended: state.ended, new: state.capture.take_unread(), kept: state.capture.kept() }
     }
 
     pub(crate) fn has_ended(&self) -> bool {
