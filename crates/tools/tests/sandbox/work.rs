@@ -94,6 +94,20 @@ pub(crate) const WORK: &[Work] = &[
         grep -q '= 41' out
     "#).on_full(),
     work("s15_tracer", "strace", r"strace -f -o trace true; grep -q execve trace").on_full(),
+    // Its parent is then the first process of the room.
+    work("s15_an_orphan_that_asks_to_be_traced", "python3", r#"
+        cat >t.py <<'E'
+import ctypes, os, signal
+while os.getppid() != 1: pass
+assert ctypes.CDLL(None).ptrace(0, 0, 0, 0) == 0
+signal.signal(signal.SIGUSR1, lambda *_: print('heard', flush=True))
+os.kill(os.getpid(), signal.SIGUSR1)
+assert ctypes.CDLL(None).ptrace(0, 0, 0, 0) == 0
+os.execlp('echo', 'echo', 'after')
+E
+        mkfifo p; (python3 t.py >p &); exec 5<p
+        read -t 30 -u 5 line; test "$line" = heard; read -t 30 -u 5 line; test "$line" = after
+    "#).on_full(),
     work("s15_node_children_and_workers", "node", r#"
         cat >t.js <<'E'
 const { Worker, isMainThread, parentPort } = require('worker_threads');

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, wait};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, wait};
 
 use crate::sandbox::{Exit, Tier};
 
@@ -19,6 +19,7 @@ pub(super) fn reap(command: Pid) -> (Option<Exit>, bool) {
     let mut exit = None;
     loop {
         match wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) if status.stopped() => let_go_on(pid, status),
             Ok(Some((pid, status))) if pid == command => {
                 exit = status
                     .exit_status()
@@ -31,6 +32,16 @@ pub(super) fn reap(command: Pid) -> (Option<Exit>, bool) {
             Err(_) => return (exit, false),
         }
     }
+}
+
+/// Who asks to be traced by its parent stands still at its next signal, and is told of like a child that has ended. Nobody
+/// traces it here, so it gets the signal and goes on; but not the one by which an exec tells a tracer, which would end it.
+#[allow(unsafe_code)]
+fn let_go_on(pid: Pid, status: WaitStatus) {
+    let signal = status.stopping_signal().filter(|signal| *signal != libc::SIGTRAP).unwrap_or(0);
+    let (none, signal) = (std::ptr::null_mut::<u8>(), signal as usize);
+    // SAFETY: no memory is involved. One that was ended meanwhile is refused.
+    unsafe { libc::ptrace(libc::PTRACE_DETACH, pid.as_raw_nonzero().get(), none, signal) };
 }
 
 /// Sends a signal to all processes of the room but its first.
