@@ -45,6 +45,8 @@ async fn what_cannot_be_executed_in_the_sandbox_has_the_code_a_shell_gives_it() 
     assert!(doctor.stdout.contains("reduced: "), "{}", doctor.stdout);
     let open = format!("commands can read {}, which lies among what they write", named.display());
     assert!(doctor.stdout.contains(&open), "{}", doctor.stdout);
+    // Whatever else may forbid them here, a filter does.
+    assert!(doctor.stdout.contains("A filter of system calls"), "{}", doctor.stdout);
     for sandbox in [in_full, in_reduced] {
         for (program, code, said) in [
             ("no-such-program", 127, "there is no such program"),

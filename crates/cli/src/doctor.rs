@@ -1,8 +1,10 @@
 //! `agent doctor`: what this machine offers, found out by really trying: configuration, key, endpoint, sandbox,
 //! folder of threads. It changes nothing and asks no model anything.
 
+mod barriers;
+
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use agent_tools::{SandboxError, Tier, ToolboxConfig};
 use agent_transport::{Endpoint, TransportChoice, TransportError};
@@ -144,11 +146,6 @@ fn tried(endpoint: &Endpoint, outcome: Result<(), TransportError>) -> Check {
     Check { what: "endpoint", verdict, found, advice: None }
 }
 
-/// How to get the full sandbox where namespaces are forbidden (threat-model.md 4).
-const APPARMOR: &str = "Ubuntu forbids namespaces to programs it does not know. To allow them to this one, as root:
-  printf 'abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile agent PATH flags=(unconfined) { userns, }\\n' \\
-    > /etc/apparmor.d/agent && apparmor_parser -r /etc/apparmor.d/agent";
-
 async fn sandbox(toolbox: &ToolboxConfig) -> Check {
     let what = "sandbox";
     match agent_tools::probe(toolbox).await {
@@ -161,8 +158,7 @@ async fn sandbox(toolbox: &ToolboxConfig) -> Check {
                 Tier::None => (Verdict::Weak, "none, as you said"),
             };
             let is_reduced = report.tier == Tier::Reduced;
-            let advice =
-                is_reduced.then(|| APPARMOR.replace("PATH", &toolbox.helper.display().to_string()));
+            let advice = is_reduced.then(|| barriers::found(Path::new("/proc"), &toolbox.helper));
             Check { what, verdict, found: format!("{tier}{}", report.weaknesses()), advice }
         }
         Err(error) => Check {
