@@ -80,22 +80,23 @@ pub(crate) struct ListDir {
 
 impl ListDir {
     pub(crate) fn perform(self) -> ToolOutput {
-        match self.list() {
+        match self.list(MAX_ENTRIES) {
             Ok((text, summary)) => ToolOutput::found(NAME, self.subject, summary, text),
             Err(message) => ToolOutput::not_found(NAME, self.subject, message),
         }
     }
 
-    fn list(&self) -> Result<(String, String), String> {
+    /// What the model and the person read, of no more entries than `most`.
+    fn list(&self, most: usize) -> Result<(String, String), String> {
         let path = self.path.display();
         let metadata =
             self.path.metadata().map_err(|error| format!("{path}: {}", files::trouble(&error)))?;
         if !metadata.is_dir() {
             return Err(format!("{path} is not a directory: read it with read_file"));
         }
-        let mut listing = Listing::new(self.first, self.limit);
-        let entries =
-            entries(&self.path, &mut listing.read).map_err(|error| format!("{path}: {error}"))?;
+        let mut listing = Listing::new(self.first, self.limit, most);
+        let (entries, _) =
+            listing.entries(&self.path).map_err(|error| format!("{path}: {error}"))?;
         listing.take(entries, self.depth, 0);
         Ok(listing.finish())
     }
@@ -107,22 +108,6 @@ struct Entry {
     kind: Option<FileType>,
 }
 
-/// The entries of a directory, sorted; no more than are left of [`MAX_ENTRIES`].
-fn entries(dir: &Path, read: &mut usize) -> Result<Vec<Entry>, String> {
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(|error| files::trouble(&error))? {
-        if *read == MAX_ENTRIES {
-            break;
-        }
-        *read += 1;
-        let entry = entry.map_err(|error| files::trouble(&error))?;
-        let name = files::one_line(Path::new(&entry.file_name()));
-        entries.push(Entry { path: entry.path(), name, kind: entry.file_type().ok() });
-    }
-    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
-}
-
 struct Listing {
     first: usize,
     limit: usize,
@@ -131,13 +116,31 @@ struct Listing {
     shown: usize,
     /// Entries passed so far, shown or not.
     total: usize,
-    /// Entries read from directories.
-    read: usize,
+    /// Entries that may still be read from directories.
+    left: usize,
+    /// There are more.
+    is_cut: bool,
 }
 
 impl Listing {
-    fn new(first: usize, limit: usize) -> Self {
-        Self { first, limit, text: String::new(), shown: 0, total: 0, read: 0 }
+    fn new(first: usize, limit: usize, most: usize) -> Self {
+        Self { first, limit, text: String::new(), shown: 0, total: 0, left: most, is_cut: false }
+    }
+
+    /// The entries of a directory, sorted, and whether it has more than could still be read.
+    fn entries(&mut self, dir: &Path) -> Result<(Vec<Entry>, bool), String> {
+        let mut found = std::fs::read_dir(dir).map_err(|error| files::trouble(&error))?;
+        let mut entries = Vec::new();
+        for entry in found.by_ref().take(self.left) {
+            let entry = entry.map_err(|error| files::trouble(&error))?;
+            let name = files::one_line(Path::new(&entry.file_name()));
+            entries.push(Entry { path: entry.path(), name, kind: entry.file_type().ok() });
+        }
+        self.left -= entries.len();
+        let has_more = self.left == 0 && found.next().is_some();
+        self.is_cut |= has_more;
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok((entries, has_more))
     }
 
     fn take(&mut self, entries: Vec<Entry>, depth: usize, level: usize) {
@@ -145,16 +148,17 @@ impl Listing {
             let is_dir = entry.kind.is_some_and(|kind| kind.is_dir());
             // What is in there is never what one is looking for, and there is much of it.
             let below = if is_dir && depth > 1 && entry.name != ".git" {
-                Some(self::entries(&entry.path, &mut self.read))
+                Some(self.entries(&entry.path))
             } else {
                 None
             };
             let trouble = match &below {
                 Some(Err(message)) => format!(" ({message})"),
+                Some(Ok((_, true))) => " (has more than was read)".to_owned(),
                 _ => String::new(),
             };
             self.line(level, &format!("{}{}{trouble}", entry.name, mark(&entry)));
-            if let Some(Ok(below)) = below {
+            if let Some(Ok((below, _))) = below {
                 self.take(below, depth - 1, level + 1);
             }
         }
@@ -172,23 +176,32 @@ impl Listing {
     }
 
     fn finish(mut self) -> (String, String) {
-        let complete = self.read < MAX_ENTRIES;
-        let total =
-            if complete { self.total.to_string() } else { format!("more than {}", self.total) };
+        let counted = files::count(&self.total.to_string(), "entry");
+        // In no order of names were they read, so what was not may belong anywhere between them.
+        let (all, missing) = if self.is_cut {
+            (
+                format!("the {counted} that were read"),
+                "; there are more, anywhere between these: `find` lists them all",
+            )
+        } else {
+            (counted.clone(), "")
+        };
         let summary = match (self.total, self.shown) {
             (0, _) => "empty directory".to_owned(),
-            (_, 0) => {
-                format!("there is no entry {}: {}", self.first, files::count(&total, "entry"))
+            (_, 0) if self.is_cut => {
+                format!("there is no entry {} among {all}{missing}", self.first)
             }
-            (all, shown) if all == shown && complete => files::count(&total, "entry"),
-            (all, shown) => {
+            (_, 0) => format!("there is no entry {}: {all}", self.first),
+            (total, shown) if total == shown && !self.is_cut => counted,
+            (total, shown) => {
                 let last = self.first + shown - 1;
-                let next = if last < all {
+                let next = if last < total {
                     format!("; go on with offset {}", last + 1)
                 } else {
                     String::new()
                 };
-                format!("entries {}-{last} of {total}{next}", self.first)
+                let all = if self.is_cut { all } else { total.to_string() };
+                format!("entries {}-{last} of {all}{next}{missing}", self.first)
             }
         };
         let _ = write!(self.text, "[{summary}]");
@@ -230,7 +243,7 @@ mod tests {
 
     fn list(dir: &Path, first: usize, limit: usize, depth: usize) -> String {
         let job = ListDir { path: dir.into(), first, limit, depth, subject: String::new() };
-        job.list().unwrap_or_else(|message| (message, String::new())).0
+        job.list(MAX_ENTRIES).unwrap_or_else(|message| (message, String::new())).0
     }
 
     #[test]
@@ -260,6 +273,38 @@ mod tests {
         );
         assert_eq!(list(dir.path(), 9, 2, 1), "[there is no entry 9: 5 entries]");
         assert_eq!(list(&dir.path().join("src/deep"), 1, 2, 1), "x\n[1 entry]");
+    }
+
+    #[test]
+    fn where_not_all_was_read_it_is_said_that_some_are_missing_and_from_where() {
+        let dir = sample();
+        let list = |dir: &Path, first, depth, most| {
+            let job = ListDir { path: dir.into(), first, limit: 2, depth, subject: String::new() };
+            job.list(most).unwrap().1
+        };
+        let more = "there are more, anywhere between these: `find` lists them all";
+        assert_eq!(list(dir.path(), 1, 1, 5), "entries 1-2 of 5; go on with offset 3");
+        assert_eq!(
+            list(dir.path(), 1, 1, 4),
+            format!("entries 1-2 of the 4 entries that were read; go on with offset 3; {more}")
+        );
+        assert_eq!(
+            list(dir.path(), 3, 1, 4),
+            format!("entries 3-4 of the 4 entries that were read; {more}")
+        );
+        assert_eq!(
+            list(dir.path(), 5, 1, 4),
+            format!("there is no entry 5 among the 4 entries that were read; {more}")
+        );
+        let job = ListDir {
+            path: dir.path().into(),
+            first: 5,
+            limit: 9,
+            depth: 3,
+            subject: String::new(),
+        };
+        let text = job.list(5).unwrap().0;
+        assert!(text.starts_with("src/ (has more than was read)\n[entries 5-5 of"), "{text}");
     }
 
     #[test]
