@@ -61,7 +61,7 @@ pub enum Verdict {
 pub struct Question {
     pub reason: String,
     pub rule: String,
-    /// What of the confinement would not hold.
+    /// What of the confinement would not hold, for this command and for those that a lasting rule would allow.
     pub lifts: Option<String>,
     /// The words that a lasting rule would begin with.
     pub prefix: Option<Vec<String>>,
@@ -180,7 +180,10 @@ impl Policy {
         match verdict {
             Verdict::Ask(question) if self.files.always.is_some() => {
                 let prefix = offer::prefix(line, cwd, &self.rules);
-                Verdict::Ask(Question { prefix, ..question })
+                let caution = prefix.as_deref().and_then(offer::caution);
+                let lifts: Vec<_> = question.lifts.into_iter().chain(caution).collect();
+                let lifts = (!lifts.is_empty()).then(|| lifts.join("\n"));
+                Verdict::Ask(Question { lifts, prefix, ..question })
             }
             other => other,
         }

@@ -18,8 +18,42 @@ pub(super) fn runs_something_else(words: &[String], from: usize, places: &Places
     let from = from.max(1);
     let begins = |at: &usize| *at == 0 || (is_carrier(words) && !words[*at].starts_with('-'));
     let mut said = (0..from.min(words.len())).filter(begins);
-    said.any(|at| does(&words[at..], from - at, places))
+    said.any(|at| {
+        let (words, from) = (&words[at..], from - at);
+        does(words, from, places)
+            || module(words, from).is_some_and(|(words, from)| does(&words, from, places))
+    })
 }
+
+/// `python3 -m pytest -x` as `pytest -x`, where a rule says that much.
+fn module(words: &[String], from: usize) -> Option<(Vec<String>, usize)> {
+    if !matches!(without_version(name(&words[0])), "python" | "pypy" | "py") {
+        return None;
+    }
+    let said = &words[..from.min(words.len())];
+    let at = said.iter().position(|word| word.starts_with("-m"))?;
+    let (name, behind) = match &said[at]["-m".len()..] {
+        "" => (said.get(at + 1)?.as_str(), at + 2),
+        name => (name, at + 1),
+    };
+    let words = std::iter::once(name.to_owned()).chain(words[behind..].iter().cloned());
+    Some((words.collect(), from - behind + 1))
+}
+
+/// Whether it is known by which arguments this program runs something else, or that by none.
+pub(super) fn knows(program: &str) -> bool {
+    let name = name(program);
+    let mut others = BY_ITSELF.split_whitespace().chain(NOTHING_ELSE.split_whitespace());
+    others.any(|known| known == name) || TABLE.iter().any(|program| program.is_called(name))
+}
+
+/// What is known of them is in no table.
+const BY_ITSELF: &str = "awk gawk git gsed mawk nawk screen sed xcodebuild";
+
+/// These run nothing and write no text, whatever they are told.
+const NOTHING_ELSE: &str = "\
+    base64 basename cat cksum cmp comm cut date df diff dirname du echo grep head id jq ls md5sum mkdir mktemp od paste \
+    pwd readlink realpath rmdir seq sha1sum sha256sum sha512sum stat tail touch tr uname wc which whoami";
 
 fn does(words: &[String], from: usize, places: &Places) -> bool {
     let name = name(&words[0]);
@@ -37,6 +71,14 @@ fn does(words: &[String], from: usize, places: &Places) -> bool {
             }
             "cpio" => any(is_archive_of_another_host) && !words.iter().any(|word| word == LOCAL),
             "cargo" => rest.first().is_some_and(|word| word.starts_with('+') && word.contains('/')),
+            "hg" => does_more_by_hg(words, rest),
+            "svn" => any(is_repository_of_this_machine),
+            "jj" => {
+                let said = words.iter().take(3).any(|word| word == "clone" || word == "remote");
+                said && any(is_no_address)
+            }
+            // What is no option is a program.
+            "screen" => from > 1 && !rest.is_empty(),
             // What is behind it goes to git.
             "gh" => any(|word| word == "--"),
             "make" | "gmake" | "just" | "xcodebuild" => any(is_odd_variable),
@@ -51,6 +93,11 @@ fn does(words: &[String], from: usize, places: &Places) -> bool {
             "sed" | "gsed" => !is_harmless_sed(&words[1..]),
             _ => false,
         }
+}
+
+/// `python3.12` is python.
+pub(super) fn without_version(name: &str) -> &str {
+    name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
 }
 
 fn name(program: &str) -> &str {
@@ -94,6 +141,34 @@ fn is_option(word: &str, long: &str, letters: &str) -> bool {
         }
         None => option.contains(|letter| letters.contains(letter)),
     }
+}
+
+/// By what means something else with each subcommand, or is a repository.
+fn does_more_by_hg(words: &[String], rest: &[String]) -> bool {
+    let begins = |option: &str| rest.iter().any(|word| word.starts_with(option));
+    match words.get(1).map_or("", String::as_str) {
+        "bisect" => begins("-c"),
+        "extdiff" => begins("-p") || begins("-o"),
+        connecting if CONNECTING.contains(&connecting) => {
+            rest.iter().any(|word| is_no_address(word))
+        }
+        _ => false,
+    }
+}
+
+/// Subcommands of hg that take a repository.
+const CONNECTING: &[&str] =
+    &["clone", "id", "identify", "in", "incoming", "out", "outgoing", "pull", "push"];
+
+/// A repository on this machine has hooks that run.
+fn is_no_address(word: &str) -> bool {
+    !word.starts_with('-') && (!word.contains("://") || word.starts_with("file:"))
+}
+
+/// The same, and what is reached by a program that the configuration names.
+fn is_repository_of_this_machine(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    word.contains("file:") || word.contains("svn+")
 }
 
 const LOCAL: &str = "--force-local";

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::beyond::runs_something_else;
+use super::beyond::{self, runs_something_else, without_version};
 use super::known_safe;
 use super::places::{Places, in_their_places};
 use super::rules::{Rules, is_carrier};
@@ -24,6 +24,18 @@ pub(crate) fn prefix(line: &str, cwd: &Path, rules: &Rules) -> Option<Vec<String
     let all_allowed =
         is_allowed(&places) && open.all(|(other, places)| other == words && is_allowed(&places));
     all_allowed.then(|| words[..length].to_vec())
+}
+
+/// What the person has to know of a rule with these words beside that it allows whatever begins with them.
+pub(crate) fn caution(prefix: &[String]) -> Option<String> {
+    let name = prefix.first()?;
+    let is_known = KNOWN.iter().any(|(known, _)| known == name) || beyond::knows(name);
+    (!is_known).then(|| {
+        format!(
+            "By which arguments {name} runs something else is not known here: a lasting rule allows whatever is said behind its \
+             words, outside the sandbox too."
+        )
+    })
 }
 
 /// How many of the words say what is done: of programs that are known up to their subcommand, of others all.
@@ -57,11 +69,6 @@ fn runs_anything(program: &str) -> bool {
 
 fn is_name(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'))
-}
-
-/// `python3.12` is python.
-fn without_version(name: &str) -> &str {
-    name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
 }
 
 /// Programs of which the subcommand says what is done, with those. What git does with its own is what the words say.
@@ -102,14 +109,14 @@ const CARRYING: &[&str] = &["compose", "develop", "dlx", "eval", "exec", "repl",
 /// Programs that run or write what the rest of their words say, so that a rule about the first ones says nothing; and
 /// those that carry other commands, which the rules know.
 const RUNS_ANYTHING: &str = "\
-    asdf awk bsdtar bun bundle bunx chmod chown clisp conda cp crontab csh curl dc dd deno devbox direnv \
-    docker docker-compose dotnet-script ed elixir emacs erl escript ex fd fdfind fnm gawk gem ghci gmake \
-    gnuplot groovy gsed gtar guile hatch helm iex install ion irb java jshell julia just \
-    kotlin kubectl less ln lua luajit m4 make mamba man mawk micromamba mise mono more mount mv nano nawk \
+    asdf awk bsdtar bun bundle bunx byobu chmod chown clisp conda cp crontab csh curl dc dd deno devbox direnv \
+    docker docker-compose dotnet-script ed elixir emacs erl escript ex expect fd fdfind fnm gawk gdb gem ghci gitui \
+    gmake gnuplot groovy gsed gtar guile hatch helm iex install ion irb java jshell julia just \
+    kotlin kubectl lazygit less lldb ln lua luajit m4 make mamba man mawk micromamba mise mono more mount mv nano nawk \
     nc ncat nim nix nix-shell node npx nu nvm octave oil osascript osh pdm perl php pipenv pipx pixi pnpx \
     podman powershell psql pwsh pyenv pypy python R racket rbenv rg rm rsync rtx ruby runghc rye sbcl \
-    scala scp sed sftp socat sort sqlite swift systemctl tar task tclsh tee ts-node tsx uvx vi view vim \
-    volta wget wine wish xonsh yarn zig zip";
+    scala scp screen sed sftp socat sort sqlite swift systemctl tar task tclsh tee tig tmux ts-node tsx uvx vi view vim \
+    volta wget wine wish xonsh yarn zellij zig zip";
 
 #[cfg(test)]
 mod tests {
@@ -231,6 +238,12 @@ mod tests {
             "hyperfine x",
             "just x",
             "task x",
+            "tmux ls",
+            "screen -ls",
+            "hg push ./evil",
+            "svn diff --diff-cmd x",
+            "lazygit",
+            "gdb a",
             "not-known bash",
             "not-known -x /bin/sh",
             "not-known run x",

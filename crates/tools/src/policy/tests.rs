@@ -262,6 +262,32 @@ fn a_rule_that_is_offered_and_taken_is_written_down_and_holds_from_then_on() {
 }
 
 #[test]
+fn who_is_offered_a_rule_about_a_program_nothing_is_known_of_is_told_so() {
+    let files = RuleFiles { always: Some("/a".into()), project: Some("/p".into()) };
+    let policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into())
+        .with_rules(Rules::default(), files.clone());
+    for (line, is_known) in [
+        ("not-known a", false),
+        ("cargo test", true),
+        ("hg log", true),
+        ("mkdir a", true),
+        ("pytest -x", true),
+    ] {
+        let Verdict::Ask(question) = policy.judge(&outside(line)) else { panic!("{line}") };
+        assert!(question.prefix.is_some(), "{line}");
+        let lifts = question.lifts.unwrap();
+        let is_told = lifts.contains("a lasting rule allows whatever is said behind its words");
+        assert_eq!(is_told, !is_known, "{line}: {lifts}");
+    }
+    let Verdict::Ask(question) = policy.judge(&outside("bash x")) else { panic!() };
+    assert!(question.prefix.is_none() && !question.lifts.unwrap().contains("lasting"));
+    let untrusted =
+        Policy::new(Untrusted, WorkspaceWrite, "/w".into()).with_rules(Rules::default(), files);
+    let Verdict::Ask(question) = untrusted.judge(&confined("not-known a", "/w")) else { panic!() };
+    assert!(question.lifts.unwrap().contains("lasting"));
+}
+
+#[test]
 fn a_rule_does_not_let_out_what_a_later_argument_would_run() {
     let (rules, errors) = Rules::parse(Path::new("/r"), "prefix_rule([\"git\", \"fetch\"])");
     assert_eq!(errors, []);

@@ -30,7 +30,9 @@ pub(super) const TABLE: &[Program] = &[
     },
     Program { names: "fd fdfind", long: "exec exec-batch", letters: "xX", ..NOTHING },
     Program { names: "rg", long: "pre hostname-bin", ..NOTHING },
-    Program { names: "ag ack bat batcat delta", long: "pager", ..NOTHING },
+    Program { names: "ag ack", long: "pager", ..NOTHING },
+    Program { names: "bat batcat", long: "lessopen pager", ..NOTHING },
+    Program { names: "delta", long: "config diff-args pager", letters: "@", ..NOTHING },
     Program { names: "ugrep ug", long: "filter pager view", ..NOTHING },
     Program {
         names: "less",
@@ -62,6 +64,72 @@ pub(super) const TABLE: &[Program] = &[
     },
     Program { names: "cpio", long: "rsh-command", ..NOTHING },
     Program { names: "zip", long: "unzip-command", begins: "-TT", ..NOTHING },
+    // Texts and pictures made of others.
+    Program {
+        names: "latex lualatex pdflatex pdftex tex xelatex xetex",
+        begins: "\
+            -enable-pipes -enable-write18 -shell-escape -shell-restricted --enable-pipes \
+            --enable-write18 --shell-escape --shell-restricted",
+        holds: r"\",
+        ..NOTHING
+    },
+    Program {
+        names: "pandoc",
+        long: "defaults filter lua-filter pdf-engine pdf-engine-opt",
+        letters: "FLd",
+        ..NOTHING
+    },
+    Program {
+        names: "asciidoctor sphinx-build",
+        long: "define require template-engine",
+        letters: "CDcr",
+        ..NOTHING
+    },
+    Program { names: "gs", begins: "@ -c -dNOSAFER", holds: "%pipe", ..NOTHING },
+    Program {
+        names: "composite convert identify magick mogrify montage",
+        begins: "@ -script | ephemeral: msl:",
+        ..NOTHING
+    },
+    // Versions, but for git's (`git.rs`): a setting, a hook or an alias of another place is a program.
+    Program {
+        names: "hg",
+        long: "command config cwd program remotecmd repository ssh tool",
+        letters: "Ret",
+        subcommands: "bisect config debugshell extdiff fix serve",
+        ..NOTHING
+    },
+    Program {
+        names: "svn",
+        long: "config-dir config-option diff-cmd diff3-cmd editor-cmd",
+        ..NOTHING
+    },
+    Program {
+        names: "jj",
+        long: "config config-file config-toml repository tool",
+        letters: "R",
+        subcommands: "config fix run util",
+        ..NOTHING
+    },
+    Program {
+        names: "fossil",
+        begins: "\
+            -args --args -chdir --chdir -command --command -editor --editor -repository --repository \
+            -ssh-command --ssh-command -ssh --ssh",
+        letters: "Rc",
+        subcommands: "\
+            all bisect cgi gdiff hook http server set settings shell sql sqlite sqlite3 ui",
+        ..NOTHING
+    },
+    Program {
+        names: "darcs",
+        long: "\
+            diff-command editor external-merge posthook prehook remote-darcs repodir sendmail-command",
+        ..NOTHING
+    },
+    Program { names: "cvs", letters: "de", ..NOTHING },
+    // Of a terminal: `;` begins another command, and a format runs what is in brackets.
+    Program { names: "tmux", letters: "LSf", holds: "; #(", ..NOTHING },
     // What connects.
     Program { names: "curl", long: "config engine", letters: "K", ..NOTHING },
     Program {
@@ -219,7 +287,39 @@ pub(super) const TABLE: &[Program] = &[
         ..NOTHING
     },
     Program {
-        names: "ava c8 eslint jest mocha nyc prettier rollup stylelint vite vitest webpack",
+        names: "flake8 nox pre-commit tox",
+        long: "append-config conf config noxfile override",
+        letters: "cfx",
+        ..NOTHING
+    },
+    Program { names: "coverage", long: "rcfile", subcommands: "run", ..NOTHING },
+    Program { names: "rspec", long: "default-path options require", letters: "IOr", ..NOTHING },
+    Program {
+        names: "cucumber cucumber-js rubocop",
+        long: "config format import loader plugin profile require require-module",
+        letters: "cfpr",
+        ..NOTHING
+    },
+    Program {
+        names: "rake",
+        long: "\
+            execute execute-continue execute-print libdir rakefile rakelib rakelibdir require",
+        letters: "EIRefpr",
+        ..NOTHING
+    },
+    Program {
+        names: "paratest pest phpstan phpunit psalm",
+        long: "\
+            autoload-file bootstrap config configuration extension include-path loader passthru-php \
+            plugin prepend printer runner",
+        letters: "acd",
+        ..NOTHING
+    },
+    Program { names: "bats", long: "formatter report-formatter", letters: "F", ..NOTHING },
+    Program {
+        names: "\
+            ava c8 cypress eslint jest karma mocha nyc playwright prettier rollup stylelint tap vite \
+            vitest webpack",
         long: "\
             config environment format globalSetup import loader parser plugin reporter reporters \
             require resolver rulesdir runner setupFiles setupFilesAfterEnv testEnvironment \
@@ -227,6 +327,7 @@ pub(super) const TABLE: &[Program] = &[
         letters: "cfr",
         ..NOTHING
     },
+    Program { names: "protoc", long: "plugin", begins: "@", ..NOTHING },
     // Packages.
     Program {
         names: "npm pnpm yarn",
