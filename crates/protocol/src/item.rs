@@ -203,6 +203,18 @@ impl Item {
         &self.0.kind
     }
 
+    /// The parts of a message, but for those of a kind that is not known here.
+    pub fn content(&self) -> Vec<Content> {
+        #[derive(Deserialize)]
+        struct Body {
+            #[serde(default)]
+            content: Vec<serde_json::Value>,
+        }
+        let body = serde_json::from_str::<Body>(self.json());
+        let parts = body.map(|body| body.content).unwrap_or_default().into_iter();
+        parts.filter_map(|part| serde_json::from_value(part).ok()).collect()
+    }
+
     pub fn as_call(&self) -> Option<&ToolCall> {
         match self.kind() {
             ItemKind::ToolCall(call) => Some(call),

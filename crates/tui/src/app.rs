@@ -82,7 +82,7 @@ impl App {
     pub fn new(theme: Theme, columns: u16, rows: u16) -> Self {
         let mut app = Self {
             transcript: Transcript::default(),
-            composer: Composer::new(History::new([])),
+            composer: Composer::new(History::default()),
             overlays: Vec::new(),
             asked: None,
             attentive: Attentive::default(),
@@ -205,6 +205,7 @@ impl App {
             Input::Files { query, found } => self.found(&query, found),
             Input::History(earlier) => self.composer.remember(earlier),
             Input::Edited(text) => self.composer.edited(&text),
+            Input::SayAgain(message) => self.composer.say_again(&message),
             Input::Picture(image) => self.composer.attach(image),
             Input::Ask { title, choices } => {
                 let picker = Picker::new(Verb::Answer, &title, choices).leaving();
@@ -341,6 +342,9 @@ impl App {
         }
         let text = message.text();
         if let Some(line) = text.trim().strip_prefix('!').filter(|line| !line.trim().is_empty()) {
+            if message.pictures().next().is_some() {
+                return self.refuse(&message, "A picture does not go with a command line.");
+            }
             let line = line.trim().to_owned();
             if self.is_running() {
                 self.outbox.sent_line(&line);
@@ -351,6 +355,13 @@ impl App {
             Some(effects) => effects,
             None => self.say(message),
         }
+    }
+
+    /// Says why this is not done; the person has it again.
+    fn refuse(&mut self, message: &Message, reason: &str) -> Vec<Effect> {
+        self.fail(reason.to_owned());
+        self.composer.put_back(message);
+        vec![]
     }
 
     /// Sends a message, which is shown as waiting until it is heard.

@@ -10,6 +10,7 @@ mod motion;
 mod paste;
 mod token;
 mod vim;
+mod words;
 
 use ratatui_core::{
     buffer::Buffer as Cells,
@@ -322,14 +323,22 @@ impl Composer {
     }
 
     /// Messages of earlier threads, the latest last, stand before those of this one.
-    pub fn remember(&mut self, earlier: impl IntoIterator<Item = String>) {
+    pub fn remember(&mut self, earlier: impl IntoIterator<Item = Message>) {
         self.history.precede(earlier);
     }
 
     /// Puts what an editor made of [`Composer::text`] in its place.
     pub fn edited(&mut self, text: &str) {
-        self.buffer.replace(0..self.buffer.text().len(), "");
-        self.insert_large(cleaned(text.trim_end()));
+        let before = self.chips.message(self.buffer.text());
+        self.show(&Message::rewritten(&cleaned(text.trim_end()), &before));
+    }
+
+    /// Puts a message that was sent in place of the text: with its pictures, and with pastes where the history knows them.
+    pub fn say_again(&mut self, message: &Message) {
+        match self.history.like(message) {
+            Some(known) => self.show(&known.with_pictures_of(message)),
+            None => self.show(message),
+        }
     }
 
     /// The whole text, chips in full.

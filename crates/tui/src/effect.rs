@@ -50,11 +50,13 @@ pub enum Input {
         found: Vec<FileMatch>,
     },
     /// Messages of earlier threads, the latest last.
-    History(Vec<String>),
+    History(Vec<Message>),
     /// Goes with the message that is being written.
     Picture(Image),
     /// What an editor made of the text that is being written.
     Edited(String),
+    /// A message that was sent is to be said anew: it takes the place of what is written.
+    SayAgain(Message),
     /// Something is to be decided before there is a thread; what is chosen is [`Effect::Chosen`].
     Ask {
         title: String,

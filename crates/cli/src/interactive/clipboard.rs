@@ -43,7 +43,8 @@ pub(super) fn take(
         }
         for (program, arguments) in readers {
             let Some(bytes) = read(&program, arguments).await else { continue };
-            let kept = tokio::task::spawn_blocking(move || keep(&folder, &bytes)).await;
+            let kept =
+                tokio::task::spawn_blocking(move || keep(&folder, "clipboard", &bytes)).await;
             return match kept {
                 Ok(Ok(path)) => Input::Picture(Image::at(path)),
                 Ok(Err(error)) => failed(&format!("The picture cannot be taken: {error}.")),
@@ -89,12 +90,12 @@ async fn read(program: &Path, arguments: &[&str]) -> Option<Vec<u8>> {
     (status.success() && !bytes.is_empty()).then_some(bytes)
 }
 
-/// Writes it under a name of its own; what is no picture does not stay.
-fn keep(folder: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+/// Writes it under a name of its own, which begins with `kind`; what is no picture does not stay.
+pub(super) fn keep(folder: &Path, kind: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     agent_core::create_private_dir(folder)?;
     let mut number = 1;
     let (path, mut file) = loop {
-        let path = folder.join(format!("clipboard-{number}.png"));
+        let path = folder.join(format!("{kind}-{number}.png"));
         let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         match made {
             Ok(file) => break (path, file),
@@ -141,7 +142,7 @@ mod tests {
     fn what_is_no_picture_is_not_kept() {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join("images");
-        keep(&folder, b"some text").unwrap_err();
+        keep(&folder, "clipboard", b"some text").unwrap_err();
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use agent_core::{Threads, UndoLog};
 use agent_protocol::{ApprovalPolicy, Command, Content, ImageDetail, RuleChange, SandboxMode};
-use agent_tui::composer::{Image, ImageSource};
+use agent_tui::composer::{Image, ImageSource, Message, Part};
 use agent_tui::effect::{Effect, Input, Next, Page};
 use agent_tui::runner::Act;
 use agent_tui::transcript::Notice;
@@ -64,13 +64,13 @@ impl Desk<'_> {
                 self.command(Command::Decide { call_id, decision });
             }
             Effect::Run(line) => {
-                self.history.add(&format!("!{line}"));
+                self.history.add(&Message::from(format!("!{line}")));
                 self.command(Command::Run(line));
             }
             Effect::Stop { pid } => self.command(Command::Stop { pid }),
-            Effect::Send(message) => match message.contents(load) {
+            Effect::Send(message) => match message.contents(|image| self.load(image)) {
                 Ok(contents) => {
-                    self.history.add(&message.text());
+                    self.history.add(&self.kept(message));
                     self.command(Command::Send(contents));
                 }
                 Err(reason) => self.say(Input::NotSent { message, reason }),
@@ -151,6 +151,36 @@ impl Desk<'_> {
             Some(state) => state.join("threads").join(&self.thread_id).join("images"),
             None => std::env::temp_dir().join(format!("agent-{}", self.thread_id)).join("images"),
         }
+    }
+
+    fn load(&self, image: &Image) -> Result<Content, String> {
+        match &image.source {
+            ImageSource::File(path) => agent_tools::image_content(&self.absolute(path)),
+            ImageSource::Data(url) => {
+                Ok(Content::Image { image_url: url.to_string(), detail: ImageDetail::High })
+            }
+        }
+    }
+
+    /// The message with all its pictures in files, as the history keeps it. One for which there is no room stays as it is.
+    fn kept(&self, message: Message) -> Message {
+        let kept = |mut part: Part| {
+            if let Part::Image(image) = &mut part
+                && let ImageSource::Data(url) = &image.source
+                && let Some((_, encoded)) = url.split_once(";base64,")
+                && let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(encoded)
+                && let Ok(path) = clipboard::keep(&self.pictures(), "said", &bytes)
+            {
+                image.source = ImageSource::File(path);
+            }
+            part
+        };
+        Message { parts: message.parts.into_iter().map(kept).collect() }
+    }
+
+    /// A path as the person gives it.
+    fn absolute(&self, path: &Path) -> PathBuf {
+        self.environment.absolute(path, &self.settings.workspace.cwd)
     }
 
     fn command(&self, command: Command) {
@@ -306,17 +336,6 @@ fn read_beginning(file: &Path) -> Option<String> {
 
 pub(super) fn failed(text: &str) -> Input {
     Input::Notice(Notice::Failed(text.to_owned()))
-}
-
-fn load(image: &Image) -> Result<Content, String> {
-    match &image.source {
-        ImageSource::File(path) => {
-            agent_tools::image_content(path).map_err(|error| error.to_string())
-        }
-        ImageSource::Data(url) => {
-            Ok(Content::Image { image_url: url.to_string(), detail: ImageDetail::Auto })
-        }
-    }
 }
 
 /// By the terminal, which knows the clipboard even where it is on another machine.

@@ -1,9 +1,14 @@
-//! What the person has sent, over all threads: a file of ours, a message a line.
+//! What the person has sent, over all threads: a file of ours, a message a line. Pictures are kept by where their file
+//! is.
 
+use std::borrow::Cow;
 use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use agent_tui::composer::{Image, ImageSource, Message, Part};
+use serde::{Deserialize, Serialize};
 
 use crate::settings::Settings;
 
@@ -11,6 +16,77 @@ use crate::settings::Settings;
 const MAX_READ: u64 = 512 * 1024;
 /// A file of more is halved.
 const MAX_KEPT: u64 = 4 * 1024 * 1024;
+
+/// A message as a line of the file: text alone is a string.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Text(Cow<'a, str>),
+    Parts(Vec<KeptPart<'a>>),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KeptPart<'a> {
+    Text(Cow<'a, str>),
+    Pasted(Cow<'a, str>),
+    Image {
+        name: Cow<'a, str>,
+        /// None where there was no file.
+        path: Option<Cow<'a, Path>>,
+    },
+}
+
+impl<'a> From<&'a Message> for Line<'a> {
+    fn from(message: &'a Message) -> Self {
+        if let [Part::Text(text)] = &message.parts[..] {
+            return Self::Text(text.into());
+        }
+        Self::Parts(message.parts.iter().map(KeptPart::from).collect())
+    }
+}
+
+impl<'a> From<&'a Part> for KeptPart<'a> {
+    fn from(part: &'a Part) -> Self {
+        match part {
+            Part::Text(text) => Self::Text(text.into()),
+            Part::Pasted(text) => Self::Pasted((&**text).into()),
+            Part::Image(image) => {
+                let path = match &image.source {
+                    ImageSource::File(path) => Some(path.into()),
+                    ImageSource::Data(_) => None,
+                };
+                Self::Image { name: (&image.name).into(), path }
+            }
+        }
+    }
+}
+
+impl From<Line<'_>> for Message {
+    fn from(line: Line<'_>) -> Self {
+        match line {
+            Line::Text(text) => Self::from(text.into_owned()),
+            Line::Parts(parts) => Self { parts: parts.into_iter().map(Part::from).collect() },
+        }
+    }
+}
+
+impl From<KeptPart<'_>> for Part {
+    fn from(part: KeptPart<'_>) -> Self {
+        match part {
+            KeptPart::Text(text) => Self::Text(text.into_owned()),
+            KeptPart::Pasted(text) => Self::Pasted(text.into()),
+            KeptPart::Image { name, path: Some(path) } => {
+                let source = ImageSource::File(path.into_owned());
+                Self::Image(Image { name: name.into_owned(), source })
+            }
+            // It must not look as if it went along.
+            KeptPart::Image { name, path: None } => {
+                Self::Text(format!("(the picture {name} is not at hand any more)"))
+            }
+        }
+    }
+}
 
 pub(super) struct History {
     /// None where nothing is kept.
@@ -23,7 +99,7 @@ impl History {
     }
 
     /// The latest messages, the last one last. What cannot be read is done without.
-    pub(super) fn read(&self) -> Vec<String> {
+    pub(super) fn read(&self) -> Vec<Message> {
         let text = self.path.as_ref().and_then(|path| {
             let mut file = fs::File::open(path).ok()?;
             let len = file.metadata().ok()?.len();
@@ -34,13 +110,14 @@ impl History {
         });
         let lines = text.as_deref().unwrap_or_default().split(|byte| *byte == b'\n');
         // The first may be half a line, which is no JSON.
-        lines.filter_map(|line| serde_json::from_slice(line).ok()).collect()
+        let lines = lines.filter_map(|line| serde_json::from_slice::<Line<'_>>(line).ok());
+        lines.map(Message::from).collect()
     }
 
     /// Adds a message. It is a convenience: a disk that is full keeps nobody from sending.
-    pub(super) fn add(&self, message: &str) {
+    pub(super) fn add(&self, message: &Message) {
         let Some(path) = &self.path else { return };
-        let Ok(mut line) = serde_json::to_string(message) else { return };
+        let Ok(mut line) = serde_json::to_string(&Line::from(message)) else { return };
         line.push('\n');
         let mut options = OpenOptions::new();
         let file = options.create(true).append(true).mode(0o600).open(path);
@@ -71,8 +148,26 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let history = History { path: Some(scratch.path().join("history.jsonl")) };
         assert!(history.read().is_empty());
-        history.add("one\nline and another");
-        history.add("\"quoted\" 한글");
-        assert_eq!(history.read(), ["one\nline and another", "\"quoted\" 한글"]);
+        let text = |text: &str| Part::Text(text.to_owned());
+        let file = Image::at("/p/a b.png".into());
+        let data = ImageSource::Data("data:image/png;base64,".into());
+        let data = Part::Image(Image { name: "b.png".to_owned(), source: data });
+        let messages = [
+            Message::from("one\nline and another".to_owned()),
+            Message::from("\"quoted\" 한글".to_owned()),
+            Message {
+                parts: vec![
+                    Part::Image(file),
+                    text(" see "),
+                    Part::Pasted("a\n".repeat(99).into()),
+                ],
+            },
+        ];
+        messages.iter().for_each(|message| history.add(message));
+        assert_eq!(history.read(), messages);
+        history.add(&Message { parts: vec![text("see "), data] });
+        let last = history.read().pop().unwrap();
+        assert_eq!(last.text(), "see (the picture b.png is not at hand any more)", "none is kept");
+        assert_eq!(last.shown(), last.text());
     }
 }

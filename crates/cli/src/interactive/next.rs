@@ -1,10 +1,11 @@
 //! What comes after a thread: another one, or the same one with something changed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use agent_core::{Origin, Threads, UndoLog};
-use agent_protocol::{Event, ItemDetails, Record};
+use agent_protocol::{Event, Item, ItemDetails, Record};
+use agent_tui::composer::Message;
 use agent_tui::effect::{GoOn, Input, Next, Scope};
 use agent_tui::transcript::Notice;
 use anyhow::Context as _;
@@ -132,21 +133,24 @@ impl Stage<'_> {
         let begin = self.again(id)?;
         let opened = match begin {
             Begin::Resume(path) if scope != Scope::Files => {
-                let message = self.app.message_of(turn).unwrap_or_default();
+                let message = message_of(&path, turn).unwrap_or_else(|| {
+                    Message::from(self.app.message_of(turn).unwrap_or_default())
+                });
                 let threads = Threads::under(crate::state_dir(&self.settings)?);
                 let opened =
                     self.open(Begin::Resume(threads.fork_before(&path, turn)?), remarks)?;
                 self.app.clear();
                 self.app.remember(&opened.earlier);
                 self.app.skip_what_was_shown();
-                self.app.update(Input::Edited(message.clone()));
-                let first = message.lines().next().unwrap_or_default();
+                let shown = message.shown();
+                let first = shown.lines().next().unwrap_or_default();
                 said.insert(
                     0,
                     format!(
                         "Back to before “{first}”. What came after it is kept as the thread {id}."
                     ),
                 );
+                self.app.update(Input::SayAgain(message));
                 opened
             }
             begin => self.open(begin, remarks)?,
@@ -225,6 +229,20 @@ impl Stage<'_> {
         let args = UndoArgs { thread, ..args };
         undo::undo(&args, state, &self.settings.workspace.cwd, Screen::PLAIN)
     }
+}
+
+/// The message that began the turn of this number, with its pictures.
+fn message_of(rollout: &Path, turn: u32) -> Option<Message> {
+    let records = agent_core::read_rollout(rollout).ok()?.records;
+    let begins = |record: &&Record| matches!(record.event, Event::TurnStarted {});
+    let mut begun = records.iter().enumerate().filter(|(_, record)| begins(record));
+    let (at, _) = begun.nth(usize::try_from(turn).ok()?.checked_sub(1)?)?;
+    let said = records[at + 1..].iter().take_while(|record| !begins(record)).find(|record| {
+        let Event::ItemCompleted { item } = &record.event else { return false };
+        matches!(item.details, ItemDetails::UserMessage { .. })
+    })?;
+    let contents: Vec<_> = said.wire.iter().flat_map(Item::content).collect();
+    (!contents.is_empty()).then(|| Message::sent(&contents))
 }
 
 /// What is trusted, or is not: the whole repository, where there is one.

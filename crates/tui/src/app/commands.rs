@@ -47,22 +47,26 @@ impl App {
         match slash::read(text, &self.prompts) {
             slash::Line::Message => None,
             slash::Line::Known(slash, argument) => {
+                let name = slash.name;
                 if slash.when == When::Idle && self.is_running() {
-                    let name = slash.name;
-                    self.fail(format!("/{name} waits for the end of the turn; esc stops it."));
-                    self.composer.put_back(message);
-                    return Some(vec![]);
+                    let reason = format!("/{name} waits for the end of the turn; esc stops it.");
+                    return Some(self.refuse(message, &reason));
+                }
+                if message.pictures().next().is_some() {
+                    return Some(
+                        self.refuse(message, &format!("A picture does not go with /{name}.")),
+                    );
                 }
                 Some(self.run(slash.verb, argument))
             }
             slash::Line::Prompt(prompt, argument) => match prompt.expand(argument) {
-                Ok(text) => Some(self.say(Message::from(text))),
+                Ok(text) => Some(self.say(Message::expanded(&text, message))),
                 Err(missing) => {
                     let example = missing.iter().map(|name| format!(" {name}=…"));
                     let example = example.collect::<String>();
-                    self.fail(format!("/{} needs more: /{}{example}", prompt.name, prompt.name));
-                    self.composer.put_back(message);
-                    Some(vec![])
+                    let name = &prompt.name;
+                    let reason = format!("/{name} needs more: /{name}{example}");
+                    Some(self.refuse(message, &reason))
                 }
             },
             slash::Line::Unknown(name, near) => {
@@ -70,9 +74,7 @@ impl App {
                     || "/help shows all.".to_owned(),
                     |near| format!("Did you mean /{near}?"),
                 );
-                self.fail(format!("There is no command /{name}. {near}"));
-                self.composer.put_back(message);
-                Some(vec![])
+                Some(self.refuse(message, &format!("There is no command /{name}. {near}")))
             }
         }
     }

@@ -10,7 +10,7 @@ use agent_protocol::Content;
 use crate::view;
 
 /// Text beyond this is a chip wherever it comes from: no screen would hold it.
-pub(super) const MAX_SEEN: usize = 64 * 1024;
+const MAX_SEEN: usize = 64 * 1024;
 
 /// What a chip stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Image {
         Self { name, source: ImageSource::File(path) }
     }
 
-    fn label(&self) -> String {
+    pub(super) fn label(&self) -> String {
         format!("[image {}]", self.name)
     }
 }

@@ -28,13 +28,13 @@ struct Search {
 
 impl History {
     /// The messages of earlier threads, the latest last.
-    pub fn new(entries: impl IntoIterator<Item = String>) -> Self {
-        Self { entries: entries.into_iter().map(Message::from).collect(), ..Self::default() }
+    pub fn new(entries: impl IntoIterator<Item = Message>) -> Self {
+        Self { entries: entries.into_iter().collect(), ..Self::default() }
     }
 
     /// Messages that were sent before all there are.
-    pub(super) fn precede(&mut self, earlier: impl IntoIterator<Item = String>) {
-        let earlier: Vec<_> = earlier.into_iter().map(Message::from).collect();
+    pub(super) fn precede(&mut self, earlier: impl IntoIterator<Item = Message>) {
+        let earlier: Vec<_> = earlier.into_iter().collect();
         self.at = self.at.map(|at| at + earlier.len());
         self.entries.splice(..0, earlier);
     }
@@ -59,6 +59,16 @@ impl History {
     /// `current` is the entry that was gone back to, as it was sent.
     pub(super) fn shows(&self, current: &Message) -> bool {
         self.at.and_then(|at| self.entries.get(at)) == Some(current)
+    }
+
+    /// The latest that says the same, and has as many pictures.
+    pub(super) fn like(&self, message: &Message) -> Option<&Message> {
+        let text = message.text();
+        let pictures = message.pictures().count();
+        let is_it = |entry: &&Message| {
+            entry.text().trim() == text.trim() && entry.pictures().count() == pictures
+        };
+        self.entries.iter().rev().find(is_it)
     }
 
     /// The message after it, and after the latest what was being written.

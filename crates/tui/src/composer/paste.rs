@@ -2,10 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{
-    Chip, Composer, Image,
-    chip::{MAX_SEEN, cleaned},
-};
+use super::{Chip, Composer, Image, chip::cleaned};
 
 /// More than this is shown as a chip.
 const MAX_LINES: usize = 10;
@@ -14,7 +11,9 @@ const MAX_BYTES: usize = 1000;
 impl Composer {
     /// Takes what was pasted.
     pub fn paste(&mut self, text: &str) {
-        if let Some(paths) = image_paths(text) {
+        // A command line of the person's own has no pictures, and means the path.
+        let paths = image_paths(text).filter(|_| self.first_char() != Some('!'));
+        if let Some(paths) = paths {
             for path in paths {
                 self.attach(Image::at(path));
             }
@@ -32,10 +31,6 @@ impl Composer {
         if let Some(c) = self.chips.add(Chip::Image(image)) {
             self.buffer.insert(&format!("{c} "));
         }
-    }
-
-    pub(super) fn insert_large(&mut self, text: String) {
-        if text.len() > MAX_SEEN { self.insert_chip(text) } else { self.buffer.insert(&text) }
     }
 
     fn insert_chip(&mut self, text: String) {

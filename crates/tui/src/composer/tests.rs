@@ -2,7 +2,7 @@ use super::*;
 use crate::key::keys;
 
 fn composer() -> Composer {
-    Composer::new(History::new(["first".to_owned(), "second\nline".to_owned()]))
+    Composer::new(History::new(["first", "second\nline"].map(|text| text.to_owned().into())))
 }
 
 /// Types keys, and returns the outcome of the last.

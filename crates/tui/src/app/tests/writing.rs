@@ -110,7 +110,8 @@ fn an_at_sign_finds_a_file_and_what_comes_late_for_another_word_is_not_shown() {
 #[test]
 fn messages_of_earlier_threads_are_a_key_away() {
     let mut app = app();
-    app.update(Input::History(vec!["mend the parser".into(), "go on".into()]));
+    let earlier = ["mend the parser", "go on"].map(|text| Message::from(text.to_owned()));
+    app.update(Input::History(earlier.into()));
     type_in(&mut app, "<up><up>");
     assert_eq!(shown(&mut app).1[0], "› mend the parser");
     type_in(&mut app, "<c-u><c-r>on<enter>");
