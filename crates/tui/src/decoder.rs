@@ -218,13 +218,18 @@ fn sequence(arguments: &str, last: u8) -> Option<Report> {
     if kind == RELEASED {
         return None;
     }
-    let modifiers = modifiers(held.parse().unwrap_or(1));
+    let held = held.parse().unwrap_or(1);
+    let modifiers = modifiers(held);
     let key = match last {
         b'~' if first == "27" => coded(parameters.next()?.parse().ok()?, None, modifiers),
         b'~' => numbered(first.parse().ok()?, modifiers),
         b'u' => {
             let mut codes = first.split(':').map(|code| code.parse().ok());
-            coded(codes.next()??, codes.next().flatten(), modifiers)
+            let (code, shifted) = (codes.next()??, codes.next().flatten());
+            match codes.next().flatten().filter(|_| is_chord(code, held)) {
+                Some(latin) => coded(latin, shifted_latin(latin), modifiers),
+                None => coded(code, shifted, modifiers),
+            }
         }
         b'Z' => {
             Some(KeyEvent { code: KeyCode::Tab, modifiers: Modifiers { shift: true, ..modifiers } })
@@ -237,6 +242,20 @@ fn sequence(arguments: &str, last: u8) -> Option<Report> {
 fn modifiers(code: u16) -> Modifiers {
     let bits = code.saturating_sub(1);
     Modifiers { shift: bits & 1 != 0, alt: bits & 2 != 0, ctrl: bits & 4 != 0 }
+}
+
+/// Whether a key of a layout without Latin letters is part of a chord, which means the key of the Latin layout there.
+fn is_chord(code: u32, held: u16) -> bool {
+    const ALT_CTRL_SUPER: u16 = 2 | 4 | 8;
+    code > 0x7f && held.saturating_sub(1) & ALT_CTRL_SUPER != 0
+}
+
+/// What a key of the standard layout types with shift, where it is no letter.
+fn shifted_latin(code: u32) -> Option<u32> {
+    const KEYS: &[u8] = b"`1234567890-=[]\\;',./";
+    const SHIFTED: &[u8] = b"~!@#$%^&*()_+{}|:\"<>?";
+    let at = KEYS.iter().position(|key| u32::from(*key) == code)?;
+    SHIFTED.get(at).map(|key| u32::from(*key))
 }
 
 fn lettered(letter: u8, modifiers: Modifiers) -> Option<KeyEvent> {

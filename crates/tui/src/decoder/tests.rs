@@ -32,6 +32,11 @@ fn a_key_is_the_same_however_the_terminal_writes_it() {
         ("\x1b[44:60;4u\x1b[97;3u", "<a-lt><a-a>"),
         ("\x1b[97;1:3u\x1b[97;5:2u", "<c-a>"),
         ("\x1b[57400u\x1b[57414u", "1<enter>"),
+        // Chords on a Cyrillic layout are those of the keys' Latin places; text is not.
+        ("\x1b[1089::99;5u\x1b[1079::112;3u", "<c-c><a-p>"),
+        ("\x1b[1103:1071:122;6u\x1b[1073:1041:44;4u", "<c-s-z><a-lt>"),
+        ("\x1b[1089::99u\x1b[1089:1057:99;2u", "сС"),
+        ("\x1b[1089;5u\x1b[97::113;5u\x1b[233::50;3u", "<c-с><c-a><a-2>"),
     ];
     for (bytes, expected) in table {
         let expected: Vec<_> = keys(expected).unwrap().into_iter().map(Report::Key).collect();
