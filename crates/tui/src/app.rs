@@ -239,6 +239,7 @@ impl App {
     fn resize(&mut self, columns: u16, rows: u16) {
         (self.columns, self.rows) = (columns, rows);
         self.composer.resize(usize::from(columns.saturating_sub(2)));
+        self.composer.confine(usize::from(self.most_written()));
     }
 
     /// It answers nothing.

@@ -8,6 +8,7 @@ mod keys;
 mod layout;
 mod motion;
 mod paste;
+mod recall;
 mod token;
 mod vim;
 mod words;
@@ -52,6 +53,8 @@ pub struct Composer {
     /// With vim's keys.
     vim: Option<Vim>,
     columns: usize,
+    /// As many rows are gone by a page key.
+    page: usize,
     /// The column that going up and down keeps to.
     goal: Option<usize>,
 }
@@ -65,6 +68,7 @@ impl Composer {
             history,
             vim: None,
             columns: 80,
+            page: 10,
             goal: None,
         }
     }
@@ -72,6 +76,11 @@ impl Composer {
     /// Breaks its text at `columns`, the last of which is kept for the cursor.
     pub fn resize(&mut self, columns: usize) {
         self.columns = columns.max(2);
+    }
+
+    /// Is shown in so many rows at most; of a page, two are marks and one is seen before and after.
+    pub fn confine(&mut self, rows: usize) {
+        self.page = rows.saturating_sub(3).max(1);
     }
 
     /// Turns vim's keys on, in insert mode, or off.
@@ -105,6 +114,8 @@ impl Composer {
             (KeyCode::Down, Modifiers { alt: false, ctrl: false, .. }) => self.down(goal),
             (KeyCode::Char('p'), Modifiers { ctrl: true, .. }) => self.up(goal),
             (KeyCode::Char('n'), Modifiers { ctrl: true, .. }) => self.down(goal),
+            (KeyCode::PageUp, _) => self.rows_up(self.page, goal),
+            (KeyCode::PageDown, _) => self.rows_down(self.page, goal),
             (KeyCode::Enter, modifiers) => self.enter(modifiers),
             _ => match (self.edit(key), vim::taken_apart(key)) {
                 (ComposerOutcome::Ignored, Some([esc, key]))
@@ -232,64 +243,6 @@ impl Composer {
         let start = motion::line_start(text, at);
         let start = if start == at { motion::left(text, at) } else { start };
         self.buffer.kill(start..at, Side::Before);
-    }
-
-    /// A row up, and from the first one into the history.
-    fn up(&mut self, goal: Option<usize>) -> ComposerOutcome {
-        let layout = self.layout();
-        let (row, column) = layout.locate(self.buffer.cursor());
-        let goal = goal.unwrap_or(column);
-        if row > 0 {
-            let at = layout.offset(row - 1, goal);
-            self.buffer.go(at);
-            self.goal = Some(goal);
-        } else if let Some(message) = self.history.earlier(self.chips.message(self.buffer.text())) {
-            self.show(&message);
-        }
-        ComposerOutcome::Handled
-    }
-
-    fn down(&mut self, goal: Option<usize>) -> ComposerOutcome {
-        let layout = self.layout();
-        let (row, column) = layout.locate(self.buffer.cursor());
-        let goal = goal.unwrap_or(column);
-        if row + 1 < layout.height() {
-            let at = layout.offset(row + 1, goal);
-            self.buffer.go(at);
-            self.goal = Some(goal);
-        } else if let Some(message) = self.history.later(self.chips.message(self.buffer.text())) {
-            self.show(&message);
-        }
-        ComposerOutcome::Handled
-    }
-
-    /// A key while the history is searched; none when it ends the search and means what it always does.
-    fn search_key(&mut self, key: KeyEvent) -> Option<ComposerOutcome> {
-        let found = match (key.code, key.modifiers) {
-            (KeyCode::Char('r'), Modifiers { ctrl: true, .. }) | (KeyCode::Up, _) => {
-                self.history.search_older()
-            }
-            (KeyCode::Char('s'), Modifiers { ctrl: true, .. }) | (KeyCode::Down, _) => {
-                self.history.search_newer()
-            }
-            (KeyCode::Char('g' | 'c'), Modifiers { ctrl: true, .. }) | (KeyCode::Esc, _) => {
-                self.history.cancel_search()
-            }
-            (KeyCode::Char(c), Modifiers { ctrl: false, alt: false, .. }) => {
-                self.history.search(|query| query.push(c))
-            }
-            (KeyCode::Backspace, _) => self.history.search(|query| {
-                query.truncate(motion::left(query, query.len()));
-            }),
-            (code, _) => {
-                self.history.accept_search();
-                return (code == KeyCode::Enter).then_some(ComposerOutcome::Handled);
-            }
-        };
-        if let Some(message) = found {
-            self.show(&message);
-        }
-        Some(ComposerOutcome::Handled)
     }
 
     /// What is searched in the history, and whether it was found; none when nothing is.

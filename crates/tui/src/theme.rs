@@ -46,6 +46,8 @@ pub struct Glyphs {
     pub cross: &'static str,
     pub ellipsis: &'static str,
     pub arrow: &'static str,
+    pub up: &'static str,
+    pub down: &'static str,
     /// What came of a call.
     pub done: &'static str,
     pub failed: &'static str,
@@ -60,6 +62,8 @@ impl Glyphs {
         cross: "┼",
         ellipsis: "…",
         arrow: "→",
+        up: "↑",
+        down: "↓",
         done: "✓",
         failed: "✗",
     };
@@ -72,6 +76,8 @@ impl Glyphs {
         cross: "+",
         ellipsis: "...",
         arrow: "->",
+        up: "^",
+        down: "v",
         done: "+",
         failed: "x",
     };

@@ -122,9 +122,13 @@ impl App {
 
     /// Rows of it.
     fn written(&mut self) -> u16 {
-        let most = self.rows.div_ceil(2);
         let height = self.field().map_or(0, Composer::height);
-        u16::try_from(height).unwrap_or(u16::MAX).min(most)
+        u16::try_from(height).unwrap_or(u16::MAX).min(self.most_written())
+    }
+
+    /// As many rows of it at most.
+    pub(super) fn most_written(&self) -> u16 {
+        self.rows.div_ceil(2)
     }
 
     /// Rows for what is under way, above so many others.

@@ -4,8 +4,9 @@
 pub const KEYS: &[(&str, &str)] = &[
     ("<enter>", "send"),
     ("<s-enter>", "new line; also Alt+Enter, Ctrl+J, or Enter after \\"),
-    ("<up>", "a row up; from the first row, the message before"),
+    ("<up>", "a row up; from the first row, or in what was just recalled, the message before"),
     ("<down>", "a row down; from the last row, the message after"),
+    ("<pageup>", "a page up in what is written; also <pagedown>"),
     ("<c-r>", "search the history; again for an older match"),
     ("<c-a>", "beginning of the line"),
     ("<c-e>", "end of the line"),

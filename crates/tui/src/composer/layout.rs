@@ -15,9 +15,12 @@ use super::{
 };
 use crate::{
     theme::Theme,
-    width,
+    view, width,
     wrap::{Atom, fill},
 };
+
+/// On fewer rows nothing is said of those that are not seen: the text needs them all.
+const LEAST_MARKED: usize = 3;
 
 /// Rows of a text, of the bytes they hold.
 #[derive(Debug)]
@@ -112,7 +115,8 @@ impl<'a> Layout<'a> {
         if row.soft { motion::left(self.text, row.end) } else { row.end }
     }
 
-    /// Draws the rows around the cursor into `area` and says where the cursor is.
+    /// Draws the rows around the cursor into `area` and says where the cursor is. What is above or below is told by a mark
+    /// in place of a row, where there are rows to spare.
     pub(super) fn draw(
         &self,
         cursor: usize,
@@ -122,9 +126,18 @@ impl<'a> Layout<'a> {
     ) -> Position {
         let (row, column) = self.locate(cursor);
         let height = usize::from(area.height.max(1));
-        let top = (row + 1).saturating_sub(height);
+        let top = self.top(row, height);
         for (y, row) in (area.y..area.bottom()).zip(&self.rows[top..]) {
             self.draw_row(*row, y, area, cells, theme);
+        }
+        if height >= LEAST_MARKED {
+            let below = self.height().saturating_sub(top + height);
+            if top > 0 {
+                draw_mark(theme.glyphs.up, top + 1, area.y, area, cells, theme);
+            }
+            if below > 0 {
+                draw_mark(theme.glyphs.down, below + 1, area.bottom() - 1, area, cells, theme);
+            }
         }
         let offset = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
         let right = area.right().saturating_sub(1).max(area.x);
@@ -132,6 +145,13 @@ impl<'a> Layout<'a> {
             x: area.x.saturating_add(offset(column)).min(right),
             y: area.y.saturating_add(offset(row - top)),
         }
+    }
+
+    /// The first row that is drawn, so that the cursor's is, and is under no mark.
+    fn top(&self, row: usize, height: usize) -> usize {
+        let marks_below = usize::from(height >= LEAST_MARKED);
+        let top = (row + 1 + marks_below).saturating_sub(height);
+        top.min(self.height().saturating_sub(height))
     }
 
     fn draw_row(&self, row: Row, y: u16, area: Rect, cells: &mut Cells, theme: &Theme) {
@@ -147,6 +167,16 @@ impl<'a> Layout<'a> {
             (x, _) = cells.set_stringn(x, y, text, room, style);
         }
     }
+}
+
+/// Says in row `y` how many rows are not seen.
+fn draw_mark(sign: &str, rows: usize, y: u16, area: Rect, cells: &mut Cells, theme: &Theme) {
+    let row = Rect { y, height: 1, ..area };
+    for at in row.positions() {
+        cells[at].reset();
+    }
+    let text = format!("{sign} {} more", view::grouped(rows as u64));
+    cells.set_stringn(area.x, y, text, usize::from(area.width), theme.dim);
 }
 
 #[cfg(test)]

@@ -83,9 +83,7 @@ fn enter_sends_what_there_is() {
 
 #[test]
 fn other_keys_are_left_to_others() {
-    for key in
-        ["<esc>", "<tab>", "<pageup>", "<f1>", "<c-c>", "<c-d>", "<c-t>", "<c-g>", "<a-x>", "<c-z>"]
-    {
+    for key in ["<esc>", "<tab>", "<f1>", "<c-c>", "<c-d>", "<c-t>", "<c-g>", "<a-x>", "<c-z>"] {
         assert_eq!(press(&mut composer(), key), ComposerOutcome::Ignored, "{key}");
     }
     assert_eq!(press(&mut composer(), "x<c-d>"), ComposerOutcome::Handled);
@@ -168,9 +166,49 @@ fn the_history_is_gone_through_and_loses_no_draft() {
         ("draft<up><c-_>", "draft|"),
         ("<down>", "|"),
         ("<c-p><c-p><c-p><c-n>", "second\nline|"),
+        // Once something was done in it, it is a text of several rows.
+        ("<up><left><up>", "sec|ond\nline"),
+        ("<up><left><up><up>", "first|"),
+        ("<up>!<up>", "secon|d\nline!"),
+        ("<up><up><pageup><down>", "second\nline|"),
     ] {
         assert_eq!(after(keys), expected, "{keys}");
     }
+}
+
+#[test]
+fn many_rows_that_were_recalled_do_not_keep_from_those_before() {
+    let long = "row\n".repeat(2_000);
+    let mut composer =
+        Composer::new(History::new(["first".to_owned().into(), long.clone().into()]));
+    press(&mut composer, "draft<up>");
+    assert_eq!(composer.text(), long);
+    press(&mut composer, "<up>");
+    assert_eq!(shown(&composer), "first|");
+    press(&mut composer, "<up>");
+    assert_eq!(shown(&composer), "first|", "it is the first one");
+    press(&mut composer, "<down><down>");
+    assert_eq!(shown(&composer), "draft|");
+}
+
+#[test]
+fn pages_of_a_draft_are_gone_through_and_what_is_not_seen_is_told() {
+    let mut composer = composer();
+    composer.resize(20);
+    composer.confine(5);
+    let rows: Vec<_> = (1..=1_200).map(|row| row.to_string()).collect();
+    composer.insert_str(&rows.join("\n"));
+    assert_eq!(drawn(&composer, 20, 5), " ↑ 1,196 more\n 1197\n 1198\n 1199\n 1200\ncursor 5,4");
+    press(&mut composer, "<pageup>");
+    assert_eq!(
+        drawn(&composer, 20, 5),
+        " ↑ 1,195 more\n 1196\n 1197\n 1198\n ↓ 2 more\ncursor 5,3"
+    );
+    press(&mut composer, "<c-home><pagedown><down>");
+    assert_eq!(drawn(&composer, 20, 5), " 1\n 2\n 3\n 4\n ↓ 1,196 more\ncursor 1,3");
+    press(&mut composer, "<down>");
+    assert_eq!(drawn(&composer, 20, 5), " ↑ 2 more\n 3\n 4\n 5\n ↓ 1,195 more\ncursor 1,3");
+    assert_eq!(drawn(&composer, 20, 2), " 4\n 5\ncursor 1,1", "there is no row to spare");
 }
 
 #[test]
