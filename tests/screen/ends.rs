@@ -85,6 +85,24 @@ fn a_signal_ends_it_in_order_and_the_exit_code_says_which() {
 }
 
 #[test]
+fn a_signal_ends_it_also_where_the_terminal_reads_no_more() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129)] {
+        let (scene, _server, mut screen) = start(ScriptedModel::new().says(&lines(20_000)));
+        wait_until_ready(&screen);
+        screen.press("go<enter>");
+        screen.wait_for("line 1");
+        screen.stall();
+        screen.wait_until("it waits for the terminal", PtyScreen::is_full);
+        screen.signal(signal);
+        let left = screen.finish();
+        assert_eq!(left.code, Some(code), "{:#?}", left.rows.last());
+        left.gave_the_terminal_back();
+        let rollout = std::fs::read_to_string(&scene.rollouts()[0]).unwrap();
+        assert!(rollout.trim_end().ends_with('}') && rollout.contains("go"), "it is kept");
+    }
+}
+
+#[test]
 fn a_panic_gives_the_terminal_back_and_says_what_happened_below_the_screen() {
     let (_scene, _server, screen) = start(ScriptedModel::new());
     wait_until_ready(&screen);

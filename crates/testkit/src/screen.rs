@@ -4,10 +4,12 @@
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use agent_tui::key::{KeyCode, KeyEvent, keys};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal};
 use rustix::pty::OpenptFlags;
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
@@ -30,6 +32,8 @@ pub struct PtyScreen {
 struct Shared {
     terminal: Mutex<Terminal>,
     changed: Condvar,
+    /// Nothing is read of what the program writes.
+    is_stalled: AtomicBool,
 }
 
 /// A program that is over, and what it left of its terminal.
@@ -72,7 +76,11 @@ impl PtyScreen {
         // It holds three more of the terminal's descriptors.
         drop(command);
         let terminal = Mutex::new(Terminal::new(columns, rows, answers));
-        let shared = Arc::new(Shared { terminal, changed: Condvar::new() });
+        let shared = Arc::new(Shared {
+            terminal,
+            changed: Condvar::new(),
+            is_stalled: AtomicBool::new(false),
+        });
         let (reader, answerer) = (master.try_clone()?, master.try_clone()?);
         let followed = shared.clone();
         std::thread::spawn(move || followed.follow(reader.into(), answerer.into()));
@@ -126,6 +134,21 @@ impl PtyScreen {
         let mut terminal = self.shared.lock();
         terminal.resize(columns, rows);
         set_size(&self.slave, columns, rows).expect("the terminal takes a size");
+    }
+
+    /// The terminal reads no more of what the program writes, until that has ended.
+    pub fn stall(&self) {
+        self.shared.is_stalled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whoever writes to the terminal waits.
+    ///
+    /// # Panics
+    /// When that cannot be asked.
+    pub fn is_full(&self) -> bool {
+        let mut polled = [PollFd::new(&self.slave, PollFlags::OUT)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut polled, Some(&at_once)).expect("the terminal is open") == 0
     }
 
     /// Sends a signal to the program.
@@ -239,6 +262,7 @@ impl PtyScreen {
             }
             self.shared.wait(Duration::from_millis(5), |_| false);
         };
+        self.shared.is_stalled.store(false, Ordering::Relaxed);
         let _ = self.slave.write_all(MARK);
         self.wait_until("all it wrote", |screen| screen.shared.lock().heard().marks > 0);
         Left {
@@ -286,6 +310,9 @@ impl Shared {
             self.changed.notify_all();
             if answerer.write_all(&answer).is_err() {
                 break;
+            }
+            while self.is_stalled.load(Ordering::Relaxed) {
+                self.wait(Duration::from_millis(5), |_| false);
             }
         }
     }

@@ -45,6 +45,8 @@ const ALTERNATE_KEYBOARD: u8 = 16;
 const NO_WHEEL: u8 = 64;
 /// A panic gave the terminal back, perhaps of a task that the screen outlives.
 const PANICKED: u8 = 32;
+/// A signal ends us: nothing waits for the terminal any more.
+const ENDING: u8 = 128;
 
 fn has(bit: u8) -> bool {
     STATE.load(Ordering::Relaxed) & bit != 0
@@ -58,6 +60,23 @@ fn set(bit: u8) -> bool {
 /// Whether it was set before.
 fn clear(bit: u8) -> bool {
     STATE.fetch_and(!bit, Ordering::Relaxed) & bit != 0
+}
+
+/// A signal that ends us was heard.
+pub(crate) fn end() {
+    set(ENDING);
+}
+
+/// What the terminal was sent and has not read is dropped, if it is ours, so that who waits for it goes on. Whether that
+/// is to be tried again: no signal was heard yet.
+pub(crate) fn make_room() -> bool {
+    if has(OURS) && !has(ENDING) {
+        let _ = tcflush(stdout(), QueueSelector::OFlush);
+        // Whoever waits to write is woken by no room, but by a signal, and then begins again.
+        let us = rustix::process::getpid();
+        let _ = rustix::process::kill_process(us, rustix::process::Signal::WINCH);
+    }
+    !has(ENDING)
 }
 
 type Hook = dyn Fn(&PanicHookInfo<'_>) + Send + Sync;
@@ -242,7 +261,8 @@ fn give_back(settings: &Termios) -> io::Result<bool> {
     }
     text.push_str(GIVE_BACK);
     let written = write(&text);
-    tcsetattr(stdin(), OptionalActions::Drain, settings)?;
+    let when = if has(ENDING) { OptionalActions::Now } else { OptionalActions::Drain };
+    tcsetattr(stdin(), when, settings)?;
     written.map(|()| true)
 }
 

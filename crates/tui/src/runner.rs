@@ -5,6 +5,7 @@ mod away;
 mod sizes;
 mod survey;
 mod system;
+mod watch;
 
 use std::io::{self, Write as _};
 use std::pin::Pin;
@@ -22,7 +23,7 @@ use crate::full::Full;
 use crate::key::{KeyCode, KeyEvent};
 use crate::keyboard::Keyboard;
 use crate::overlay::Place;
-use crate::raw::{Output, Raw};
+use crate::raw::{self, Output, Raw};
 use crate::terminal::{Inline, Region};
 use crate::theme::{Look, Theme};
 use survey::Survey;
@@ -100,6 +101,7 @@ impl Terminal {
     /// When it cannot be used.
     pub fn enter(manners: Manners) -> io::Result<Self> {
         let signals = Signals::new()?;
+        watch::begin();
         let mut raw = Raw::enter()?;
         if manners.answers {
             raw.ask()?;
@@ -225,6 +227,7 @@ impl Terminal {
                 Woken::Told(Told::GoesOn) => self.go_on(app)?,
                 Woken::Over => return Ok(()),
                 Woken::Told(Told::Ended(signal)) => {
+                    raw::end();
                     self.ended_by = Some(signal.as_raw());
                     return Ok(());
                 }

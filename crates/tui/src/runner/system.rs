@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that mean something here.
 pub(super) struct Signals {
-    ends: [(Signal, Number); 4],
+    ends: Ends,
     resized: Signal,
     goes_on: Signal,
 }
@@ -24,16 +24,8 @@ pub(super) enum Told {
 
 impl Signals {
     pub(super) fn new() -> io::Result<Self> {
-        let ends = |number: Number| {
-            signal(SignalKind::from_raw(number.as_raw())).map(|signal| (signal, number))
-        };
         Ok(Self {
-            ends: [
-                ends(Number::TERM)?,
-                ends(Number::HUP)?,
-                ends(Number::INT)?,
-                ends(Number::QUIT)?,
-            ],
+            ends: ends()?,
             resized: signal(SignalKind::window_change())?,
             goes_on: signal(SignalKind::from_raw(Number::CONT.as_raw()))?,
         })
@@ -41,15 +33,31 @@ impl Signals {
 
     /// Waits for the next one.
     pub(super) async fn next(&mut self) -> Told {
-        let [terminate, hang_up, interrupt, quit] = &mut self.ends;
         tokio::select! {
             _ = self.resized.recv() => Told::Resized,
             _ = self.goes_on.recv() => Told::GoesOn,
-            _ = terminate.0.recv() => Told::Ended(terminate.1),
-            _ = hang_up.0.recv() => Told::Ended(hang_up.1),
-            _ = interrupt.0.recv() => Told::Ended(interrupt.1),
-            _ = quit.0.recv() => Told::Ended(quit.1),
+            number = ended(&mut self.ends) => Told::Ended(number),
         }
+    }
+}
+
+/// The signals that end us.
+pub(super) type Ends = [(Signal, Number); 4];
+
+pub(super) fn ends() -> io::Result<Ends> {
+    let end = |number: Number| {
+        signal(SignalKind::from_raw(number.as_raw())).map(|signal| (signal, number))
+    };
+    Ok([end(Number::TERM)?, end(Number::HUP)?, end(Number::INT)?, end(Number::QUIT)?])
+}
+
+/// Waits for the next of them.
+pub(super) async fn ended([terminate, hang_up, interrupt, quit]: &mut Ends) -> Number {
+    tokio::select! {
+        _ = terminate.0.recv() => terminate.1,
+        _ = hang_up.0.recv() => hang_up.1,
+        _ = interrupt.0.recv() => interrupt.1,
+        _ = quit.0.recv() => quit.1,
     }
 }
 
