@@ -278,6 +278,28 @@ fn a_paste_of_a_megabyte_is_one_chip_and_sent_whole() {
 }
 
 #[test]
+fn a_paste_that_loses_its_end_sends_nothing_and_leaves_the_keys_to_the_person() {
+    let (_scene, server, mut screen) = start(ScriptedModel::new().says("Yes."));
+    wait_until_ready(&screen);
+    let before = server.frames().len();
+    screen.send(b"\x1b[200~one\rtwo");
+    screen.wait_for("the paste has no end");
+    screen.wait_for("› one");
+    screen.send(b"\r");
+    screen.wait_until("there is another row", |screen| screen.cells().cursor_position().1 == 2);
+    screen.send(b"three");
+    screen.wait_for("three");
+    let sent = |server: &ScriptedServer| -> String {
+        server.frames()[before..].iter().map(|frame| frame.json.to_string()).collect()
+    };
+    assert!(!sent(&server).contains("one\\ntwo"));
+    screen.send(b"\x1b[D\r");
+    screen.wait_for("Yes.");
+    assert!(sent(&server).contains("one\\ntwo\\nthree"), "{}", sent(&server));
+    leave(screen);
+}
+
+#[test]
 fn the_demo_asks_its_question_and_shows_what_it_changed_when_it_is_left() {
     let scene = Scene::new(AGENT);
     let mut screen = scene.screen(&["demo", "--tui"], COLUMNS, ROWS);

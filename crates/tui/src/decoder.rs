@@ -1,7 +1,11 @@
 //! The bytes a terminal sends, as what they mean: keys in all the ways terminals write them, pastes, and the answers to
 //! what was asked. An answer may come at any time, or never; nobody waits for one.
 
+mod codes;
+
 use std::time::Duration;
+
+use codes::{coded, is_chord, lettered, modifiers, numbered, shifted_latin};
 
 use crate::key::{KeyCode, KeyEvent, Modifiers};
 
@@ -10,6 +14,8 @@ use crate::key::{KeyCode, KeyEvent, Modifiers};
 pub enum Report {
     Key(KeyEvent),
     Paste(String),
+    /// What came of a paste whose end did not come.
+    OpenPaste(String),
     /// The window has the person's attention, or has it no longer.
     Focus(bool),
     /// The colour behind the text: red, green, blue.
@@ -31,6 +37,9 @@ pub struct Decoder {
     /// The beginning of something.
     held: Vec<u8>,
     pasted: Option<Vec<u8>>,
+    /// A paste broke off. Its rest may still come, in which a line break must send nothing and a letter answer nothing:
+    /// until its end does come, or a key that no text holds, what could be of it is.
+    lacks_end: bool,
 }
 
 /// What the bytes so far are.
@@ -53,17 +62,26 @@ const AFTER_ESCAPE: Duration = Duration::from_millis(40);
 /// The rest of a sequence that has begun may come late over a slow line.
 const WITHIN_SEQUENCE: Duration = Duration::from_secs(1);
 
+/// A paste that says nothing for so long may have lost its end, and must not take every key for good.
+const WITHIN_PASTE: Duration = Duration::from_secs(1);
+
 impl Decoder {
     /// Takes the next bytes.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Report> {
         let mut reports = Vec::new();
+        if self.lacks_end && self.pasted.is_none() && self.held.is_empty() && is_text(bytes) {
+            self.pasted = Some(Vec::new());
+        }
         for byte in bytes {
             if let Some(text) = &mut self.pasted {
                 text.push(*byte);
                 if text.ends_with(PASTE_END) {
                     text.truncate(text.len() - PASTE_END.len());
-                    let text = self.pasted.take().unwrap_or_default();
-                    reports.push(Report::Paste(String::from_utf8_lossy(&text).into_owned()));
+                    reports.push(Report::Paste(self.take_pasted()));
+                    self.lacks_end = false;
+                } else if let Some((at, report)) = answer_at_end(text) {
+                    text.truncate(at);
+                    reports.push(report);
                 }
                 continue;
             }
@@ -73,25 +91,52 @@ impl Decoder {
         reports
     }
 
+    /// So much of a paste has come; none while there is none.
+    pub fn pasted(&self) -> Option<usize> {
+        self.pasted.as_ref().map(Vec::len)
+    }
+
+    fn take_pasted(&mut self) -> String {
+        String::from_utf8_lossy(&self.pasted.take().unwrap_or_default()).into_owned()
+    }
+
     fn settle(&mut self, reports: &mut Vec<Report>) {
         while !self.held.is_empty() {
             match parse(&self.held) {
                 Parsed::Open if self.held.len() > MAX_SEQUENCE => self.held.clear(),
                 Parsed::Open => return,
                 Parsed::Done(used, report) => {
+                    let ends_paste = self.held[..used] == *PASTE_END;
                     self.held.drain(..used);
-                    reports.extend(report);
+                    self.lacks_end &= !ends_paste;
+                    reports.extend(report.map(|report| self.in_doubt(report)));
                 }
                 Parsed::BeginPaste => {
                     self.held.clear();
+                    self.lacks_end = false;
                     self.pasted = Some(Vec::new());
                 }
             }
         }
     }
 
+    /// A key that could as well be of the paste that broke off is taken for that.
+    fn in_doubt(&mut self, report: Report) -> Report {
+        let Report::Key(key) = report else { return report };
+        match typed(key).filter(|_| self.lacks_end) {
+            Some(c) => Report::OpenPaste(c.into()),
+            None => {
+                self.lacks_end = false;
+                report
+            }
+        }
+    }
+
     /// How long to wait for more before [`Decoder::give_up`]; none when nothing is open.
     pub fn patience(&self) -> Option<Duration> {
+        if self.pasted.is_some() {
+            return Some(WITHIN_PASTE);
+        }
         match self.held[..] {
             [] => None,
             // Alt and one of these is hardly ever pressed, and means nothing here.
@@ -103,6 +148,15 @@ impl Decoder {
 
     /// No more came: what has begun was a key, or nothing.
     pub fn give_up(&mut self) -> Option<Report> {
+        if self.pasted.is_some() {
+            self.lacks_end = true;
+            return Some(Report::OpenPaste(self.take_pasted()));
+        }
+        let report = self.give_up_sequence()?;
+        Some(self.in_doubt(report))
+    }
+
+    fn give_up_sequence(&mut self) -> Option<Report> {
         let held = std::mem::take(&mut self.held);
         match held[..] {
             [0x1b] => Some(Report::Key(KeyEvent::plain(KeyCode::Esc))),
@@ -113,6 +167,49 @@ impl Decoder {
             _ => None,
         }
     }
+}
+
+/// What a key types, if that could stand in a text.
+fn typed(key: KeyEvent) -> Option<char> {
+    match (key.code, key.modifiers) {
+        (KeyCode::Char('j'), Modifiers { ctrl: true, alt: false, shift: false }) => Some('\n'),
+        (_, Modifiers { ctrl: true, .. } | Modifiers { alt: true, .. }) => None,
+        (KeyCode::Char(c), _) => Some(c),
+        (KeyCode::Enter, _) => Some('\n'),
+        (KeyCode::Tab, Modifiers { shift: false, .. }) => Some('\t'),
+        _ => None,
+    }
+}
+
+/// What the terminal said of the cursor while it was handing over a paste, and where that begins.
+fn answer_at_end(text: &[u8]) -> Option<(usize, Report)> {
+    const LONGEST: usize = 16;
+    if text.last() != Some(&b'R') {
+        return None;
+    }
+    let from = text.len().saturating_sub(LONGEST);
+    let at = from + text[from..].iter().rposition(|byte| *byte == 0x1b)?;
+    match parse(&text[at..]) {
+        Parsed::Done(used, Some(report @ Report::Position { .. })) if used == text.len() - at => {
+            Some((at, report))
+        }
+        _ => None,
+    }
+}
+
+/// More than one key of text came at once: nobody types so.
+fn is_text(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    let mut count = 0;
+    while let Parsed::Done(used, report) = parse(rest) {
+        let is_typed = matches!(report, Some(Report::Key(key)) if typed(key).is_some());
+        count += usize::from(is_typed);
+        rest = &rest[used..];
+        if rest.is_empty() || count > 1 {
+            break;
+        }
+    }
+    count > 1 || count > 0 && bytes.ends_with(PASTE_END)
 }
 
 fn parse(bytes: &[u8]) -> Parsed {
@@ -237,117 +334,6 @@ fn sequence(arguments: &str, last: u8) -> Option<Report> {
         letter => lettered(letter, modifiers),
     };
     key.map(Report::Key)
-}
-
-fn modifiers(code: u16) -> Modifiers {
-    let bits = code.saturating_sub(1);
-    Modifiers { shift: bits & 1 != 0, alt: bits & 2 != 0, ctrl: bits & 4 != 0 }
-}
-
-/// Whether a key of a layout without Latin letters is part of a chord, which means the key of the Latin layout there.
-fn is_chord(code: u32, held: u16) -> bool {
-    const ALT_CTRL_SUPER: u16 = 2 | 4 | 8;
-    code > 0x7f && held.saturating_sub(1) & ALT_CTRL_SUPER != 0
-}
-
-/// What a key of the standard layout types with shift, where it is no letter.
-fn shifted_latin(code: u32) -> Option<u32> {
-    const KEYS: &[u8] = b"`1234567890-=[]\\;',./";
-    const SHIFTED: &[u8] = b"~!@#$%^&*()_+{}|:\"<>?";
-    let at = KEYS.iter().position(|key| u32::from(*key) == code)?;
-    SHIFTED.get(at).map(|key| u32::from(*key))
-}
-
-fn lettered(letter: u8, modifiers: Modifiers) -> Option<KeyEvent> {
-    let code = match letter {
-        b'A' => KeyCode::Up,
-        b'B' => KeyCode::Down,
-        b'C' => KeyCode::Right,
-        b'D' => KeyCode::Left,
-        b'H' => KeyCode::Home,
-        b'F' => KeyCode::End,
-        b'M' => KeyCode::Enter,
-        c @ b'P'..=b'S' => KeyCode::F(c - b'P' + 1),
-        _ => return None,
-    };
-    Some(KeyEvent { code, modifiers })
-}
-
-fn numbered(number: u16, modifiers: Modifiers) -> Option<KeyEvent> {
-    let function = |n: u16| KeyCode::F(u8::try_from(n).unwrap_or_default());
-    let code = match number {
-        1 | 7 => KeyCode::Home,
-        2 => KeyCode::Insert,
-        3 => KeyCode::Delete,
-        4 | 8 => KeyCode::End,
-        5 => KeyCode::PageUp,
-        6 => KeyCode::PageDown,
-        11..=15 => function(number - 10),
-        17..=21 => function(number - 11),
-        23 | 24 => function(number - 12),
-        _ => return None,
-    };
-    Some(KeyEvent { code, modifiers })
-}
-
-/// A key by its Unicode code, or kitty's own; `shifted` is what it types with shift.
-fn coded(code: u32, shifted: Option<u32>, mut modifiers: Modifiers) -> Option<KeyEvent> {
-    const KEYPAD: [KeyCode; 28] = {
-        use KeyCode::{
-            Char, Delete, Down, End, Enter, Home, Insert, Left, PageDown, PageUp, Right, Up,
-        };
-        [
-            Char('0'),
-            Char('1'),
-            Char('2'),
-            Char('3'),
-            Char('4'),
-            Char('5'),
-            Char('6'),
-            Char('7'),
-            Char('8'),
-            Char('9'),
-            Char('.'),
-            Char('/'),
-            Char('*'),
-            Char('-'),
-            Char('+'),
-            Enter,
-            Char('='),
-            Char(','),
-            Left,
-            Right,
-            Up,
-            Down,
-            PageUp,
-            PageDown,
-            Home,
-            End,
-            Insert,
-            Delete,
-        ]
-    };
-    const FIRST_OF_KEYPAD: u32 = 57_399;
-    let keypad = code.checked_sub(FIRST_OF_KEYPAD).and_then(|at| KEYPAD.get(at as usize));
-    let code = match code {
-        9 => KeyCode::Tab,
-        13 => KeyCode::Enter,
-        27 => KeyCode::Esc,
-        8 | 127 => KeyCode::Backspace,
-        _ if keypad.is_some() => *keypad?,
-        // Further keys of kitty's: locks, media, modifiers alone.
-        57_344..=63_743 => return None,
-        code => {
-            let mut c = char::from_u32(code)?;
-            // A character has shift applied, save where it is part of a chord.
-            if modifiers.shift && !modifiers.ctrl {
-                c = shifted.and_then(char::from_u32).unwrap_or(c.to_ascii_uppercase());
-                modifiers.shift = false;
-            }
-            KeyCode::Char(c)
-        }
-    };
-    Some(KeyEvent { code, modifiers })
 }
 
 /// What follows `ESC ]` and its kind, up to its end.

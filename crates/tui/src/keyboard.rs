@@ -65,11 +65,16 @@ impl Keyboard {
             let reports = match rustix::io::read(self.terminal.get_ref(), &mut bytes) {
                 Ok(0) | Err(rustix::io::Errno::IO) => return Ok(None),
                 Ok(read) => {
-                    self.read_at = Instant::now();
                     let early = self.early.min(read);
                     self.early -= early;
                     bytes[..early].iter_mut().filter(|c| **c == b'\n').for_each(|c| *c = b'\r');
-                    self.decoder.feed(&bytes[..read])
+                    let before = self.decoder.pasted();
+                    let reports = self.decoder.feed(&bytes[..read]);
+                    // Answers of the terminal are no news of a paste.
+                    if before.is_none() || self.decoder.pasted() != before {
+                        self.read_at = Instant::now();
+                    }
+                    reports
                 }
                 Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
                 Err(error) => return Err(error.into()),

@@ -275,6 +275,10 @@ impl Terminal {
                 Report::Key(key) if !app.is_covered() && self.scrolls(key) => {}
                 Report::Key(key) => effects.extend(app.update(Input::Key(key))),
                 Report::Paste(text) => effects.extend(app.update(Input::Paste(text))),
+                Report::OpenPaste(text) => {
+                    effects.extend(app.update(Input::Paste(text)));
+                    app.paste_lacks_end();
+                }
                 Report::Focus(focused) => {
                     self.attention.focus(focused);
                     if let Some((_, raw)) = &mut self.raw

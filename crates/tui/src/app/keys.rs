@@ -77,6 +77,11 @@ impl App {
         (std::mem::take(&mut self.may_leave), std::mem::take(&mut self.may_go_back))
     }
 
+    /// What was pasted last broke off, and what is typed is taken for its rest.
+    pub(crate) fn paste_lacks_end(&mut self) {
+        self.told = Some("the paste has no end: keys are its text until an arrow key or ctrl-c");
+    }
+
     /// What the model thinks is shown in full, or no longer.
     fn turn_over_fold(&mut self) {
         let (fold, told) = match self.fold {

@@ -71,6 +71,77 @@ fn a_paste_is_one_whatever_is_in_it() {
 }
 
 #[test]
+fn what_the_terminal_says_of_the_cursor_is_no_part_of_a_paste() {
+    let mut decoder = Decoder::default();
+    decoder.feed(b"\x1b[200~one R");
+    let before = decoder.pasted();
+    assert_eq!(decoder.feed(b"\x1b[24;80R"), [Report::Position { row: 24, column: 80 }]);
+    assert_eq!(decoder.pasted(), before);
+    assert_eq!(decoder.feed(b"two\x1b[201~"), [Report::Paste("one Rtwo".to_owned())]);
+}
+
+fn open(text: &str) -> Report {
+    Report::OpenPaste(text.to_owned())
+}
+
+/// A paste that broke off after `one`.
+fn broken_off() -> Decoder {
+    let mut decoder = Decoder::default();
+    assert_eq!(decoder.feed(b"\x1b[200~one\x03"), []);
+    assert_eq!(decoder.patience(), Some(WITHIN_PASTE));
+    assert_eq!(decoder.give_up(), Some(open("one\x03")));
+    assert_eq!(decoder.patience(), None);
+    decoder
+}
+
+#[test]
+fn a_paste_that_loses_its_end_does_not_take_every_key() {
+    let mut decoder = broken_off();
+    let ctrl_c = keys("<c-c>").unwrap().into_iter().map(Report::Key).next().unwrap();
+    assert_eq!(decoder.feed(b"\x03"), [ctrl_c]);
+    assert_eq!(decoder.feed(b"\r"), key(KeyCode::Enter).into_iter().collect::<Vec<_>>());
+    for bytes in [b"\x1b[D".as_slice(), b"\x7f", b"\x1b[27u", b"\x1bb"] {
+        let mut decoder = broken_off();
+        assert_eq!(decoder.feed(bytes).len(), 1);
+        assert_eq!(
+            decoder.feed(b"y\r"),
+            [
+                Report::Key(KeyEvent::plain(KeyCode::Char('y'))),
+                Report::Key(KeyEvent::plain(KeyCode::Enter)),
+            ]
+        );
+    }
+    let mut decoder = broken_off();
+    assert_eq!(decoder.feed(b"\x1b"), []);
+    assert_eq!(decoder.give_up(), key(KeyCode::Esc));
+    assert_eq!(decoder.feed(b"\r"), key(KeyCode::Enter).into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn the_rest_of_a_paste_that_was_slow_sends_and_answers_nothing() {
+    let mut decoder = broken_off();
+    for (bytes, text) in [(b"y", "y"), (b"\r", "\n"), (b"\n", "\n"), (b"\t", "\t"), (b"?", "?")] {
+        assert_eq!(decoder.feed(bytes), [open(text)], "a byte at a time");
+    }
+    assert_eq!(decoder.feed(b"\x1b[24;80R\x1b[I").len(), 2, "the terminal answers meanwhile");
+    assert_eq!(decoder.feed(b"two\rthree\x1b[A"), []);
+    assert_eq!(decoder.give_up(), Some(open("two\rthree\x1b[A")));
+    assert_eq!(decoder.feed(b"four\r"), []);
+    assert_eq!(
+        decoder.feed(b"\x1b[201~x"),
+        [Report::Paste("four\r".to_owned()), Report::Key(KeyEvent::plain(KeyCode::Char('x'))),]
+    );
+    for end in [b"\x1b[201~".as_slice(), b"\x1b[200~\x1b[201~"] {
+        let mut decoder = broken_off();
+        decoder.feed(end);
+        let enter: Vec<_> = key(KeyCode::Enter).into_iter().collect();
+        assert_eq!(decoder.feed(b"\r"), enter, "the end came");
+    }
+    let mut decoder = broken_off();
+    assert_eq!(decoder.feed(b"x\x1b[201~"), [Report::Paste("x".to_owned())]);
+}
+
+#[test]
 fn answers_are_told_from_keys() {
     assert_eq!(
         reports("\x1b]11;rgb:ffff/8080/0000\x1b\\a\x1b]11;rgb:f/8/0\x07"),
