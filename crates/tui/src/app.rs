@@ -23,7 +23,7 @@ use crate::attention::State;
 use crate::cell::Fold;
 use crate::completion::Completion;
 use crate::composer::{Composer, History, Message, TokenKind};
-use crate::effect::{Effect, Facts, Input, Next};
+use crate::effect::{Effect, Facts, Input};
 use crate::overlay::{Overlay, Pager, Permissions, Picker, Reply, Secret, Trust};
 use crate::prompts::Prompt;
 use crate::slash::Verb;
@@ -71,7 +71,7 @@ pub struct App {
     activity: Activity,
     has_greeted: bool,
     /// What comes next if the person lets the commands in the background end.
-    held: Option<Next>,
+    held: Option<Effect>,
     /// The person asked for a new thread.
     begins_anew: bool,
     hides_status: bool,

@@ -123,7 +123,7 @@ impl App {
             }
             Verb::Help => self.open_page("Commands", Page::Entries(pages::help(&self.prompts))),
             Verb::Keys => self.open_page("Keys", Page::Entries(pages::keys())),
-            Verb::Quit => vec![Effect::Leave],
+            Verb::Quit => self.quit(),
         }
     }
 

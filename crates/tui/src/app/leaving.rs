@@ -9,12 +9,22 @@ use crate::view::count;
 const GO_ON: &str = "go on";
 
 impl App {
-    /// Another thread is shown, or this one anew; nothing that runs is ended for it without a question.
+    /// Another thread is shown, or this one anew.
     pub(super) fn open(&mut self, next: Next) -> Vec<Effect> {
+        self.part(Effect::Open(next))
+    }
+
+    /// The person leaves by name: ctrl-c twice asks nothing.
+    pub(super) fn quit(&mut self) -> Vec<Effect> {
+        self.part(Effect::Leave)
+    }
+
+    /// Nothing that runs is ended without a question.
+    fn part(&mut self, effect: Effect) -> Vec<Effect> {
         if self.transcript.processes.is_empty() {
-            return self.leave_for(next);
+            return self.part_now(effect);
         }
-        self.held = Some(next);
+        self.held = Some(effect);
         let commands: Vec<_> =
             self.transcript.processes.iter().map(|process| process.command.as_str()).collect();
         let choice = |value: &str, note: String| Choice {
@@ -36,11 +46,11 @@ impl App {
     /// The answer to that question.
     pub(super) fn end_thread(&mut self, answer: &str) -> Vec<Effect> {
         let held = self.held.take().filter(|_| answer == GO_ON);
-        held.map_or_else(Vec::new, |next| self.leave_for(next))
+        held.map_or_else(Vec::new, |effect| self.part_now(effect))
     }
 
-    fn leave_for(&mut self, next: Next) -> Vec<Effect> {
-        self.begins_anew = next == Next::New;
-        vec![Effect::Open(next)]
+    fn part_now(&mut self, effect: Effect) -> Vec<Effect> {
+        self.begins_anew = effect == Effect::Open(Next::New);
+        vec![effect]
     }
 }

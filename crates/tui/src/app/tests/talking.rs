@@ -150,6 +150,11 @@ fn what_runs_in_the_background_is_ended_for_nothing_that_comes_next_without_a_qu
     let next = Next::Sandbox(SandboxMode::ReadOnly);
     let effects = type_in(&mut app, "/sandbox read-only<enter><down><enter>");
     assert_eq!(effects, [Effect::Open(next)]);
+    assert!(type_in(&mut app, "/quit<enter>").is_empty());
+    assert_eq!(shown(&mut app).1[0], "This ends 1 command in the background.");
+    assert_eq!(type_in(&mut app, "<down><enter>"), [Effect::Leave]);
+    assert!(type_in(&mut app, "/quit<enter><esc>").is_empty());
+    assert_eq!(type_in(&mut app, "<c-c><c-c>"), [Effect::Leave], "at once");
 }
 
 /// A command that outlived its call.
