@@ -207,6 +207,10 @@ fn the_conversation_is_written_to_a_new_file_and_the_answer_copied() {
     assert_eq!(scene.read("said.md").unwrap(), "## what is it?\n\nIt is 42.\n\n");
     screen.press("/export said.md<enter>");
     screen.wait_for("is there already");
+    screen.press("/export ~/said.md<enter>");
+    screen.wait_until("it is in the home", |_| {
+        scene.home().parent().unwrap().join("said.md").exists()
+    });
     screen.press("/copy<enter>");
     screen.wait_for("Copied the last answer.");
     let copied = b"\x1b]52;c;SXQgaXMgNDIu\x07";

@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 
 use invisible::{Visibility, joins, visibility};
 use sgr::Sgr;
+pub(crate) use whole::exact_name;
 pub use whole::{exact, is_harmless, plain, printable, written};
 
 /// What becomes of colour and style.

@@ -98,8 +98,7 @@ impl Desk<'_> {
             Effect::Write { path, text } => {
                 let name = format!("thread-{}.md", self.thread_id.get(..13).unwrap_or("new"));
                 let path = path.unwrap_or_else(|| PathBuf::from(name));
-                let path = self.settings.workspace.cwd.join(path);
-                self.say(Input::Notice(write(&path, &text)));
+                self.say(Input::Notice(write(&self.absolute(&path), &text)));
             }
             Effect::FindThreads(how) => {
                 let (settings, id) = (self.settings.clone(), self.thread_id.clone());

@@ -8,7 +8,7 @@ use super::App;
 use crate::cell;
 use crate::composer;
 use crate::effect::PageEntry;
-use crate::filter::written;
+use crate::filter::{exact, exact_name, plain, written};
 use crate::key::spoken;
 use crate::prompts::Prompt;
 use crate::slash::TABLE;
@@ -149,28 +149,29 @@ pub(super) fn percent(part: u64, of: u64) -> String {
     format!("{} %", (part * 100).checked_div(of).unwrap_or(0))
 }
 
-/// The conversation as Markdown.
+/// The conversation as Markdown, with nothing in it that a terminal would obey on which the file is read.
 pub(super) fn export(transcript: &Transcript) -> String {
     let mut text = String::new();
     for cell in &transcript.cells {
         let item = match cell {
             Cell::Item(item) => item,
             Cell::Notice(Notice::Said(said) | Notice::Failed(said)) => {
-                let _ = write!(text, "> {}\n\n", said.trim().replace('\n', "\n> "));
+                let _ = write!(text, "> {}\n\n", written(said.trim()).replace('\n', "\n> "));
                 continue;
             }
         };
         match &item.details {
             ItemDetails::UserMessage { text: said } => {
-                let _ = write!(text, "## {}\n\n", said.trim().replace('\n', "\n\n"));
+                let _ = write!(text, "## {}\n\n", written(said.trim()).replace('\n', "\n\n"));
             }
             ItemDetails::AgentMessage { text: said, .. } => {
-                let _ = write!(text, "{}\n\n", said.trim());
+                let _ = write!(text, "{}\n\n", written(said.trim()));
             }
             ItemDetails::CommandExecution(command) => {
-                let fence = fence(&command.aggregated_output);
-                let _ = writeln!(text, "{fence}console\n$ {}", cell::bare(&command.command));
-                let output = command.aggregated_output.trim_end();
+                let output = plain(command.aggregated_output.trim_end());
+                let line = cell::shown_line(&command.command);
+                let fence = fence(&output);
+                let _ = writeln!(text, "{fence}console\n$ {line}");
                 if !output.is_empty() {
                     let _ = writeln!(text, "{output}");
                 }
@@ -178,11 +179,11 @@ pub(super) fn export(transcript: &Transcript) -> String {
             }
             ItemDetails::FileChange { changes, .. } => {
                 for change in changes {
-                    let diff = change.diff.as_deref().unwrap_or_default();
-                    let fence = fence(diff);
-                    let path = change.path.display();
-                    let _ =
-                        write!(text, "`{path}`\n\n{fence}diff\n{}\n{fence}\n\n", diff.trim_end());
+                    let diff = exact(change.diff.as_deref().unwrap_or_default().trim_end());
+                    let fence = fence(&diff);
+                    let path = change.path.display().to_string();
+                    let path = exact_name(&path);
+                    let _ = write!(text, "`{path}`\n\n{fence}diff\n{diff}\n{fence}\n\n");
                 }
             }
             _ => {}

@@ -64,6 +64,15 @@ pub fn exact(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// The same of a name, which stands in one row: its line breaks and tabs are marks as well.
+pub(crate) fn exact_name(text: &str) -> Cow<'_, str> {
+    let shown = exact(text);
+    if !shown.contains(['\n', '\t']) {
+        return shown;
+    }
+    Cow::Owned(shown.replace('\n', "<U+000A>").replace('\t', "<U+0009>"))
+}
+
 /// It prints as itself whatever stands around it.
 pub fn is_harmless(c: char) -> bool {
     matches!(c, ' '..='~' | '\n' | '\t')

@@ -45,6 +45,19 @@ fn the_last_answer_is_copied_and_the_conversation_exported() {
     assert!(text.contains("Mended."));
 }
 
+#[test]
+fn an_exported_conversation_steers_no_terminal() {
+    let mut app = app();
+    let evil = "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}1m\u{202e}";
+    happened(&mut app, said(&format!("Said {evil}")));
+    happened(&mut app, ran("1", &format!("printf {evil}"), &format!("one\rtwo {evil}\n"), false));
+    app.update(Input::Notice(Notice::Failed(format!("No {evil}"))));
+    let effects = type_in(&mut app, "/export<enter>");
+    let [Effect::Write { text, .. }] = &effects[..] else { panic!("{effects:?}") };
+    assert!(text.chars().all(crate::filter::is_harmless), "{text:?}");
+    assert!(text.contains("$ printf <U+001B>[2J") && text.contains("\ntwo "), "{text}");
+}
+
 fn ran(id: &str, line: &str, output: &str, truncated: bool) -> Event {
     let command = CommandExecution {
         aggregated_output: output.into(),
