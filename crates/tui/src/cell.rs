@@ -12,7 +12,7 @@ use agent_protocol::{ItemDetails, Status, ThreadItem, Todo};
 use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
-use crate::filter::{exact, written};
+use crate::filter::{exact, exact_name, written};
 use crate::theme::Theme;
 use crate::transcript::{Cell, Notice, together};
 use crate::{markdown, width, wrap};
@@ -188,7 +188,7 @@ fn tool_call(tool: &str, subject: &str, summary: &str, status: Status) -> String
 /// As seen from the working directory.
 fn shown_path(path: &Path, look: &Look<'_>) -> String {
     let below = path.strip_prefix(look.cwd).ok().filter(|path| *path != Path::new(""));
-    exact(&below.unwrap_or(path).display().to_string()).into_owned()
+    exact_name(&below.unwrap_or(path).display().to_string()).into_owned()
 }
 
 /// What the model says, as Markdown.

@@ -10,7 +10,7 @@ use super::said::Said;
 use super::{App, status};
 use crate::cell::{Detail, Fold, Look};
 use crate::composer::{Composer, Mode};
-use crate::filter::{exact, written};
+use crate::filter::{exact_name, written};
 use crate::markdown::{Link, Rendered};
 use crate::overlay::{Around, Place};
 use crate::theme::{Glyphs, Theme};
@@ -93,7 +93,7 @@ impl App {
         let name = Span::styled("agent", self.theme.accent.add_modifier(Modifier::BOLD));
         let dot = if self.theme.glyphs == Glyphs::ASCII { '-' } else { '·' };
         let facts = format!(" {} {dot} {}", thread.agent_version, written(&thread.model));
-        let place = exact(&thread.cwd.display().to_string()).into_owned();
+        let place = exact_name(&thread.cwd.display().to_string()).into_owned();
         let line = Line::from(vec![name, Span::raw(facts)]);
         let help = "/ for commands, @ for files, ! for a command line of your own, ? for keys";
         let rows = [line, Line::raw(place), Line::raw(help).style(self.theme.dim)];

@@ -5,7 +5,7 @@ use ratatui_core::text::{Line, Span};
 
 use super::{Around, Overlay, Reply};
 use crate::effect::{Effect, Next};
-use crate::filter::exact;
+use crate::filter::exact_name;
 use crate::key::{KeyCode, KeyEvent};
 use crate::{view, wrap};
 
@@ -18,7 +18,7 @@ pub(crate) struct Trust {
 
 impl Trust {
     pub(crate) fn new(directory: &str, held: Effect) -> Self {
-        Self { directory: exact(directory).into_owned(), held }
+        Self { directory: exact_name(directory).into_owned(), held }
     }
 
     fn answer(&self, trusted: bool) -> Reply {

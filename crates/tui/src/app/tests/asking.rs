@@ -283,11 +283,12 @@ fn while_a_question_is_open_there_is_no_cursor_but_where_something_is_written() 
 #[test]
 fn no_turn_begins_before_it_was_said_whether_the_directory_is_trusted() {
     let mut app = App::new(Theme::colourless(), 80, 24);
-    let asks_trust = Some("/home/me/new".to_owned());
+    let asks_trust = Some("/home/me/new\nline".to_owned());
     app.update(Input::Facts(Facts { asks_trust, ..Facts::default() }));
     assert_eq!(type_in(&mut app, "!ls<enter>"), [Effect::Run("ls".into())], "that is no turn");
     assert!(type_in(&mut app, "mend it<enter>").is_empty());
     let region = shown(&mut app).1.join("\n");
+    assert!(region.contains("/home/me/new<U+000A>line"), "{region}");
     assert!(region.contains("/home/me/new") && region.contains("mend it"), "{region}");
     assert!(type_in(&mut app, "x<enter><esc>").is_empty());
     assert_eq!(shown(&mut app).1[0], "› mend it");

@@ -179,3 +179,12 @@ fn a_long_first_message_hides_nothing_of_what_is_said_of_any_thread() {
     type_in(&mut app, "<tab>");
     assert_eq!(shown(&mut app).1, before, "none is here, so that there is nowhere else");
 }
+
+#[test]
+fn a_line_break_in_the_name_of_the_directory_is_seen() {
+    let mut app = App::new(Theme::colourless(), 80, 24);
+    let Event::ThreadStarted(thread) = thread_started() else { unreachable!() };
+    let thread = ThreadStarted { cwd: "/home/me/a\nb".into(), ..thread };
+    happened(&mut app, Event::ThreadStarted(thread));
+    assert!(shown(&mut app).0.contains(&"/home/me/a<U+000A>b".to_owned()));
+}
