@@ -76,6 +76,19 @@ impl Picker {
         self.at = 0;
     }
 
+    /// It asks something before there is a thread, where a key is typed or pasted too early: what is written is not shown.
+    fn is_unseen(&self) -> bool {
+        self.verb == Verb::Answer
+    }
+
+    /// What fits no answer was none, and is not kept.
+    fn forget_secret(&mut self) {
+        if self.is_unseen() && self.fit.is_empty() {
+            self.field = Composer::new(History::default());
+            self.narrow();
+        }
+    }
+
     /// There are some here, and some elsewhere.
     fn has_both(&self) -> bool {
         let here = self.choices.iter().filter(|choice| choice.is_here).count();
@@ -119,9 +132,16 @@ impl Overlay for Picker {
             _ => {
                 self.field.handle(key);
                 self.narrow();
+                self.forget_secret();
             }
         }
         Reply::Stay
+    }
+
+    fn paste(&mut self, text: &str) {
+        self.field.paste(text);
+        self.narrow();
+        self.forget_secret();
     }
 
     fn take_choices(&mut self, verb: Verb, choices: &[Choice]) {
@@ -179,6 +199,6 @@ impl Overlay for Picker {
     }
 
     fn field(&mut self) -> Option<&mut Composer> {
-        Some(&mut self.field)
+        (!self.is_unseen()).then_some(&mut self.field)
     }
 }

@@ -223,8 +223,21 @@ fn a_question_before_there_is_a_thread_is_answered_or_left() {
     let region = shown(&mut app).1;
     assert_eq!(region[..2], ["Welcome. There is no key yet; nothing", "was sent."]);
     assert_eq!(type_in(&mut app, "demo<enter>"), [Effect::Chosen("demo".into())]);
-    app.update(ask);
+    app.update(ask.clone());
     assert_eq!(type_in(&mut app, "<esc>"), [Effect::Leave]);
+    // A key that comes before it is asked for is neither shown nor an answer.
+    app.update(ask);
+    app.update(Input::Paste("sk-proj-1234567890".into()));
+    for c in "demo-keys-6789".chars() {
+        app.update(Input::Key(crate::key::KeyEvent::plain(crate::key::KeyCode::Char(c))));
+        let region = shown(&mut app).1.join("\n");
+        assert!(
+            !region.contains("sk-") && !region.contains("› demo") && !region.contains("6"),
+            "{region}"
+        );
+    }
+    assert!(!format!("{app:?}").contains("67890"));
+    assert_eq!(type_in(&mut app, "<enter>"), [Effect::Chosen("key".into())]);
 }
 
 #[test]
