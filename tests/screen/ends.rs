@@ -97,6 +97,7 @@ fn a_signal_ends_it_also_where_the_terminal_reads_no_more() {
         let left = screen.finish();
         assert_eq!(left.code, Some(code), "{:#?}", left.rows.last());
         left.gave_the_terminal_back();
+        assert!(left.rows.iter().any(|row| row.starts_with("To go on: ")), "{:#?}", left.rows);
         let rollout = std::fs::read_to_string(&scene.rollouts()[0]).unwrap();
         assert!(rollout.trim_end().ends_with('}') && rollout.contains("go"), "it is kept");
     }

@@ -4,9 +4,9 @@
 use std::io::{self, Write as _};
 use std::panic::PanicHookInfo;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::stdio::{stdin, stdout};
 use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
@@ -37,6 +37,9 @@ const GIVE_BACK: &str = "\x1b[?2026l\x1b[?2004l\x1b[?1004l\x1b[0m\x1b[?25h\x1b[2
 /// What was asked of the terminal and must be taken back: the panic hook has nothing else to look at.
 static STATE: AtomicU8 = AtomicU8::new(0);
 
+/// How often what the terminal did not read was dropped.
+static DROPPED: AtomicU32 = AtomicU32::new(0);
+
 const OURS: u8 = 1;
 const KNOWS_KEYBOARD: u8 = 2;
 const KEYBOARD: u8 = 4;
@@ -62,21 +65,33 @@ fn clear(bit: u8) -> bool {
     STATE.fetch_and(!bit, Ordering::Relaxed) & bit != 0
 }
 
-/// A signal that ends us was heard.
+/// A signal that ends us was heard. Where room had to be made, there is room now for what gives the terminal back.
 pub(crate) fn end() {
     set(ENDING);
+    if is_full() || DROPPED.load(Ordering::Relaxed) > 0 {
+        let _ = tcflush(stdout(), QueueSelector::OFlush);
+    }
 }
 
-/// What the terminal was sent and has not read is dropped, if it is ours, so that who waits for it goes on. Whether that
-/// is to be tried again: no signal was heard yet.
-pub(crate) fn make_room() -> bool {
-    if has(OURS) && !has(ENDING) {
-        let _ = tcflush(stdout(), QueueSelector::OFlush);
-        // Whoever waits to write is woken by no room, but by a signal, and then begins again.
-        let us = rustix::process::getpid();
-        let _ = rustix::process::kill_process(us, rustix::process::Signal::WINCH);
-    }
-    !has(ENDING)
+/// We have the terminal, or are ending.
+pub(crate) fn may_wait() -> bool {
+    has(OURS) || has(ENDING)
+}
+
+/// Whoever writes to the terminal waits until it reads.
+pub(crate) fn is_full() -> bool {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let polled = poll(&mut [PollFd::new(&stdout(), PollFlags::OUT)], Some(&at_once));
+    polled.is_ok_and(|ready| ready == 0)
+}
+
+/// Drops what the terminal was sent and has not read, so that who waits for it goes on.
+pub(crate) fn make_room() {
+    DROPPED.fetch_add(1, Ordering::Relaxed);
+    let _ = tcflush(stdout(), QueueSelector::OFlush);
+    // No room wakes who waits to write, but a signal does, and then writing begins again.
+    let us = rustix::process::getpid();
+    let _ = rustix::process::kill_process(us, rustix::process::Signal::WINCH);
 }
 
 type Hook = dyn Fn(&PanicHookInfo<'_>) + Send + Sync;
@@ -201,7 +216,7 @@ impl Raw {
     /// # Errors
     /// When the terminal is gone.
     pub(crate) fn leave_alternate(&self) -> io::Result<()> {
-        write(&away_from_alternate())
+        write_whole(&away_from_alternate())
     }
 
     /// Stops us as Ctrl-Z stops any command; returns when we go on.
@@ -260,10 +275,21 @@ fn give_back(settings: &Termios) -> io::Result<bool> {
         text.push_str(POP_KEYBOARD);
     }
     text.push_str(GIVE_BACK);
-    let written = write(&text);
+    let written = write_whole(&text);
     let when = if has(ENDING) { OptionalActions::Now } else { OptionalActions::Drain };
     tcsetattr(stdin(), when, settings)?;
     written.map(|()| true)
+}
+
+/// Writes it again where some of it may have been dropped.
+fn write_whole(text: &str) -> io::Result<()> {
+    loop {
+        let before = DROPPED.load(Ordering::Relaxed);
+        write(text)?;
+        if DROPPED.load(Ordering::Relaxed) == before {
+            return Ok(());
+        }
+    }
 }
 
 fn write(text: &str) -> io::Result<()> {
@@ -281,7 +307,7 @@ impl io::Write for Output {
             match rustix::io::write(stdout(), bytes) {
                 // Somebody who shares the terminal with us has made it so.
                 Err(Errno::AGAIN) => {
-                    rustix::event::poll(&mut [PollFd::new(&stdout(), PollFlags::OUT)], None)?;
+                    poll(&mut [PollFd::new(&stdout(), PollFlags::OUT)], None)?;
                 }
                 written => return Ok(written?),
             }

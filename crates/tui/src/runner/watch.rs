@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::system::{ended, ends};
 use crate::raw;
 
-/// A terminal that is only slow has taken what it was sent by then.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-/// Between two attempts to let the screen go on.
+/// Between two looks at the terminal.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// A terminal that is only slow has read something by so many of them.
+const PATIENCE: u32 = 10;
 
 static BEGUN: Once = Once::new();
 
@@ -30,8 +30,12 @@ fn watch() -> io::Result<()> {
         let mut ends = ends()?;
         loop {
             ended(&mut ends).await;
-            tokio::time::sleep(PATIENCE).await;
-            while raw::make_room() {
+            let mut full = 0;
+            while raw::may_wait() {
+                full = if raw::is_full() { full + 1 } else { 0 };
+                if full >= PATIENCE {
+                    raw::make_room();
+                }
                 tokio::time::sleep(PAUSE).await;
             }
         }
