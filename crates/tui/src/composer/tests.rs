@@ -209,6 +209,10 @@ fn pages_of_a_draft_are_gone_through_and_what_is_not_seen_is_told() {
     press(&mut composer, "<down>");
     assert_eq!(drawn(&composer, 20, 5), " ↑ 2 more\n 3\n 4\n 5\n ↓ 1,195 more\ncursor 1,3");
     assert_eq!(drawn(&composer, 20, 2), " 4\n 5\ncursor 1,1", "there is no row to spare");
+    let ascii = Theme { glyphs: crate::theme::Glyphs::ASCII, ..Theme::default() };
+    let mut cells = Cells::empty(Rect::new(0, 0, 20, 5));
+    composer.render(cells.area, &mut cells, &ascii);
+    assert_eq!((cells[(0, 0)].symbol(), cells[(0, 4)].symbol()), ("^", "v"));
 }
 
 #[test]
