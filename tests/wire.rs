@@ -185,6 +185,7 @@ async fn a_conversation_that_nears_the_limit_is_shortened_and_goes_on() {
         .file("a.txt", "text\n")
         .facing(&server);
     let run = scene.run(&["exec", "--json", "read it"]).await.succeeded();
+    assert_eq!(run.event("context.compacting")["reason"], "the context window is nearly full");
     let event = run.event("context.compacted");
     assert!(event["before_tokens"].as_u64() > Some(100), "{event}");
     let frames = server.frames();
@@ -255,6 +256,7 @@ async fn where_nothing_else_is_known_the_model_writes_a_summary() {
     let scene = Scene::new(AGENT).config(SMALL_WINDOW).file("a.txt", "text\n").facing(&server);
     let run = scene.run(&["exec", "--json", "mend it"]).await.succeeded();
     assert_eq!(count(&run, "context.compacted"), 1);
+    assert_eq!((count(&run, "context.compacting"), count(&run, "context.kept")), (1, 0));
     assert!(run.items("error").is_empty(), "a way that worked is no error");
     let last = server.frames().last().unwrap().text.clone();
     assert!(last.contains("SUMMARY: the text is better.") && last.contains("+better text"));

@@ -152,7 +152,10 @@ impl Inbox {
             Some(Command::TakeBack(what)) => self.give_back(what),
             Some(Command::Rules(change)) => self.rule_changes.push(change),
             Some(Command::Ask(asked)) => self.asked = Some(*asked),
-            Some(Command::Interrupt) => return Err(Stop::Interrupted),
+            Some(Command::Interrupt) => {
+                self.compacts = false;
+                return Err(Stop::Interrupted);
+            }
             // Without a front end nobody can answer or stop it any more.
             Some(Command::Shutdown) | None => {
                 self.closing = true;

@@ -392,6 +392,7 @@ fn what_does_not_fit_of_what_is_done_is_marked_as_the_terminal_can() {
         message: "the connection was reset by the peer".into(),
     };
     happened(&mut app, retry);
-    let region = shown(&mut app).1.join("\n");
-    assert!(region.contains("... - esc stops"), "{region}");
+    app.update(Input::Resize { columns: 60, rows: 12 });
+    let row = "* Reconnecting, attempt 1 - 0 s - the c...e peer - esc stops".to_owned();
+    assert!(shown(&mut app).1.contains(&row), "{:?}", shown(&mut app).1);
 }
