@@ -520,3 +520,17 @@ async fn who_stops_the_shortening_of_a_conversation_is_told_that_it_stays() {
     asking.command(Command::Interrupt);
     asking.until(|event| *event == Event::ContextKept { stopped: true }).await;
 }
+
+#[tokio::test]
+async fn a_window_that_is_found_out_later_is_shortened_before_the_next_step() {
+    let model = ScriptedModel::new()
+        .calls("exec_command", outside("true"))
+        .step(Step::new().yields(r#"{"type":"compaction","encrypted_content":"all of it"}"#))
+        .says("Done.");
+    let mut asking = Asking::start(model, ApprovalPolicy::OnRequest);
+    let question = asking.question().await.unwrap();
+    asking.command(Command::CompactAt(1));
+    asking.answer(&question, Decision::Once);
+    asking.until(|event| matches!(event, Event::ContextCompacted { .. })).await;
+    assert_eq!(asking.question().await, None);
+}

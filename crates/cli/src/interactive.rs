@@ -28,6 +28,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::args::{Args, OpenArgs};
 use crate::config::Environment;
+use crate::models::Models;
 use crate::session::Begin;
 use crate::settings::Settings;
 use crate::threads::{NoThread, ThreadArg};
@@ -80,6 +81,7 @@ pub(crate) async fn run(
         terminal,
         files: Files::below(&settings.workspace.cwd, say.clone()),
         history: History::of(settings),
+        models: Models::of(settings, environment),
         say,
         inputs,
     };
@@ -191,6 +193,7 @@ struct Stage<'a> {
     terminal: Terminal,
     files: Files,
     history: History,
+    models: Models,
     say: UnboundedSender<Input>,
     inputs: UnboundedReceiver<Input>,
 }
@@ -261,7 +264,7 @@ impl Stage<'_> {
         let ThreadHandle { commands, mut records } = handle;
         window::tell(&commands);
         let thread_id = self.take_up(&mut records);
-        self.app.update(Input::Facts(facts(&self.settings, self.environment)));
+        self.app.update(Input::Facts(facts(&self.settings, self.environment, &self.models)));
         let mut desk = Desk {
             commands,
             say: self.say.clone(),
@@ -270,6 +273,7 @@ impl Stage<'_> {
             thread_id,
             files: &mut self.files,
             history: &self.history,
+            models: &self.models,
             next: None,
         };
         let screen = async {
@@ -300,11 +304,12 @@ impl Stage<'_> {
     }
 }
 
-fn facts(settings: &Settings, environment: &Environment) -> Facts {
+fn facts(settings: &Settings, environment: &Environment, models: &Models) -> Facts {
     let repository = settings.workspace.repository.as_ref();
     Facts {
         effort: settings.model.reasoning.effort.clone(),
-        context_window: settings.model.context_window,
+        context_window: settings.model.window(),
+        asks_window: settings.model.context_window.is_none() && !models.are_listed(),
         branch: repository.and_then(|repository| repository.head()).map(|head| match head {
             Head::Branch(name) => name,
             Head::Detached(commit) => commit[..7].to_owned(),

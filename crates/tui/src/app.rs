@@ -280,7 +280,18 @@ impl App {
         }
         self.overlays.retain(|overlay| !overlay.is_over(&self.transcript));
         self.ask();
-        self.go_on_with_queue(&record.event)
+        let effects = self.ask_for_window(&record.event);
+        effects.into_iter().chain(self.go_on_with_queue(&record.event)).collect()
+    }
+
+    /// Once, and in the way of nothing: the first answer is there.
+    fn ask_for_window(&mut self, event: &Event) -> Option<Effect> {
+        let Event::StepCompleted(step) = event else { return None };
+        let is_time = self.facts.asks_window && !step.broken;
+        is_time.then(|| {
+            self.facts.asks_window = false;
+            Effect::FindWindow
+        })
     }
 
     /// After a turn comes what was written for then. A turn that did not end well gives it back instead.

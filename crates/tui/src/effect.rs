@@ -127,6 +127,13 @@ pub enum Effect {
     FindPrompts,
     /// Looks for models that the facts do not name.
     FindModels,
+    /// Finds out how much goes into the window.
+    FindWindow,
+    /// So many tokens go into the window of this model.
+    UseWindow {
+        model: String,
+        tokens: u64,
+    },
     FindFiles(String),
     /// Takes the picture that is in the clipboard; what comes of it is [`Input::Picture`].
     TakePicture,
@@ -212,6 +219,8 @@ pub struct Facts {
     pub effort: Option<String>,
     /// Tokens.
     pub context_window: Option<u64>,
+    /// Whoever answers may know better, and is to be asked when a first answer is there.
+    pub asks_window: bool,
     pub branch: Option<String>,
     /// The directory of which nobody has said whether it is trusted: no turn begins before that.
     pub asks_trust: Option<String>,
