@@ -340,3 +340,23 @@ fn how_much_goes_into_the_window_is_known_from_the_provider_once_there_is_an_ans
     assert_eq!(server.times_asked_for_models(), 1, "the list is the same");
     leave(screen);
 }
+
+#[test]
+fn the_branch_is_the_one_that_is_checked_out_now() {
+    let (scene, _server) = scene(ScriptedModel::new());
+    let head = scene.workspace().join(".git/HEAD");
+    let switch = |branch: &str| std::fs::write(&head, format!("ref: refs/heads/{branch}\n"));
+    switch("first").unwrap();
+    let mut screen = show(&scene, &[]);
+    screen.wait_for("workspace (first)");
+    switch("second").unwrap();
+    screen.focus(true);
+    screen.wait_for("workspace (second)");
+    switch("third").unwrap();
+    screen.press("!true<enter>");
+    screen.wait_for("workspace (third)");
+    switch("fourth").unwrap();
+    screen.press("/status<enter>");
+    screen.wait_for("branch fourth");
+    leave(screen);
+}

@@ -6,6 +6,7 @@ mod asking;
 mod choices;
 mod commands;
 mod draw;
+mod finding;
 mod keys;
 mod leaving;
 mod live;
@@ -75,6 +76,8 @@ pub struct App {
     /// The person asked for a new thread.
     begins_anew: bool,
     hides_status: bool,
+    /// `/status` was given, and waits for what is checked out.
+    wants_status: bool,
     outbox: Outbox,
 }
 
@@ -106,6 +109,7 @@ impl App {
             held: None,
             begins_anew: false,
             hides_status: false,
+            wants_status: false,
             outbox: Outbox::default(),
         };
         app.resize(columns, rows);
@@ -211,9 +215,18 @@ impl App {
                 self.overlays.push(Box::new(picker));
             }
             Input::AskSecret { title } => self.overlays.push(Box::new(Secret::new(title))),
-            Input::Threads { how, threads } => self.choose_thread(how, threads),
+            Input::Threads { how, threads, unreadable } => {
+                self.choose_thread(how, threads, unreadable);
+            }
             Input::Models(models) => self.offer_models(models),
             Input::Facts(facts) => self.learn(facts),
+            Input::Focused => return self.look_for_branch().into_iter().collect(),
+            Input::Branch(branch) => {
+                self.facts.branch = branch;
+                if std::mem::take(&mut self.wants_status) {
+                    self.note(pages::status(self));
+                }
+            }
             Input::Say(message) => return self.say(message),
             Input::Do(effects) => return effects,
             Input::Prompts(prompts) => {
@@ -280,18 +293,9 @@ impl App {
         }
         self.overlays.retain(|overlay| !overlay.is_over(&self.transcript));
         self.ask();
-        let effects = self.ask_for_window(&record.event);
-        effects.into_iter().chain(self.go_on_with_queue(&record.event)).collect()
-    }
-
-    /// Once, and in the way of nothing: the first answer is there.
-    fn ask_for_window(&mut self, event: &Event) -> Option<Effect> {
-        let Event::StepCompleted(step) = event else { return None };
-        let is_time = self.facts.asks_window && !step.broken;
-        is_time.then(|| {
-            self.facts.asks_window = false;
-            Effect::FindWindow
-        })
+        let mut effects = self.find_out(&record.event);
+        effects.extend(self.go_on_with_queue(&record.event));
+        effects
     }
 
     /// After a turn comes what was written for then. A turn that did not end well gives it back instead.

@@ -43,6 +43,10 @@ pub enum Input {
         about: String,
     },
     Facts(Facts),
+    /// The terminal shows us to the person again.
+    Focused,
+    /// What is checked out now.
+    Branch(Option<String>),
     Prompts(Vec<Prompt>),
     /// The files that fit what was asked for.
     Files {
@@ -70,6 +74,8 @@ pub enum Input {
     Threads {
         how: GoOn,
         threads: Vec<Choice>,
+        /// So many others cannot be read.
+        unreadable: usize,
     },
 }
 
@@ -127,6 +133,8 @@ pub enum Effect {
     FindPrompts,
     /// Looks for models that the facts do not name.
     FindModels,
+    /// Looks what is checked out; what comes of it is [`Input::Branch`].
+    FindBranch,
     /// Finds out how much goes into the window.
     FindWindow,
     /// So many tokens go into the window of this model.
@@ -222,6 +230,8 @@ pub struct Facts {
     /// Whoever answers may know better, and is to be asked when a first answer is there.
     pub asks_window: bool,
     pub branch: Option<String>,
+    /// Another one may be checked out at any time.
+    pub is_repository: bool,
     /// The directory of which nobody has said whether it is trusted: no turn begins before that.
     pub asks_trust: Option<String>,
     /// What the line below the composer says; none leaves it to us.

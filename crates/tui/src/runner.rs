@@ -274,6 +274,9 @@ impl Terminal {
                 Report::Paste(text) => effects.extend(app.update(Input::Paste(text))),
                 Report::Focus(focused) => {
                     self.attention.focus(focused);
+                    if focused {
+                        effects.extend(app.update(Input::Focused));
+                    }
                     if let Some((_, raw)) = &mut self.raw
                         && focused
                         && self.tells_background

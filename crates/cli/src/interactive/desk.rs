@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::files::Files;
 use super::history::History;
-use super::{clipboard, editor, facts, others, prompts};
+use super::{branch, clipboard, editor, facts, others, prompts};
 use crate::args::ReviewArgs;
 use crate::config::{Environment, models_of_profiles};
 use crate::models::Models;
@@ -105,12 +105,15 @@ impl Desk<'_> {
                 let (settings, id) = (self.settings.clone(), self.thread_id.clone());
                 self.aside(move || {
                     Some(match others::list(&settings, Some(&id)) {
-                        Ok(threads) => Input::Threads { how, threads },
+                        Ok(others::Others { threads, unreadable }) => {
+                            Input::Threads { how, threads, unreadable: unreadable.len() }
+                        }
                         Err(error) => failed(&format!("{error:#}")),
                     })
                 });
             }
             Effect::FindModels => self.find_models(),
+            Effect::FindBranch => self.say(Input::Branch(branch(self.settings))),
             Effect::FindWindow => self.find_window(),
             Effect::UseWindow { model, tokens } => self.use_window(&model, tokens),
             Effect::FindFiles(query) => self.files.find(query),
