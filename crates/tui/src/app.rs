@@ -25,7 +25,7 @@ use crate::cell::Fold;
 use crate::completion::Completion;
 use crate::composer::{Composer, History, Message, TokenKind};
 use crate::effect::{Effect, Facts, Input, Next};
-use crate::overlay::{Overlay, Pager, Permissions, Picker, Reply, Secret, Trust};
+use crate::overlay::{Overlay, Pager, Permissions, Picker, Place, Reply, Secret, Trust};
 use crate::prompts::Prompt;
 use crate::slash::Verb;
 use crate::theme::Theme;
@@ -160,6 +160,11 @@ impl App {
     /// An overlay sees the keys first.
     pub fn is_covered(&self) -> bool {
         !self.overlays.is_empty()
+    }
+
+    /// A text is read on the whole terminal.
+    pub fn is_paging(&self) -> bool {
+        self.overlays.last().is_some_and(|overlay| overlay.place() == Place::Whole)
     }
 
     /// What goes on, in short.
