@@ -306,15 +306,28 @@ impl App {
     /// After a turn comes what was written for then. A turn that did not end well gives it back instead.
     fn go_on_with_queue(&mut self, event: &Event) -> Vec<Effect> {
         match event {
-            Event::TurnCompleted(_) => {
-                self.outbox.next().map_or_else(Vec::new, |message| self.say(message))
-            }
+            Event::TurnCompleted(_) => self.carry_out_queue(),
             Event::TurnFailed(_) => {
                 self.write_on_queued();
                 vec![]
             }
             _ => vec![],
         }
+    }
+
+    /// Up to what begins a turn, whose end goes on with the rest, or ends the thread.
+    fn carry_out_queue(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        while let Some(message) = self.outbox.next() {
+            let more = self.carry_out(message);
+            let goes_on = |effect: &Effect| matches!(effect, Effect::Run(_) | Effect::Compact);
+            let is_last = !more.iter().all(goes_on);
+            effects.extend(more);
+            if is_last {
+                break;
+            }
+        }
+        effects
     }
 
     /// Stops what runs. What waits to be heard, or for the end of the turn, comes back to be written anew.
@@ -359,6 +372,11 @@ impl App {
         if message.text().trim().is_empty() {
             return vec![];
         }
+        self.carry_out(message)
+    }
+
+    /// Does what is written: a command line, a command, or a message.
+    fn carry_out(&mut self, message: Message) -> Vec<Effect> {
         let text = message.text();
         if let Some(line) = text.trim().strip_prefix('!').filter(|line| !line.trim().is_empty()) {
             let line = line.trim().to_owned();
