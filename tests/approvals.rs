@@ -9,7 +9,7 @@ use agent_protocol::{
     RuleChange, RuleEffect, RuleScope, SandboxMode, Settings, SettingsFields, Status, ToolChoice,
     TransportKind,
 };
-use agent_testkit::{Scene, ScriptedModel};
+use agent_testkit::{Scene, ScriptedModel, Step};
 use agent_tools::{Policy, RuleFiles, Rules, Toolbox, ToolboxConfig};
 use serde_json::json;
 
@@ -229,6 +229,16 @@ impl Asking {
                 Event::ApprovalRequested { .. } => return Some(record.event),
                 event if event.is_terminal() => return None,
                 _ => {}
+            }
+        }
+    }
+
+    async fn until(&mut self, is_it: impl Fn(&Event) -> bool) {
+        loop {
+            let record = tokio::time::timeout(Duration::from_secs(60), self.handle.records.recv());
+            let record = record.await.expect("the thread is silent").expect("the thread has ended");
+            if is_it(&record.event) {
+                return;
             }
         }
     }
@@ -495,4 +505,32 @@ async fn a_rule_made_while_a_question_waits_answers_it_and_holds_for_what_comes(
     });
     let by = by.collect::<Vec<_>>();
     assert!(by.len() == 1 && by[0].ends_with("projects/here.rules:2"), "{by:?}");
+}
+
+/// Beside what it is asked for here, the thread has said and heard nothing.
+#[tokio::test]
+async fn who_stops_the_shortening_of_a_conversation_is_told_that_it_stays() {
+    let model = ScriptedModel::new()
+        .says("Done.")
+        .step(Step::new().waits(Duration::from_secs(600)).says("Late."));
+    let mut asking = Asking::start(model, ApprovalPolicy::Untrusted);
+    assert_eq!(asking.question().await, None);
+    asking.command(Command::Compact);
+    asking.until(|event| matches!(event, Event::StepStarted { .. })).await;
+    asking.command(Command::Interrupt);
+    asking.until(|event| *event == Event::ContextKept { stopped: true }).await;
+}
+
+#[tokio::test]
+async fn a_window_that_is_found_out_later_is_shortened_before_the_next_step() {
+    let model = ScriptedModel::new()
+        .calls("exec_command", outside("true"))
+        .step(Step::new().yields(r#"{"type":"compaction","encrypted_content":"all of it"}"#))
+        .says("Done.");
+    let mut asking = Asking::start(model, ApprovalPolicy::OnRequest);
+    let question = asking.question().await.unwrap();
+    asking.command(Command::CompactAt(1));
+    asking.answer(&question, Decision::Once);
+    asking.until(|event| matches!(event, Event::ContextCompacted { .. })).await;
+    assert_eq!(asking.question().await, None);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use agent_protocol::ApiError;
+use agent_protocol::{ApiError, Usage};
 use agent_testkit::{Fault, Finished, Refusal, Scene, ScriptedModel, ScriptedServer, Step};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -185,6 +185,7 @@ async fn a_conversation_that_nears_the_limit_is_shortened_and_goes_on() {
         .file("a.txt", "text\n")
         .facing(&server);
     let run = scene.run(&["exec", "--json", "read it"]).await.succeeded();
+    assert_eq!(run.event("context.compacting")["reason"], "the context window is nearly full");
     let event = run.event("context.compacted");
     assert!(event["before_tokens"].as_u64() > Some(100), "{event}");
     let frames = server.frames();
@@ -255,6 +256,7 @@ async fn where_nothing_else_is_known_the_model_writes_a_summary() {
     let scene = Scene::new(AGENT).config(SMALL_WINDOW).file("a.txt", "text\n").facing(&server);
     let run = scene.run(&["exec", "--json", "mend it"]).await.succeeded();
     assert_eq!(count(&run, "context.compacted"), 1);
+    assert_eq!((count(&run, "context.compacting"), count(&run, "context.kept")), (1, 0));
     assert!(run.items("error").is_empty(), "a way that worked is no error");
     let last = server.frames().last().unwrap().text.clone();
     assert!(last.contains("SUMMARY: the text is better.") && last.contains("+better text"));
@@ -339,4 +341,32 @@ async fn a_message_whose_id_changes_before_its_end_is_one_message() {
     let events = run.events();
     let delta = events.iter().find(|event| event["delta"] == "Changing").unwrap();
     assert_eq!(delta["item_id"], messages[0]["id"]);
+}
+
+const LIST: &str = r#"{"object":"list","data":[{"id":"scripted","context_length":20000}]}"#;
+
+#[tokio::test]
+async fn how_much_goes_into_the_window_is_asked_for_only_when_much_is_in_it() {
+    let taking = |input_tokens| Usage { input_tokens, ..Usage::default() };
+    let waits = json!({"cmd": "until [ -e go ]; do sleep 0.02; done"});
+    let model = |tokens| {
+        let look = json!({"file_path": "a.txt"});
+        ScriptedModel::new()
+            .step(Step::new().calls("read_file", look).using(taking(tokens)))
+            .calls("exec_command", waits.clone())
+            .says("Done.")
+            .serve()
+    };
+    let small = model(15_000);
+    let scene = Scene::new(AGENT).file("a.txt", "text\n").file("go", "").facing(&small);
+    scene.run(&["exec", "-m", "scripted", "read it"]).await.succeeded();
+    assert_eq!(small.times_asked_for_models(), 0);
+    let large = model(18_500);
+    large.list_models(LIST);
+    let scene = Scene::new(AGENT).file("a.txt", "text\n").facing(&large);
+    let running = scene.start(&["exec", "-m", "scripted", "read it"]);
+    large.wait_until_asked_for_models();
+    std::fs::write(scene.workspace().join("go"), "").unwrap();
+    running.finish().await.succeeded();
+    assert_eq!(large.times_asked_for_models(), 1);
 }

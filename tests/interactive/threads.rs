@@ -323,3 +323,40 @@ fn what_has_to_stay_of_one_turn_keeps_nothing_of_the_turns_before_it() {
     wait_until_ready(&screen);
     leave(screen);
 }
+
+#[test]
+fn how_much_goes_into_the_window_is_known_from_the_provider_once_there_is_an_answer() {
+    let (scene, server) = scene(ScriptedModel::new().says("First.").says("Second."));
+    server.list_models(
+        r#"{"object":"list","data":[{"id":"scripted","context_length":100000},{"id":"scripted-too"}]}"#,
+    );
+    let mut screen = show(&scene, &[]);
+    assert_eq!(server.times_asked_for_models(), 0, "nothing is asked before the first request");
+    screen.press("one<enter>");
+    screen.wait_for("% context left");
+    screen.press("/model<enter>");
+    screen.wait_for("  scripted-too");
+    screen.press("<esc>");
+    assert_eq!(server.times_asked_for_models(), 1, "the list is the same");
+    leave(screen);
+}
+
+#[test]
+fn the_branch_is_the_one_that_is_checked_out_now() {
+    let (scene, _server) = scene(ScriptedModel::new());
+    let head = scene.workspace().join(".git/HEAD");
+    let switch = |branch: &str| std::fs::write(&head, format!("ref: refs/heads/{branch}\n"));
+    switch("first").unwrap();
+    let mut screen = show(&scene, &[]);
+    screen.wait_for("workspace (first)");
+    switch("second").unwrap();
+    screen.focus(true);
+    screen.wait_for("workspace (second)");
+    switch("third").unwrap();
+    screen.press("!true<enter>");
+    screen.wait_for("workspace (third)");
+    switch("fourth").unwrap();
+    screen.press("/status<enter>");
+    screen.wait_for("branch fourth");
+    leave(screen);
+}

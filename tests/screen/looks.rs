@@ -106,10 +106,22 @@ fn on_the_alternate_screen_pages_scroll_and_nothing_is_left_behind() {
     let mut screen =
         scene.screen(&["--alt-screen", "-m", "scripted", "-s", "read-only"], COLUMNS, ROWS);
     wait_until_ready(&screen);
-    assert!(screen.modes().alternate && !screen.modes().mouse);
+    assert!(screen.modes().alternate && screen.modes().mouse);
     screen.press("many<enter>");
     screen.wait_for(&format!("line {COUNT} of many."));
     wait_until_ready(&screen);
+    screen.send(b"\x1b[<64;5;5M");
+    screen.wait_for(" 3 lines below, pagedown");
+    screen.send(b"\x1b[<65;5;5M");
+    screen.wait_until("it is at its end", |screen| !screen.screen().contains("lines below"));
+    screen.press("<c-t>");
+    screen.wait_for("The conversation");
+    screen.send(b"\x1b[<64;5;5M");
+    screen.wait_until("the pager has scrolled", |screen| {
+        !screen.screen().contains(&format!("line {COUNT} of many."))
+    });
+    screen.press("q");
+    screen.wait_for(&format!("line {COUNT} of many."));
     screen.press("<pageup>");
     screen.wait_for("lines below, pagedown");
     assert!(!screen.screen().contains(&format!("line {COUNT} of many.")));

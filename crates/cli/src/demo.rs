@@ -15,7 +15,7 @@ use clap::Parser as _;
 
 use crate::args::{Args, DemoArgs, ExecOptions};
 use crate::config::Environment;
-use crate::exec::{self, Outcome};
+use crate::exec::{self, Beside, Outcome};
 use crate::interactive::{self, Start, Surroundings};
 use crate::say;
 use crate::session::{self, Begin, SessionOptions};
@@ -131,7 +131,7 @@ async fn in_lines(
         Box::new(session::transport(&settings, place.environment, patience)?),
         SessionOptions::new(&settings, place.environment, process_started)?,
         vec![Content::text(TASK)],
-        None,
+        Beside::default(),
         printer,
         &options,
     )

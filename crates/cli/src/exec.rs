@@ -23,13 +23,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::{Color, ExecOptions, ExecRun, Limits as Limit, ThreadChoice};
 use crate::config::Environment;
+use crate::models::Models;
 use crate::notify::{self, TurnOver};
 use crate::say;
 use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
 
 use answer_schema::AnswerSchema;
-pub(crate) use front::{Outcome, Printer};
+use front::CompactAt;
+pub(crate) use front::{Beside, Outcome, Printer};
 pub(crate) use human::{HumanPrinter, bytes};
 pub(crate) use json::{JsonOptions, JsonPrinter};
 
@@ -75,10 +77,12 @@ pub(crate) async fn run(
         ..SessionOptions::new(settings, environment, process_started)?
     };
     session.toolbox.keep_background = options.keep_background;
+    let asks = options.replay.is_none();
+    let compact_at = asks.then(|| compact_at(settings, environment)).flatten();
+    let beside = Beside { later: prompt.later, compact_at };
     let transport = model.recorded(options, settings, environment, &message)?;
     let outcome =
-        converse(settings, begin, transport, session, message, prompt.later, printer, options)
-            .await?;
+        converse(settings, begin, transport, session, message, beside, printer, options).await?;
     finish(&outcome, options)?;
     notify(&outcome, settings, said);
     Ok(outcome)
@@ -174,6 +178,20 @@ pub(crate) fn replay(
     Replay::new(recorded, ReplayOptions { speed, comparison })
 }
 
+/// Asks the provider how much goes into the window, unless the configuration says when it is shortened.
+fn compact_at(settings: &Settings, environment: &Environment) -> Option<CompactAt> {
+    let model = &settings.model;
+    if model.context_window.or(model.compact_limit).is_some() {
+        return None;
+    }
+    let (mut settings, models) = (settings.clone(), Models::of(settings, environment));
+    Some(Box::pin(async move {
+        models.list().await;
+        settings.model.endpoint_window = models.window_of(&settings.model.name);
+        session::compact_at(&settings)
+    }))
+}
+
 /// One message, one turn, to its end.
 #[expect(clippy::too_many_arguments, reason = "the parts of a run meet here and nowhere else")]
 pub(crate) async fn converse(
@@ -182,13 +200,13 @@ pub(crate) async fn converse(
     transport: Box<dyn Transport>,
     session: SessionOptions,
     message: Vec<Content>,
-    later: Option<stdin::Later>,
+    beside: Beside,
     mut printer: Printer,
     options: &ExecOptions,
 ) -> anyhow::Result<Outcome> {
     let (thread, handle) =
         session::open(settings, begin, session::opening(settings), transport, session)?;
-    let following = front::follow(handle, message, later, &mut printer, options.die_on_epipe);
+    let following = front::follow(handle, message, beside, &mut printer, options.die_on_epipe);
     let (worked, outcome) = tokio::join!(thread.run(), following);
     let mut outcome = outcome?;
     worked?;

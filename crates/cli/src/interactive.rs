@@ -21,13 +21,14 @@ use agent_core::{ThreadHandle, Threads};
 use agent_protocol::{Command, Event, Record};
 use agent_tui::app::App;
 use agent_tui::composer::{Image, Message, Part};
-use agent_tui::effect::{Choice, Effect, Facts, GoOn, Input, Next};
+use agent_tui::effect::{Effect, Facts, GoOn, Input, Next};
 use agent_tui::runner::{Act, Terminal};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::args::{Args, OpenArgs};
 use crate::config::Environment;
+use crate::models::Models;
 use crate::session::Begin;
 use crate::settings::Settings;
 use crate::threads::{NoThread, ThreadArg};
@@ -40,6 +41,7 @@ use history::History;
 use manners::{manners, themes};
 use next::trusted_directory;
 use opening::{Opened, open};
+use others::Others;
 
 /// What is left when the person has gone.
 pub(crate) struct Ended {
@@ -80,6 +82,7 @@ pub(crate) async fn run(
         terminal,
         files: Files::below(&settings.workspace.cwd, say.clone()),
         history: History::of(settings),
+        models: Models::of(settings, environment),
         say,
         inputs,
     };
@@ -152,7 +155,7 @@ pub(crate) enum NoScreen {
 /// The first thread, or those among which the person chooses it.
 enum First {
     Thread(Begin),
-    Choice(GoOn, Vec<Choice>),
+    Choice(GoOn, Others),
 }
 
 impl First {
@@ -164,14 +167,15 @@ impl First {
             let found = thread.find(&Threads::under(state), &settings.workspace.cwd)?;
             return Ok(Self::Thread(going_on(how, found.path)));
         }
-        let mut threads = others::list(settings, None)?;
+        let mut others = others::list(settings, None)?;
         if args.all {
-            threads.iter_mut().for_each(|thread| thread.is_here = true);
+            others.threads.iter_mut().for_each(|thread| thread.is_here = true);
         }
-        if threads.is_empty() {
-            return Err(NoThread::Anywhere.into());
+        if others.threads.is_empty() {
+            let why = others.unreadable.into_iter().next();
+            return Err(why.map_or_else(|| NoThread::Anywhere.into(), anyhow::Error::from));
         }
-        Ok(Self::Choice(how, threads))
+        Ok(Self::Choice(how, others))
     }
 }
 
@@ -191,6 +195,7 @@ struct Stage<'a> {
     terminal: Terminal,
     files: Files,
     history: History,
+    models: Models,
     say: UnboundedSender<Input>,
     inputs: UnboundedReceiver<Input>,
 }
@@ -204,8 +209,8 @@ impl Stage<'_> {
     ) -> anyhow::Result<Option<String>> {
         let opened = match (opened, first) {
             (Some(opened), _) => opened,
-            (None, First::Choice(how, threads)) => {
-                let Some(begin) = self.choose(how, threads).await? else { return Ok(None) };
+            (None, First::Choice(how, others)) => {
+                let Some(begin) = self.choose(how, others).await? else { return Ok(None) };
                 self.open(begin, vec![])?
             }
             (None, First::Thread(begin)) => self.open(begin, vec![])?,
@@ -214,8 +219,9 @@ impl Stage<'_> {
     }
 
     /// Lets the person choose a thread while there is none yet.
-    async fn choose(&mut self, how: GoOn, threads: Vec<Choice>) -> anyhow::Result<Option<Begin>> {
-        self.app.update(Input::Threads { how, threads });
+    async fn choose(&mut self, how: GoOn, others: Others) -> anyhow::Result<Option<Begin>> {
+        let Others { threads, unreadable } = others;
+        self.app.update(Input::Threads { how, threads, unreadable: unreadable.len() });
         let (_nobody, mut records) = mpsc::unbounded_channel();
         let mut chosen = None;
         let acting = |effect| match effect {
@@ -261,7 +267,7 @@ impl Stage<'_> {
         let ThreadHandle { commands, mut records } = handle;
         window::tell(&commands);
         let thread_id = self.take_up(&mut records);
-        self.app.update(Input::Facts(facts(&self.settings, self.environment)));
+        self.app.update(Input::Facts(facts(&self.settings, self.environment, &self.models)));
         let mut desk = Desk {
             commands,
             say: self.say.clone(),
@@ -270,6 +276,7 @@ impl Stage<'_> {
             thread_id,
             files: &mut self.files,
             history: &self.history,
+            models: &self.models,
             next: None,
         };
         let screen = async {
@@ -300,15 +307,21 @@ impl Stage<'_> {
     }
 }
 
-fn facts(settings: &Settings, environment: &Environment) -> Facts {
-    let repository = settings.workspace.repository.as_ref();
+/// What is checked out.
+fn branch(settings: &Settings) -> Option<String> {
+    Some(match settings.workspace.repository.as_ref()?.head()? {
+        Head::Branch(name) => name,
+        Head::Detached(commit) => commit[..7].to_owned(),
+    })
+}
+
+fn facts(settings: &Settings, environment: &Environment, models: &Models) -> Facts {
     Facts {
         effort: settings.model.reasoning.effort.clone(),
-        context_window: settings.model.context_window,
-        branch: repository.and_then(|repository| repository.head()).map(|head| match head {
-            Head::Branch(name) => name,
-            Head::Detached(commit) => commit[..7].to_owned(),
-        }),
+        context_window: settings.model.window(),
+        asks_window: settings.model.context_window.is_none() && !models.are_listed(),
+        branch: branch(settings),
+        is_repository: settings.workspace.repository.is_some(),
         asks_trust: settings.asks_trust.then(|| trusted_directory(settings).display().to_string()),
         status_line: settings.status_line(),
         models: settings.known_models(),

@@ -12,6 +12,7 @@ mod execpolicy;
 mod gateway;
 mod interactive;
 mod json_line;
+mod models;
 mod notify;
 mod providers;
 mod replay;

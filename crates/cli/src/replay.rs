@@ -12,7 +12,7 @@ use clap::Parser as _;
 
 use crate::args::{Args, ExecOptions, ReplayArgs, ReplaySpeed};
 use crate::config::Environment;
-use crate::exec::{self, About, Outcome};
+use crate::exec::{self, About, Beside, Outcome};
 use crate::say;
 use crate::session::{Begin, SessionOptions};
 use crate::settings::Settings;
@@ -62,7 +62,7 @@ pub(crate) async fn run(
         transport,
         session,
         about.message,
-        None,
+        Beside::default(),
         printer,
         &options,
     )

@@ -316,9 +316,10 @@ fn reasoning(settings: &Settings) -> Option<ReasoningOptions> {
     (reasoning != ReasoningOptions::default()).then_some(reasoning)
 }
 
-fn compact_at(settings: &Settings) -> Option<u64> {
+/// Tokens of the window at which the conversation is shortened.
+pub(crate) fn compact_at(settings: &Settings) -> Option<u64> {
     let share = |window: u64| window / COMPACT_SHARE.1 * COMPACT_SHARE.0;
-    settings.model.compact_limit.or(settings.model.context_window.map(share))
+    settings.model.compact_limit.or_else(|| settings.model.window().map(share))
 }
 
 /// What commands may reach and get. Where whole outputs and the journal of patches are kept is the thread's business:

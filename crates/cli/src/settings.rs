@@ -5,6 +5,7 @@ mod rules;
 mod secret_variables;
 mod shell_environment;
 mod way_out;
+mod windows;
 
 use std::path::{Path, PathBuf};
 
@@ -78,14 +79,23 @@ pub(crate) struct ModelSettings {
     pub(crate) reasoning: ReasoningOptions,
     pub(crate) verbosity: Option<String>,
     pub(crate) service_tier: Option<String>,
-    /// Tokens.
+    /// Tokens, as the configuration says.
     pub(crate) context_window: Option<u64>,
+    /// As the endpoint says, when it was asked.
+    pub(crate) endpoint_window: Option<u64>,
     /// Tokens of the window at which it is shortened.
     pub(crate) compact_limit: Option<u64>,
     /// Tokens of one tool output.
     pub(crate) tool_output_limit: Option<u64>,
     /// None when the configuration names none: prices change, and are not ours to know.
     pub(crate) price: Option<Price>,
+}
+
+impl ModelSettings {
+    /// Tokens that go into its window.
+    pub(crate) fn window(&self) -> Option<u64> {
+        self.context_window.or(self.endpoint_window).or_else(|| windows::known(&self.name))
+    }
 }
 
 /// How far it may go.
@@ -342,6 +352,7 @@ fn model_settings(config: &Config, name: String, provider: &Provider) -> ModelSe
         verbosity: text("model_verbosity"),
         service_tier: text("service_tier"),
         context_window: config.count(["model_context_window"]),
+        endpoint_window: None,
         compact_limit: config.count(["model_auto_compact_token_limit"]),
         tool_output_limit: config.count(["tool_output_token_limit"]),
     }

@@ -70,7 +70,19 @@ const SUMMARY_HEADING: &str =
 /// When the person stops it, or the log cannot be written. A model that cannot or will not is no error: `Ok(false)`.
 pub(crate) async fn run(thread: &mut Thread, reason: &str) -> Result<bool, Stop> {
     let before = thread.conversation.context_tokens();
-    let Some(window) = shorter_window(thread).await? else { return Ok(false) };
+    thread.conversation.publish(Event::ContextCompacting { reason: reason.to_owned() })?;
+    let window = match shorter_window(thread).await {
+        Ok(Some(window)) => window,
+        Ok(None) => {
+            thread.conversation.publish(Event::ContextKept { stopped: false })?;
+            return Ok(false);
+        }
+        Err(Stop::Log(error)) => return Err(error.into()),
+        Err(stop) => {
+            thread.conversation.publish(Event::ContextKept { stopped: true })?;
+            return Err(stop);
+        }
+    };
     let after = window.iter().map(estimated_tokens).sum::<usize>() as u64;
     let compacted = Event::ContextCompacted {
         before_tokens: before,

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use agent_protocol::{Event, Item, ItemKind, Record, ToolCall, Usage, Window, WindowLog};
+use agent_protocol::{Event, Fill, Item, ItemKind, Record, ToolCall, Usage, Window, WindowLog};
 
 /// State of the conversation as of the last record. The same fold runs live and when a rollout is read back.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub struct History {
     /// The output of every call that was ever answered, by `call_id`: a call never runs twice (R3).
     answered: HashMap<String, Item>,
     usage: Usage,
-    context_tokens: u64,
+    fill: Fill,
     /// How many items stand before anything that was said.
     preamble: usize,
     turns: u32,
@@ -30,6 +30,7 @@ struct OpenCall {
 
 impl History {
     pub fn apply(&mut self, record: &Record) {
+        self.fill.apply(&record.event);
         match &record.event {
             Event::WireRecorded {} => {
                 record.wire.iter().for_each(|item| self.window.push(item.clone()));
@@ -37,19 +38,13 @@ impl History {
                     self.preamble = self.window.window().len();
                 }
             }
-            Event::ContextCompacted { after_tokens, .. } => {
-                self.window.rewrite(record.wire.iter().cloned());
-                self.context_tokens = *after_tokens;
-            }
+            Event::ContextCompacted { .. } => self.window.rewrite(record.wire.iter().cloned()),
             _ => record.wire.iter().for_each(|item| self.enter(item)),
         }
         match &record.event {
             Event::ItemStarted { item, .. } => self.note_begun(item),
             Event::StepCompleted(step) => {
                 self.usage += step.usage;
-                if step.usage.input_tokens > 0 {
-                    self.context_tokens = step.usage.input_tokens + step.usage.output_tokens;
-                }
                 self.flush();
             }
             Event::TurnStarted {} => {
@@ -123,9 +118,9 @@ impl History {
         self.usage
     }
 
-    /// Tokens the window took at the last response, its output included.
+    /// Tokens the window took at the last response, its output included, or was shortened to since.
     pub fn context_tokens(&self) -> u64 {
-        self.context_tokens
+        self.fill.tokens()
     }
 
     /// How many items stand before anything that was said: the instructions' share of the window.

@@ -30,6 +30,8 @@ pub(crate) struct Inbox {
     asked: Option<Asked>,
     /// The conversation is to be shortened.
     compacts: bool,
+    /// Tokens at which it is to be shortened from now on.
+    compact_at: Option<u64>,
     closing: bool,
     /// When the turn under way has taken all the time it may.
     deadline: Option<Instant>,
@@ -77,6 +79,7 @@ impl Inbox {
             rule_changes: Vec::new(),
             asked: None,
             compacts: false,
+            compact_at: None,
             closing: false,
             deadline: None,
         }
@@ -112,6 +115,7 @@ impl Inbox {
                 Some(Command::Resize { rows, columns }) => self.size = Some((rows, columns)),
                 Some(Command::Rules(change)) => self.rule_changes.push(change),
                 Some(Command::Ask(asked)) => self.asked = Some(*asked),
+                Some(Command::CompactAt(tokens)) => self.compact_at = Some(tokens),
                 // What waited is heard by now.
                 Some(Command::TakeBack(_)) => {}
                 Some(Command::Interrupt | Command::Decide { .. }) => {}
@@ -152,7 +156,15 @@ impl Inbox {
             Some(Command::TakeBack(what)) => self.give_back(what),
             Some(Command::Rules(change)) => self.rule_changes.push(change),
             Some(Command::Ask(asked)) => self.asked = Some(*asked),
-            Some(Command::Interrupt) => return Err(Stop::Interrupted),
+            Some(Command::CompactAt(tokens)) => match &mut self.asked {
+                // It is the window of the model that was chosen last.
+                Some(asked) => asked.compact_at = Some(tokens),
+                None => self.compact_at = Some(tokens),
+            },
+            Some(Command::Interrupt) => {
+                self.compacts = false;
+                return Err(Stop::Interrupted);
+            }
             // Without a front end nobody can answer or stop it any more.
             Some(Command::Shutdown) | None => {
                 self.closing = true;
@@ -165,6 +177,10 @@ impl Inbox {
     /// Whether the person wants the conversation shortened.
     pub(crate) fn take_compacts(&mut self) -> bool {
         std::mem::take(&mut self.compacts)
+    }
+
+    pub(crate) fn take_compact_at(&mut self) -> Option<u64> {
+        self.compact_at.take()
     }
 
     pub(crate) fn take_stops(&mut self) -> Vec<u32> {

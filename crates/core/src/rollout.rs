@@ -42,6 +42,16 @@ impl RolloutError {
     pub fn is_of_the_disk(&self) -> bool {
         matches!(self, Self::Io { .. })
     }
+
+    /// The rollout.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Io { path, .. }
+            | Self::Damaged { path, .. }
+            | Self::TooNew { path, .. }
+            | Self::Locked { path, .. } => path,
+        }
+    }
 }
 
 fn io_error<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> RolloutError + 'a {
@@ -168,10 +178,14 @@ pub fn read_header(path: &Path) -> Result<Header, RolloutError> {
     let mut line = String::new();
     io::BufRead::read_line(&mut io::BufReader::new(file), &mut line)
         .map_err(io_error("read", path))?;
-    parse_header(path, line.as_bytes())
+    read_first_line(path, line.as_bytes())
 }
 
-fn parse_header(path: &Path, line: &[u8]) -> Result<Header, RolloutError> {
+/// The first line, or what is wanted of it. What is of a newer format may be of any shape.
+pub(crate) fn read_first_line<T: serde::de::DeserializeOwned>(
+    path: &Path,
+    line: &[u8],
+) -> Result<T, RolloutError> {
     #[derive(serde::Deserialize)]
     struct Version {
         format: u32,
@@ -192,7 +206,7 @@ fn parse_header(path: &Path, line: &[u8]) -> Result<Header, RolloutError> {
 fn parse(path: &Path, bytes: &[u8]) -> Result<(Loaded, usize), RolloutError> {
     let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |position| position + 1);
     let mut lines = bytes[..whole].split(|&byte| byte == b'\n').enumerate();
-    let header = parse_header(path, lines.next().map(|(_, line)| line).unwrap_or_default())?;
+    let header = read_first_line(path, lines.next().map(|(_, line)| line).unwrap_or_default())?;
     let mut records = Vec::new();
     for (index, line) in lines {
         if line.is_empty() {

@@ -266,6 +266,8 @@ impl Thread {
         let Asked { model, reasoning, price, compact_at } = asked;
         self.conversation.ask(&model, reasoning);
         (self.price, self.compact_at) = (price, compact_at);
+        // That was of the model before.
+        self.inbox.take_compact_at();
         if self.started.model != model {
             self.started.model = model;
             self.started.resumed_from = Some(self.started.thread_id.clone());
@@ -333,7 +335,8 @@ impl Thread {
     }
 
     /// The window nears the model's limit.
-    pub(crate) fn is_nearly_full(&self) -> bool {
+    pub(crate) fn is_nearly_full(&mut self) -> bool {
+        self.compact_at = self.inbox.take_compact_at().or(self.compact_at);
         self.compact_at.is_some_and(|limit| self.conversation.context_tokens() >= limit)
     }
 

@@ -116,7 +116,7 @@ impl Threads {
     /// The thread of this id, whose id alone begins so, or which is named so.
     ///
     /// # Errors
-    /// [`ThreadsError::Unknown`], [`ThreadsError::Ambiguous`], or as [`Threads::list`].
+    /// [`ThreadsError::Unknown`], [`ThreadsError::Ambiguous`], why it cannot be read, or as [`Threads::list`].
     pub fn find(&self, which: &str) -> Result<ThreadSummary, ThreadsError> {
         let Listing { threads, unreadable } = self.list()?;
         let lower = which.to_lowercase();
@@ -141,8 +141,17 @@ impl Threads {
                 }
             }
         }
-        // It may be the one that could not be read just now.
-        match unreadable.into_iter().find(RolloutError::is_of_the_disk) {
+        // It is one that cannot be read, or may be one that could not be read just now.
+        let is_it = |error: &RolloutError| {
+            let folder = error.path().parent().and_then(Path::file_name);
+            folder.and_then(|id| id.to_str()).is_some_and(|id| {
+                let named = || self.name(id).is_some_and(|name| name.to_lowercase() == lower);
+                !which.is_empty() && (id.starts_with(&lower) || named())
+            })
+        };
+        let (meant, others): (Vec<_>, Vec<_>) = unreadable.into_iter().partition(is_it);
+        let others = others.into_iter().filter(RolloutError::is_of_the_disk);
+        match meant.into_iter().chain(others).next() {
             Some(error) => Err(error.into()),
             None => Err(ThreadsError::Unknown(which.to_owned())),
         }

@@ -25,6 +25,8 @@ pub enum Command {
     Rules(RuleChange),
     /// Asks another model, or the same one otherwise, from the next turn on. What commands left running goes on.
     Ask(Box<Asked>),
+    /// From so many tokens on the window is shortened before the next step: how much goes into it was found out.
+    CompactAt(u64),
     /// Ends the thread; a turn under way is interrupted.
     Shutdown,
 }

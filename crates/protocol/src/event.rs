@@ -91,8 +91,17 @@ pub enum Event {
     TransportRetry { attempt: u32, max: u32, delay_ms: u64, kind: ErrorKind, message: String },
     #[serde(rename = "transport.fallback")]
     TransportFallback { from: TransportKind, to: TransportKind, reason: String },
+    /// What the model is asked from here on is for a shorter window, until one of the next two says what came of it.
+    #[serde(rename = "context.compacting")]
+    ContextCompacting { reason: String },
     #[serde(rename = "context.compacted")]
     ContextCompacted { before_tokens: u64, after_tokens: u64, reason: String },
+    /// The window stays as it was.
+    #[serde(rename = "context.kept")]
+    ContextKept {
+        /// Because the person, or a limit, ended it; else because the model could not.
+        stopped: bool,
+    },
     #[serde(rename = "budget")]
     Budget { kind: BudgetKind, used: f64, limit: f64 },
     #[serde(rename = "process.reaped")]

@@ -3,6 +3,7 @@
 
 mod command;
 mod event;
+mod fill;
 mod frame;
 mod item;
 mod permission;
@@ -18,6 +19,7 @@ pub use event::{
     ItemDetails, MessagePhase, Network, RejectReason, Status, StepCompleted, ThreadItem,
     ThreadStarted, Timing, Todo, TurnCompleted, TurnError, TurnFailed, Unheard,
 };
+pub use fill::Fill;
 pub use frame::{
     ApiError, Continue, FrameStyle, ServerEvent, ServerFrame, add_cache_comparison, compact_body,
     http_body, read_compaction, read_server_frame, response_create, response_interrupt,

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Mutex;
 
-use crate::fault::{EXPIRED, FORGOTTEN, Fault};
+use crate::fault::{EXPIRED, FORGOTTEN, Fault, Refusal};
 use crate::frames::{Reader, close, unmasked};
 use crate::wire::{ClientFrame, Post, Upgrade, Wire};
 
@@ -150,7 +150,13 @@ impl Relay {
             request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         let body = self.from_client.exactly(length, &self.wire).await?;
         let text = String::from_utf8_lossy(&body).into_owned();
+        let is_get = request.method == "GET";
         let refusal = self.wire.change(|state| {
+            if is_get {
+                state.gets += 1;
+                let models = state.models.as_deref();
+                return models.map(|models| Refusal::status(200).body(models));
+            }
             state.posts.push(Post {
                 connection: self.number,
                 method: request.method.clone(),

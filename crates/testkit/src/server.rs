@@ -74,7 +74,7 @@ impl ScriptedServer {
         self.wire.look(|state| state.upgrades.clone())
     }
 
-    /// Every request over plain HTTP so far.
+    /// Every request over plain HTTP so far that was no `GET`.
     pub fn posts(&self) -> Vec<Post> {
         self.wire.look(|state| state.posts.clone())
     }
@@ -95,6 +95,19 @@ impl ScriptedServer {
     /// When that takes more than ten seconds.
     pub fn wait_for_frames(&self, count: usize) {
         self.wire.wait_until(&format!("{count} frames"), |state| state.frames.len() >= count);
+    }
+
+    /// How often it was asked which models there are.
+    pub fn times_asked_for_models(&self) -> usize {
+        self.wire.look(|state| state.gets)
+    }
+
+    /// Waits until it is asked which models there are.
+    ///
+    /// # Panics
+    /// When that takes more than ten seconds.
+    pub fn wait_until_asked_for_models(&self) {
+        self.wire.wait_until("a question for models", |state| state.gets > 0);
     }
 
     /// Waits until an event that contains `text` was sent.
@@ -123,6 +136,11 @@ impl ScriptedServer {
     /// Refuses the next request over plain HTTP that is not refused yet.
     pub fn refuse_post(&self, refusal: Refusal) {
         self.wire.change(|state| state.post_refusals.push(refusal));
+    }
+
+    /// Answers this when it is asked which models there are.
+    pub fn list_models(&self, list: &str) {
+        self.wire.change(|state| state.models = Some(list.to_owned()));
     }
 
     /// Lets `fault` happen behind event `event` of the answer to create `create`, both counted from 1 (warm-ups do not

@@ -32,6 +32,9 @@ pub(crate) struct State {
     pub(crate) faults: Vec<Planned>,
     pub(crate) refusals: Vec<Refusal>,
     pub(crate) post_refusals: Vec<Refusal>,
+    pub(crate) gets: usize,
+    /// What it says to a `GET`, in place of what it would.
+    pub(crate) models: Option<String>,
     /// (connection, bytes): cut after so many.
     pub(crate) cuts_down: Vec<(usize, usize)>,
     pub(crate) cuts_up: Vec<(usize, usize)>,

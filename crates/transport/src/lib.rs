@@ -43,7 +43,7 @@ pub use self::http::ResponsesHttp;
 pub use control::{Control, ControlSender, Steering};
 pub use endpoint::{Credential, Endpoint, EndpointError, TransportChoice};
 pub use error::{ConnectStage, TransportError};
-pub use models::models;
+pub use models::{Model, models};
 pub use network::{Network, NetworkConfig};
 pub use opener::try_socket;
 pub use provider::Facts;

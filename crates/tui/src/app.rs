@@ -6,11 +6,13 @@ mod asking;
 mod choices;
 mod commands;
 mod draw;
+mod finding;
 mod keys;
 mod leaving;
 mod live;
 mod outbox;
 mod pages;
+mod queue;
 mod said;
 mod status;
 
@@ -24,7 +26,7 @@ use crate::cell::Fold;
 use crate::completion::Completion;
 use crate::composer::{Composer, History, Message, TokenKind};
 use crate::effect::{Effect, Facts, Input};
-use crate::overlay::{Overlay, Pager, Permissions, Picker, Reply, Secret, Trust};
+use crate::overlay::{Overlay, Pager, Permissions, Picker, Place, Reply, Secret, Trust};
 use crate::prompts::Prompt;
 use crate::slash::Verb;
 use crate::theme::Theme;
@@ -75,6 +77,8 @@ pub struct App {
     /// The person asked for a new thread.
     begins_anew: bool,
     hides_status: bool,
+    /// `/status` was given, and waits for what is checked out.
+    wants_status: bool,
     outbox: Outbox,
 }
 
@@ -106,6 +110,7 @@ impl App {
             held: None,
             begins_anew: false,
             hides_status: false,
+            wants_status: false,
             outbox: Outbox::default(),
         };
         app.resize(columns, rows);
@@ -156,6 +161,11 @@ impl App {
     /// An overlay sees the keys first.
     pub fn is_covered(&self) -> bool {
         !self.overlays.is_empty()
+    }
+
+    /// A text is read on the whole terminal.
+    pub fn is_paging(&self) -> bool {
+        self.overlays.last().is_some_and(|overlay| overlay.place() == Place::Whole)
     }
 
     /// What goes on, in short.
@@ -212,9 +222,18 @@ impl App {
                 self.overlays.push(Box::new(picker));
             }
             Input::AskSecret { title } => self.overlays.push(Box::new(Secret::new(title))),
-            Input::Threads { how, threads } => self.choose_thread(how, threads),
+            Input::Threads { how, threads, unreadable } => {
+                self.choose_thread(how, threads, unreadable);
+            }
             Input::Models(models) => self.offer_models(models),
             Input::Facts(facts) => self.learn(facts),
+            Input::Focused => return self.look_for_branch().into_iter().collect(),
+            Input::Branch(branch) => {
+                self.facts.branch = branch;
+                if std::mem::take(&mut self.wants_status) {
+                    self.note(pages::status(self));
+                }
+            }
             Input::Say(message) => return self.say(message),
             Input::Do(effects) => return effects,
             Input::Prompts(prompts) => {
@@ -282,34 +301,9 @@ impl App {
         }
         self.overlays.retain(|overlay| !overlay.is_over(&self.transcript));
         self.ask();
-        self.go_on_with_queue(&record.event)
-    }
-
-    /// After a turn comes what was written for then. A turn that did not end well gives it back instead.
-    fn go_on_with_queue(&mut self, event: &Event) -> Vec<Effect> {
-        match event {
-            Event::TurnCompleted(_) => {
-                self.outbox.next().map_or_else(Vec::new, |message| self.say(message))
-            }
-            Event::TurnFailed(_) => {
-                self.write_on_queued();
-                vec![]
-            }
-            _ => vec![],
-        }
-    }
-
-    /// Stops what runs. What waits to be heard, or for the end of the turn, comes back to be written anew.
-    fn interrupt(&mut self) -> Vec<Effect> {
-        self.write_on_queued();
-        let wanted = self.outbox.take_all_back().into_iter().map(Effect::TakeBack);
-        wanted.chain([Effect::Interrupt]).collect()
-    }
-
-    fn write_on_queued(&mut self) {
-        for message in self.outbox.take_queued().into_iter().rev() {
-            self.composer.put_back(&message);
-        }
+        let mut effects = self.find_out(&record.event);
+        effects.extend(self.go_on_with_queue(&record.event));
+        effects
     }
 
     /// Does what the top of the stack asks for.
@@ -341,6 +335,11 @@ impl App {
         if message.text().trim().is_empty() {
             return vec![];
         }
+        self.carry_out(message)
+    }
+
+    /// Does what is written: a command line, a command, or a message.
+    fn carry_out(&mut self, message: Message) -> Vec<Effect> {
         let text = message.text();
         if let Some(line) = text.trim().strip_prefix('!').filter(|line| !line.trim().is_empty()) {
             if message.pictures().next().is_some() {

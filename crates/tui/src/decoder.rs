@@ -24,6 +24,10 @@ pub enum Report {
     Keyboard,
     /// It has answered all that was asked before.
     Attributes,
+    /// The wheel was turned by a step, away from the person or towards them.
+    Wheel {
+        up: bool,
+    },
     /// The cursor is there, counted from 1; or F3 was pressed together with others, which writes the same.
     Position {
         row: u16,
@@ -293,10 +297,24 @@ fn csi(bytes: &[u8]) -> Parsed {
     Parsed::Done(used, sequence(arguments, bytes[end]))
 }
 
+/// The mouse, as xterm's mode 1006 tells of it; only its wheel is of use.
+fn mouse(arguments: &str) -> Option<Report> {
+    const UP: u16 = 64;
+    const DOWN: u16 = 65;
+    const MODIFIERS: u16 = 4 | 8 | 16;
+    let button: u16 = arguments.strip_prefix('<')?.split(';').next()?.parse().ok()?;
+    match button & !MODIFIERS {
+        UP => Some(Report::Wheel { up: true }),
+        DOWN => Some(Report::Wheel { up: false }),
+        _ => None,
+    }
+}
+
 fn sequence(arguments: &str, last: u8) -> Option<Report> {
     match (arguments.as_bytes().first(), last) {
         (Some(b'?'), b'u') => return Some(Report::Keyboard),
         (Some(b'?'), b'c') => return Some(Report::Attributes),
+        (Some(b'<'), b'M') => return mouse(arguments),
         (Some(b'<'..=b'?'), _) => return None,
         (None, b'I') => return Some(Report::Focus(true)),
         (None, b'O') => return Some(Report::Focus(false)),

@@ -43,6 +43,10 @@ pub enum Input {
         about: String,
     },
     Facts(Facts),
+    /// The terminal shows us to the person again.
+    Focused,
+    /// What is checked out now.
+    Branch(Option<String>),
     Prompts(Vec<Prompt>),
     /// The files that fit what was asked for.
     Files {
@@ -72,6 +76,8 @@ pub enum Input {
     Threads {
         how: GoOn,
         threads: Vec<Choice>,
+        /// So many others cannot be read.
+        unreadable: usize,
     },
 }
 
@@ -129,6 +135,15 @@ pub enum Effect {
     FindPrompts,
     /// Looks for models that the facts do not name.
     FindModels,
+    /// Looks what is checked out; what comes of it is [`Input::Branch`].
+    FindBranch,
+    /// Finds out how much goes into the window.
+    FindWindow,
+    /// So many tokens go into the window of this model.
+    UseWindow {
+        model: String,
+        tokens: u64,
+    },
     FindFiles(String),
     /// Takes the picture that is in the clipboard; what comes of it is [`Input::Picture`].
     TakePicture,
@@ -214,7 +229,11 @@ pub struct Facts {
     pub effort: Option<String>,
     /// Tokens.
     pub context_window: Option<u64>,
+    /// Whoever answers may know better, and is to be asked when a first answer is there.
+    pub asks_window: bool,
     pub branch: Option<String>,
+    /// Another one may be checked out at any time.
+    pub is_repository: bool,
     /// The directory of which nobody has said whether it is trusted: no turn begins before that.
     pub asks_trust: Option<String>,
     /// What the line below the composer says; none leaves it to us.

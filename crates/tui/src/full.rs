@@ -74,13 +74,22 @@ impl<W: Write> Full<W> {
 
     /// Shows earlier lines.
     pub fn page_up(&mut self) {
-        self.below += self.page.saturating_sub(1).max(1);
-        self.below = self.below.min(self.lines.len().saturating_sub(self.page));
+        self.up(self.page.saturating_sub(1).max(1));
+    }
+
+    /// Shows so many lines before those that are shown.
+    pub fn up(&mut self, lines: usize) {
+        self.below = (self.below + lines).min(self.lines.len().saturating_sub(self.page));
+    }
+
+    /// Shows so many lines after those that are shown.
+    pub fn down(&mut self, lines: usize) {
+        self.below = self.below.saturating_sub(lines);
     }
 
     /// Shows later lines.
     pub fn page_down(&mut self) {
-        self.below = self.below.saturating_sub(self.page.saturating_sub(1).max(1));
+        self.down(self.page.saturating_sub(1).max(1));
     }
 
     /// Shows the last lines.

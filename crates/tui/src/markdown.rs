@@ -6,6 +6,7 @@ mod blocks;
 mod code;
 mod inline;
 mod overlong;
+mod references;
 mod table;
 mod writer;
 
@@ -16,6 +17,7 @@ use ratatui_core::text::Line;
 use crate::theme::Theme;
 use blocks::{Block, Place, Splitter, indentation};
 use code::Code;
+use references::References;
 
 /// Lines, and where their links lead.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -126,6 +128,7 @@ struct Pen {
     open: Option<Open>,
     /// The block before the next one.
     last: Option<Last>,
+    references: References,
     out: Rendered,
 }
 
@@ -133,9 +136,24 @@ struct Pen {
 #[derive(Clone, Debug)]
 enum Open {
     /// Drawn when it is whole.
-    Parsed { source: String, number: Option<u64>, table: bool },
+    Parsed {
+        source: String,
+        number: Option<u64>,
+        table: bool,
+        /// Of what may turn out to be nothing to be seen.
+        unsure: Option<Unsure>,
+    },
     /// Drawn line by line.
     Fence { code: Code, indent: usize },
+}
+
+/// A block of definitions is only shown where they are needed.
+#[derive(Clone, Debug)]
+struct Unsure {
+    /// A blank line stands before it.
+    apart: bool,
+    /// The block before it.
+    last: Option<Last>,
 }
 
 #[derive(Clone, Debug)]
@@ -153,6 +171,7 @@ impl Pen {
             splitter: Splitter::default(),
             open: None,
             last: None,
+            references: References::default(),
             out: Rendered::default(),
         }
     }
@@ -183,7 +202,7 @@ impl Pen {
         if prose && !*table && source.len() > overlong::MAX_BLOCK && !line.trim().is_empty() {
             self.close();
             let source = format!("{}\n", line.trim_start());
-            self.open = Some(Open::Parsed { source, number: None, table: false });
+            self.open = Some(Open::Parsed { source, number: None, table: false, unsure: None });
             return;
         }
         source.push_str(line);
@@ -209,21 +228,36 @@ impl Pen {
                 _ => {}
             }
         }
-        if !close {
+        let unsure = (block == Block::Prose && references::may_define(line))
+            .then(|| Unsure { apart: !close, last: self.last.clone() });
+        if !close && unsure.is_none() {
             self.out.lines.push(Line::default());
         }
         self.open = Some(match &block {
             Block::Fence(fence) => {
                 Open::Fence { code: Code::new(&fence.info), indent: fence.indent }
             }
-            _ => Open::Parsed { source: format!("{line}\n"), number, table: false },
+            _ => {
+                let source = format!("{line}\n");
+                Open::Parsed { source, number, table: false, unsure }
+            }
         });
         self.last = Some(Last { block, number });
     }
 
     fn close(&mut self) {
-        if let Some(Open::Parsed { source, number, .. }) = self.open.take() {
-            writer::write(&source, number, self.columns, &self.theme, &mut self.out);
+        let Some(Open::Parsed { source, number, unsure, .. }) = self.open.take() else { return };
+        let mut drawn = Rendered::default();
+        let references = &mut self.references;
+        writer::write(&source, number, self.columns, &self.theme, references, &mut drawn);
+        match unsure {
+            Some(unsure) if drawn.lines.is_empty() => self.last = unsure.last,
+            unsure => {
+                if unsure.is_some_and(|unsure| unsure.apart) {
+                    self.out.lines.push(Line::default());
+                }
+                self.out.append(drawn);
+            }
         }
     }
 
@@ -234,6 +268,7 @@ impl Pen {
         self.close();
         self.splitter = Splitter::default();
         self.last = None;
+        self.references = References::default();
     }
 
     /// What would be added if the text ended with `partial`.
@@ -244,6 +279,7 @@ impl Pen {
             splitter: self.splitter.clone(),
             open: self.open.clone(),
             last: self.last.clone(),
+            references: self.references.clone(),
             out: Rendered::default(),
         };
         pen.end(partial);

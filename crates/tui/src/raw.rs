@@ -27,9 +27,10 @@ const POP_KEYBOARD: &str = "\x1b[<u";
 const ENTER_ALTERNATE: &str = "\x1b[?1049h\x1b[H";
 const LEAVE_ALTERNATE: &str = "\x1b[?1049l";
 
-/// On the alternate screen many terminals make arrow keys of the wheel.
-const WHEEL_OFF: &str = "\x1b[?1007s\x1b[?1007l";
-const WHEEL_BACK: &str = "\x1b[?1007h\x1b[?1007r";
+/// On the alternate screen many terminals make arrow keys of the wheel, which are not told from those that are pressed:
+/// we hear of it as what it is, and of the mouse's buttons with it.
+const HEAR_WHEEL: &str = "\x1b[?1007s\x1b[?1007l\x1b[?1000h\x1b[?1006h";
+const WHEEL_BACK: &str = "\x1b[?1006l\x1b[?1000l\x1b[?1007h\x1b[?1007r";
 
 /// A frame that broke off would hold back all that comes after it.
 const GIVE_BACK: &str = "\x1b[?2026l\x1b[?2004l\x1b[?1004l\x1b[0m\x1b[?25h\x1b[23;2t";
@@ -45,7 +46,7 @@ const KNOWS_KEYBOARD: u8 = 2;
 const KEYBOARD: u8 = 4;
 const ALTERNATE: u8 = 8;
 const ALTERNATE_KEYBOARD: u8 = 16;
-const NO_WHEEL: u8 = 64;
+const HEARS_WHEEL: u8 = 64;
 /// A panic gave the terminal back, perhaps of a task that the screen outlives.
 const PANICKED: u8 = 32;
 /// A signal ends us: nothing waits for the terminal any more.
@@ -209,7 +210,7 @@ impl Raw {
     /// When the terminal is gone.
     pub(crate) fn stay_on_alternate(&self) -> io::Result<()> {
         self.enter_alternate()?;
-        let wheel = if set(NO_WHEEL) { WHEEL_OFF } else { "" };
+        let wheel = if set(HEARS_WHEEL) { HEAR_WHEEL } else { "" };
         write(&format!("{wheel}\x1b[H\x1b[2J"))
     }
 
@@ -256,7 +257,7 @@ fn away_from_alternate() -> String {
     if clear(ALTERNATE_KEYBOARD) {
         text.push_str(POP_KEYBOARD);
     }
-    if clear(NO_WHEEL) {
+    if clear(HEARS_WHEEL) {
         text.push_str(WHEEL_BACK);
     }
     if clear(ALTERNATE) {

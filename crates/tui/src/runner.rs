@@ -281,6 +281,9 @@ impl Terminal {
                 }
                 Report::Focus(focused) => {
                     self.attention.focus(focused);
+                    if focused {
+                        effects.extend(app.update(Input::Focused));
+                    }
                     if let Some((_, raw)) = &mut self.raw
                         && focused
                         && self.tells_background
@@ -311,6 +314,7 @@ impl Terminal {
                         effects.extend(self.hear_answer(app, answer)?);
                     }
                 }
+                Report::Wheel { up } => effects.extend(self.roll(app, up)),
                 Report::Attributes => {
                     if let Some((_, raw)) = &mut self.raw {
                         raw.is_answered();
@@ -336,6 +340,21 @@ impl Terminal {
             _ => return false,
         }
         true
+    }
+
+    /// What the wheel does: a pager has rows of its own, else it goes through what was said.
+    fn roll(&mut self, app: &mut App, up: bool) -> Vec<Effect> {
+        const ROWS: usize = 3;
+        if app.is_paging() {
+            let key = KeyEvent::plain(if up { KeyCode::Up } else { KeyCode::Down });
+            return (0..ROWS).flat_map(|_| app.update(Input::Key(key))).collect();
+        }
+        match &mut self.full {
+            Some(full) if up => full.up(ROWS),
+            Some(full) => full.down(ROWS),
+            None => {}
+        }
+        vec![]
     }
 
     /// The alternate screen is empty, and all is drawn again.

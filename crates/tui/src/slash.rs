@@ -111,7 +111,7 @@ pub(crate) static TABLE: &[Slash] = &[
     slash("trace", "", Verb::Trace, Always, "where the time and the bytes went"),
     slash("undo", "", Verb::Undo, Idle, "put back the files that the last turn changed"),
     slash("redo", "", Verb::Redo, Idle, "take the last undo back"),
-    slash("compact", "", Verb::Compact, Always, "shorten the conversation"),
+    slash("compact", "", Verb::Compact, Idle, "shorten the conversation"),
     slash("review", "[WHAT]", Verb::Review, Idle, "have changes reviewed"),
     slash("init", "", Verb::Init, Idle, "have an AGENTS.md written for this project"),
     slash("copy", "", Verb::Copy, Always, "copy the last answer"),

@@ -8,13 +8,13 @@ mod together;
 use std::path::Path;
 
 use agent_protocol::{
-    Action, BudgetKind, Decision, ErrorKind, Event, ItemDetails, ShownRule, Status, ThreadItem,
-    ThreadStarted, Todo, TurnCompleted, Usage,
+    Action, BudgetKind, Decision, ErrorKind, Event, Fill, ItemDetails, ShownRule, Status,
+    ThreadItem, ThreadStarted, Todo, TurnCompleted, Usage,
 };
 
 use crate::filter::exact;
 
-pub use connection::Connection;
+pub use connection::{Bytes, Connection, Retry};
 pub use live::{Draft, Live, Preview};
 pub(crate) use together::together;
 
@@ -40,8 +40,8 @@ pub struct Transcript {
     /// Of the thread so far.
     pub usage: Usage,
     pub cost_usd: Option<f64>,
-    /// What the last request sent and got, which is what the window holds.
-    pub window_tokens: u64,
+    /// Of the window.
+    pub fill: Fill,
     /// Bytes that were sent, and that a client without a chain would have sent.
     pub bytes: Bytes,
     pub connection: Connection,
@@ -53,14 +53,7 @@ pub struct Transcript {
     /// As they were listed last.
     pub rules: Option<Rules>,
     /// The last trouble of the connection, until something comes again.
-    pub retry: Option<String>,
-}
-
-/// What went up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bytes {
-    pub sent: u64,
-    pub stateless: u64,
+    pub retry: Option<Retry>,
 }
 
 /// One thing on the screen.
@@ -113,6 +106,7 @@ impl Transcript {
             self.retry = None;
         }
         self.settled = self.finished();
+        self.fill.apply(event);
         self.note_fallback(event);
         match event {
             Event::ThreadStarted(thread) => self.thread = Some(thread.clone()),
@@ -155,19 +149,20 @@ impl Transcript {
             Event::StepCompleted(step) => {
                 self.step = None;
                 self.live.drafts.clear();
-                self.window_tokens = step.usage.input_tokens + step.usage.output_tokens;
                 self.bytes.sent += step.bytes_up;
                 self.bytes.stateless += step.bytes_stateless;
-                self.connection = Connection::By(step.transport);
+                self.note_way(step);
             }
             Event::TransportRetry { attempt, max, message, .. } => {
                 self.live.begin_again();
-                // Without a limit it is tried for as long as the network is away.
-                let of = if *max == 0 { String::new() } else { format!(" of {max}") };
-                self.retry = Some(format!("Reconnecting, attempt {attempt}{of}: {message}"));
+                let (attempt, max, reason) = (*attempt, *max, message.clone());
+                self.retry = Some(Retry { attempt, max, reason });
             }
             Event::TransportFallback { reason, .. } => self.fallback = Some(reason.clone()),
-            Event::RequestSent { transport } => self.live.sent = Some(*transport),
+            // What shortens the conversation may take another way than what comes after it.
+            Event::RequestSent { transport } if !self.fill.is_compacting() => {
+                self.live.sent = Some(*transport);
+            }
             Event::ContextCompacted { before_tokens, after_tokens, .. } => {
                 self.notice(Notice::Said(format!(
                     "The conversation was shortened from {before_tokens} to {after_tokens} tokens."
@@ -181,7 +176,10 @@ impl Transcript {
             Event::TurnCompleted(turn) => self.turn_completed(turn),
             Event::TurnFailed(turn) => {
                 self.usage = turn.usage;
-                if matches!(turn.error.kind, ErrorKind::Network | ErrorKind::Timeout) {
+                if matches!(
+                    turn.error.kind,
+                    ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Auth
+                ) {
                     self.connection = Connection::Lost;
                 }
                 self.notice(match turn.error.kind {
@@ -198,7 +196,15 @@ impl Transcript {
                 let count = self.rules.as_ref().map_or(0, |listed| listed.count) + 1;
                 self.rules = Some(Rules { count, rules: rules.clone(), failed: failed.clone() });
             }
-            Event::WaitingReturned { .. } | Event::WireRecorded {} => {}
+            // In a turn its end says it.
+            Event::ContextKept { stopped: true } if !self.is_running => {
+                self.notice(Notice::Said("Stopped.".to_owned()));
+            }
+            Event::RequestSent { .. }
+            | Event::ContextCompacting { .. }
+            | Event::ContextKept { .. }
+            | Event::WaitingReturned { .. }
+            | Event::WireRecorded {} => {}
         }
     }
 
@@ -234,7 +240,10 @@ impl Transcript {
 
     /// Something is under way.
     pub fn is_busy(&self) -> bool {
-        self.is_running || self.step.is_some() || self.finished() < self.cells.len()
+        self.is_running
+            || self.step.is_some()
+            || self.fill.is_compacting()
+            || self.finished() < self.cells.len()
     }
 
     /// What is shown of the item of this id.

@@ -48,6 +48,17 @@ pub fn shortened(text: &str, columns: usize, mark: &str) -> String {
     head(&format!("{}{mark}", head(text, room).trim_end()), columns).to_owned()
 }
 
+/// `text` if it fits `columns`, else as much of its beginning and its end as fits around `mark`.
+pub fn shortened_within(text: &str, columns: usize, mark: &str) -> String {
+    if of(text) <= columns {
+        return text.to_owned();
+    }
+    let room = columns.saturating_sub(of(mark));
+    let beginning = head(text, room / 2).trim_end();
+    let end = tail(text, room.saturating_sub(of(beginning))).trim_start();
+    head(&format!("{beginning}{mark}{end}"), columns).to_owned()
+}
+
 /// The longest end of `text` that fits `columns`.
 pub fn tail(text: &str, columns: usize) -> &str {
     let mut used = 0;

@@ -2,9 +2,10 @@
 //! signals into an orderly end (exec-json.md 7 and 12).
 
 use std::io::{self, Write};
+use std::pin::Pin;
 
 use agent_core::ThreadHandle;
-use agent_protocol::{Command, Content, Decision, Event, ItemDetails, Record, TurnError};
+use agent_protocol::{Command, Content, Decision, Event, Fill, ItemDetails, Record, TurnError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::human::HumanPrinter;
@@ -66,14 +67,29 @@ impl Signals {
     }
 }
 
-/// Sends `message` and follows the turn to its end. `later` is standard input that was silent so far.
+/// What may still be learnt while the turn runs.
+#[derive(Default)]
+pub(crate) struct Beside {
+    /// Standard input that was silent so far.
+    pub(crate) later: Option<Later>,
+    /// Tokens at which the window is to be shortened, as far as the provider says how much goes into it.
+    pub(crate) compact_at: Option<CompactAt>,
+}
+
+/// Finds it out.
+pub(crate) type CompactAt = Pin<Box<dyn Future<Output = Option<u64>> + Send>>;
+
+/// Of less the provider is not asked how much goes into the window.
+const ASKED_FROM_TOKENS: u64 = 16_000;
+
+/// Sends `message` and follows the turn to its end.
 ///
 /// # Errors
 /// When signals cannot be listened to.
 pub(crate) async fn follow(
     handle: ThreadHandle,
     message: Vec<Content>,
-    later: Option<Later>,
+    beside: Beside,
     printer: &mut Printer,
     die_on_epipe: bool,
 ) -> io::Result<Outcome> {
@@ -82,6 +98,8 @@ pub(crate) async fn follow(
     let mut outcome = Outcome::default();
     window::tell(&commands);
     let _ = commands.send(Command::Send(message));
+    let Beside { later, mut compact_at } = beside;
+    let mut fill = Fill::default();
     if let Some(later) = later {
         let commands = commands.clone();
         tokio::spawn(async move {
@@ -101,6 +119,18 @@ pub(crate) async fn follow(
             record = records.recv() => {
                 let Some(record) = record else { break };
                 outcome.observe(&record);
+                fill.apply(&record.event);
+                if matches!(record.event, Event::StepStarted { .. })
+                    && fill.tokens() >= ASKED_FROM_TOKENS
+                    && let Some(asking) = compact_at.take()
+                {
+                    let commands = commands.clone();
+                    tokio::spawn(async move {
+                        if let Some(tokens) = asking.await {
+                            let _ = commands.send(Command::CompactAt(tokens));
+                        }
+                    });
+                }
                 if !outcome.reader_gone && print(printer, &record).is_err() {
                     outcome.reader_gone = true;
                     if die_on_epipe {

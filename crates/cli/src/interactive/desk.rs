@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use agent_core::{Threads, UndoLog};
 use agent_protocol::{ApprovalPolicy, Command, Content, ImageDetail, RuleChange, SandboxMode};
 use agent_tui::composer::{Image, ImageSource, Message, Part};
-use agent_tui::effect::{Effect, Input, Next, Page};
+use agent_tui::effect::{Effect, Facts, Input, Next, Page};
 use agent_tui::runner::Act;
 use agent_tui::transcript::Notice;
 use base64::Engine as _;
@@ -15,18 +15,16 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::files::Files;
 use super::history::History;
-use super::{clipboard, editor, facts, others, prompts};
+use super::{branch, clipboard, editor, facts, others, prompts};
 use crate::args::ReviewArgs;
 use crate::config::{Environment, models_of_profiles};
+use crate::models::Models;
 use crate::screen::Screen;
 use crate::session;
 use crate::settings::Settings;
 use crate::threads::ThreadArg;
 use crate::trace::{self, TraceArgs};
 use crate::undo::{self, DiffArgs};
-
-/// Who waits longer for the list has typed the name.
-const MODELS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is at hand while one thread is shown.
 pub(super) struct Desk<'a> {
@@ -37,6 +35,7 @@ pub(super) struct Desk<'a> {
     pub(super) thread_id: String,
     pub(super) files: &'a mut Files,
     pub(super) history: &'a History,
+    pub(super) models: &'a Models,
     /// What is to be shown when this thread has ended; none: nothing.
     pub(super) next: Option<Next>,
 }
@@ -51,6 +50,7 @@ impl Desk<'_> {
             }
             Effect::UseModel(name) => {
                 *self.settings = self.settings.with_model(&name);
+                self.settings.model.endpoint_window = self.models.window_of(&name);
                 self.ask(format!("{name} answers from here on."));
             }
             Effect::UseEffort(level) => {
@@ -104,12 +104,17 @@ impl Desk<'_> {
                 let (settings, id) = (self.settings.clone(), self.thread_id.clone());
                 self.aside(move || {
                     Some(match others::list(&settings, Some(&id)) {
-                        Ok(threads) => Input::Threads { how, threads },
+                        Ok(others::Others { threads, unreadable }) => {
+                            Input::Threads { how, threads, unreadable: unreadable.len() }
+                        }
                         Err(error) => failed(&format!("{error:#}")),
                     })
                 });
             }
             Effect::FindModels => self.find_models(),
+            Effect::FindBranch => self.say(Input::Branch(branch(self.settings))),
+            Effect::FindWindow => self.find_window(),
+            Effect::UseWindow { model, tokens } => self.use_window(&model, tokens),
             Effect::FindFiles(query) => self.files.find(query),
             Effect::TakePicture => {
                 let (say, taking) =
@@ -129,19 +134,44 @@ impl Desk<'_> {
 
     /// Those of the person's profiles, and those that the provider says it has: not every one says.
     fn find_models(&self) {
-        let (say, settings, environment) =
-            (self.say.clone(), self.settings.clone(), self.environment.clone());
+        let (say, models) = (self.say.clone(), self.models.clone());
+        let mut found = models_of_profiles(self.environment);
         tokio::spawn(async move {
-            let mut found = models_of_profiles(&environment);
-            if let (Ok(endpoint), Ok(network)) =
-                (settings.provider.endpoint(), settings.network(&environment))
-            {
-                let asking = agent_transport::models(&endpoint, &network);
-                let asked = tokio::time::timeout(MODELS_PATIENCE, asking).await;
-                found.extend(asked.into_iter().flatten().flatten());
-            }
+            found.extend(models.list().await.iter().map(|model| model.name.clone()));
             let _ = say.send(Input::Models(found));
         });
+        self.find_window();
+    }
+
+    /// How much goes into the window, if the provider says it.
+    fn find_window(&self) {
+        if self.settings.model.context_window.is_some() {
+            return;
+        }
+        let (say, models) = (self.say.clone(), self.models.clone());
+        let model = self.settings.model.name.clone();
+        tokio::spawn(async move {
+            models.list().await;
+            if let Some(tokens) = models.window_of(&model) {
+                let _ = say.send(Input::Do(vec![Effect::UseWindow { model, tokens }]));
+            }
+        });
+    }
+
+    /// Another model may have been chosen since it was asked for.
+    fn use_window(&mut self, model: &str, tokens: u64) {
+        if self.settings.model.name != model {
+            return;
+        }
+        self.settings.model.endpoint_window = Some(tokens);
+        if let Some(tokens) = session::compact_at(self.settings) {
+            self.command(Command::CompactAt(tokens));
+        }
+        self.say(Input::Facts(self.facts()));
+    }
+
+    fn facts(&self) -> Facts {
+        facts(self.settings, self.environment, self.models)
     }
 
     /// Where pictures of this thread are kept.
@@ -190,7 +220,7 @@ impl Desk<'_> {
     /// The model is asked as the settings say from now on.
     fn ask(&self, said: String) {
         self.command(Command::Ask(Box::new(session::asked(self.settings))));
-        self.say(Input::Facts(facts(self.settings, self.environment)));
+        self.say(Input::Facts(self.facts()));
         self.say(Input::Notice(Notice::Said(said)));
     }
 

@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use super::opening::{Opened, open};
 use super::{Stage, desk, going_on};
 use crate::config::trust;
+use crate::models::Models;
 use crate::screen::Screen;
 use crate::session::Begin;
 use crate::settings::Settings;
@@ -112,6 +113,8 @@ impl Stage<'_> {
         let model = self.settings.model.clone();
         self.settings = Settings::resolve(self.args, self.environment)?;
         self.settings.model = model;
+        // Its configuration may name another provider.
+        self.models = Models::of(&self.settings, self.environment);
         let (directory, mode) = (directory.display(), self.settings.permissions.sandbox);
         Ok(if trusted {
             format!("{directory} is trusted; the sandbox is {mode}.")

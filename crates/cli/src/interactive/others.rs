@@ -2,20 +2,27 @@
 
 use std::time::SystemTime;
 
-use agent_core::Threads;
+use agent_core::{Listing, RolloutError, Threads};
 use agent_tui::effect::Choice;
 
 use crate::settings::Settings;
 use crate::threads::age;
 
-/// All but `current`, those that were changed last first.
+/// What there is beside the thread that is shown.
+pub(super) struct Others {
+    /// Those that were changed last come first.
+    pub(super) threads: Vec<Choice>,
+    pub(super) unreadable: Vec<RolloutError>,
+}
+
+/// All but `current`.
 ///
 /// # Errors
 /// When nothing is kept here, or the threads cannot be read.
-pub(super) fn list(settings: &Settings, current: Option<&str>) -> anyhow::Result<Vec<Choice>> {
+pub(super) fn list(settings: &Settings, current: Option<&str>) -> anyhow::Result<Others> {
     let cwd = &settings.workspace.cwd;
     let now = SystemTime::now();
-    let threads = Threads::under(crate::state_dir(settings)?).list()?.threads;
+    let Listing { threads, unreadable } = Threads::under(crate::state_dir(settings)?).list()?;
     let others = threads
         .into_iter()
         .filter(|thread| thread.turns > 0 && current != Some(thread.id.as_str()));
@@ -33,5 +40,5 @@ pub(super) fn list(settings: &Settings, current: Option<&str>) -> anyhow::Result
             is_current: false,
         }
     };
-    Ok(others.map(choice).collect())
+    Ok(Others { threads: others.map(choice).collect(), unreadable })
 }

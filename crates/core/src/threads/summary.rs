@@ -7,10 +7,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use agent_protocol::{Event, ItemDetails, ROLLOUT_FORMAT, Record};
+use agent_protocol::{Event, ItemDetails, Record};
 use serde::{Deserialize, Serialize};
 
-use crate::rollout::RolloutError;
+use crate::rollout::{RolloutError, read_first_line};
 
 /// One thread of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,6 @@ pub(super) struct Indexed {
 /// Of the header only what a list tells; its instructions and tools are skipped unread.
 #[derive(Deserialize)]
 struct Head {
-    format: u32,
     created_at: String,
     cwd: PathBuf,
     provider: String,
@@ -118,14 +117,7 @@ impl Indexed {
     }
 
     fn begin(id: &str, path: &Path, line: &[u8]) -> Result<Self, RolloutError> {
-        let head: Head = serde_json::from_slice(line).map_err(|error| RolloutError::Damaged {
-            path: path.to_owned(),
-            line: 1,
-            message: error.to_string(),
-        })?;
-        if head.format > ROLLOUT_FORMAT {
-            return Err(RolloutError::TooNew { path: path.to_owned(), format: head.format });
-        }
+        let head: Head = read_first_line(path, line)?;
         Ok(Self {
             id: id.to_owned(),
             inode: 0,

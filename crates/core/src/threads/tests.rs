@@ -265,3 +265,22 @@ fn a_fork_that_cannot_undo_what_it_took_over_is_none_and_leaves_nothing() {
     assert!(refused.to_string().contains("undo/sets"), "{refused}");
     assert_eq!(fs::read_dir(state.threads.dir()).unwrap().count(), 1);
 }
+
+#[test]
+fn a_thread_that_cannot_be_read_is_found_with_the_reason() {
+    let state = State::new();
+    state.thread("0199-newer", "/w", "one", 1);
+    state.thread("0198-damaged", "/w", "two", 2);
+    state.threads.set_name("0198-damaged", "parser").unwrap();
+    let newer = "{\"format\":7,\"shape\":\"unknown\"}\n";
+    std::fs::write(state.threads.rollout("0199-newer"), newer).unwrap();
+    std::fs::write(state.threads.rollout("0198-damaged"), "no\n").unwrap();
+    let why = |which: &str| state.threads.find(which).unwrap_err().to_string();
+    for which in ["0199-newer", "0199"] {
+        assert!(why(which).contains("is of format 7; this version reads up to"), "{}", why(which));
+    }
+    for which in ["0198-damaged", "Parser"] {
+        assert!(why(which).contains("line 1 is not a record"), "{}", why(which));
+    }
+    assert_eq!(why("0197"), "there is no thread `0197`");
+}

@@ -4,7 +4,7 @@ use agent_protocol::{DeltaField, Event, ItemDetails, Status, ThreadItem};
 
 use crate::cell::{self, Progress};
 use crate::filter::exact;
-use crate::transcript::Transcript;
+use crate::transcript::{Retry, Transcript};
 use crate::view::elapsed;
 use crate::width;
 
@@ -136,13 +136,13 @@ impl Activity {
         columns: usize,
         mark: &str,
     ) -> String {
+        let since = |ms: u64| elapsed(now_ms.saturating_sub(ms));
         if let Some(retry) = &transcript.retry {
-            return retry.clone();
+            return reconnecting(retry, &since(self.began_ms), columns, mark);
         }
         if !transcript.questions.is_empty() {
             return "tab shows the question".to_owned();
         }
-        let since = |ms: u64| elapsed(now_ms.saturating_sub(ms));
         let running = self.calls.first().and_then(|call| {
             let item = transcript.item(&call.item_id)?;
             Some((item, since(call.began_ms)))
@@ -151,6 +151,7 @@ impl Activity {
             return self.calls_in_words(transcript, &item.details, &took, columns, mark);
         }
         let what = match self.phase {
+            _ if transcript.fill.is_compacting() => "shortening the conversation",
             Phase::Connecting => "connecting",
             Phase::Waiting => "waiting for the model",
             Phase::Thinking => "thinking",
@@ -197,6 +198,22 @@ impl Activity {
         };
         let count = self.calls.len();
         (count > 1 && self.calls.iter().all(is_command)).then_some(count)
+    }
+}
+
+/// What is the matter stands at both ends of the reason: what failed, and how.
+fn reconnecting(retry: &Retry, took: &str, columns: usize, mark: &str) -> String {
+    let Retry { attempt, max, reason } = retry;
+    let of = if *max == 0 { String::new() } else { format!(" of {max}") };
+    let attempt = format!("attempt {attempt}{of} · {took}");
+    let words = format!("Reconnecting, {attempt}");
+    match columns.checked_sub(width::of(&words) + LEAST_COLUMNS) {
+        Some(room) if room > 0 => {
+            let room = room + LEAST_COLUMNS - " · ".chars().count();
+            format!("{words} · {}", width::shortened_within(reason, room, mark))
+        }
+        _ if width::of(&words) <= columns => words,
+        _ => attempt,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use agent_protocol::{CommandExecution, ItemDetails, ThreadItem};
+use agent_protocol::{CommandExecution, ItemDetails, Status, ThreadItem};
 
 use super::{App, pages};
 use crate::cell;
@@ -99,10 +99,7 @@ impl App {
                 self.choose_theme(argument);
                 vec![]
             }
-            Verb::Status => {
-                self.note(pages::status(self));
-                vec![]
-            }
+            Verb::Status => self.say_status(),
             Verb::Processes => self.processes(argument),
             Verb::Output => self.output(argument),
             Verb::Diff => self.diff(),
@@ -138,15 +135,19 @@ impl App {
     }
 
     /// Lets the person choose one of the threads there are.
-    pub(super) fn choose_thread(&mut self, how: GoOn, threads: Vec<Choice>) {
+    pub(super) fn choose_thread(&mut self, how: GoOn, threads: Vec<Choice>, unreadable: usize) {
+        let others = match unreadable {
+            0 => String::new(),
+            count => format!(" {count} cannot be read; `agent threads` says why."),
+        };
         if threads.is_empty() {
-            return self.note("No other thread was kept yet.".to_owned());
+            return self.note(format!("No other thread was kept yet.{others}"));
         }
         let (verb, title) = match how {
             GoOn::Resume => (Verb::Resume, "Go on with which thread?"),
             GoOn::Fork => (Verb::Fork, "Begin with all of which thread?"),
         };
-        let picker = Picker::new(verb, title, threads);
+        let picker = Picker::new(verb, &format!("{title}{others}"), threads);
         let is_first = self.transcript.thread.is_none();
         let picker = if is_first { picker.leaving() } else { picker };
         self.overlays.push(Box::new(picker));
@@ -258,11 +259,11 @@ impl App {
             let call_id = item.call_id.unwrap_or_else(|| format!("own-{}", item.id));
             return vec![Effect::ShowOutput { call_id, title, known: command.aggregated_output }];
         }
-        let output = match command.aggregated_output {
-            output if output.is_empty() => self.transcript.tail_of(&item.id).to_owned(),
-            output => output,
-        };
-        self.open_page(&title, Page::Plain(output))
+        if command.status == Status::InProgress {
+            self.overlays.push(Box::new(Pager::output(&title, &item.id)));
+            return vec![];
+        }
+        self.open_page(&title, Page::Plain(command.aggregated_output))
     }
 
     /// Ends one of the commands in the background: the one of this process id, or one that is chosen.

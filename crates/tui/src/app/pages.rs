@@ -95,7 +95,7 @@ pub(super) fn status(app: &App) -> String {
     rows.push(("directory", format!("{}{}", thread.cwd.display(), branch.unwrap_or_default())));
     rows.push(("sandbox", format!("{}; asks: {}", thread.sandbox, thread.approval_policy)));
     rows.push(("thread", thread.thread_id.clone()));
-    if transcript.window_tokens > 0 {
+    if transcript.fill.tokens() > 0 {
         rows.push(("window", window(app)));
     }
     let usage = &transcript.usage;
@@ -124,7 +124,7 @@ pub(super) fn status(app: &App) -> String {
 
 /// How full the window is.
 pub(super) fn window(app: &App) -> String {
-    let used = app.transcript.window_tokens;
+    let used = app.transcript.fill.tokens();
     match app.facts.context_window {
         Some(all) => {
             format!("{} of {} tokens, {}", grouped(used), grouped(all), percent(used, all))

@@ -114,7 +114,7 @@ fn say(app: &App, part: Part) -> Option<String> {
         Part::Branch => facts.branch.clone()?,
         Part::Sandbox => thread.sandbox.to_string(),
         Part::Approval => format!("asks: {}", thread.approval_policy),
-        Part::Context => left(transcript.window_tokens, facts.context_window)?,
+        Part::Context => left(transcript.fill.tokens(), facts.context_window)?,
         Part::Connection if transcript.retry.is_some() => "reconnecting".to_owned(),
         Part::Connection => pages::connection(transcript)?.to_owned(),
         Part::Saved => {

@@ -158,6 +158,14 @@ fn answers_are_told_from_keys() {
 }
 
 #[test]
+fn of_the_mouse_only_the_wheel_means_something() {
+    let (up, down) = (Report::Wheel { up: true }, Report::Wheel { up: false });
+    let turned = reports("\x1b[<64;10;5M\x1b[<65;10;5M\x1b[<69;10;5M");
+    assert_eq!(turned, [up, down.clone(), down]);
+    assert_eq!(reports("\x1b[<0;10;5M\x1b[<0;10;5m\x1b[<66;1;1M\x1b[<64;1;1m\x1b[<;M"), []);
+}
+
+#[test]
 fn what_means_nothing_to_us_types_nothing() {
     for bytes in [
         "\x1b[?2026;2$y",

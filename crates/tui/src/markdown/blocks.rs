@@ -2,7 +2,7 @@
 //! block looks like is decided elsewhere.
 //!
 //! Items of a list are blocks of their own, so that a long list is finished piece by piece. A block is parsed without
-//! its neighbours: a reference that is defined in another block stays as written.
+//! its neighbours; what of them it has to know is in `references.rs`.
 
 /// Takes lines one at a time.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use pulldown_cmark::{CowStr, Event, Tag, TagEnd};
+use pulldown_cmark::{CowStr, Event, LinkType, Tag, TagEnd};
 use ratatui_core::{
     style::{Modifier, Style},
     text::Span,
@@ -30,6 +30,8 @@ pub(super) struct Inline {
     styles: Vec<Style>,
     /// The link that is open: its target, and where its text began.
     open: Option<(Arc<str>, usize)>,
+    /// Of the link that is open, where its target is not known.
+    label: Option<String>,
 }
 
 /// A line of text and its links.
@@ -44,7 +46,7 @@ struct Linked {
 impl Inline {
     /// Empty text that begins in `style`.
     pub(super) fn new(style: Style) -> Self {
-        Self { lines: vec![Linked::default()], styles: vec![style], open: None }
+        Self { lines: vec![Linked::default()], styles: vec![style], open: None, label: None }
     }
 
     /// Takes an event of the text; false when it is none.
@@ -69,6 +71,13 @@ impl Inline {
             Event::Start(Tag::Emphasis) => self.begin(Modifier::ITALIC.into()),
             Event::Start(Tag::Strong) => self.begin(Modifier::BOLD.into()),
             Event::Start(Tag::Strikethrough) => self.begin(Modifier::CROSSED_OUT.into()),
+            Event::Start(
+                Tag::Link { link_type: LinkType::ReferenceUnknown, dest_url, id, .. }
+                | Tag::Image { link_type: LinkType::ReferenceUnknown, dest_url, id, .. },
+            ) if dest_url.is_empty() => {
+                self.begin(Style::new());
+                self.label = Some(id.to_string());
+            }
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
                 self.begin(theme.link);
                 self.open = Some((safe_target(dest_url), self.end()));
@@ -146,6 +155,9 @@ impl Inline {
     fn end_link(&mut self, theme: &Theme) {
         self.mark_link();
         self.styles.pop();
+        if let Some(label) = self.label.take() {
+            return self.push(&format!(" [{label}]"), theme.dim);
+        }
         let Some((target, start)) = self.open.take() else { return };
         let text = self.lines.last().map_or("", |line| &line.text.as_str()[start..]);
         let says_it = ["", "mailto:", "http://", "https://", "file://"]

@@ -137,7 +137,15 @@ fn links_lead_where_they_say() {
 
 #[test]
 fn references_stay_readable() {
-    assert_eq!(shown("see [a][1]\n\n[1]: https://x.y\n", 40), "see [a][1]\n\n[1]: https://x.y\n");
+    let shown = |source| shown(source, 40);
+    assert_eq!(shown("see [a b][1]\n\n[1]: https://x.y\n"), "see a b [1]\n\n[1]: https://x.y\n");
+    assert_eq!(shown("of [it]\n\n[It]: https://x.y\n"), "of [it]\n\n[It]: https://x.y\n");
+    // What was defined before is followed, and its definition needs not be seen.
+    let before = "One.\n\n[1]: https://x.y\n\nsee [a][1] and [1]\n";
+    assert_eq!(shown(before), "One.\n\nsee a (https://x.y) and 1 (https://x.y)\n");
+    assert_eq!(shown("[1]: https://x.y\n\nsee [a][1]\n"), "see a (https://x.y)\n");
+    // What is no link stays as written.
+    assert_eq!(shown("take table[row][column] of it"), "take table[row][column] of it\n");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! One block of Markdown, parsed and drawn: what each kind of it looks like, inside lists and quotes too.
 
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{
+    BrokenLink, CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd,
+};
 use ratatui_core::{
     style::{Modifier, Style},
     text::{Line, Span},
@@ -9,6 +11,7 @@ use ratatui_core::{
 use super::{
     Rendered, code,
     inline::Inline,
+    references::References,
     table::{self, Table},
 };
 use crate::{theme::Theme, width};
@@ -19,11 +22,13 @@ pub(super) fn write(
     number: Option<u64>,
     columns: usize,
     theme: &Theme,
+    references: &mut References,
     out: &mut Rendered,
 ) {
     let options =
         Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    let parser = Parser::new_ext(source, options);
+    let follow = |link: BrokenLink<'_>| references.follow(source, &link);
+    let parser = Parser::new_with_broken_link_callback(source, options, Some(follow));
     let mut definitions: Vec<_> = parser
         .reference_definitions()
         .iter()
@@ -50,8 +55,10 @@ pub(super) fn write(
     writer.end_text();
     // A definition is shown where the block ends: the text that refers to it may be in another block.
     for (_, name, target) in definitions {
-        writer.text_mut().push(&format!("[{name}]: {target}"), theme.dim);
-        writer.end_text();
+        if references.define(&name, &target) {
+            writer.text_mut().push(&format!("[{name}]: {target}"), theme.dim);
+            writer.end_text();
+        }
     }
 }
 

@@ -1,19 +1,23 @@
 //! A text on the whole terminal, gone through with the keys of pagers, and searched.
 
 mod entries;
+mod search;
 
-use agent_protocol::{DeltaField, ItemDetails, ThreadItem};
+use agent_protocol::{DeltaField, ItemDetails, Status, ThreadItem};
 use ratatui_core::style::Modifier;
-use ratatui_core::text::{Line, Span};
+use ratatui_core::text::Line;
+
+use search::{Hit, marked};
 
 use super::{Around, Overlay, Place, Reply};
-use crate::composer::{Composer, ComposerOutcome, History};
+use crate::composer::{Composer, History};
 use crate::effect::Page;
-use crate::filter::{exact, plain, written};
+use crate::filter::{exact, plain};
 use crate::key::{KeyCode, KeyEvent};
 use crate::markdown::{Link, Rendered};
 use crate::slash::Verb;
 use crate::transcript::Cell;
+use crate::view::count;
 use crate::{cell, diff, markdown, width, wrap};
 
 #[derive(Debug)]
@@ -26,13 +30,15 @@ pub(crate) struct Pager {
     /// Of these lines, in their order.
     links: Vec<Link>,
     top: usize,
-    /// It goes to its end before it is drawn.
+    /// It goes to its end before it is drawn: it is to go there, or was there when it was drawn last.
     at_end: bool,
     /// Rows of text that were drawn last.
     page: usize,
     /// What is searched, while it is being written.
     asking: Option<Composer>,
     query: String,
+    /// What was found of it last.
+    hit: Option<Hit>,
     /// Of the conversation; their outputs can be opened.
     commands: Vec<Ran>,
     /// The one that is pointed at.
@@ -49,6 +55,12 @@ struct Ran {
 #[derive(Debug)]
 enum Body {
     Page(Page),
+    /// What the command of this item has printed; so much of it is in the lines, and so many lines before it are not
+    /// kept.
+    Output {
+        item_id: String,
+        shown: Option<(usize, usize)>,
+    },
     /// The conversation; so many of its cells are in the lines.
     Transcript(usize),
 }
@@ -69,6 +81,12 @@ impl Pager {
         Self { at_end: true, ..Self::new("The conversation".to_owned(), Body::Transcript(0)) }
     }
 
+    /// What a command has printed so far, at its end.
+    pub(crate) fn output(title: &str, item_id: &str) -> Self {
+        let body = Body::Output { item_id: item_id.to_owned(), shown: None };
+        Self { at_end: true, ..Self::new(exact(title).replace('\n', " "), body) }
+    }
+
     fn new(title: String, body: Body) -> Self {
         Self {
             title,
@@ -81,6 +99,7 @@ impl Pager {
             page: 1,
             asking: None,
             query: String::new(),
+            hit: None,
             commands: Vec::new(),
             mark: None,
         }
@@ -101,6 +120,20 @@ impl Pager {
                 (self.lines, self.links) = (lines, links);
             }
             Body::Page(_) => {}
+            Body::Output { item_id, shown } => {
+                let (text, before) = printed(item_id, around);
+                let all = (before, text.len());
+                if anew || shown.replace(all) != Some(all) {
+                    let dropped = format!(
+                        "{} {} before\n",
+                        around.theme.glyphs.ellipsis,
+                        count(before, "line")
+                    );
+                    let dropped = if before > 0 { dropped.as_str() } else { "" };
+                    self.lines = plain_rows(dropped, around.columns);
+                    self.lines.extend(plain_rows(text, around.columns));
+                }
+            }
             Body::Transcript(shown) => {
                 if anew {
                     *shown = 0;
@@ -138,27 +171,6 @@ impl Pager {
         cells.into_iter().chain(said).collect()
     }
 
-    /// Goes to the first hit from row `from` on, or before it; beyond the end it begins anew.
-    fn find(&mut self, from: usize, way: Way) {
-        let query = self.query.to_lowercase();
-        if query.is_empty() {
-            return;
-        }
-        let holds = |line: &Line<'_>| line.to_string().to_lowercase().contains(&query);
-        let (before, after) = self.lines.split_at(from.min(self.lines.len()));
-        let found = match way {
-            Way::Forward => {
-                let after = after.iter().position(holds).map(|at| before.len() + at);
-                after.or_else(|| before.iter().position(holds))
-            }
-            Way::Back => before
-                .iter()
-                .rposition(holds)
-                .or_else(|| after.iter().rposition(holds).map(|at| before.len() + at)),
-        };
-        self.top = found.unwrap_or(self.top);
-    }
-
     fn is_on_page(&self, command: &Ran) -> bool {
         (self.top..self.top + self.page).contains(&command.row)
     }
@@ -190,28 +202,16 @@ impl Pager {
         self.mark = next;
     }
 
-    fn ask(&mut self, key: KeyEvent) {
-        let Some(field) = &mut self.asking else { return };
-        if key.code == KeyCode::Esc {
-            self.asking = None;
-        } else if field.handle(key) == ComposerOutcome::Send {
-            self.query = field.take().text();
-            self.asking = None;
-            self.find(self.top, Way::Forward);
-        }
-    }
-
     fn footer(&self, all: usize, around: &Around<'_>) -> Line<'static> {
         let end = (self.top + self.page).min(all);
-        let found = Some(&self.query).filter(|query| !query.is_empty());
-        let found = found.map(|query| format!("n N: {}", written(query)));
+        let found = self.outcome(around);
         let position = format!("{end} of {all}");
         let opens = (!self.commands.is_empty()).then_some("tab command · enter its output");
         // Of what does not fit, that with the largest number goes first.
-        let mut hints: Vec<(u8, &str)> = vec![(0, &position), (2, "/ searches"), (5, "g G ends")];
-        hints.extend(opens.map(|opens| (3, opens)));
-        hints.push((1, "q closes"));
-        hints.extend(found.as_deref().map(|found| (4, found)));
+        let mut hints: Vec<(u8, &str)> = vec![(1, &position), (3, "/ searches"), (5, "g G ends")];
+        hints.extend(opens.map(|opens| (4, opens)));
+        hints.push((2, "q closes"));
+        hints.extend(found.as_deref().map(|found| (0, found)));
         Line::styled(those_that_fit(hints, around.columns), around.theme.dim)
     }
 }
@@ -222,6 +222,7 @@ impl Overlay for Pager {
             self.ask(key);
             return Reply::Stay;
         }
+        let top = self.top;
         match (key.code, key.modifiers.ctrl) {
             (KeyCode::Esc, _) if !self.query.is_empty() => self.query.clear(),
             (KeyCode::Esc | KeyCode::Char('q'), false) | (KeyCode::Char('c' | 't' | 'o'), true) => {
@@ -244,10 +245,11 @@ impl Overlay for Pager {
             (KeyCode::Home | KeyCode::Char('g'), false) => self.top = 0,
             (KeyCode::End | KeyCode::Char('G'), false) => self.at_end = true,
             (KeyCode::Char('/'), false) => self.asking = Some(Composer::new(History::default())),
-            (KeyCode::Char('n'), false) => self.find(self.top + 1, Way::Forward),
-            (KeyCode::Char('N'), false) => self.find(self.top, Way::Back),
+            (KeyCode::Char('n'), false) => self.find(self.found_row() + 1, Way::Forward),
+            (KeyCode::Char('N'), false) => self.find(self.found_row(), Way::Back),
             _ => {}
         }
+        self.at_end &= self.top == top || matches!(key.code, KeyCode::End | KeyCode::Char('G'));
         Reply::Stay
     }
 
@@ -257,10 +259,12 @@ impl Overlay for Pager {
         let all = self.lines.len() + unfinished.len();
         self.page = around.rows.saturating_sub(2).max(1);
         let last = all.saturating_sub(self.page);
-        if std::mem::take(&mut self.at_end) {
+        if self.at_end {
             self.top = last;
         }
         self.top = self.top.min(last);
+        // What comes next is seen by who sees the end.
+        self.at_end = self.top == last;
         let style = around.theme.accent.add_modifier(Modifier::BOLD);
         let mut rows = vec![Line::styled(self.title.clone(), style)];
         let text = self.lines.iter().chain(&unfinished).skip(self.top).take(self.page);
@@ -304,19 +308,32 @@ fn command_of(cell: &Cell) -> Option<String> {
 
 fn of_page(page: &Page, around: &Around<'_>) -> Rendered {
     let lines = match page {
-        Page::Plain(text) => {
-            let rows = plain(text).into_owned();
-            let wrapped = |row: &str| {
-                let row = width::expand_tabs(row, 0).into_owned();
-                wrap::wrap(&Line::raw(row), around.columns)
-            };
-            rows.lines().flat_map(wrapped).collect()
-        }
+        Page::Plain(text) => plain_rows(text, around.columns),
         Page::Entries(entries) => entries::lines(entries, around.columns),
         Page::Markdown(text) => return markdown::render(text, around.columns, around.theme),
         Page::Diff(unified) => diff::render(unified, around.columns, usize::MAX, around.theme),
     };
     Rendered { lines, links: Vec::new() }
+}
+
+fn plain_rows(text: &str, columns: usize) -> Vec<Line<'static>> {
+    let rows = plain(text).into_owned();
+    let wrapped = |row: &str| {
+        let row = width::expand_tabs(row, 0).into_owned();
+        wrap::wrap(&Line::raw(row), columns)
+    };
+    rows.lines().flat_map(wrapped).collect()
+}
+
+/// What the command of this item has printed, and how many lines before that are not kept while it runs.
+fn printed<'a>(item_id: &str, around: &Around<'a>) -> (&'a str, usize) {
+    let transcript = around.transcript;
+    match transcript.item(item_id).map(|item| &item.details) {
+        Some(ItemDetails::CommandExecution(command)) if command.status != Status::InProgress => {
+            (&command.aggregated_output, 0)
+        }
+        _ => (transcript.tail_of(item_id), transcript.lines_before_tail_of(item_id)),
+    }
 }
 
 /// Hints in a row; none is cut but the last that is left.
@@ -345,48 +362,4 @@ fn whole(cells: &[Cell], before: Option<&Cell>, around: &Around<'_>) -> Vec<Line
         ..cell::Progress::default()
     };
     cell::all(cells, before, progress, &look)
-}
-
-/// The line, with what was searched standing out.
-fn marked(line: &Line<'static>, query: &str) -> Line<'static> {
-    let text = line.to_string();
-    // Lower case may be longer than what it stands for: then only its own letters are marked.
-    let lower = text.to_lowercase();
-    let (haystack, needle) = if lower.len() == text.len() {
-        (lower, query.to_lowercase())
-    } else {
-        (text, query.to_owned())
-    };
-    let hits: Vec<_> = if needle.is_empty() {
-        Vec::new()
-    } else {
-        haystack.match_indices(&needle).map(|(at, hit)| at..at + hit.len()).collect()
-    };
-    if hits.is_empty() {
-        return line.clone();
-    }
-    let mut spans = Vec::new();
-    let mut at = 0;
-    for span in &line.spans {
-        for (offset, c) in span.content.char_indices() {
-            let is_hit = hits.iter().any(|hit| hit.contains(&(at + offset)));
-            let style =
-                if is_hit { span.style.add_modifier(Modifier::REVERSED) } else { span.style };
-            spans.push(Span::styled(c.to_string(), style));
-        }
-        at += span.content.len();
-    }
-    joined(spans, line)
-}
-
-/// Neighbours of one style as one span, or a letter would lose the marks that belong to it.
-fn joined(spans: Vec<Span<'static>>, line: &Line<'static>) -> Line<'static> {
-    let mut all: Vec<Span<'static>> = Vec::new();
-    for span in spans {
-        match all.last_mut() {
-            Some(last) if last.style == span.style => last.content.to_mut().push_str(&span.content),
-            _ => all.push(span),
-        }
-    }
-    Line::from(all).style(line.style)
 }

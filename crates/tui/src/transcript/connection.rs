@@ -1,6 +1,6 @@
 //! How requests travel, as far as the thread has said it: nothing is claimed of a way before it has worked.
 
-use agent_protocol::{Event, TransportKind};
+use agent_protocol::{Event, StepCompleted, TransportKind};
 
 use super::{Notice, Transcript};
 
@@ -13,6 +13,22 @@ pub enum Connection {
     By(TransportKind),
     /// The last one did not arrive.
     Lost,
+}
+
+/// The connection was lost, and the request is tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    pub attempt: u32,
+    /// 0 tries for as long as the network is away.
+    pub max: u32,
+    pub reason: String,
+}
+
+/// What went up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bytes {
+    pub sent: u64,
+    pub stateless: u64,
 }
 
 impl Transcript {
@@ -29,6 +45,13 @@ impl Transcript {
         };
         if has_worked && let Some(reason) = self.fallback.take() {
             self.notice(Notice::Said(format!("Went on over HTTP: {reason}")));
+        }
+    }
+
+    /// A step whose request never left travelled no way.
+    pub(super) fn note_way(&mut self, step: &StepCompleted) {
+        if step.connection > 0 && !self.fill.is_compacting() {
+            self.connection = Connection::By(step.transport);
         }
     }
 }

@@ -15,12 +15,14 @@ use super::state::State;
 /// Of a repository, what holds repositories that are its own.
 const OWN: [&str; 2] = ["modules", "worktrees"];
 
+/// Git directories, with what leads to each from elsewhere.
+pub(super) type Ways = BTreeSet<(PathBuf, PathBuf)>;
+
 /// Which repositories there were before a command. A stranger's may lie among their files, and harm nobody until git
 /// is led to it.
 pub(super) struct Present {
     gits: BTreeSet<PathBuf>,
-    /// With what leads to them from elsewhere.
-    ways: BTreeSet<(PathBuf, PathBuf)>,
+    ways: Ways,
     /// Below these may have been others: there was no time to look. Not below what nobody could look into, as commands can
     /// make that for themselves.
     left: Vec<PathBuf>,
@@ -45,7 +47,7 @@ impl Present {
     }
 
     /// All repositories there were, and all that led to them, if that is known.
-    pub(super) fn all(&self) -> Option<(&BTreeSet<PathBuf>, &BTreeSet<(PathBuf, PathBuf)>)> {
+    pub(super) fn all(&self) -> Option<(&BTreeSet<PathBuf>, &Ways)> {
         self.left.is_empty().then_some((&self.gits, &self.ways))
     }
 
@@ -70,11 +72,7 @@ impl Present {
     }
 
     /// New ways to repositories that were there and that git was not led to, where they would run something.
-    pub(super) fn new_ways(
-        &self,
-        pointed: &BTreeSet<(PathBuf, PathBuf)>,
-        roots: &[PathBuf],
-    ) -> Vec<Change> {
+    pub(super) fn new_ways(&self, pointed: &Ways, roots: &[PathBuf]) -> Vec<Change> {
         let is_strange = |git: &Path| {
             !self.has_way(git) && !self.is_part_of_own(git) && self.runs_something(git, roots)
         };

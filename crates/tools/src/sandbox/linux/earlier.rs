@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::arrivals::Ways;
 use super::encoded::{Encoded, read_all, write_all};
 use super::repository::Repository;
 use super::state::State;
@@ -17,14 +18,14 @@ pub(super) struct Earlier {
     files: BTreeMap<PathBuf, State>,
     repositories: BTreeMap<PathBuf, Repository>,
     /// What there was below some of the roots.
-    present: Vec<Present>,
+    present: Vec<There>,
 }
 
 /// All repositories below `roots`, and all that led to them.
-struct Present {
+struct There {
     roots: Vec<PathBuf>,
     gits: BTreeSet<PathBuf>,
-    ways: BTreeSet<(PathBuf, PathBuf)>,
+    ways: Ways,
 }
 
 /// What one room leaves to those that begin while it runs.
@@ -34,7 +35,7 @@ pub(super) struct Record<'a> {
     pub(super) files: Vec<&'a (PathBuf, State)>,
     pub(super) repositories: &'a [Repository],
     /// All that there were, and all that led to them, if that is known.
-    pub(super) present: Option<(&'a BTreeSet<PathBuf>, &'a BTreeSet<(PathBuf, PathBuf)>)>,
+    pub(super) present: Option<(&'a BTreeSet<PathBuf>, &'a Ways)>,
 }
 
 /// First in each record; to be raised when what follows is written in another way, as others may have another version.
@@ -94,7 +95,7 @@ impl Earlier {
         let is_all = bool::read(record)?;
         let gits = read_all(record)?.into_iter().collect();
         let ways = read_all(record)?.into_iter().collect();
-        let present = Present { roots: roots.clone(), gits, ways };
+        let present = There { roots: roots.clone(), gits, ways };
         let present = if is_all { vec![present] } else { vec![] };
         Some(Self { began: Some(began), roots, files, repositories, present })
     }
@@ -123,7 +124,7 @@ impl Earlier {
     }
 }
 
-impl Present {
+impl There {
     fn reaches(&self, path: &Path) -> bool {
         self.roots.iter().any(|root| path.starts_with(root))
     }

@@ -167,3 +167,37 @@ fn where_nothing_was_said_there_is_nothing_to_go_back_to_to_trace_or_to_shorten(
         assert!(shown(&mut app).0.join("\n").contains("Nothing was said yet."), "{command}");
     }
 }
+
+#[test]
+fn what_is_checked_out_is_looked_for_when_it_may_be_another() {
+    let mut app = App::new(Theme::colourless(), 80, 24);
+    app.update(Input::Prompts(vec![]));
+    let branch = |name: &str| Some(name.to_owned());
+    let facts = Facts { is_repository: true, branch: branch("main"), ..Facts::default() };
+    app.update(Input::Facts(facts));
+    happened(&mut app, thread_started());
+    let looks = |app: &mut App, event: Event| {
+        let record = Record { seq: None, at: String::new(), event, wire: vec![] };
+        app.update(Input::Record(Box::new(record))) == [Effect::FindBranch]
+    };
+    assert!(!looks(&mut app, Event::TurnStarted {}));
+    assert!(looks(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Interrupted))));
+    let line = |call_id: Option<&str>| {
+        let details = ItemDetails::CommandExecution(CommandExecution {
+            status: Status::Completed,
+            ..CommandExecution::begun("git switch next")
+        });
+        let call_id = call_id.map(str::to_owned);
+        let item = ThreadItem { id: "i".into(), details, call_id, step: None, duration_ms: None };
+        Event::ItemCompleted { item }
+    };
+    assert!(!looks(&mut app, line(Some("c"))), "the turn has not ended yet");
+    assert!(looks(&mut app, line(None)), "it was the person's own");
+    assert_eq!(app.update(Input::Focused), [Effect::FindBranch]);
+    app.update(Input::Branch(branch("next")));
+    assert!(shown(&mut app).1.last().unwrap().contains("project (next)"));
+    assert_eq!(type_in(&mut app, "/status<enter>"), [Effect::FindBranch]);
+    app.update(Input::Branch(branch("later")));
+    let said = shown(&mut app).0.join("\n");
+    assert!(said.contains("branch later"), "{said}");
+}

@@ -151,9 +151,9 @@ fn on_few_columns_hints_are_left_out_whole_and_what_is_said_of_a_thing_stands_in
     type_in(&mut app, "<c-t>");
     assert_eq!(footer(&mut app), "4 of 4 · / searches · q closes");
     type_in(&mut app, "/make<enter>");
-    assert_eq!(footer(&mut app), "4 of 4 · / searches · q closes");
+    assert_eq!(footer(&mut app), "4 of 4 · q closes · n N: 1 of 1, make");
     app.update(Input::Resize { columns: 80, rows: 12 });
-    let all = "4 of 4 · / searches · tab command · enter its output · q closes · n N: make";
+    let all = "4 of 4 · / searches · q closes · n N: 1 of 1, make";
     assert_eq!(footer(&mut app), all);
     app.update(Input::Resize { columns: 40, rows: 12 });
     type_in(&mut app, "<esc>q/help<enter>");
@@ -169,4 +169,75 @@ fn on_few_columns_hints_are_left_out_whole_and_what_is_said_of_a_thing_stands_in
     let column = rows[at].rfind("  ").unwrap() + 2;
     assert!(rows[at + 1].starts_with(&" ".repeat(column)), "{rows:#?}");
     assert!(rows[at + 1][column..].starts_with(|c: char| c != ' '), "{rows:#?}");
+}
+
+#[test]
+fn a_search_says_which_hit_it_is_at_or_that_there_is_none() {
+    let mut app = app();
+    let text: String = (0..30).map(|row| format!("row {row}\n")).collect();
+    app.update(Input::Page { title: "Rows".into(), page: Page::Plain(text) });
+    shown(&mut app);
+    let footer = |app: &mut App| shown(app).1.last().cloned().unwrap();
+    type_in(&mut app, "/row 2<enter>");
+    assert!(footer(&mut app).ends_with("n N: 1 of 11, row 2"), "{}", footer(&mut app));
+    // Several of them are on the last page, which goes no further.
+    for number in 2..=11 {
+        type_in(&mut app, "n");
+        assert!(footer(&mut app).contains(&format!("n N: {number} of 11")));
+    }
+    type_in(&mut app, "n");
+    assert!(footer(&mut app).contains("n N: 1 of 11"), "it begins anew");
+    type_in(&mut app, "N");
+    assert!(footer(&mut app).contains("n N: 11 of 11"));
+    for columns in [40, 80] {
+        app.update(Input::Resize { columns, rows: 12 });
+        type_in(&mut app, "/nowhere<enter>");
+        assert!(footer(&mut app).ends_with("not found: nowhere"), "{}", footer(&mut app));
+    }
+    type_in(&mut app, "/row<c-c>");
+    assert!(app.overlays.last_mut().unwrap().field().is_none(), "nothing is asked any more");
+    assert_eq!(shown(&mut app).1[0], "Rows", "the page is still open");
+}
+
+fn prints(app: &mut App, rows: std::ops::Range<u32>) {
+    let delta: String = rows.map(|row| format!("tick {row}\n")).collect();
+    let field = DeltaField::Output;
+    happened(app, Event::ItemDelta { item_id: "i9".into(), field, delta });
+}
+
+#[test]
+fn the_output_of_a_command_that_runs_is_followed_by_who_sees_its_end() {
+    let mut app = app();
+    happened(&mut app, running("tick"));
+    prints(&mut app, 0..5);
+    type_in(&mut app, "<c-o>");
+    assert_eq!(shown(&mut app).1[..2], ["tick", "tick 0"]);
+    prints(&mut app, 5..20);
+    assert_eq!(shown(&mut app).1[10], "tick 19");
+    type_in(&mut app, "<up>");
+    assert_eq!(shown(&mut app).1[10], "tick 18");
+    prints(&mut app, 20..30);
+    assert_eq!(shown(&mut app).1[10], "tick 18", "who looks at something keeps it");
+    type_in(&mut app, "G");
+    prints(&mut app, 30..40);
+    assert_eq!(shown(&mut app).1[10], "tick 39");
+    let output: String = (0..45).map(|row| format!("tick {row}\n")).collect();
+    happened(&mut app, ran("i9", "tick", &output, false));
+    let rows = shown(&mut app).1;
+    assert_eq!((rows[10].as_str(), rows[11].starts_with("45 of 45")), ("tick 44", true));
+}
+
+#[test]
+fn the_conversation_is_followed_by_who_sees_its_end() {
+    let mut app = app();
+    type_in(&mut app, "<c-t>");
+    shown(&mut app);
+    for number in 0..20 {
+        happened(&mut app, said_as(&format!("m{number}"), &format!("Answer {number}.")));
+    }
+    assert_eq!(shown(&mut app).1[10], "Answer 19.");
+    type_in(&mut app, "<pageup>");
+    let before = shown(&mut app).1[10].clone();
+    happened(&mut app, said_as("m20", "Answer 20."));
+    assert_eq!(shown(&mut app).1[10], before);
 }

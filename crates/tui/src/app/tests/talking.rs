@@ -397,6 +397,36 @@ fn what_does_not_fit_of_what_is_done_is_marked_as_the_terminal_can() {
         message: "the connection was reset by the peer".into(),
     };
     happened(&mut app, retry);
-    let region = shown(&mut app).1.join("\n");
-    assert!(region.contains("... - esc stops"), "{region}");
+    app.update(Input::Resize { columns: 60, rows: 12 });
+    let row = "* Reconnecting, attempt 1 - 0 s - the c...e peer - esc stops".to_owned();
+    assert!(shown(&mut app).1.contains(&row), "{:?}", shown(&mut app).1);
+}
+
+#[test]
+fn what_is_kept_for_after_the_turn_is_done_then_as_it_would_have_been_at_once() {
+    let mut app = app();
+    happened(&mut app, Event::TurnStarted {});
+    for line in ["/compact ", "!make", "then this", "and this"] {
+        app.update(Input::Paste(line.into()));
+        assert!(type_in(&mut app, "<tab>").is_empty(), "{line}");
+    }
+    let TurnFailed { usage, turn_usage, duration_ms, steps, timing, network, .. } =
+        turn_failed(ErrorKind::Internal);
+    let event = Event::TurnCompleted(agent_protocol::TurnCompleted {
+        usage,
+        turn_usage,
+        cost_usd: None,
+        duration_ms,
+        steps,
+        final_message: String::new(),
+        timing,
+        network,
+        schema_valid: None,
+    });
+    let record = Record { seq: None, at: String::new(), event, wire: vec![] };
+    let effects = app.update(Input::Record(Box::new(record)));
+    let [Effect::Compact, Effect::Run(line), Effect::Send(message)] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((line.as_str(), message.text().as_str()), ("make", "then this"));
 }

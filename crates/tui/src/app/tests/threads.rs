@@ -13,7 +13,7 @@ fn an_earlier_thread_is_chosen_from_this_directory_first() {
         ..Choice::default()
     };
     let threads = vec![thread("1", "mend the parser", true), thread("2", "elsewhere", false)];
-    app.update(Input::Threads { how: GoOn::Resume, threads });
+    app.update(Input::Threads { how: GoOn::Resume, threads, unreadable: 0 });
     let (_, region) = shown(&mut app);
     assert!(region.contains(&"› mend the parser".to_owned()), "{region:?}");
     assert!(!region.iter().any(|row| row.contains("elsewhere")));
@@ -25,7 +25,7 @@ fn an_earlier_thread_is_chosen_from_this_directory_first() {
 fn who_chooses_no_thread_to_begin_with_leaves() {
     let mut app = app();
     let threads = vec![Choice { label: "one".into(), is_here: true, ..Choice::default() }];
-    app.update(Input::Threads { how: GoOn::Resume, threads });
+    app.update(Input::Threads { how: GoOn::Resume, threads, unreadable: 0 });
     assert_eq!(type_in(&mut app, "<esc>"), [Effect::Leave]);
 }
 
@@ -152,7 +152,7 @@ fn a_tab_in_what_was_said_first_moves_no_column() {
         is_current: false,
     };
     let threads = vec![thread("a\tb"), thread("a somewhat longer one")];
-    app.update(Input::Threads { how: GoOn::Resume, threads });
+    app.update(Input::Threads { how: GoOn::Resume, threads, unreadable: 0 });
     let rows = shown(&mut app).1;
     let columns: Vec<_> = rows.iter().filter_map(|row| row.find("1 turn")).collect();
     assert!(columns.len() == 2 && columns[0] - "›".len() + 1 == columns[1], "{rows:#?}");
@@ -171,7 +171,7 @@ fn a_long_first_message_hides_nothing_of_what_is_said_of_any_thread() {
     let long = "Mend the parser, and then look at each of its tests, one after the other";
     let threads =
         vec![thread(long, "/w, 3 turns, 2 h ago"), thread("short", "/v, 1 turn, 1 d ago")];
-    app.update(Input::Threads { how: GoOn::Resume, threads });
+    app.update(Input::Threads { how: GoOn::Resume, threads, unreadable: 0 });
     let before = shown(&mut app).1;
     for text in ["Mend the parser, and", "… ", "/w, 3 turns, 2 h ago", "/v, 1 turn, 1 d ago"] {
         assert!(before.iter().any(|row| row.contains(text)), "{text}: {before:#?}");
@@ -187,4 +187,17 @@ fn a_line_break_in_the_name_of_the_directory_is_seen() {
     let thread = ThreadStarted { cwd: "/home/me/a\nb".into(), ..thread };
     happened(&mut app, Event::ThreadStarted(thread));
     assert!(shown(&mut app).0.contains(&"/home/me/a<U+000A>b".to_owned()));
+}
+
+#[test]
+fn threads_that_cannot_be_read_are_counted_where_one_is_chosen() {
+    let mut app = App::new(Theme::colourless(), 100, 24);
+    app.update(Input::Threads { how: GoOn::Resume, threads: vec![], unreadable: 1 });
+    let said = shown(&mut app).0.join("\n");
+    assert!(said.contains("1 cannot be read; `agent threads` says why."), "{said}");
+    let threads = vec![Choice { label: "mend it".into(), is_here: true, ..Choice::default() }];
+    app.update(Input::Threads { how: GoOn::Resume, threads, unreadable: 2 });
+    let rows = shown(&mut app).1;
+    let title = "Go on with which thread? 2 cannot be read; `agent threads` says why.";
+    assert!(rows.contains(&title.to_owned()), "{rows:?}");
 }

@@ -45,7 +45,7 @@ fn what_changes_the_thread_waits_for_the_end_of_the_turn() {
     happened(&mut app, Event::TurnStarted {});
     assert!(type_in(&mut app, "/new<enter>").is_empty());
     assert!(shown(&mut app).0.join(" ").contains("end of the turn"));
-    assert_eq!(type_in(&mut app, "<c-u>/compact<enter>"), [Effect::Compact]);
+    assert_eq!(type_in(&mut app, "<c-u>/name it<enter>"), [Effect::Name("it".into())]);
 }
 
 #[test]
