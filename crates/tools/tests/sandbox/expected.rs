@@ -4,6 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use agent_tools::Toolbox;
 use serde_json::json;
@@ -50,6 +51,9 @@ pub(crate) const EXPECTED: &[Expected] = &[
     },
 ];
 
+/// Far longer than a look takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What the person puts there, which would be put back if a command had.
 const OWN: &str = "[core]\n\tsshCommand = ./own\n";
 
@@ -93,7 +97,9 @@ pub(crate) fn plays(name: &str, tier: &str, home: &Path) -> i32 {
         // The reduced tier looks when the command comes.
         let looks = tier == "full";
         if looks {
+            let until = Instant::now() + PATIENCE;
             while !is_one_running(&rooms) {
+                assert!(Instant::now() < until, "no room looks ahead");
                 std::thread::yield_now();
             }
         }
