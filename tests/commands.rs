@@ -19,6 +19,50 @@ async fn a_command_line_in_the_sandbox_has_our_streams_and_gives_its_code() {
 }
 
 #[tokio::test]
+async fn a_command_line_in_the_sandbox_hears_our_signals() {
+    for mode in ["workspace-write", "danger-full-access"] {
+        let scene = Scene::new(AGENT);
+        // Each signal it hears is a line.
+        let hears = r#"say() { echo "{\"type\":\"$1\"}"; }
+for name in INT HUP QUIT USR1 USR2 ALRM WINCH CONT; do trap "say $name" $name; done
+trap 'say TERM; kill -KILL $!; exit 5' TERM
+sleep 1000 & say ready
+while :; do wait $!; done"#;
+        let mut run = scene.start(&["sandbox", "-s", mode, "--", "bash", "-c", hears]);
+        run.until("ready").await;
+        for name in ["INT", "HUP", "QUIT", "USR1", "USR2", "ALRM", "WINCH", "CONT", "TERM"] {
+            run.signal(name).await;
+            run.until(name).await;
+        }
+        assert_eq!(run.finish().await.code, Some(5), "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_line_in_the_sandbox_is_suspended_with_us_and_goes_on() {
+    let scene = Scene::new(AGENT);
+    let counts = r#"echo '{"type":"begun"}'; while [ ! -e enough ]; do :; done; exit 4"#;
+    let mut run = scene.start(&["sandbox", "--", "bash", "-c", counts]);
+    run.until("begun").await;
+    run.signal("TSTP").await;
+    let is_stopped = |status: &str| status.contains("State:\tT");
+    let ours = format!("/proc/{}", run.pid());
+    let count = || {
+        let bash = scene.inhabitants().into_iter().filter(|process| process.contains("bash"));
+        bash.filter_map(|process| process.split_once(": ").map(|(path, _)| path.to_owned())).next()
+    };
+    let command = count().expect("it runs");
+    for process in [&ours, &command] {
+        while !is_stopped(&std::fs::read_to_string(format!("{process}/status")).unwrap()) {
+            tokio::task::yield_now().await;
+        }
+    }
+    std::fs::write(scene.workspace().join("enough"), "").unwrap();
+    run.signal("CONT").await;
+    assert_eq!(run.finish().await.code, Some(4));
+}
+
+#[tokio::test]
 async fn what_cannot_be_executed_in_the_sandbox_has_the_code_a_shell_gives_it() {
     let scene = Scene::new(AGENT)
         .file("text", "exit 3\n")
