@@ -307,6 +307,12 @@ pub(crate) const PLANTS: &[Plant] = &[
         .after(STRANGERS),
     plant("s9_strangers_repository_by_a_link", "cd v; ln -s data .git", "").after(STRANGERS),
     plant(
+        "s9_strangers_repository_where_a_link_leads",
+        "ln -s v/data/objects src",
+        "cd src; git update-ref refs/tags/x $(git hash-object -w /dev/null)",
+    )
+    .after("mkdir -p v/data/objects v/data/refs v/data/hooks; cp .git/HEAD v/data/; cp evil v/data/hooks/reference-transaction"),
+    plant(
         "s9_strangers_repository_that_is_shared",
         "cd v; mkdir .git; cp data/HEAD .git/; echo ../data >.git/commondir",
         "",

@@ -2,13 +2,12 @@
 //! put back. Those that are where they were are compared in `repository.rs`.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::earlier::Earlier;
 use super::known::Known;
 use super::put_back::Change;
-use super::repositories;
+use super::repositories::{self, has_its_name};
 use super::repository::{self, Repository, change};
 use super::state::State;
 
@@ -23,6 +22,8 @@ pub(super) type Ways = BTreeSet<(PathBuf, PathBuf)>;
 pub(super) struct Present {
     gits: BTreeSet<PathBuf>,
     ways: Ways,
+    /// Git finds a repository also where a link leads.
+    linked: Ways,
     /// Below these may have been others: there was no time to look. Not below what nobody could look into, as commands can
     /// make that for themselves.
     left: Vec<PathBuf>,
@@ -43,7 +44,8 @@ impl Present {
     pub(super) fn of(known: &Known, gits: BTreeSet<PathBuf>, earlier: &Earlier) -> Self {
         let gits = gits.into_iter().filter(|git| !earlier.came_later(git)).collect();
         let ways = known.trees.iter().filter(|way| !earlier.way_came_later(way));
-        Self { gits, ways: ways.cloned().collect(), left: known.left.clone() }
+        let ways = ways.cloned().collect();
+        Self { gits, ways, linked: known.linked.clone(), left: known.left.clone() }
     }
 
     /// All repositories there were, and all that led to them, if that is known.
@@ -71,18 +73,16 @@ impl Present {
         moved.filter(|before| may_move(&before.git)).map_or(Origin::Arrived, Origin::Moved)
     }
 
-    /// New ways to repositories that were there and that git was not led to, where they would run something.
-    pub(super) fn new_ways(&self, pointed: &Ways, roots: &[PathBuf]) -> Vec<Change> {
+    /// New ways to repositories that were there and that git was not led to, where they would run something: what points to
+    /// them, and links.
+    pub(super) fn new_ways(&self, pointed: &Ways, linked: &Ways, roots: &[PathBuf]) -> Vec<Change> {
         let is_strange = |git: &Path| {
             !self.has_way(git) && !self.is_part_of_own(git) && self.runs_something(git, roots)
         };
-        let new = pointed.difference(&self.ways).filter(|(git, _)| is_strange(git));
-        let ways = new.map(|(_, tree)| Change {
-            path: tree.join(".git"),
-            to: State::Absent,
-            aside: tree.clone(),
-        });
-        ways.collect()
+        let pointed = pointed.difference(&self.ways).map(|(git, tree)| (git, tree.join(".git")));
+        let linked = linked.difference(&self.linked).map(|(git, link)| (git, link.clone()));
+        let new = pointed.chain(linked).filter(|(git, _)| is_strange(git));
+        new.map(|(_, way)| taken_away(way)).collect()
     }
 
     /// What leads one that has arrived to another one, whose worktree it is not.
@@ -119,9 +119,9 @@ impl Present {
     }
 }
 
-/// What git looks for in a directory and all around it.
-fn has_its_name(git: &Path) -> bool {
-    git.file_name() == Some(OsStr::new(".git"))
+fn taken_away(way: PathBuf) -> Change {
+    let aside = way.parent().unwrap_or(&way).to_owned();
+    Change { path: way, to: State::Absent, aside }
 }
 
 /// Whether it is a submodule's or a worktree's of `whole`.

@@ -21,6 +21,8 @@ pub(super) struct Known {
     pub(super) left: Vec<PathBuf>,
     /// Git directories, be they outside the roots, with where their files are.
     pub(super) trees: BTreeSet<(PathBuf, PathBuf)>,
+    /// Git directories, with links of late that lead to or into them.
+    pub(super) linked: BTreeSet<(PathBuf, PathBuf)>,
     /// Of git, for all repositories.
     pub(super) configs: Vec<PathBuf>,
     /// Where they are, links aside.
@@ -41,7 +43,7 @@ impl Known {
         let (roots, env) = (roots(world), &world.policy.env);
         let since = world_began(world);
         let look = repositories::below(&roots, &beside(world), since, PATIENCE, &world.seen);
-        let left = look.left;
+        let (left, linked) = (look.left, look.linked);
         let mut trees = look.pointed;
         trees.extend(roots.iter().filter_map(|root| repositories::around(root)));
         let (mut of_person, mut our_homes) = (persons::files(env), persons::our_homes(env));
@@ -52,7 +54,7 @@ impl Known {
         let pinnable = of_projects(&roots).chain(of_person.iter().cloned());
         let open = pinnable.filter(|path| pins::has_open_file(path)).collect();
         let gits = look.found;
-        Self { at, gits, left, trees, configs, ends_of_configs, of_person, our_homes, open }
+        Self { at, gits, left, trees, linked, configs, ends_of_configs, of_person, our_homes, open }
     }
 
     fn nothing() -> Self {
@@ -61,6 +63,7 @@ impl Known {
             gits: BTreeSet::new(),
             left: vec![],
             trees: BTreeSet::new(),
+            linked: BTreeSet::new(),
             configs: vec![],
             ends_of_configs: BTreeSet::new(),
             of_person: vec![],

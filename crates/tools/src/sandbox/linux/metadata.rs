@@ -326,10 +326,10 @@ impl Metadata {
     fn look(&self, world: &World, changes: &mut Vec<Change>) -> Option<PathBuf> {
         let missed = world.unseen.since();
         let since = world_began(world);
-        let Look { found, pointed, unseen, .. } =
+        let Look { found, pointed, linked, unseen, .. } =
             repositories::below(&self.roots, &self.beside, since, PATIENCE, &world.seen);
         let (began, reached) = (self.began.min(missed), self.reached());
-        changes.extend(self.present.new_ways(&pointed, &reached));
+        changes.extend(self.present.new_ways(&pointed, &linked, &reached));
         for git in &found {
             let is_known = self.repositories.iter().any(|known| known.git == *git);
             let origin = match is_known {

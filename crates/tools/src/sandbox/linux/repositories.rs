@@ -32,6 +32,8 @@ pub(super) struct Look {
     pub(super) found: BTreeSet<PathBuf>,
     /// Git directories, wherever they lie, with what points to them.
     pub(super) pointed: BTreeSet<(PathBuf, PathBuf)>,
+    /// Git directories, with links of late that lead to or into them.
+    pub(super) linked: BTreeSet<(PathBuf, PathBuf)>,
     /// One of the directories that were not looked into.
     pub(super) unseen: Option<PathBuf>,
     /// Those for which there was no time.
@@ -57,7 +59,8 @@ pub(super) fn below(
 ) -> Look {
     let mut walk = Walk::new(since, seen);
     walk.through(roots, patience);
-    let mut look = walk.look;
+    let Walk { mut look, links, .. } = walk;
+    look.linked = linked(&links, &look.found, since);
     let common: Vec<_> = look.found.iter().filter_map(|git| common_directory(git)).collect();
     look.found.extend(common);
     look.found.retain(|git| roots.iter().chain(others).any(|root| git.starts_with(root)));
@@ -73,13 +76,15 @@ struct Walk<'a> {
     keeping: Option<Seen>,
     changed: VecDeque<Place>,
     rest: VecDeque<Place>,
+    /// In what has changed.
+    links: Vec<PathBuf>,
     look: Look,
 }
 
 impl<'a> Walk<'a> {
     fn new(since: i64, seen: &'a Seen) -> Self {
         let (changed, rest) = (VecDeque::new(), VecDeque::new());
-        Self { since, seen, keeping: None, changed, rest, look: Look::default() }
+        Self { since, seen, keeping: None, changed, rest, links: vec![], look: Look::default() }
     }
 
     fn through(&mut self, roots: &[PathBuf], patience: Patience) {
@@ -116,6 +121,9 @@ impl<'a> Walk<'a> {
         }
         for git in entries.pointers.iter().filter_map(|path| pointed_to(&directory, path)) {
             self.add_pointed(git, &directory);
+        }
+        if changed >= self.since {
+            self.links.extend_from_slice(&entries.links);
         }
         let holds_objects = directory.file_name() == Some(OsStr::new("objects"));
         for path in &entries.directories {
@@ -168,6 +176,30 @@ impl<'a> Walk<'a> {
             self.look.unseen = Some(directory);
         }
     }
+}
+
+/// Which of the repositories git finds where a link leads, if that has changed since. Those that have the name it looks for
+/// do not count, nor what they hold: they are met without a link.
+fn linked(
+    links: &[PathBuf],
+    found: &BTreeSet<PathBuf>,
+    since: i64,
+) -> BTreeSet<(PathBuf, PathBuf)> {
+    let is_met = |git: &Path| git.ancestors().any(|at| has_its_name(at) && found.contains(at));
+    let hidden: Vec<_> = found.iter().filter(|git| !is_met(git)).collect();
+    let leads_to = |link: &PathBuf| {
+        let is_late = fs::symlink_metadata(link).is_ok_and(|one| changed_at(&one) >= since);
+        let end = is_late.then(|| link.canonicalize().ok())??;
+        let git = hidden.iter().find(|git| end.starts_with(git))?;
+        Some(((*git).clone(), link.clone()))
+    };
+    // Most often there are none, and many links.
+    if hidden.is_empty() { BTreeSet::new() } else { links.iter().filter_map(leads_to).collect() }
+}
+
+/// What git looks for in a directory and all around it.
+pub(super) fn has_its_name(git: &Path) -> bool {
+    git.file_name() == Some(OsStr::new(".git"))
 }
 
 /// The first byte of the names of objects.
@@ -275,157 +307,4 @@ pub(super) fn within(git: &Path) -> Vec<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::symlink;
-
-    const PATIENT: Patience =
-        Patience { for_changed: Duration::from_secs(60), for_all: Duration::from_secs(60) };
-    const HURRIED: Patience = Patience { for_all: Duration::ZERO, ..PATIENT };
-
-    fn repository_at(git: &Path) {
-        for part in ["objects", "refs"] {
-            fs::create_dir_all(git.join(part)).unwrap();
-        }
-        fs::write(git.join("HEAD"), "").unwrap();
-    }
-
-    #[test]
-    fn a_look_that_ends_too_early_says_so_and_has_seen_what_changed() {
-        let root = tempfile::tempdir().unwrap();
-        let root = root.path().canonicalize().unwrap();
-        repository_at(&root.join("m/.git"));
-        let roots = std::slice::from_ref(&root);
-        let look = below(roots, &[], i64::MAX, HURRIED, &Seen::default());
-        assert_eq!((look.found, look.unseen), (BTreeSet::new(), Some(root.clone())));
-        assert_eq!(look.left, roots);
-        let found = BTreeSet::from([root.join("m/.git")]);
-        for (since, patience) in [(0, HURRIED), (i64::MAX, PATIENT)] {
-            let look = below(roots, &[], since, patience, &Seen::default());
-            assert_eq!((look.found, look.unseen), (found.clone(), None));
-            assert!(look.left.is_empty());
-        }
-    }
-
-    #[test]
-    fn what_is_as_it_was_seen_is_not_read_again_and_what_it_points_to_is() {
-        let root = tempfile::tempdir().unwrap();
-        let root = root.path().canonicalize().unwrap();
-        repository_at(&root.join("a/.git"));
-        fs::create_dir(root.join("b")).unwrap();
-        fs::write(root.join("b/.git"), "gitdir: ../nowhere\n").unwrap();
-        let roots = std::slice::from_ref(&root);
-        let fresh = seen_below(roots, PATIENT);
-        let changed = |path: &Path| changed_at(&fs::symlink_metadata(path).unwrap());
-        // All of it was made too shortly before.
-        assert!(fresh.entries(&root, changed(&root)).is_none());
-
-        let mut seen = Seen::default();
-        for directory in [&root, &root.join("a"), &root.join("a/.git"), &root.join("b")] {
-            let entries = Entries::read(directory, &MARKS).unwrap();
-            seen.keep(directory, changed(directory), i64::MAX, &entries);
-        }
-        let look = |seen: &Seen| below(roots, &[], i64::MAX, PATIENT, seen).found;
-        assert_eq!(look(&seen), BTreeSet::from([root.join("a/.git")]));
-        fs::write(root.join("b/.git"), "gitdir: ../made\n").unwrap();
-        repository_at(&root.join("made"));
-        repository_at(&root.join("a/objects/x"));
-        let all = ["a/.git", "a/objects/x", "made"].map(|git| root.join(git));
-        assert_eq!(look(&seen), BTreeSet::from(all.clone()));
-        assert_eq!(look(&Seen::default()), BTreeSet::from(all));
-    }
-
-    #[test]
-    fn repositories_are_found_where_no_other_repository_would_have_them() {
-        let root = tempfile::tempdir().unwrap();
-        let root = root.path().canonicalize().unwrap();
-        let inner = ["objects", "refs", "logs", "hooks", "info", "rr-cache", "lfs", "objects/ab"];
-        repository_at(&root);
-        let mut wanted = BTreeSet::from([root.clone()]);
-        for place in inner {
-            repository_at(&root.join(place).join("x"));
-            wanted.insert(root.join(place).join("x"));
-        }
-        assert_eq!(
-            below(std::slice::from_ref(&root), &[], i64::MAX, PATIENT, &Seen::default()).found,
-            wanted
-        );
-    }
-
-    #[test]
-    fn a_pointer_is_read_as_git_reads_it() {
-        let root = tempfile::tempdir().unwrap();
-        let root = root.path().canonicalize().unwrap();
-        let odd = root.join(OsStr::from_bytes(b"e\xff"));
-        fs::create_dir(&odd).unwrap();
-        fs::create_dir(root.join("sub")).unwrap();
-        let long = [b"gitdir: ../e\xff".to_vec(), vec![b'\n'; 12_000]].concat();
-        fs::write(root.join("file"), &long).unwrap();
-        fs::write(root.join("sub/.git"), &long).unwrap();
-        assert_eq!(pointed_to(&root.join("sub"), &root.join("sub/.git")), Some(odd.clone()));
-        fs::remove_file(root.join("sub/.git")).unwrap();
-        symlink("../file", root.join("sub/.git")).unwrap();
-        assert_eq!(pointed_to(&root.join("sub"), &root.join("sub/.git")), Some(odd));
-    }
-
-    #[test]
-    fn a_common_directory_counts_only_if_it_knows_the_worktree() {
-        let place = tempfile::tempdir().unwrap();
-        let place = place.path().canonicalize().unwrap();
-        let (tree, stranger, common) =
-            (place.join("tree"), place.join("stranger"), place.join("main/.git"));
-        let git = common.join("worktrees/tree");
-        for directory in [&tree, &stranger, &git, &common.join("objects"), &common.join("refs")] {
-            fs::create_dir_all(directory).unwrap();
-        }
-        fs::write(common.join("HEAD"), "").unwrap();
-        fs::write(git.join("HEAD"), "").unwrap();
-        fs::write(git.join("commondir"), "../..\n").unwrap();
-        fs::write(git.join("gitdir"), format!("{}/.git\n", tree.display())).unwrap();
-        for tree in [&tree, &stranger] {
-            fs::write(tree.join(".git"), format!("gitdir: {}\n", git.display())).unwrap();
-        }
-        assert_eq!(common_of_worktree(&tree), Some(common));
-        assert_eq!(common_of_worktree(&stranger), None);
-        assert_eq!(common_of_worktree(&place), None);
-    }
-
-    #[test]
-    fn repositories_are_found_by_whatever_name_and_through_whatever_points_to_them() {
-        let root = tempfile::tempdir().unwrap();
-        let root = root.path().canonicalize().unwrap();
-        let outside = tempfile::tempdir().unwrap();
-        for git in ["a/.git", "bare", "deep/1/2/3/4/5/6/.git", "a/.git/modules/x/y"] {
-            repository_at(&root.join(git));
-        }
-        for worktree in ["a/.git/worktrees/w", "odd/store"] {
-            fs::create_dir_all(root.join(worktree)).unwrap();
-            fs::write(root.join(worktree).join("HEAD"), "").unwrap();
-            fs::write(root.join(worktree).join("commondir"), "../elsewhere\n").unwrap();
-        }
-        for plain in ["plain/objects", "pointing", "linked", "target", "odd/elsewhere"] {
-            fs::create_dir_all(root.join(plain)).unwrap();
-        }
-        fs::write(root.join("pointing/.git"), "gitdir: ../target\n").unwrap();
-        symlink(outside.path(), root.join("linked/.git")).unwrap();
-        let look = below(std::slice::from_ref(&root), &[], 0, PATIENT, &Seen::default());
-        let found: Vec<_> = look
-            .found
-            .iter()
-            .map(|path| path.strip_prefix(&root).unwrap().display().to_string())
-            .collect();
-        assert_eq!(
-            found,
-            [
-                "a/.git",
-                "a/.git/modules/x/y",
-                "a/.git/worktrees/w",
-                "bare",
-                "deep/1/2/3/4/5/6/.git",
-                "odd/elsewhere",
-                "odd/store",
-                "target",
-            ]
-        );
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 //! `repositories.rs`.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,8 @@ pub(super) struct Entries {
     pub(super) marks: Vec<&'static str>,
     /// Each is a `.git`, in whatever case, and no directory.
     pub(super) pointers: Vec<PathBuf>,
+    /// All others. Not kept: they count only where something changed.
+    pub(super) links: Vec<PathBuf>,
 }
 
 impl Entries {
@@ -29,10 +31,13 @@ impl Entries {
         for entry in fs::read_dir(directory)?.flatten() {
             let name = entry.file_name();
             read.marks.extend(marks.iter().find(|mark| name == **mark));
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let kind = entry.file_type();
+            if kind.as_ref().is_ok_and(FileType::is_dir) {
                 read.directories.push(entry.path());
             } else if name.eq_ignore_ascii_case(".git") {
                 read.pointers.push(entry.path());
+            } else if kind.is_ok_and(|kind| kind.is_symlink()) {
+                read.links.push(entry.path());
             }
         }
         Ok(read)
@@ -47,7 +52,8 @@ impl Seen {
     /// Keeps what was read at `now` of a directory that had changed at `changed`.
     pub(super) fn keep(&mut self, directory: &Path, changed: i64, now: i64, entries: &Entries) {
         if changed < now - COARSE {
-            self.0.insert(directory.to_owned(), (changed, entries.clone()));
+            let entries = Entries { links: vec![], ..entries.clone() };
+            self.0.insert(directory.to_owned(), (changed, entries));
         }
     }
 
