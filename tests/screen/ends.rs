@@ -104,6 +104,36 @@ fn a_signal_ends_it_also_where_the_terminal_reads_no_more() {
 }
 
 #[test]
+fn a_terminal_that_reads_no_more_keeps_nobody_from_working_and_gets_it_all_later() {
+    let model = ScriptedModel::new()
+        .step(Step::new().says(&lines(20_000)).calls("exec_command", json!({"cmd": "echo"})))
+        .says("All done.");
+    let (scene, _server, mut screen) = start(model);
+    wait_until_ready(&screen);
+    screen.press("go<enter>");
+    screen.wait_for("line 1");
+    screen.stall();
+    screen.wait_until("the terminal is full", PtyScreen::is_full);
+    let is_over = |_: &PtyScreen| {
+        std::fs::read_to_string(&scene.rollouts()[0]).is_ok_and(|text| text.contains("All done."))
+    };
+    screen.wait_until("the turn is over", is_over);
+    assert!(screen.is_full(), "and it has read nothing meanwhile");
+    screen.go_on();
+    screen.wait_for("All done.");
+    wait_until_ready(&screen);
+    let rows = screen.scrollback();
+    for line in ["line 17000", "line 18500", "line 19999", "line 20000"] {
+        assert_eq!(
+            rows.iter().filter(|row| row.trim() == format!("{line} of many.")).count(),
+            1,
+            "{line}"
+        );
+    }
+    leave(screen);
+}
+
+#[test]
 fn a_panic_gives_the_terminal_back_and_says_what_happened_below_the_screen() {
     let (_scene, _server, screen) = start(ScriptedModel::new());
     wait_until_ready(&screen);

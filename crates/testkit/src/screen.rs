@@ -136,9 +136,14 @@ impl PtyScreen {
         set_size(&self.slave, columns, rows).expect("the terminal takes a size");
     }
 
-    /// The terminal reads no more of what the program writes, until that has ended.
+    /// The terminal reads no more of what the program writes, until it goes on or that has ended.
     pub fn stall(&self) {
         self.shared.is_stalled.store(true, Ordering::Relaxed);
+    }
+
+    /// The terminal reads again.
+    pub fn go_on(&self) {
+        self.shared.is_stalled.store(false, Ordering::Relaxed);
     }
 
     /// Whoever writes to the terminal waits.

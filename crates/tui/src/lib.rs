@@ -16,6 +16,7 @@ pub mod highlight;
 pub mod key;
 mod keyboard;
 pub mod markdown;
+mod output;
 mod overlay;
 pub mod prompts;
 mod raw;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use rustix::stdio::{stdin, stdout};
 use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
+
+use crate::output::{self, Output};
 
 /// Pastes come in one piece, we hear of the focus, the title is kept to be put back.
 const ASK: &str = "\x1b[?2004h\x1b[?1004h\x1b[22;2t";
@@ -69,7 +70,8 @@ fn clear(bit: u8) -> bool {
 /// A signal that ends us was heard. Where room had to be made, there is room now for what gives the terminal back.
 pub(crate) fn end() {
     set(ENDING);
-    if is_full() || DROPPED.load(Ordering::Relaxed) > 0 {
+    if is_full() || output::is_behind() || DROPPED.load(Ordering::Relaxed) > 0 {
+        output::forget();
         let _ = tcflush(stdout(), QueueSelector::OFlush);
     }
 }
@@ -89,6 +91,7 @@ pub(crate) fn is_full() -> bool {
 /// Drops what the terminal was sent and has not read, so that who waits for it goes on.
 pub(crate) fn make_room() {
     DROPPED.fetch_add(1, Ordering::Relaxed);
+    output::forget();
     let _ = tcflush(stdout(), QueueSelector::OFlush);
     // No room wakes who waits to write, but a signal does, and then writing begins again.
     let us = rustix::process::getpid();
@@ -282,11 +285,12 @@ fn give_back(settings: &Termios) -> io::Result<bool> {
     written.map(|()| true)
 }
 
-/// Writes it again where some of it may have been dropped.
+/// Waits until the terminal has taken it, and writes it again where some of it may have been dropped.
 fn write_whole(text: &str) -> io::Result<()> {
     loop {
         let before = DROPPED.load(Ordering::Relaxed);
         write(text)?;
+        output::catch_up()?;
         if DROPPED.load(Ordering::Relaxed) == before {
             return Ok(());
         }
@@ -295,27 +299,4 @@ fn write_whole(text: &str) -> io::Result<()> {
 
 fn write(text: &str) -> io::Result<()> {
     Output.write_all(text.as_bytes())
-}
-
-/// Standard output without the buffer of the standard library, which cuts a frame at its lines and which a panic may
-/// hold.
-#[derive(Debug)]
-pub(crate) struct Output;
-
-impl io::Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match rustix::io::write(stdout(), bytes) {
-                // Somebody who shares the terminal with us has made it so.
-                Err(Errno::AGAIN) => {
-                    poll(&mut [PollFd::new(&stdout(), PollFlags::OUT)], None)?;
-                }
-                written => return Ok(written?),
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

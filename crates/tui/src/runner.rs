@@ -2,6 +2,7 @@
 //! What it asks for is done by whoever runs it. The terminal is given back however this ends.
 
 mod away;
+mod showing;
 mod sizes;
 mod survey;
 mod system;
@@ -15,16 +16,16 @@ use agent_protocol::Record;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::app::{App, Frame};
+use crate::app::App;
 use crate::attention::{Attention, Notify};
 use crate::decoder::Report;
 use crate::effect::{Effect, Input};
 use crate::full::Full;
 use crate::key::{KeyCode, KeyEvent};
 use crate::keyboard::Keyboard;
-use crate::overlay::Place;
-use crate::raw::{self, Output, Raw};
-use crate::terminal::{Inline, Region};
+use crate::output::{self, Output, Reading};
+use crate::raw::{self, Raw};
+use crate::terminal::Inline;
 use crate::theme::{Look, Theme};
 use survey::Survey;
 use system::{Signals, Told, size};
@@ -64,6 +65,7 @@ pub struct Terminal {
     full: Option<Full<Output>>,
     /// None while the terminal is lent.
     raw: Option<(Keyboard, Raw)>,
+    reading: Reading,
     manners: Manners,
     attention: Attention,
     /// The terminal has said what its background is, and will again.
@@ -88,6 +90,8 @@ enum Woken {
     Input(Input),
     /// The time for the next frame.
     Due,
+    /// The terminal has taken what it had not read.
+    CaughtUp,
     /// No answer came.
     Unanswered,
     Told(Told),
@@ -117,6 +121,7 @@ impl Terminal {
             whole: None,
             inline: Inline::new(Output, columns, rows, manners.reflows),
             raw: Some((keyboard, raw)),
+            reading: Reading::new(),
             manners,
             attention: Attention::new(manners.notify),
             tells_background: false,
@@ -177,7 +182,8 @@ impl Terminal {
         let mut is_stale = true;
         loop {
             self.mend_after_panic(app)?;
-            let is_held = is_due && !self.may_draw(app)?;
+            let is_behind = output::is_behind();
+            let is_held = is_due && (is_behind || !self.may_draw(app)?);
             if is_due && !is_held {
                 self.draw(app)?;
                 app.update(self.now());
@@ -185,7 +191,8 @@ impl Terminal {
                 drawn = Some(Instant::now());
                 is_stale = false;
             }
-            let answer_by = self.survey.deadline(is_held);
+            // What it has not read it cannot answer.
+            let answer_by = self.survey.deadline(is_held).filter(|_| !is_behind);
             let next = drawn.unwrap_or_else(Instant::now) + FRAME;
             let is_running = app.is_running();
             // What was typed behind a key that had consequences comes after them, be it in the next thread.
@@ -198,6 +205,7 @@ impl Terminal {
                     record = records.recv() => {
                         record.map_or(Woken::Over, |record| Woken::Input(Input::Record(Box::new(record))))
                     }
+                    caught_up = self.reading.caught_up(), if is_behind => caught_up.map(|()| Woken::CaughtUp)?,
                     () = tokio::time::sleep_until(next), if is_stale && !is_held => Woken::Due,
                     () = tokio::time::sleep_until(answer_by.unwrap_or(next)), if answer_by.is_some() => {
                         Woken::Unanswered
@@ -214,6 +222,10 @@ impl Terminal {
             app.update(self.now());
             let effects = match woken {
                 Woken::Due => vec![],
+                Woken::CaughtUp => {
+                    self.survey.was_held_up(Instant::now());
+                    vec![]
+                }
                 Woken::Unanswered => self.go_without_answer(app)?,
                 Woken::Reports(reports) => self.hear(app, reports).await?,
                 Woken::Input(input) => {
@@ -326,91 +338,6 @@ impl Terminal {
         self.unheard = reports.chain(heard_since).collect();
         Ok(effects)
     }
-
-    /// Whether the key is ours: the terminal's own scrolling knows nothing of the alternate screen.
-    fn scrolls(&mut self, key: KeyEvent) -> bool {
-        let Some(full) = &mut self.full else { return false };
-        match key.code {
-            KeyCode::PageUp => full.page_up(),
-            KeyCode::PageDown => full.page_down(),
-            KeyCode::Enter => {
-                full.to_end();
-                return false;
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    /// What the wheel does: a pager has rows of its own, else it goes through what was said.
-    fn roll(&mut self, app: &mut App, up: bool) -> Vec<Effect> {
-        const ROWS: usize = 3;
-        if app.is_paging() {
-            let key = KeyEvent::plain(if up { KeyCode::Up } else { KeyCode::Down });
-            return (0..ROWS).flat_map(|_| app.update(Input::Key(key))).collect();
-        }
-        match &mut self.full {
-            Some(full) if up => full.up(ROWS),
-            Some(full) => full.down(ROWS),
-            None => {}
-        }
-        vec![]
-    }
-
-    /// The alternate screen is empty, and all is drawn again.
-    fn restart(&mut self, app: &mut App) -> io::Result<()> {
-        if let (Some(full), Some((_, raw))) = (&mut self.full, &self.raw) {
-            raw.stay_on_alternate()?;
-            full.restart(self.columns, self.rows);
-            app.draw_again();
-        }
-        Ok(())
-    }
-
-    fn draw(&mut self, app: &mut App) -> io::Result<()> {
-        let mut frame = app.draw();
-        if !self.manners.answers {
-            frame.links.clear();
-        }
-        if let Some(full) = &mut self.full {
-            return full.draw(frame, self.manners.look.theme().dim);
-        }
-        let Frame { finished, links, region, cursor, place } = frame;
-        if place == Place::Below {
-            self.leave_whole()?;
-            let region = Region { cells: region, links: vec![], cursor };
-            let (is_moving, before) =
-                (app.is_running() || !finished.is_empty(), self.inline.asked());
-            if !is_moving || !self.survey.may_ask() {
-                return self.inline.draw(&finished, &links, region);
-            }
-            self.inline.draw_and_ask(&finished, &links, region)?;
-            if self.inline.asked() > before {
-                self.survey.ask(Instant::now(), before);
-            }
-            return Ok(());
-        }
-        if self.whole.is_none()
-            && let Some((_, raw)) = &self.raw
-        {
-            raw.enter_alternate()?;
-        }
-        let (columns, rows) = (self.columns, self.rows);
-        let whole = self.whole.get_or_insert_with(|| Inline::new(Output, columns, rows, false));
-        whole.draw(&finished, &[], Region { cells: region, links, cursor })
-    }
-
-    fn leave_whole(&mut self) -> io::Result<()> {
-        match (&self.raw, self.whole.take()) {
-            (Some((_, raw)), Some(whole)) => {
-                // There is one cursor for both screens.
-                whole.end()?;
-                self.inline.cursor_was_shown();
-                raw.leave_alternate()
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 fn is_only_about_the_size(woken: &Woken) -> bool {
@@ -418,7 +345,7 @@ fn is_only_about_the_size(woken: &Woken) -> bool {
         Woken::Reports(reports) => {
             reports.iter().all(|report| matches!(report, Report::Position { .. }))
         }
-        Woken::Unanswered => true,
+        Woken::Unanswered | Woken::CaughtUp => true,
         _ => false,
     }
 }

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::decoder::Report;
 use crate::effect::{Effect, Input};
 use crate::keyboard::Keyboard;
+use crate::output;
 use crate::raw::Raw;
 
 /// Answers that are on their way come within this time, if they come.
@@ -96,7 +97,13 @@ impl Terminal {
     pub(super) async fn hear_out(&mut self) -> io::Result<()> {
         let until = Instant::now() + LAST_WORDS;
         while self.inline.asked() > 0 && self.survey.may_ask() {
-            let heard = tokio::time::timeout_at(until, listen(self.raw.as_mut())).await;
+            let heard = tokio::time::timeout_at(until, async {
+                if output::is_behind() {
+                    self.reading.caught_up().await?;
+                }
+                listen(self.raw.as_mut()).await
+            });
+            let heard = heard.await;
             let Ok(Some(reports)) = heard.unwrap_or(Ok(None)) else { break };
             for report in reports {
                 let Report::Position { row, column } = report else {

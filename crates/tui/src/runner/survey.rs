@@ -91,6 +91,11 @@ impl Survey {
         self.is_mute |= since + PATIENCE <= now;
     }
 
+    /// It has not read what it was asked until now.
+    pub(super) fn was_held_up(&mut self, now: Instant) {
+        self.asked = self.asked.map(|_| now);
+    }
+
     /// No more answers will come.
     pub(super) fn give_up(&mut self) {
         self.half = None;
