@@ -42,6 +42,35 @@ async fn without_an_earlier_thread_a_new_one_begins() {
 }
 
 #[tokio::test]
+async fn where_the_last_thread_cannot_be_read_it_is_said_which_is_taken() {
+    let server = ScriptedModel::new().says("One.").says("Two.").says("Three.").serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let first = scene.run(&["exec", "--json", "remember 7"]).await.succeeded();
+    let id = first.event("thread.started")["thread_id"].as_str().unwrap().to_owned();
+    let folder = scene.rollouts()[0].parent().unwrap().with_file_name("0a02");
+    std::fs::create_dir(&folder).unwrap();
+    let rollout = folder.join("rollout.jsonl");
+    std::fs::write(&rollout, "{\"format\":999}\n").unwrap();
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    std::fs::File::open(&rollout).unwrap().set_modified(later).unwrap();
+    let reason = format!(
+        "note: passed over the thread 0a02 ({} is of format 999; this version reads up to 1): ",
+        rollout.display()
+    );
+    let taken = format!("{reason}the last that can be read is {id} (remember 7)\n");
+    let then = scene.run(&["exec", "--json", "resume", "--last", "go on"]).await.succeeded();
+    assert_eq!(then.event("thread.started")["thread_id"], id);
+    assert_eq!(then.stderr, taken);
+    assert_eq!(scene.run(&["threads", "show", "--last"]).await.succeeded().stderr, taken);
+    scene.run(&["threads", "rm", &id]).await.succeeded();
+    let shown = scene.run(&["threads", "show", "--last"]).await;
+    assert_eq!(shown.code, Some(1));
+    assert!(shown.stderr.contains("is of format 999"), "{}", shown.stderr);
+    let new = scene.run(&["exec", "resume", "--last", "go on"]).await.succeeded();
+    assert!(new.stderr.starts_with(&format!("{reason}a new one begins\n")), "{}", new.stderr);
+}
+
+#[tokio::test]
 async fn what_is_ephemeral_leaves_nothing() {
     let server = ScriptedModel::new().says("Hello.").serve();
     let scene = Scene::new(AGENT).facing(&server);

@@ -21,6 +21,7 @@ use anyhow::Context as _;
 use crate::args::ThreadChoice;
 use crate::config::Environment;
 use crate::settings::{Settings, secret_values};
+use crate::threads::say_passed_over;
 use crate::workspace::{Head, Repository, Workspace};
 
 /// What differs from run to run, beside the settings.
@@ -272,7 +273,8 @@ pub(crate) fn secrets(settings: &Settings, environment: &Environment) -> Vec<Str
     values.into_iter().chain(settings.provider.secret().map(str::to_owned)).collect()
 }
 
-/// The rollout of the thread that was asked for; none when there is no newest one.
+/// The rollout of the thread that was asked for; none when there is no newest one. Says so where the newest cannot be
+/// read and an earlier one, or none, is taken.
 ///
 /// # Errors
 /// When no thread is meant, or more than one may be.
@@ -282,13 +284,18 @@ pub(crate) fn find_thread(
     settings: &Settings,
 ) -> Result<Option<PathBuf>, ThreadsError> {
     let threads = Threads::under(state);
+    let last = |among| {
+        let last = threads.last(among)?;
+        say_passed_over(&last);
+        Ok::<_, ThreadsError>(last.thread)
+    };
     let found = match choice {
         ThreadChoice::New => None,
         ThreadChoice::Resume(which) => Some(threads.find(which)?),
-        ThreadChoice::ResumeLastAnywhere => threads.last(Among::default())?,
+        ThreadChoice::ResumeLastAnywhere => last(Among::default())?,
         ThreadChoice::ResumeLast => {
             let (cwd, provider) = (&settings.workspace.cwd, &settings.provider.id);
-            threads.last(Among { cwd: Some(cwd), provider: Some(provider) })?
+            last(Among { cwd: Some(cwd), provider: Some(provider) })?
         }
     };
     Ok(found.map(|thread| thread.path))

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use agent_core::{Among, CodexHome, Import, ThreadSummary, Threads, ThreadsError};
+use agent_core::{Among, CodexHome, Import, Last, ThreadSummary, Threads, ThreadsError};
 use agent_protocol::{Event, ItemDetails, MessagePhase, Record};
 use agent_tui::{exact, written};
 use serde_json::json;
 
 use crate::exec::HumanPrinter;
 use crate::json_line::json_line;
+use crate::say;
 use crate::screen::Screen;
 
 /// `agent threads`.
@@ -81,6 +82,8 @@ pub(crate) enum NoThread {
 }
 
 impl ThreadArg {
+    /// Says so where it is an older one than the last, because that cannot be read.
+    ///
     /// # Errors
     /// When there is none, or more than one may be meant.
     pub(crate) fn find(&self, threads: &Threads, cwd: &Path) -> anyhow::Result<ThreadSummary> {
@@ -90,8 +93,27 @@ impl ThreadArg {
         let among = Among { cwd: (!self.all).then_some(cwd), provider: None };
         let none =
             if self.all { NoThread::Anywhere } else { NoThread::InDirectory(cwd.to_owned()) };
-        Ok(threads.last(among)?.ok_or(none)?)
+        let last = threads.last(among)?;
+        if last.thread.is_some() {
+            say_passed_over(&last);
+        }
+        let Last { thread, passed_over } = last;
+        let why = passed_over.into_iter().next();
+        thread.ok_or_else(|| why.map_or_else(|| none.into(), anyhow::Error::from))
     }
+}
+
+/// Says in a line which thread is taken for the last, where a later one cannot be read.
+pub(crate) fn say_passed_over(last: &Last) {
+    let Some((first, more)) = last.passed_over.split_first() else { return };
+    let folder = first.path().parent().and_then(Path::file_name).unwrap_or_default();
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    let taken = last.thread.as_ref().map_or_else(
+        || "a new one begins".to_owned(),
+        |taken| format!("the last that can be read is {} ({})", taken.id, taken.title()),
+    );
+    let id = folder.to_string_lossy();
+    say::note(format_args!("note: passed over the thread {id} ({first}){more}: {taken}"));
 }
 
 /// Does it and returns what is to be printed. `now` is what ages are told from, `codex_home` where Codex keeps its

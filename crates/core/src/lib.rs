@@ -32,7 +32,7 @@ pub use prompt::{BASE_INSTRUCTIONS, DocSearch, Docs, GitFacts, Opening, Surround
 pub use redact::Secrets;
 pub use rollout::{Loaded, Rollout, RolloutError, create_private_dir, read_header, read_rollout};
 pub use thread::{AnswerCheck, Limits, Log, Thread, ThreadConfig, ThreadHandle, new_thread_id};
-pub use threads::{Among, Listing, ThreadSummary, Threads, ThreadsError};
+pub use threads::{Among, Last, Listing, ThreadSummary, Threads, ThreadsError};
 pub use undo::{
     Caps, Change, ChangeSet, Digest, Entry, EntryKind, Kept, KeptBecause, Origin, Plan,
     PlannedChange, RelativePath, Snapshots, UndoConfig, UndoError, UndoLog, UndoReport,

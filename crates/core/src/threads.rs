@@ -37,6 +37,15 @@ pub struct Listing {
     pub unreadable: Vec<RolloutError>,
 }
 
+/// What [`Threads::last`] found.
+#[derive(Debug, Default)]
+pub struct Last {
+    pub thread: Option<ThreadSummary>,
+    /// Rollouts that were changed later and cannot be read, whatever is done; the one changed last comes first. It is not
+    /// known which directory and provider they are of.
+    pub passed_over: Vec<RolloutError>,
+}
+
 /// Which threads count when the last one is asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Among<'a> {
@@ -160,19 +169,27 @@ impl Threads {
     /// The one among these that was changed last.
     ///
     /// # Errors
-    /// As [`Threads::list`], and when one that was changed later cannot be read: it may be the one that is meant, and
-    /// in another one all that was done in it would be done again.
-    pub fn last(&self, among: Among<'_>) -> Result<Option<ThreadSummary>, ThreadsError> {
+    /// As [`Threads::list`], and when the disk does not give one that was changed later: it may be the one that is meant,
+    /// and in another one all that was done in it would be done again.
+    pub fn last(&self, among: Among<'_>) -> Result<Last, ThreadsError> {
         let Listing { threads, unreadable } = self.list()?;
-        let last = threads.into_iter().find(|thread| among.includes(thread));
-        let is_later = |error: &RolloutError| {
-            let RolloutError::Io { path, .. } = error else { return false };
-            let changed = fs::metadata(path).and_then(|found| found.modified());
-            last.as_ref().is_none_or(|last| changed.is_ok_and(|changed| changed > last.changed))
+        let thread = threads.into_iter().find(|thread| among.includes(thread));
+        let changed = |error: &RolloutError| {
+            fs::metadata(error.path()).and_then(|found| found.modified()).ok()
         };
-        match unreadable.into_iter().find(is_later) {
+        let mut later: Vec<_> = unreadable
+            .into_iter()
+            .map(|error| (changed(&error), error))
+            .filter(|(changed, _)| {
+                thread.as_ref().is_none_or(|last| changed.is_some_and(|it| it > last.changed))
+            })
+            .collect();
+        later.sort_by_key(|(changed, _)| std::cmp::Reverse(*changed));
+        let (of_the_disk, passed_over): (Vec<_>, Vec<_>) =
+            later.into_iter().map(|(_, error)| error).partition(RolloutError::is_of_the_disk);
+        match of_the_disk.into_iter().next() {
             Some(error) => Err(error.into()),
-            None => Ok(last),
+            None => Ok(Last { thread, passed_over }),
         }
     }
 

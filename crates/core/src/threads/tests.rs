@@ -184,7 +184,7 @@ fn the_last_thread_is_one_of_the_directory_and_the_provider() {
     state.touch("0a02", 30);
     let last = |cwd: Option<&str>, provider| {
         let among = Among { cwd: cwd.map(Path::new), provider };
-        state.threads.last(among).unwrap().map(|thread| thread.id)
+        state.threads.last(among).unwrap().thread.map(|thread| thread.id)
     };
     assert_eq!(last(Some("/one"), Some("openai")).as_deref(), Some("0a01"));
     assert_eq!(last(Some("/one"), None).as_deref(), Some("0a02"));
@@ -222,8 +222,26 @@ fn where_the_newest_cannot_be_read_no_other_is_taken_for_the_last() {
     state.thread("0a03", "/one", "b", 0);
     let now = File::options().append(true).open(state.threads.rollout("0a03")).unwrap();
     now.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(60)).unwrap();
-    let last = state.threads.last(Among::default()).unwrap();
+    let last = state.threads.last(Among::default()).unwrap().thread;
     assert_eq!(last.map(|thread| thread.id).as_deref(), Some("0a03"));
+}
+
+#[test]
+fn what_is_later_than_the_last_and_damaged_or_of_a_newer_format_is_told_with_it() {
+    let state = State::new();
+    for (id, age) in [("0a01", 90), ("0a02", 60), ("0a03", 30), ("0a04", 10)] {
+        state.thread(id, "/one", id, age);
+    }
+    for (id, text, age) in
+        [("0a01", "rubbish", 90), ("0a03", "rubbish", 30), ("0a04", "{\"format\":999}\n", 10)]
+    {
+        fs::write(state.threads.rollout(id), text).unwrap();
+        state.touch(id, age);
+    }
+    let last = state.threads.last(Among::default()).unwrap();
+    assert_eq!(last.thread.map(|thread| thread.id).as_deref(), Some("0a02"));
+    let over: Vec<_> = last.passed_over.iter().map(RolloutError::path).collect();
+    assert_eq!(over, [state.threads.rollout("0a04"), state.threads.rollout("0a03")]);
 }
 
 #[test]
