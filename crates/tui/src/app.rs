@@ -212,6 +212,9 @@ impl App {
             Input::Page { title, page } => {
                 self.overlays.push(Box::new(Pager::page(&title, page)));
             }
+            Input::Output { item_id, whole } => {
+                self.overlays.iter_mut().for_each(|overlay| overlay.take_output(&item_id, &whole));
+            }
             Input::Files { query, found } => self.found(&query, found),
             Input::History(earlier) => self.composer.remember(earlier),
             Input::Edited(text) => self.composer.edited(&text),

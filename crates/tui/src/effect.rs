@@ -38,6 +38,11 @@ pub enum Input {
         title: String,
         page: Page,
     },
+    /// All that the command of this item printed.
+    Output {
+        item_id: String,
+        whole: String,
+    },
     /// What may be done, in words, above the rules that the thread lists.
     Permissions {
         about: String,
@@ -115,6 +120,12 @@ pub enum Effect {
     ShowOutput {
         call_id: String,
         title: String,
+        known: String,
+    },
+    /// Finds the same for whoever followed the command of this item; what comes of it is [`Input::Output`].
+    FindOutput {
+        item_id: String,
+        call_id: String,
         known: String,
     },
     /// Shows what the thread changed; what a turn did is known a moment after its end.

@@ -64,6 +64,14 @@ pub(crate) trait Overlay: fmt::Debug {
     /// More was found for the list of this command.
     fn take_choices(&mut self, _verb: Verb, _choices: &[Choice]) {}
 
+    /// It shows what the command of this item prints.
+    fn follows(&self, _item_id: &str) -> bool {
+        false
+    }
+
+    /// All that the command of this item printed.
+    fn take_output(&mut self, _item_id: &str, _whole: &str) {}
+
     /// What it was opened for has gone.
     fn is_over(&self, _transcript: &Transcript) -> bool {
         false

@@ -90,7 +90,13 @@ impl Desk<'_> {
             }
             Effect::ChangeRules(change) => self.command(Command::Rules(change)),
             Effect::ShowOutput { call_id, title, known } => {
-                self.show_output(&call_id, title, known);
+                self.find_output(&call_id, known, |whole| Input::Page {
+                    title,
+                    page: Page::Plain(whole),
+                });
+            }
+            Effect::FindOutput { item_id, call_id, known } => {
+                self.find_output(&call_id, known, |whole| Input::Output { item_id, whole });
             }
             Effect::ShowDiff { turn_runs } => self.show_diff(turn_runs),
             Effect::ShowTrace => self.show_trace(),
@@ -252,14 +258,19 @@ impl Desk<'_> {
     }
 
     /// The whole output is beside the rollout; what is known of it stands in where it is not.
-    fn show_output(&self, call_id: &str, title: String, known: String) {
+    fn find_output(
+        &self,
+        call_id: &str,
+        known: String,
+        told: impl FnOnce(String) -> Input + Send + 'static,
+    ) {
         let state = self.settings.state_dir.as_ref();
         let outputs =
             state.map(|state| state.join("threads").join(&self.thread_id).join("outputs"));
         let file = outputs.map(|outputs| agent_tools::output_file(&outputs, call_id));
         self.aside(move || {
             let whole = file.and_then(|file| read_beginning(&file));
-            Some(Input::Page { title, page: Page::Plain(whole.unwrap_or(known)) })
+            Some(told(whole.unwrap_or(known)))
         });
     }
 

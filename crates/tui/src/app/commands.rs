@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use agent_protocol::{CommandExecution, ItemDetails, Status, ThreadItem};
 
+use super::finding::call_of;
 use super::{App, pages};
 use crate::cell;
 use crate::composer::Message;
@@ -227,7 +228,7 @@ impl App {
     fn output(&mut self, id: &str) -> Vec<Effect> {
         let found = self.commands_run().find(|(item, _)| item.id == id);
         if let Some((item, command)) = found {
-            return self.open_output(item.clone(), command.clone());
+            return self.open_output(&item.clone(), command.clone());
         }
         let choice = |(item, command): (&ThreadItem, &CommandExecution)| Choice {
             value: item.id.clone(),
@@ -249,14 +250,13 @@ impl App {
     pub(super) fn open_last_output(&mut self) -> Vec<Effect> {
         let last =
             self.commands_run().next().map(|(item, command)| (item.clone(), command.clone()));
-        last.map_or_else(Vec::new, |(item, command)| self.open_output(item, command))
+        last.map_or_else(Vec::new, |(item, command)| self.open_output(&item, command))
     }
 
-    fn open_output(&mut self, item: ThreadItem, command: CommandExecution) -> Vec<Effect> {
+    fn open_output(&mut self, item: &ThreadItem, command: CommandExecution) -> Vec<Effect> {
         let title = cell::bare(&command.command);
         if command.truncated {
-            // A command line of the person's own has a name of its own.
-            let call_id = item.call_id.unwrap_or_else(|| format!("own-{}", item.id));
+            let call_id = call_of(item);
             return vec![Effect::ShowOutput { call_id, title, known: command.aggregated_output }];
         }
         if command.status == Status::InProgress {

@@ -1,6 +1,7 @@
-//! What is found out beside the conversation, and when: how much goes into the window, what is checked out.
+//! What is found out beside the conversation, and when: how much goes into the window, what is checked out,
+//! all that a command printed.
 
-use agent_protocol::{Event, ItemDetails};
+use agent_protocol::{Event, ItemDetails, ThreadItem};
 
 use super::{App, pages};
 use crate::effect::Effect;
@@ -10,7 +11,20 @@ impl App {
     pub(super) fn find_out(&mut self, event: &Event) -> Vec<Effect> {
         let window = self.ask_for_window(event);
         let branch = self.look_for_branch().filter(|_| may_have_switched(event));
-        window.into_iter().chain(branch).collect()
+        let output = self.find_output(event);
+        window.into_iter().chain(branch).chain(output).collect()
+    }
+
+    /// Who followed a command that is over sees more of it than is known here.
+    fn find_output(&self, event: &Event) -> Option<Effect> {
+        let Event::ItemCompleted { item } = event else { return None };
+        let ItemDetails::CommandExecution(command) = &item.details else { return None };
+        let is_followed = self.overlays.iter().any(|overlay| overlay.follows(&item.id));
+        (is_followed && command.truncated).then(|| Effect::FindOutput {
+            item_id: item.id.clone(),
+            call_id: call_of(item),
+            known: command.aggregated_output.clone(),
+        })
     }
 
     /// Once, and in the way of nothing: the first answer is there.
@@ -37,6 +51,11 @@ impl App {
         }
         looking.into_iter().collect()
     }
+}
+
+/// What the output of a command is kept by; a command line of the person's own has a name of its own.
+pub(super) fn call_of(item: &ThreadItem) -> String {
+    item.call_id.clone().unwrap_or_else(|| format!("own-{}", item.id))
 }
 
 /// A turn is over, or a command line of the person's own.

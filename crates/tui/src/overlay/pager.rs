@@ -1,12 +1,14 @@
 //! A text on the whole terminal, gone through with the keys of pagers, and searched.
 
 mod entries;
+mod output;
 mod search;
 
-use agent_protocol::{DeltaField, ItemDetails, Status, ThreadItem};
+use agent_protocol::{DeltaField, ItemDetails, ThreadItem};
 use ratatui_core::style::Modifier;
 use ratatui_core::text::Line;
 
+use output::Output;
 use search::{Hit, marked};
 
 use super::{Around, Overlay, Place, Reply};
@@ -17,7 +19,6 @@ use crate::key::{KeyCode, KeyEvent};
 use crate::markdown::{Link, Rendered};
 use crate::slash::Verb;
 use crate::transcript::Cell;
-use crate::view::count;
 use crate::{cell, diff, markdown, width, wrap};
 
 #[derive(Debug)]
@@ -55,12 +56,8 @@ struct Ran {
 #[derive(Debug)]
 enum Body {
     Page(Page),
-    /// What the command of this item has printed; so much of it is in the lines, and so many lines before it are not
-    /// kept.
-    Output {
-        item_id: String,
-        shown: Option<(usize, usize)>,
-    },
+    /// What a command that ran when it was opened has printed.
+    Output(Output),
     /// The conversation; so many of its cells are in the lines.
     Transcript(usize),
 }
@@ -83,7 +80,7 @@ impl Pager {
 
     /// What a command has printed so far, at its end.
     pub(crate) fn output(title: &str, item_id: &str) -> Self {
-        let body = Body::Output { item_id: item_id.to_owned(), shown: None };
+        let body = Body::Output(Output::of(item_id));
         Self { at_end: true, ..Self::new(exact(title).replace('\n', " "), body) }
     }
 
@@ -120,18 +117,10 @@ impl Pager {
                 (self.lines, self.links) = (lines, links);
             }
             Body::Page(_) => {}
-            Body::Output { item_id, shown } => {
-                let (text, before) = printed(item_id, around);
-                let all = (before, text.len());
-                if anew || shown.replace(all) != Some(all) {
-                    let dropped = format!(
-                        "{} {} before\n",
-                        around.theme.glyphs.ellipsis,
-                        count(before, "line")
-                    );
-                    let dropped = if before > 0 { dropped.as_str() } else { "" };
-                    self.lines = plain_rows(dropped, around.columns);
-                    self.lines.extend(plain_rows(text, around.columns));
+            Body::Output(output) => {
+                let top = output.fill(&mut self.lines, self.top, anew, around);
+                if top != self.top {
+                    self.found_moved(top);
                 }
             }
             Body::Transcript(shown) => {
@@ -291,6 +280,18 @@ impl Overlay for Pager {
         self.asking.as_mut()
     }
 
+    fn follows(&self, item_id: &str) -> bool {
+        matches!(&self.body, Body::Output(output) if output.is_of(item_id))
+    }
+
+    fn take_output(&mut self, item_id: &str, whole: &str) {
+        if let Body::Output(output) = &mut self.body
+            && output.is_of(item_id)
+        {
+            output.take(whole.to_owned());
+        }
+    }
+
     fn place(&self) -> Place {
         Place::Whole
     }
@@ -317,23 +318,13 @@ fn of_page(page: &Page, around: &Around<'_>) -> Rendered {
 }
 
 fn plain_rows(text: &str, columns: usize) -> Vec<Line<'static>> {
-    let rows = plain(text).into_owned();
-    let wrapped = |row: &str| {
-        let row = width::expand_tabs(row, 0).into_owned();
-        wrap::wrap(&Line::raw(row), columns)
-    };
-    rows.lines().flat_map(wrapped).collect()
+    plain(text).lines().flat_map(|row| wrapped(row, columns)).collect()
 }
 
-/// What the command of this item has printed, and how many lines before that are not kept while it runs.
-fn printed<'a>(item_id: &str, around: &Around<'a>) -> (&'a str, usize) {
-    let transcript = around.transcript;
-    match transcript.item(item_id).map(|item| &item.details) {
-        Some(ItemDetails::CommandExecution(command)) if command.status != Status::InProgress => {
-            (&command.aggregated_output, 0)
-        }
-        _ => (transcript.tail_of(item_id), transcript.lines_before_tail_of(item_id)),
-    }
+/// The rows of a line.
+fn wrapped(line: &str, columns: usize) -> Vec<Line<'static>> {
+    let line = width::expand_tabs(line, 0).into_owned();
+    wrap::wrap(&Line::raw(line), columns)
 }
 
 /// Hints in a row; none is cut but the last that is left.

@@ -228,6 +228,54 @@ fn the_output_of_a_command_that_runs_is_followed_by_who_sees_its_end() {
 }
 
 #[test]
+fn when_a_command_that_is_followed_ends_all_it_printed_comes_and_the_place_stays() {
+    let output: String = (0..9_000).map(|row| format!("tick {row}\n")).collect();
+    let line = |row: u32| format!("tick {row}");
+    for scrolled in [false, true] {
+        let mut app = app();
+        happened(&mut app, running("tick"));
+        type_in(&mut app, "<c-o>");
+        // What comes faster than it can be passed on is left out.
+        prints(&mut app, 0..1_000);
+        prints(&mut app, 2_000..9_000);
+        assert_eq!(shown(&mut app).1[10], line(8_999));
+        type_in(&mut app, if scrolled { "<pageup><up>" } else { "" });
+        let at = if scrolled { 8_988 } else { 8_999 };
+        assert_eq!(shown(&mut app).1[10], line(at));
+        let record = ran("i9", "tick", "tick 0\n[cut]\ntick 8999\n", true);
+        let record = Record { seq: None, at: String::new(), event: record, wire: vec![] };
+        let effects = app.update(Input::Record(Box::new(record)));
+        let [Effect::FindOutput { item_id, call_id, .. }] = &effects[..] else {
+            panic!("{effects:?}")
+        };
+        assert_eq!(call_id, "call-i9");
+        assert_eq!(shown(&mut app).1[10], line(at), "until it comes");
+        app.update(Input::Output { item_id: item_id.clone(), whole: output.clone() });
+        let rows = shown(&mut app).1;
+        assert_eq!(rows[10], line(at));
+        assert!(rows[11].starts_with(&format!("{} of 9000", at + 1)), "{}", rows[11]);
+        type_in(&mut app, "g");
+        assert_eq!(shown(&mut app).1[1], line(0));
+    }
+}
+
+#[test]
+fn what_is_seen_of_a_command_that_runs_stays_when_its_beginning_goes() {
+    let mut app = app();
+    happened(&mut app, running("tick"));
+    type_in(&mut app, "<c-o>");
+    prints(&mut app, 0..3_000);
+    shown(&mut app);
+    type_in(&mut app, "/tick 2500<enter>");
+    let before = shown(&mut app).1;
+    assert_eq!(before[1], "tick 2500");
+    prints(&mut app, 3_000..3_600);
+    let after = shown(&mut app).1;
+    assert_eq!(after[1..11], before[1..11]);
+    assert!(after[11].contains("1 of 1"), "{}", after[11]);
+}
+
+#[test]
 fn the_conversation_is_followed_by_who_sees_its_end() {
     let mut app = app();
     type_in(&mut app, "<c-t>");

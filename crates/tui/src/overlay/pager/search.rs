@@ -38,13 +38,7 @@ impl Pager {
 
     /// Goes to the first hit from row `from` on, or before it; beyond the end it begins anew.
     pub(super) fn find(&mut self, from: usize, way: Way) {
-        let query = self.query.to_lowercase();
-        if query.is_empty() {
-            return;
-        }
-        let holds = |line: &Line<'_>| line.to_string().to_lowercase().contains(&query);
-        let rows = self.lines.iter().enumerate().filter(|(_, line)| holds(line));
-        let rows: Vec<_> = rows.map(|(row, _)| row).collect();
+        let rows = self.hits();
         let before = rows.partition_point(|row| *row < from);
         let last = rows.len().saturating_sub(1);
         let at = match way {
@@ -52,10 +46,31 @@ impl Pager {
             Way::Forward => before,
             Way::Back => before.checked_sub(1).unwrap_or(last),
         };
-        self.hit = rows.get(at).map(|row| Hit { row: *row, number: at + 1, of: rows.len() });
+        self.hit = hit(&rows, at);
         if let Some(hit) = self.hit {
             self.top = hit.row;
         }
+    }
+
+    /// What was at the top is at row `top` now, and what was found as far from it as before.
+    pub(super) fn found_moved(&mut self, top: usize) {
+        if let Some(Hit { row, .. }) = self.hit {
+            let row = (row + top).saturating_sub(self.top);
+            let rows = self.hits();
+            self.hit = hit(&rows, rows.partition_point(|hit| *hit < row));
+        }
+        self.top = top;
+    }
+
+    /// The rows with what is searched.
+    fn hits(&self) -> Vec<usize> {
+        let query = self.query.to_lowercase();
+        if query.is_empty() {
+            return Vec::new();
+        }
+        let holds = |line: &Line<'_>| line.to_string().to_lowercase().contains(&query);
+        let rows = self.lines.iter().enumerate().filter(|(_, line)| holds(line));
+        rows.map(|(row, _)| row).collect()
     }
 
     /// Where the search goes on: from the last hit, unless one has gone away from it.
@@ -77,6 +92,10 @@ impl Pager {
         let mark = around.theme.glyphs.ellipsis;
         Some(format!("{said}{}", width::shortened(&written(&self.query), room, mark)))
     }
+}
+
+fn hit(rows: &[usize], at: usize) -> Option<Hit> {
+    rows.get(at).map(|row| Hit { row: *row, number: at + 1, of: rows.len() })
 }
 
 /// The line, with what was searched standing out.
