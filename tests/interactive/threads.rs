@@ -360,3 +360,18 @@ fn the_branch_is_the_one_that_is_checked_out_now() {
     screen.wait_for("branch fourth");
     leave(screen);
 }
+
+#[test]
+fn a_repository_that_is_made_while_the_screen_is_open_is_noticed() {
+    let (scene, _server) = scene(ScriptedModel::new());
+    let scene = scene.outside_git();
+    let mut screen = show(&scene, &[]);
+    screen.wait_for("workspace");
+    let scene = scene.file(".git/HEAD", "ref: refs/heads/made\n");
+    screen.press("!true<enter>");
+    screen.wait_for("workspace (made)");
+    std::fs::remove_dir_all(scene.workspace().join(".git")).unwrap();
+    screen.press("/status<enter>");
+    screen.wait_until("it is no repository", |screen| !screen.screen().contains("(made)"));
+    leave(screen);
+}

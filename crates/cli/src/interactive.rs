@@ -33,7 +33,7 @@ use crate::session::Begin;
 use crate::settings::Settings;
 use crate::threads::{NoThread, ThreadArg};
 use crate::window;
-use crate::workspace::Head;
+use crate::workspace::{Head, Repository};
 pub(crate) use beginning::{Way, without_key};
 use desk::Desk;
 use files::Files;
@@ -307,9 +307,10 @@ impl Stage<'_> {
     }
 }
 
-/// What is checked out.
+/// What is checked out. It may be in a repository that was made since we began.
 fn branch(settings: &Settings) -> Option<String> {
-    Some(match settings.workspace.repository.as_ref()?.head()? {
+    let repository = Repository::around(&settings.workspace.cwd).ok()??;
+    Some(match repository.head()? {
         Head::Branch(name) => name,
         Head::Detached(commit) => commit[..7].to_owned(),
     })
@@ -321,7 +322,7 @@ fn facts(settings: &Settings, environment: &Environment, models: &Models) -> Fac
         context_window: settings.model.window(),
         asks_window: settings.model.context_window.is_none() && !models.are_listed(),
         branch: branch(settings),
-        is_repository: settings.workspace.repository.is_some(),
+        finds_branch: true,
         asks_trust: settings.asks_trust.then(|| trusted_directory(settings).display().to_string()),
         status_line: settings.status_line(),
         models: settings.known_models(),

@@ -88,18 +88,15 @@ impl Workspace {
     /// The workspace around `cwd`; a root is where one of `markers` stands.
     pub(crate) fn of(cwd: &Path, markers: &[String]) -> Self {
         let marked = |dir: &&Path| markers.iter().any(|marker| dir.join(marker).exists());
-        let mut unseen = None;
-        let repository = cwd.ancestors().find_map(|dir| {
-            Repository::at(dir).unwrap_or_else(|error| {
-                unseen = error.raw_os_error().map(|number| (dir.join(".git"), number));
-                None
-            })
-        });
+        let (repository, unseen) = match Repository::around(cwd) {
+            Ok(repository) => (repository, None),
+            Err(unseen) => (None, Some(unseen)),
+        };
         Self {
             cwd: cwd.to_owned(),
             root: cwd.ancestors().find(marked).map(Path::to_owned),
-            unseen: unseen.filter(|_| repository.is_none()),
             repository,
+            unseen,
         }
     }
 
@@ -149,6 +146,24 @@ impl Workspace {
 }
 
 impl Repository {
+    /// The one that `cwd` is in now.
+    ///
+    /// # Errors
+    /// Where there is none: what might be one and cannot be looked at, and the number of the reason.
+    pub(crate) fn around(cwd: &Path) -> Result<Option<Self>, (PathBuf, i32)> {
+        let mut unseen = None;
+        let found = cwd.ancestors().find_map(|dir| {
+            Self::at(dir).unwrap_or_else(|error| {
+                unseen = error.raw_os_error().map(|number| (dir.join(".git"), number));
+                None
+            })
+        });
+        match (found, unseen) {
+            (None, Some(unseen)) => Err(unseen),
+            (found, _) => Ok(found),
+        }
+    }
+
     /// The repository whose work tree begins at `root`, if one does.
     fn at(root: &Path) -> io::Result<Option<Self>> {
         let dot_git = root.join(".git");

@@ -243,8 +243,9 @@ pub struct Facts {
     /// Whoever answers may know better, and is to be asked when a first answer is there.
     pub asks_window: bool,
     pub branch: Option<String>,
-    /// Another one may be checked out at any time.
-    pub is_repository: bool,
+    /// Whoever runs the screen looks what is checked out when asked: it may be another at any time, also where there was no
+    /// repository.
+    pub finds_branch: bool,
     /// The directory of which nobody has said whether it is trusted: no turn begins before that.
     pub asks_trust: Option<String>,
     /// What the line below the composer says; none leaves it to us.

@@ -38,7 +38,7 @@ impl App {
     }
 
     pub(super) fn look_for_branch(&self) -> Option<Effect> {
-        self.facts.is_repository.then_some(Effect::FindBranch)
+        self.facts.finds_branch.then_some(Effect::FindBranch)
     }
 
     /// `/status`, with the branch of now.

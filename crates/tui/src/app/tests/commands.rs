@@ -173,7 +173,7 @@ fn what_is_checked_out_is_looked_for_when_it_may_be_another() {
     let mut app = App::new(Theme::colourless(), 80, 24);
     app.update(Input::Prompts(vec![]));
     let branch = |name: &str| Some(name.to_owned());
-    let facts = Facts { is_repository: true, branch: branch("main"), ..Facts::default() };
+    let facts = Facts { finds_branch: true, branch: branch("main"), ..Facts::default() };
     app.update(Input::Facts(facts));
     happened(&mut app, thread_started());
     let looks = |app: &mut App, event: Event| {
