@@ -201,6 +201,38 @@ async fn a_conversation_that_nears_the_limit_is_shortened_and_goes_on() {
     assert!(frames[2].text.contains("read it"), "the person's own words stay");
 }
 
+#[tokio::test]
+async fn what_shortening_costs_counts_for_the_turn_and_its_limits() {
+    let used = |input_tokens| Usage { input_tokens, output_tokens: 10, ..Usage::default() };
+    let sealed = r#"{"type":"compaction","encrypted_content":"all of it"}"#;
+    let model = || {
+        let read = Step::new().calls("read_file", json!({"file_path": "a.txt"}));
+        ScriptedModel::new()
+            .step(read.using(used(1_000)))
+            .step(Step::new().yields(sealed).using(used(2_000)).and_goes_on())
+    };
+    let scene = |server: &ScriptedServer| {
+        let prices = "[prices.scripted]\ninput = 1000.0\noutput = 0.0\n";
+        Scene::new(AGENT)
+            .config(&format!("model_auto_compact_token_limit = 100\n{prices}"))
+            .file("a.txt", "text\n")
+            .facing(server)
+    };
+    let server = model().step(Step::new().says("Text.").using(used(50))).serve();
+    let run =
+        scene(&server).run(&["exec", "--json", "-m", "scripted", "read it"]).await.succeeded();
+    let turn = run.event("turn.completed");
+    assert_eq!(turn["turn_usage"]["input_tokens"], 3_050);
+    assert_eq!((&turn["turn_usage"], &turn["steps"]), (&turn["usage"], &json!(3)));
+    assert_eq!(turn["cost_usd"], 3.05);
+    let server = model().serve();
+    let args = ["exec", "--json", "-m", "scripted", "--max-usd", "2.5", "read it"];
+    let failed = scene(&server).run(&args).await.event("turn.failed");
+    assert_eq!(failed["error"]["kind"], "budget");
+    assert_eq!(failed["turn_usage"]["input_tokens"], 3_000);
+    assert_eq!(server.frames().len(), 2, "the shorter conversation is not asked about");
+}
+
 /// A model that changes a file, is then full, and does not know the `compaction_trigger`.
 fn full_without_trigger(after: Vec<Step>) -> ScriptedServer {
     let unknown = ApiError {

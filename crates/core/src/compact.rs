@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 
 use crate::asides;
 use crate::calls::Bench;
-use crate::meter::StepMeter;
+use crate::meter::{StepMeter, TurnMeter};
 use crate::rollout::RolloutError;
 use crate::thread::Thread;
 use crate::turn::Stop;
@@ -64,14 +64,18 @@ found out again.";
 const SUMMARY_HEADING: &str =
     "The conversation up to here was replaced by this summary, written by you. Go on from it.";
 
-/// Replaces the window by a shorter one. Returns whether it did.
+/// Replaces the window by a shorter one. Returns whether it did. What it asks of the model counts for the turn of `turn`.
 ///
 /// # Errors
 /// When the person stops it, or the log cannot be written. A model that cannot or will not is no error: `Ok(false)`.
-pub(crate) async fn run(thread: &mut Thread, reason: &str) -> Result<bool, Stop> {
+pub(crate) async fn run(
+    thread: &mut Thread,
+    turn: &mut TurnMeter,
+    reason: &str,
+) -> Result<bool, Stop> {
     let before = thread.conversation.context_tokens();
     thread.conversation.publish(Event::ContextCompacting { reason: reason.to_owned() })?;
-    let window = match shorter_window(thread).await {
+    let window = match shorter_window(thread, turn).await {
         Ok(Some(window)) => window,
         Ok(None) => {
             thread.conversation.publish(Event::ContextKept { stopped: false })?;
@@ -94,10 +98,13 @@ pub(crate) async fn run(thread: &mut Thread, reason: &str) -> Result<bool, Stop>
 }
 
 /// By the first style that works. One that was refused is not tried again in this thread.
-async fn shorter_window(thread: &mut Thread) -> Result<Option<Vec<Item>>, Stop> {
+async fn shorter_window(
+    thread: &mut Thread,
+    turn: &mut TurnMeter,
+) -> Result<Option<Vec<Item>>, Stop> {
     let mut style = thread.compaction;
     loop {
-        let problem = match by(thread, style).await? {
+        let problem = match by(thread, turn, style).await? {
             Tried::Core(core) => return Ok(Some(around(thread, core))),
             Tried::Window(items) => return Ok(Some(beside(thread, items))),
             Tried::Refused(problem) => {
@@ -114,13 +121,17 @@ async fn shorter_window(thread: &mut Thread) -> Result<Option<Vec<Item>>, Stop> 
     }
 }
 
-async fn by(thread: &mut Thread, style: CompactionStyle) -> Result<Tried, Stop> {
+async fn by(
+    thread: &mut Thread,
+    turn: &mut TurnMeter,
+    style: CompactionStyle,
+) -> Result<Tried, Stop> {
     let asked = match style {
         CompactionStyle::Trigger => Asked::With(Item::compaction_trigger()),
         CompactionStyle::Endpoint => Asked::Endpoint,
         CompactionStyle::Summary => Asked::With(Item::user(&[Content::text(SUMMARY_REQUEST)])),
     };
-    let items = match ask(thread, asked).await? {
+    let items = match ask(thread, turn, asked).await? {
         Ok(items) => items,
         Err(error) if error.is_retryable() => return Ok(Tried::Failed(error.to_string())),
         Err(error) => return Ok(Tried::Refused(error.to_string())),
@@ -156,7 +167,11 @@ enum Asked {
 }
 
 /// One request. What it answers does not enter the window.
-async fn ask(thread: &mut Thread, asked: Asked) -> Result<Result<Vec<Item>, TransportError>, Stop> {
+async fn ask(
+    thread: &mut Thread,
+    turn: &mut TurnMeter,
+    asked: Asked,
+) -> Result<Result<Vec<Item>, TransportError>, Stop> {
     thread.step += 1;
     let step = thread.step;
     thread.conversation.publish(Event::StepStarted { step })?;
@@ -167,7 +182,9 @@ async fn ask(thread: &mut Thread, asked: Asked) -> Result<Result<Vec<Item>, Tran
     // The answer is no part of the conversation, so nothing may be chained to it.
     thread.conversation.new_epoch();
     let broken = !matches!(&answer, Ok(Ok(_)));
-    thread.conversation.publish(Event::StepCompleted(meter.report(broken)))?;
+    let report = meter.report(broken);
+    turn.add(&report);
+    thread.conversation.publish(Event::StepCompleted(report))?;
     answer
 }
 

@@ -19,6 +19,7 @@ use crate::compact::{self, CompactionStyle};
 use crate::conversation::Conversation;
 use crate::inbox::{Inbox, Task};
 use crate::lookout::Lookout;
+use crate::meter::TurnMeter;
 use crate::own_line;
 use crate::redact::Secrets;
 use crate::rollout::{Loaded, Rollout, RolloutError};
@@ -251,11 +252,15 @@ impl Thread {
                 Task::Run(line) => own_line::run(&mut self, line).await?,
                 Task::Aside => self.see_to_asides()?,
                 Task::Ask(asked) => self.ask(asked)?,
-                Task::Compact => match compact::run(&mut self, compact::ASKED_FOR).await {
-                    Err(Stop::Log(error)) => return Err(error),
-                    // Stopped, or not possible, which was said.
-                    Ok(_) | Err(Stop::Interrupted | Stop::Failed(_) | Stop::OutOfTime) => {}
-                },
+                Task::Compact => {
+                    // Between two turns it counts for the thread alone.
+                    let mut no_turn = TurnMeter::new(None);
+                    match compact::run(&mut self, &mut no_turn, compact::ASKED_FOR).await {
+                        Err(Stop::Log(error)) => return Err(error),
+                        // Stopped, or not possible, which was said.
+                        Ok(_) | Err(Stop::Interrupted | Stop::Failed(_) | Stop::OutOfTime) => {}
+                    }
+                }
             }
         }
         self.reap().await

@@ -154,7 +154,8 @@ async fn steps(
         let asked_for = thread.inbox.take_compacts();
         if asked_for || thread.is_nearly_full() {
             let reason = if asked_for { compact::ASKED_FOR } else { compact::NEARLY_FULL };
-            compact::run(thread, reason).await?;
+            compact::run(thread, meter, reason).await?;
+            check_limits(thread, meter)?;
         }
         let end = one_step(thread, meter, idle_since).await?;
         idle_since = Instant::now();
@@ -169,7 +170,8 @@ async fn steps(
             Outcome::Incomplete(reason) => resumes_after(&reason)?,
             Outcome::Broken(error) if error.kind() == ErrorKind::ContextOverflow && !overflowed => {
                 overflowed = true;
-                if !compact::run(thread, "the model refused the conversation as too long").await? {
+                let reason = "the model refused the conversation as too long";
+                if !compact::run(thread, meter, reason).await? {
                     return Err(Stop::Failed(turn_error(&error)));
                 }
                 true
