@@ -11,7 +11,7 @@ use super::summary::Indexed;
 use crate::private::replace;
 
 /// Changes with the shape of [`Indexed`]: another one is not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 #[derive(Debug, Default)]
 pub(super) struct Index {

@@ -2,12 +2,12 @@
 //! nothing about it.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use agent_protocol::{Event, ItemDetails, Record};
+use agent_protocol::{Event, ItemDetails, ROLLOUT_FORMAT, Record};
 use serde::{Deserialize, Serialize};
 
 use crate::rollout::{RolloutError, read_first_line};
@@ -49,8 +49,12 @@ pub(super) struct Indexed {
     inode: u64,
     size: u64,
     mtime_ns: i64,
+    /// When anything of the file was last changed; unlike the time before, nobody can set it.
+    ctime_ns: i64,
     /// Whole lines up to here were read.
     scanned: u64,
+    /// The rollout's.
+    format: u32,
     first_message: Option<String>,
     cwd: PathBuf,
     provider: String,
@@ -63,6 +67,7 @@ pub(super) struct Indexed {
 /// Of the header only what a list tells; its instructions and tools are skipped unread.
 #[derive(Deserialize)]
 struct Head {
+    format: u32,
     created_at: String,
     cwd: PathBuf,
     provider: String,
@@ -76,12 +81,22 @@ const HEAD_OF_LINE: usize = 256;
 const LONGEST_TITLE: usize = 200;
 
 impl Indexed {
-    /// Whether the rollout is still as it was.
+    /// Whether the rollout is still as it was, and one that we read: a later version may have written the index.
     pub(super) fn is_of(&self, found: &Metadata) -> bool {
-        (self.inode, self.size, self.mtime_ns) == (found.ino(), found.size(), mtime_ns(found))
+        self.format <= ROLLOUT_FORMAT
+            && (self.inode, self.size) == (found.ino(), found.size())
+            && (self.mtime_ns, self.ctime_ns) == (mtime_ns(found), ctime_ns(found))
     }
 
-    /// Reads a rollout, or what was appended since `earlier`.
+    /// Whether all of the rollout may still be what it was, but for what was appended. Its header says so, which whoever
+    /// writes another format writes anew.
+    fn is_begun_by(&self, head: &Head, found: &Metadata) -> bool {
+        (self.inode, self.format) == (found.ino(), head.format)
+            && self.created_at == head.created_at
+            && self.scanned <= found.size()
+    }
+
+    /// Reads a rollout, or its header and what was appended since `earlier`.
     pub(super) fn scan(
         id: &str,
         path: &Path,
@@ -89,41 +104,33 @@ impl Indexed {
         earlier: Option<Self>,
     ) -> Result<Self, RolloutError> {
         let failed = |source| RolloutError::Io { what: "read", path: path.to_owned(), source };
-        let grown = earlier
-            .filter(|earlier| earlier.inode == found.ino() && earlier.scanned <= found.size());
-        let mut file = File::open(path).map_err(failed)?;
-        let mut read_from = |start: u64| -> io::Result<Vec<u8>> {
-            let mut bytes = Vec::new();
-            file.seek(SeekFrom::Start(start))?;
-            file.read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        let (mut indexed, appended) = match grown {
-            Some(earlier) => {
-                let appended = read_from(earlier.scanned).map_err(failed)?;
-                (earlier, appended)
-            }
-            None => {
-                let all = read_from(0).map_err(failed)?;
-                let end = all.iter().position(|&byte| byte == b'\n').unwrap_or(all.len());
-                (Self::begin(id, path, &all[..end])?, all)
-            }
-        };
+        let mut file = BufReader::new(File::open(path).map_err(failed)?);
+        let mut line = Vec::new();
+        file.read_until(b'\n', &mut line).map_err(failed)?;
+        let head: Head = read_first_line(path, &line)?;
+        let mut indexed = earlier
+            .filter(|earlier| earlier.is_begun_by(&head, found))
+            .unwrap_or_else(|| Self::begin(id, head));
+        let mut appended = Vec::new();
+        file.seek(SeekFrom::Start(indexed.scanned)).map_err(failed)?;
+        file.read_to_end(&mut appended).map_err(failed)?;
         indexed.inode = found.ino();
         indexed.size = found.size();
         indexed.mtime_ns = mtime_ns(found);
+        indexed.ctime_ns = ctime_ns(found);
         indexed.read_lines(&appended);
         Ok(indexed)
     }
 
-    fn begin(id: &str, path: &Path, line: &[u8]) -> Result<Self, RolloutError> {
-        let head: Head = read_first_line(path, line)?;
-        Ok(Self {
+    fn begin(id: &str, head: Head) -> Self {
+        Self {
             id: id.to_owned(),
             inode: 0,
             size: 0,
             mtime_ns: 0,
+            ctime_ns: 0,
             scanned: 0,
+            format: head.format,
             first_message: None,
             cwd: head.cwd,
             provider: head.provider,
@@ -131,7 +138,7 @@ impl Indexed {
             created_at: head.created_at,
             turns: 0,
             forked_from: head.forked_from,
-        })
+        }
     }
 
     fn read_lines(&mut self, bytes: &[u8]) {
@@ -183,6 +190,10 @@ impl Indexed {
 
 fn mtime_ns(found: &Metadata) -> i64 {
     found.mtime().saturating_mul(1_000_000_000).saturating_add(found.mtime_nsec())
+}
+
+fn ctime_ns(found: &Metadata) -> i64 {
+    found.ctime().saturating_mul(1_000_000_000).saturating_add(found.ctime_nsec())
 }
 
 fn event(line: &[u8]) -> Option<Event> {

@@ -1,5 +1,6 @@
 use super::*;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use agent_protocol::{
@@ -111,7 +112,7 @@ fn the_index_is_only_a_help() {
         &b"no index"[..],
         b"",
         br#"{"format":99,"threads":[]}"#,
-        br#"{"format":1,"threads":[{"id":"0a01"}]}"#,
+        br#"{"format":2,"threads":[{"id":"0a01"}]}"#,
     ] {
         fs::write(&index, damage).unwrap();
         assert_eq!(state.threads.list().unwrap().threads, fresh);
@@ -142,6 +143,52 @@ fn what_is_known_is_not_read_again_and_what_was_appended_is() {
     // A torn line is set aside when the thread goes on; what follows is not taken for its rest.
     state.append("0a01", &[record(Event::TurnStarted {})]);
     assert_eq!(state.threads.find("0a01").unwrap().turns, 3);
+}
+
+#[test]
+fn the_list_goes_by_the_rollout_where_its_format_was_raised_since() {
+    let state = State::new();
+    state.thread("0a01", "/one", "first", 60);
+    let path = state.threads.rollout("0a01");
+    let listed = fs::metadata(&path).unwrap();
+    assert_eq!(state.ids(), ["0a01"]);
+    let text = fs::read_to_string(&path).unwrap();
+    let format = format!("\"format\":{ROLLOUT_FORMAT}");
+    // In place, by one that keeps the size and the time, and by one that grows.
+    for raised in ["\"format\":7".to_owned(), "\"format\":7,\"more\":[]".to_owned()] {
+        let raise = || {
+            fs::write(&path, text.replacen(&format, &raised, 1)).unwrap();
+            let file = File::options().append(true).open(&path).unwrap();
+            file.set_modified(listed.modified().unwrap()).unwrap();
+            fs::metadata(&path).unwrap().ctime_nsec()
+        };
+        // The kernel's clock for files may stand still for a moment.
+        while raise() == listed.ctime_nsec() {}
+        let Listing { threads, unreadable } = state.threads.list().unwrap();
+        assert!(threads.is_empty());
+        assert!(matches!(unreadable[..], [RolloutError::TooNew { format: 7, .. }]), "{raised}");
+        fs::write(&path, &text).unwrap();
+        assert_eq!(state.ids(), ["0a01"]);
+    }
+}
+
+#[test]
+fn what_a_later_version_wrote_in_the_index_does_not_make_its_rollouts_readable() {
+    let state = State::new();
+    state.thread("0a01", "/one", "first", 60);
+    state.ids();
+    let index = state.dir.path().join("threads.index");
+    let mut stored: serde_json::Value = serde_json::from_slice(&fs::read(&index).unwrap()).unwrap();
+    let path = state.threads.rollout("0a01");
+    fs::write(&path, "{\"format\":7,\"shape\":\"unknown\"}\n").unwrap();
+    let found = fs::metadata(&path).unwrap();
+    let entry = &mut stored["threads"][0];
+    entry["format"] = 7.into();
+    entry["size"] = found.size().into();
+    entry["mtime_ns"] = (found.mtime() * 1_000_000_000 + found.mtime_nsec()).into();
+    entry["ctime_ns"] = (found.ctime() * 1_000_000_000 + found.ctime_nsec()).into();
+    fs::write(&index, stored.to_string()).unwrap();
+    assert_eq!(state.threads.list().unwrap().unreadable.len(), 1);
 }
 
 #[test]
