@@ -49,10 +49,14 @@ impl Rendered {
 
 /// Draws `source` in `columns`.
 pub fn render(source: &str, columns: usize, theme: &Theme) -> Rendered {
-    let mut stream = Stream::new(columns, theme.clone());
-    stream.push(source);
-    stream.end();
-    stream.finished()
+    let stream = Stream::new(columns, theme.clone());
+    let mut drawn = stream.clone().whole(source);
+    if drawn.take_late() {
+        let mut knowing = stream;
+        knowing.know(&drawn);
+        drawn = knowing.whole(source);
+    }
+    drawn.finished()
 }
 
 /// Markdown that arrives piece by piece.
@@ -100,6 +104,13 @@ impl Stream {
         self.pen.end(&partial);
     }
 
+    /// Takes all there is.
+    fn whole(mut self, source: &str) -> Self {
+        self.push(source);
+        self.end();
+        self
+    }
+
     /// What can change no more and was not handed out before.
     pub fn finished(&mut self) -> Rendered {
         std::mem::take(&mut self.pen.out)
@@ -109,6 +120,22 @@ impl Stream {
     pub fn live(&mut self) -> &Rendered {
         let (pen, partial) = (&self.pen, &self.partial);
         self.live.get_or_insert_with(|| pen.preview(partial))
+    }
+
+    /// Whether, since this was asked last, the target of a link came that had been drawn without one.
+    pub fn take_late(&mut self) -> bool {
+        self.pen.references.take_late()
+    }
+
+    /// What comes may be the target of a link, which is known when its block is whole.
+    pub fn may_define(&self) -> bool {
+        matches!(self.pen.open, Some(Open::Parsed { unsure: Some(_), .. }))
+    }
+
+    /// Knows from here on the targets of links that another one does.
+    pub fn know(&mut self, other: &Self) {
+        self.live = None;
+        self.pen.references = other.pen.references.clone();
     }
 
     /// Draws in `columns` and with `theme` from here on. What is finished stays as it is.
@@ -147,7 +174,7 @@ enum Open {
     Fence { code: Code, indent: usize },
 }
 
-/// A block of definitions is only shown where they are needed.
+/// A block of definitions is not shown.
 #[derive(Clone, Debug)]
 struct Unsure {
     /// A blank line stands before it.
@@ -268,7 +295,6 @@ impl Pen {
         self.close();
         self.splitter = Splitter::default();
         self.last = None;
-        self.references = References::default();
     }
 
     /// What would be added if the text ended with `partial`.

@@ -44,7 +44,10 @@ impl Said {
     /// What became finished, once.
     pub(super) fn hand_out(&mut self) -> Rendered {
         match &mut self.0 {
-            Some(message) if !message.held.lines.is_empty() => message.take(),
+            // What stands before definitions may need them.
+            Some(message) if !message.held.lines.is_empty() && !message.stream.may_define() => {
+                message.take()
+            }
             _ => Rendered::default(),
         }
     }
@@ -73,8 +76,7 @@ impl Said {
         }
         message.restyle(columns, theme);
         message.push(text);
-        message.stream.end();
-        message.held.append(message.stream.finished());
+        message.end();
         Some(message.take())
     }
 
@@ -101,13 +103,18 @@ impl Message {
     fn restyle(&mut self, columns: usize, theme: &Theme) {
         if self.columns != columns || self.theme != *theme {
             (self.columns, self.theme) = (columns, theme.clone());
-            // What waits to be handed out is drawn anew as well.
-            let (stream, length) = self.handed_out.clone();
-            self.stream = stream;
-            self.stream.restyle(columns, theme.clone());
-            self.stream.push(&self.text[length..]);
-            self.held = self.stream.finished();
+            self.draw_anew();
         }
+    }
+
+    /// What waits to be handed out, as all that is known now has it.
+    fn draw_anew(&mut self) {
+        let (mut stream, length) = self.handed_out.clone();
+        stream.restyle(self.columns, self.theme.clone());
+        stream.know(&self.stream);
+        stream.push(&self.text[length..]);
+        self.held = stream.finished();
+        self.stream = stream;
     }
 
     fn push(&mut self, whole: &str) {
@@ -115,6 +122,19 @@ impl Message {
         if !new.is_empty() {
             self.stream.push(new);
             self.text.push_str(new);
+            self.held.append(self.stream.finished());
+            if self.stream.take_late() && !self.held.lines.is_empty() {
+                self.draw_anew();
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.stream.end();
+        self.held.append(self.stream.finished());
+        if self.stream.take_late() {
+            self.draw_anew();
+            self.stream.end();
             self.held.append(self.stream.finished());
         }
     }
@@ -170,6 +190,41 @@ mod tests {
                 pieces.append(rest);
                 assert_eq!(pieces, whole, "in steps of {step}");
             }
+        }
+    }
+
+    /// What is handed out where `pieces` come one after the other, as text and as what it leads to.
+    fn handed_out(pieces: [&str; 2]) -> (String, Vec<String>) {
+        let (theme, mut said) = (Theme::default(), Said::default());
+        let (mut out, mut text) = (Rendered::default(), String::new());
+        for piece in pieces {
+            text.push_str(piece);
+            said.follow(&preview(&text), 40, &theme);
+            out.append(said.hand_out());
+        }
+        out.append(said.rest("i", &text, 40, &theme).unwrap());
+        let lines = out.lines.iter().map(|line| format!("{line}\n")).collect();
+        (lines, out.links.iter().map(|link| link.target.to_string()).collect())
+    }
+
+    #[test]
+    fn a_definition_is_not_shown_and_links_what_was_not_handed_out() {
+        let definition = "[1]: https://x.y";
+        for (pieces, shown, links) in [
+            // What is finished stays.
+            (["See [a][1]\n\nTwo\n\n", definition], "See a [1]\n\nTwo", 0),
+            (["See [a][1]\n\n[b][1]\n\n", definition], "See a [1]\n\nb (https://x.y)", 2),
+            (["One\n\n[b][1]\n\n", definition], "One\n\nb (https://x.y)", 2),
+            (["One\n\n- [b][1]\n", "\n[1]:\n https://x.y"], "One\n\n• b (https://x.y)", 2),
+            (
+                ["One\n\nTwo\n", "\n[b][1]\n\n[1]: https://x.y\n\nEnd"],
+                "One\n\nTwo\n\nb (https://x.y)\n\nEnd",
+                2,
+            ),
+        ] {
+            let (lines, targets) = handed_out(pieces);
+            assert_eq!(lines, format!("\n{shown}\n"), "{pieces:?}");
+            assert_eq!(targets, vec!["https://x.y"; links], "{pieces:?}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! Links whose target stands elsewhere in the message: `[text][label]`, and `[label]: target` in a block of its own. What is
-//! drawn never changes, so only a definition that came before can be followed; one that comes later is shown.
+//! Links whose target stands elsewhere in the message: `[text][label]`, and `[label]: target`, which is not shown. What was
+//! handed out never changes, so there a link leads nowhere whose definition came later.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,6 +13,8 @@ const MOST: usize = 200;
 pub(super) struct References {
     targets: HashMap<String, String>,
     wanted: HashSet<String>,
+    /// Something that was named before was defined.
+    came_late: bool,
 }
 
 impl References {
@@ -36,15 +38,23 @@ impl References {
         is_meant.then(|| ("".into(), "".into()))
     }
 
-    /// Takes a definition. Whether it has to be shown: something was drawn that needs it, or something may be.
+    /// Takes a definition, the first of its label. Whether it has to be shown, because it is not remembered.
     pub(super) fn define(&mut self, label: &str, target: &str) -> bool {
         let label = key(label);
-        let is_needed = self.wanted.contains(&label) || self.wanted.len() == MOST;
-        let is_kept = self.targets.len() < MOST || self.targets.contains_key(&label);
-        if is_kept {
-            self.targets.entry(label).or_insert_with(|| target.to_owned());
+        if self.targets.contains_key(&label) {
+            return false;
         }
-        is_needed || !is_kept
+        if self.targets.len() == MOST {
+            return true;
+        }
+        self.came_late |= self.wanted.contains(&label) || self.wanted.len() == MOST;
+        self.targets.insert(label, target.to_owned());
+        false
+    }
+
+    /// Whether, since this was asked last, something was defined that had been named before.
+    pub(super) fn take_late(&mut self) -> bool {
+        std::mem::take(&mut self.came_late)
     }
 }
 
