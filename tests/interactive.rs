@@ -63,6 +63,30 @@ fn a_command_line_of_ones_own_runs_and_the_model_reads_of_it() {
 }
 
 #[test]
+fn who_follows_a_command_has_all_that_it_printed_when_it_is_over() {
+    let line = "seq 90000; until [ -e go ]; do sleep 0.02; done; echo over";
+    let call = json!({"cmd": line, "yield_time_ms": 60_000});
+    let (scene, _server) =
+        scene(ScriptedModel::new().calls("exec_command", call).says("I saw it."));
+    let mut screen = show(&scene, &[]);
+    for go_on in [&format!("!{line}<enter>"), "look<enter>"] {
+        screen.press(go_on);
+        screen.wait_for("running `seq");
+        screen.press("<c-o>");
+        screen.wait_for("q closes");
+        std::fs::write(scene.workspace().join("go"), "").unwrap();
+        screen.wait_for("90001 of 90001");
+        screen.press("g");
+        screen.wait_until("its beginning is there", |screen| screen.screen().contains("\n1\n2\n"));
+        screen.press("q");
+        wait_until_ready(&screen);
+        std::fs::remove_file(scene.workspace().join("go")).unwrap();
+    }
+    screen.wait_for("I saw it.");
+    leave(screen);
+}
+
+#[test]
 fn a_command_line_of_ones_own_that_is_stopped_has_not_failed_also_for_the_model() {
     let (scene, server) = scene(ScriptedModel::new().says("I saw it."));
     let mut screen = show(&scene, &[]);

@@ -375,3 +375,19 @@ fn a_repository_that_is_made_while_the_screen_is_open_is_noticed() {
     screen.wait_until("it is no repository", |screen| !screen.screen().contains("(made)"));
     leave(screen);
 }
+
+#[test]
+fn where_the_last_thread_cannot_be_read_the_screen_goes_on_with_the_one_before_and_says_so() {
+    let (scene, _server) = scene(ScriptedModel::new().says("One."));
+    let mut screen = show(&scene, &[]);
+    screen.press("remember 7<enter>");
+    screen.wait_for("One.");
+    leave(screen);
+    let folder = scene.rollouts()[0].parent().unwrap().with_file_name("0a02");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("rollout.jsonl"), "rubbish\n").unwrap();
+    let screen = scene.screen(&["resume", "--last", "-m", "scripted"], COLUMNS, ROWS);
+    screen.wait_for("note: passed over the thread 0a02");
+    screen.wait_for("▌ remember 7");
+    leave(screen);
+}
