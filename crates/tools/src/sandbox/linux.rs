@@ -44,6 +44,7 @@ mod stdio;
 mod supervise;
 mod temporary;
 mod tree;
+mod trees;
 mod unseen;
 mod view;
 mod walls;

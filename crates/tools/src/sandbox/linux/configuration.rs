@@ -7,6 +7,9 @@ use super::settings::{Entry, Settings};
 use super::state::State;
 use super::{addresses, git_config, repositories};
 
+/// The setting that says where a repository has its files.
+const TREE: &[u8] = b"core.worktree";
+
 /// By what the configurations of a repository are judged.
 pub(super) struct Judge<'a> {
     pub(super) git: &'a Path,
@@ -27,19 +30,20 @@ impl Judge<'_> {
         let old = before.bytes().unwrap_or_default();
         let was_there = Settings::read(old).entries;
         let running = self.running_by_now(bytes, &was_there);
-        let harmful = self.harmful(bytes);
-        let is_as_harmful = before == now || (harmful.is_some() && harmful == self.harmful(old));
+        let harmful = self.harmful(bytes, bytes);
+        let is_as_harmful =
+            before == now || (harmful.is_some() && harmful == self.harmful(old, bytes));
         match before {
-            State::Absent if is_as_harmful && running.is_empty() => None,
-            State::Absent => {
+            State::Absent | State::File { .. } if is_as_harmful && running.is_empty() => None,
+            // None was there, or that of another repository.
+            State::Absent | State::File { .. } if *before == State::Absent || !is_same => {
                 let is_kept = |entry: &Entry| {
-                    (git_config::is_harmless(entry) || self.is_own_tree(entry))
-                        && !running.contains(entry)
+                    let is_harmless = git_config::is_harmless(entry) || self.is_own_tree(entry);
+                    (is_harmless || was_there.contains(entry)) && !running.contains(entry)
                 };
                 let bytes = git_config::only(bytes, is_kept);
                 Some(State::File { bytes, mode: mode | 0o600 })
             }
-            State::File { .. } if is_as_harmful && running.is_empty() => None,
             State::File { .. }
                 if is_as_harmful && running.iter().all(|one| was_there.contains(one)) =>
             {
@@ -65,15 +69,18 @@ impl Judge<'_> {
         running
     }
 
-    fn harmful(&self, text: &[u8]) -> Option<Vec<Entry>> {
+    /// But for a tree that is set no longer in what there is `now`: a submodule that was moved has another one.
+    fn harmful(&self, text: &[u8], now: &[u8]) -> Option<Vec<Entry>> {
         let mut harmful = git_config::harmful(text)?;
-        harmful.retain(|entry| !self.is_own_tree(entry));
+        let now = Settings::read(now).entries;
+        let is_left = |entry: &Entry| entry.0 != TREE || now.contains(entry);
+        harmful.retain(|entry| is_left(entry) && !self.is_own_tree(entry));
         Some(harmful)
     }
 
     /// A tree whose `.git` leads here would be this repository's without it: so submodules have it.
     fn is_own_tree(&self, (name, value): &Entry) -> bool {
-        name == b"core.worktree"
+        name == TREE
             && value.as_deref().is_some_and(|tree| repositories::is_tree_of(self.git, tree))
     }
 }

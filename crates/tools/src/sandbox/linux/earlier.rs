@@ -1,10 +1,10 @@
 //! What was before any command that still runs below the same roots, as the rooms of those have remembered it. What a room
 //! that begins now finds in its place may be theirs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::arrivals::Ways;
+use super::arrivals::Led;
 use super::encoded::{Encoded, read_all, write_all};
 use super::repository::Repository;
 use super::state::State;
@@ -24,8 +24,7 @@ pub(super) struct Earlier {
 /// All repositories below `roots`, and all that led to them.
 struct There {
     roots: Vec<PathBuf>,
-    gits: BTreeSet<PathBuf>,
-    ways: Ways,
+    led: Led,
 }
 
 /// What one room leaves to those that begin while it runs.
@@ -35,11 +34,11 @@ pub(super) struct Record<'a> {
     pub(super) files: Vec<&'a (PathBuf, State)>,
     pub(super) repositories: &'a [Repository],
     /// All that there were, and all that led to them, if that is known.
-    pub(super) present: Option<(&'a BTreeSet<PathBuf>, &'a Ways)>,
+    pub(super) present: Option<&'a Led>,
 }
 
 /// First in each record; to be raised when what follows is written in another way, as others may have another version.
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
 
 impl Record<'_> {
     pub(super) fn encoded(&self) -> Vec<u8> {
@@ -49,11 +48,11 @@ impl Record<'_> {
         write_all(self.roots.iter(), &mut bytes, Encoded::write);
         write_all(self.files.iter(), &mut bytes, |file, to| file.write(to));
         write_all(self.repositories.iter(), &mut bytes, Encoded::write);
-        let none = (&BTreeSet::new(), &BTreeSet::new());
-        let (gits, ways) = self.present.unwrap_or(none);
+        let none = Led::default();
+        let led = self.present.unwrap_or(&none);
         self.present.is_some().write(&mut bytes);
-        write_all(gits.iter(), &mut bytes, Encoded::write);
-        write_all(ways.iter(), &mut bytes, Encoded::write);
+        write_all(led.gits.iter(), &mut bytes, Encoded::write);
+        write_all(led.ways.iter(), &mut bytes, Encoded::write);
         bytes
     }
 }
@@ -95,19 +94,19 @@ impl Earlier {
         let is_all = bool::read(record)?;
         let gits = read_all(record)?.into_iter().collect();
         let ways = read_all(record)?.into_iter().collect();
-        let present = There { roots: roots.clone(), gits, ways };
+        let present = There { roots: roots.clone(), led: Led { gits, ways } };
         let present = if is_all { vec![present] } else { vec![] };
         Some(Self { began: Some(began), roots, files, repositories, present })
     }
 
     /// Whether it was not there yet when one of those began.
     pub(super) fn came_later(&self, git: &Path) -> bool {
-        self.present.iter().any(|there| there.reaches(git) && !there.gits.contains(git))
+        self.present.iter().any(|there| there.reaches(git) && !there.led.gits.contains(git))
     }
 
     /// The same of what leads to a repository.
     pub(super) fn way_came_later(&self, way: &(PathBuf, PathBuf)) -> bool {
-        self.present.iter().any(|there| there.reaches(&way.1) && !there.ways.contains(way))
+        self.present.iter().any(|there| there.reaches(&way.1) && !there.led.ways.contains(way))
     }
 
     /// What was at `path`, where that is known. A file or link in the place of a repository came later.
@@ -120,7 +119,14 @@ impl Earlier {
     pub(super) fn repository(&mut self, git: &Path) -> Option<Repository> {
         let is_reached = self.roots.iter().any(|root| git.starts_with(root));
         let remembered = || (!is_reached).then(|| Repository::remember(git.to_owned()));
-        self.repositories.remove(git).or_else(remembered)
+        self.moved_to(git).or_else(|| self.repositories.remove(git)).or_else(remembered)
+    }
+
+    /// As it was with another path, where git was led to it.
+    fn moved_to(&self, git: &Path) -> Option<Repository> {
+        let moved = self.repositories.values().find(|before| before.was_moved_to(git))?;
+        let is_own = || self.present.iter().any(|there| there.led.is_own(&moved.git));
+        (moved.git != git && is_own()).then(|| moved.moved_to(git))
     }
 }
 

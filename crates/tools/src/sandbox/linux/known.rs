@@ -16,6 +16,8 @@ const FRESH: Duration = Duration::from_millis(500);
 /// Looked for before there is anything to do, and again when that is long ago.
 pub(super) struct Known {
     at: Instant,
+    /// What the register said then.
+    changed: i64,
     pub(super) gits: BTreeSet<PathBuf>,
     /// Where others may lie, as there was no time to look.
     pub(super) left: Vec<PathBuf>,
@@ -39,7 +41,7 @@ impl Known {
         if world.policy.mode != SandboxMode::WorkspaceWrite {
             return Self::nothing();
         }
-        let at = Instant::now();
+        let (at, changed) = (Instant::now(), world.register.changed());
         let (roots, env) = (roots(world), &world.policy.env);
         let since = world_began(world);
         let look = repositories::below(&roots, &beside(world), since, PATIENCE, &world.seen);
@@ -54,12 +56,25 @@ impl Known {
         let pinnable = of_projects(&roots).chain(of_person.iter().cloned());
         let open = pinnable.filter(|path| pins::has_open_file(path)).collect();
         let gits = look.found;
-        Self { at, gits, left, trees, linked, configs, ends_of_configs, of_person, our_homes, open }
+        Self {
+            at,
+            changed,
+            gits,
+            left,
+            trees,
+            linked,
+            configs,
+            ends_of_configs,
+            of_person,
+            our_homes,
+            open,
+        }
     }
 
     fn nothing() -> Self {
         Self {
             at: Instant::now(),
+            changed: 0,
             gits: BTreeSet::new(),
             left: vec![],
             trees: BTreeSet::new(),
@@ -72,7 +87,13 @@ impl Known {
         }
     }
 
-    pub(super) fn is_fresh(&self) -> bool {
-        self.at.elapsed() < FRESH
+    /// Whether it is known still.
+    pub(super) fn is_fresh(&self, world: &World) -> bool {
+        self.at.elapsed() < FRESH && self.holds(world)
+    }
+
+    /// Whether no command that ran by then, or began since, may have made some of it.
+    pub(super) fn holds(&self, world: &World) -> bool {
+        self.changed == world.register.changed()
     }
 }

@@ -23,6 +23,7 @@ use super::repositories::{self, Look, Patience};
 use super::repository::{self, Repository};
 use super::seen::Seen;
 use super::state::{self, State, changed_at};
+use super::trees::{Before, Trees};
 use super::{World, persons};
 use crate::sandbox::message::Order;
 use crate::sandbox::{OF_PROJECT, Tier, secrets};
@@ -49,6 +50,8 @@ pub(super) struct Metadata {
     guarded: Vec<(PathBuf, State)>,
     /// What a configuration names.
     named: Vec<(PathBuf, State)>,
+    /// None for an edit, which is shown as what it is.
+    trees: Option<Trees>,
     repositories: Vec<Repository>,
     present: Present,
     /// The git directories of the roots.
@@ -142,7 +145,7 @@ impl Metadata {
         }
         gits.extend(of_roots.iter().cloned());
         gits.retain(|git| !too_many.contains(git));
-        let present = Present::of(known, gits, &earlier);
+        let present = Present::of(known, gits, &repositories, &earlier);
         let mut metadata = Self {
             roots,
             present,
@@ -151,6 +154,7 @@ impl Metadata {
             holders: vec![],
             guarded: vec![],
             named: vec![],
+            trees: None,
             repositories,
             of_roots,
             earlier,
@@ -160,6 +164,7 @@ impl Metadata {
         // An edit is shown as what it is, and its file as what it does.
         if matches!(order, Order::Run(_)) {
             metadata.guard_what_is_named(world, known);
+            metadata.trees = Some(Trees::of(known));
         }
         metadata
     }
@@ -294,8 +299,10 @@ impl Metadata {
             }
         }
         for (path, before) in &self.named {
-            // A directory is nothing that git would run.
-            if !(*before == State::Absent && is_directory(path)) {
+            // A directory is nothing that git would run, and nothing runs of what is gone.
+            let is_nothing = fs::symlink_metadata(path).is_err()
+                || (*before == State::Absent && is_directory(path));
+            if !is_nothing {
                 changes.extend(before.changes_at(path, path.parent().unwrap_or(path)));
             }
         }
@@ -305,7 +312,10 @@ impl Metadata {
             changes.push(Change { path: git.clone(), to: State::Absent, aside });
         }
         let reached = self.reached();
-        changes.extend(self.repositories.iter().flat_map(|known| known.changes(&reached)));
+        for known in &self.repositories {
+            // Another one may have its place, which is compared with what that was.
+            changes.extend(self.moved_to(&known.git).as_ref().unwrap_or(known).changes(&reached));
+        }
         let unseen = self.look(world, &mut changes);
         let (holding, fallen): (Vec<_>, Vec<_>) = self.pinned.iter().partition(|pin| pin.holds());
         changes.retain(|change| !holding.iter().any(|pin| change.path.starts_with(&pin.path)));
@@ -315,6 +325,12 @@ impl Metadata {
         let secrets =
             if changes.is_empty() { vec![] } else { secrets::paths(&world.policy.secrets) };
         Changes { changes, unseen, secrets }
+    }
+
+    /// What a repository is compared with that was moved there.
+    fn moved_to(&self, git: &Path) -> Option<Repository> {
+        let moved = self.present.moved_to(git, &self.repositories, &self.roots);
+        moved.map(|before| before.moved_to(git))
     }
 
     /// All that commands can write to.
@@ -330,8 +346,14 @@ impl Metadata {
             repositories::below(&self.roots, &self.beside, since, PATIENCE, &world.seen);
         let (began, reached) = (self.began.min(missed), self.reached());
         changes.extend(self.present.new_ways(&pointed, &linked, &reached));
+        let (mut arrived, mut moved) = (Vec::new(), Vec::new());
         for git in &found {
-            let is_known = self.repositories.iter().any(|known| known.git == *git);
+            let known = self.repositories.iter().find(|known| known.git == *git);
+            let is_known = known.is_some();
+            if !known.is_some_and(|known| known.was_moved_to(git)) {
+                arrived.push(git.clone());
+                moved.extend(self.moved_to(git));
+            }
             let origin = match is_known {
                 true => Origin::There,
                 false => self.present.origin(git, &self.repositories, &self.roots, &self.earlier),
@@ -356,6 +378,11 @@ impl Metadata {
             if !is_known && is_made_since(git, world.began) {
                 changes.extend(repository::turned(git, &reached));
             }
+        }
+        if let Some(trees) = &self.trees {
+            let Self { roots, repositories, named, .. } = self;
+            let before = Before { roots, repositories, named };
+            changes.extend(trees.changes(world, &pointed, &arrived, &before, &moved));
         }
         match &unseen {
             Some(_) => world.unseen.missed(self.began),

@@ -12,8 +12,12 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, memfd_create};
 
+use super::state::now;
+
 /// Whoever has locked this byte of the file may look for others and begin; the kernel unlocks it should that one die.
 const TURN: i64 = 0;
+/// Where it is said when a command began or ended last.
+const CHANGED: u64 = 8;
 /// Those behind it are locked by a room each: for nobody else to be there when it runs, and for nobody to be alone there
 /// when it only expects to.
 const PLACES: i64 = 250;
@@ -33,6 +37,8 @@ pub(super) struct Register {
     own: OnceCell<File>,
     /// That of this room.
     place: Cell<Option<i64>>,
+    /// Its command has begun.
+    runs: Cell<bool>,
 }
 
 /// How a room is in the register.
@@ -66,7 +72,7 @@ impl Register {
             Some(Ok(file)) if has_locks(&file) => file,
             _ => File::from(memfd_create("rooms", MemfdFlags::CLOEXEC)?),
         };
-        Ok(Self { file, own: OnceCell::new(), place: Cell::new(None) })
+        Ok(Self { file, own: OnceCell::new(), place: Cell::new(None), runs: Cell::new(false) })
     }
 
     /// From here on this room counts as running, or as one that will. What it remembers is made, as a value and as bytes, from what those have
@@ -82,7 +88,7 @@ impl Register {
         let turn = self.take_turn()?;
         let places = self.taken()?;
         if places.is_empty() && self.place.get().is_none() && self.is_large() {
-            let _ = self.own()?.set_len(0);
+            let _ = self.own()?.set_len(offset(1));
         }
         let running = places.iter().filter(|(_, stay)| **stay == Stay::Runs);
         let records = running.map(|(place, _)| self.record(*place)).collect();
@@ -96,8 +102,27 @@ impl Register {
             // Whatever was there is not of this room.
             self.blank(place)?;
         }
+        if stay == Stay::Runs {
+            self.begin()?;
+        }
         drop(turn);
         Ok(value)
+    }
+
+    /// When a command of anybody's began or ended last: what was seen before that may have been a command's.
+    pub(super) fn changed(&self) -> i64 {
+        let mut last = [0; 8];
+        let read = self.file.read_exact_at(&mut last, CHANGED);
+        read.map_or(0, |()| i64::from_ne_bytes(last))
+    }
+
+    fn begin(&self) -> io::Result<()> {
+        self.runs.set(true);
+        self.change()
+    }
+
+    fn change(&self) -> io::Result<()> {
+        without_being_ended(|| self.file.write_all_at(&now().to_ne_bytes(), CHANGED))
     }
 
     /// The room that expected to run does.
@@ -109,6 +134,7 @@ impl Register {
         // Who begins at this time sees either that it runs, or all as it was before.
         let turn = self.take_turn()?;
         self.lock(libc::F_OFD_SETLK, Stay::Runs.kind(), place, 1)?;
+        self.begin()?;
         drop(turn);
         Ok(())
     }
@@ -117,6 +143,10 @@ impl Register {
     /// takes on a disk takes longer than all else here.
     pub(super) fn leave(&self) {
         if let Some(place) = self.place.take() {
+            // Before others can take it for over. Who only expected to run has changed nothing, and loses nobody a look.
+            if self.runs.take() {
+                let _ = self.change();
+            }
             let _ = self.lock(libc::F_OFD_SETLK, libc::F_UNLCK, place, 1);
         }
     }

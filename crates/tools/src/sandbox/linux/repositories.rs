@@ -298,12 +298,11 @@ pub(super) fn of_root(root: &Path) -> Option<PathBuf> {
 
 /// The git directories of the submodules and worktrees of one.
 pub(super) fn within(git: &Path) -> Vec<PathBuf> {
-    let entries = |name: &str| fs::read_dir(git.join(name)).into_iter().flatten().flatten();
-    let modules =
-        entries("modules").map(|entry| entry.path()).filter(|path| path.join("config").is_file());
-    let worktrees =
-        entries("worktrees").map(|entry| entry.path()).filter(|path| path.join("HEAD").is_file());
-    modules.chain(worktrees).collect()
+    let parts = ["modules", "worktrees"].into_iter().flat_map(|name| {
+        let entries = fs::read_dir(git.join(name)).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path())
+    });
+    parts.filter(|path| is_repository(path)).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::configuration::Judge;
 use super::encoded::{Encoded, read_all, write_all};
 use super::put_back::Change;
 use super::settings::Entry;
-use super::state::{Budget, State};
+use super::state::{Budget, State, nanoseconds};
 use super::{addresses, git_config, links};
 
 const CONFIGS: &[&str] = &["config", "config.worktree"];
@@ -25,7 +25,7 @@ const STRATEGIES: &[&str] = &["ort", "recursive", "resolve", "octopus", "ours", 
 /// A repository as it was.
 pub(super) struct Repository {
     pub(super) git: PathBuf,
-    identity: Option<(u64, u64)>,
+    identity: Option<Identity>,
     configs: Vec<(PathBuf, State)>,
     /// By which hooks of other repositories would have run.
     running: Vec<Entry>,
@@ -127,22 +127,23 @@ impl Repository {
         if now.is_none() {
             return vec![];
         }
-        // What is missing from another one in its place was never there.
+        // Another one in its place may have what this one had, and nothing of it is missing there.
         let is_same = now == self.identity;
+        let or_nothing = |before: &State| if is_same { before.clone() } else { State::Absent };
         let mut changes = Vec::new();
         let hooks = hooks_and_remotes(&self.git);
         let added = hooks.iter().filter(|(path, now)| {
             !self.hooks.get(*path).is_some_and(|before| before.is_still(now, path))
         });
         changes.extend(added.map(|(path, _)| {
-            self.change(path, self.hooks.get(path).cloned().unwrap_or(State::Absent))
+            self.change(path, self.hooks.get(path).map_or(State::Absent, or_nothing))
         }));
         let missing = self.hooks.iter().filter(|(path, _)| is_same && !hooks.contains_key(*path));
         changes.extend(missing.map(|(path, before)| self.change(path, before.clone())));
         for (path, before) in &self.others {
             let now = State::of(path);
             if !before.is_still(&now, path) && (is_same || now != State::Absent) {
-                changes.push(self.change(path, before.clone()));
+                changes.push(self.change(path, or_nothing(before)));
             }
         }
         let judge = Judge { git: &self.git, roots, running: &self.running };
@@ -227,10 +228,14 @@ pub(super) fn change(git: &Path, path: &Path, to: State) -> Change {
     Change { path: path.to_owned(), to, aside: git.to_owned() }
 }
 
+/// Its numbers, and when it was made, in nanoseconds: numbers are soon given to others.
+type Identity = ((u64, u64), i64);
+
 /// None, where there is no directory.
-fn identity(git: &Path) -> Option<(u64, u64)> {
+fn identity(git: &Path) -> Option<Identity> {
     let found = fs::symlink_metadata(git).ok().filter(fs::Metadata::is_dir)?;
-    Some((found.dev(), found.ino()))
+    let made = found.created().map_or(0, nanoseconds);
+    Some(((found.dev(), found.ino()), made))
 }
 
 /// What git would start: anything but the samples it brings.

@@ -172,9 +172,10 @@ impl Room {
         }
     }
 
-    /// Whether there was one, and holds: it is the errand's then.
+    /// Whether there was one, and holds, as no other command began or ended since: it is the errand's then.
     fn take_look_ahead(&mut self) -> Result<bool, String> {
-        if self.looked_ahead_for().is_none_or(|left| left.is_zero()) {
+        let is_over = self.looked_ahead_for().is_none_or(|left| left.is_zero());
+        if is_over || !self.known.holds(self.world) {
             self.forget_look_ahead();
             return Ok(false);
         }
@@ -353,7 +354,7 @@ fn remembered(
     if world.policy.mode != SandboxMode::WorkspaceWrite || errand.reach == Reach::Reading {
         return Ok(None);
     }
-    if !known.is_fresh() {
+    if !known.is_fresh(world) {
         *known = Known::look(world);
     }
     Metadata::remember(world, known, &errand.order, stay).map(Some)
