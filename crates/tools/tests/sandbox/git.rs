@@ -40,6 +40,24 @@ const STRANGERS: &str = r#"
     mkdir a1 h; cp v/data/HEAD a1/; echo ../v/data >a1/commondir; cp evil h/pre-commit; git init -q k
 "#;
 
+/// The same beside a directory of the person's.
+const STRANGERS_AND_MORE: &str = r#"
+    mkdir -p src v/data/objects v/data/refs; echo 'ref: refs/heads/main' >v/data/HEAD
+    printf '[core]\n\trepositoryformatversion = 0\n\tfsmonitor = ./evil\n\tworktree = .\n' >v/data/config
+"#;
+
+/// One without hooks and harmful settings, of which a part has them.
+const WITH_A_PART: &str = r#"
+    mkdir -p d/objects d/refs d/modules/x/objects d/modules/x/refs w/sub; cp .git/HEAD d/; cp .git/HEAD d/modules/x/
+    printf '[core]\n\trepositoryformatversion = 0\n\tfsmonitor = ./evil\n' >d/modules/x/config; cp evil w/; cp evil w/sub/
+"#;
+
+/// A repository of the person's whose hooks lie in its tree, where its configuration names them.
+const NAMING: &str = r#"
+    git init -q n; mkdir n/h; printf '#!/bin/sh\n' >n/h/pre-commit; chmod +x n/h/pre-commit; git -C n config core.hooksPath h
+    git -C n add -A; git -C n commit -qm n; touch n/f
+"#;
+
 pub(crate) struct Plant {
     pub(crate) name: &'static str,
     /// Done beforehand, by the person.
@@ -312,6 +330,58 @@ pub(crate) const PLANTS: &[Plant] = &[
         "cd src; git update-ref refs/tags/x $(git hash-object -w /dev/null)",
     )
     .after("mkdir -p v/data/objects v/data/refs v/data/hooks; cp .git/HEAD v/data/; cp evil v/data/hooks/reference-transaction"),
+    plant("s9_strangers_repository_that_is_moved", "mv v/data g; cd v; echo 'gitdir: ../g' >.git", "")
+        .after(STRANGERS),
+    plant("s9_strangers_repository_that_is_moved_behind_a_link", "mv v/data g; ln -s ../g v/.git", "")
+        .after(STRANGERS),
+    plant(
+        "s9_strangers_repository_in_the_place_of_a_directory",
+        "mv src old; mv v/data src; cp evil src/",
+        "git -C src status",
+    )
+    .after(STRANGERS_AND_MORE),
+    plant("s9_part_of_a_strangers_repository", "echo 'gitdir: ../d' >w/.git", "")
+        .then("echo 'gitdir: ../../d/modules/x' >w/sub/.git")
+        .after(WITH_A_PART),
+    plant("s9_part_of_a_strangers_repository_by_its_name", "echo 'gitdir: ../d' >w/.git", "")
+        .then("mv d/modules/x w/sub/.git")
+        .after(WITH_A_PART),
+    plant(
+        "s9_module_that_is_no_repository_yet",
+        "mkdir -p .git/modules/x/hooks new; cp evil .git/modules/x/hooks/pre-commit; git config -f .git/modules/x/config core.fsmonitor ./evil; cp evil new/",
+        "",
+    )
+    .then("cd .git/modules/x; mkdir objects refs; cp ../../HEAD .; echo 'gitdir: ../.git/modules/x' >../../../new/.git"),
+    plant(
+        "s9_named_in_a_repository_that_is_moved",
+        "mv n m; cp evil m/h/pre-commit",
+        "cd m; git add f; git commit -m x",
+    )
+    .after(NAMING),
+    plant(
+        "s9_named_in_a_worktree",
+        "git -C n worktree add -q ../m; cp evil m/h/pre-commit",
+        "cd m; touch f; git add f; git commit -m x",
+    )
+    .after(NAMING),
+    plant(
+        "s9_named_in_another_tree",
+        "mkdir -p sub/h; cp evil sub/h/pre-commit; echo 'gitdir: ../n/.git' >sub/.git",
+        "cd sub; touch f; git add f; git commit -m x",
+    )
+    .after(NAMING),
+    plant(
+        "s9_named_everywhere_in_a_new_repository",
+        "git init -q new; mkdir new/h; cp evil new/h/pre-commit",
+        "cd new; touch f; git add f; git commit -m x",
+    )
+    .after("git config --global core.hooksPath h"),
+    plant(
+        "s9_linked_hook_of_a_repository_that_is_moved",
+        "mv n m; cp evil m/h/pre-commit",
+        "cd m; git add f; git commit -m x",
+    )
+    .after("git init -q n; mkdir n/h; printf '#!/bin/sh\\n' >n/h/pre-commit; chmod +x n/h/pre-commit; ln -s ../../h/pre-commit n/.git/hooks/pre-commit; touch n/f"),
     plant(
         "s9_strangers_repository_that_is_shared",
         "cd v; mkdir .git; cp data/HEAD .git/; echo ../data >.git/commondir",

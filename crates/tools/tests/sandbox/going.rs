@@ -47,6 +47,16 @@ pub(crate) const GOING: &[Going] = &[
         commands: ["chmod 0 v", "chmod 755 v; cd v; mv data/HEAD.txt data/HEAD; mv data .git"],
         later: "git -C v status",
     },
+    // The room of the second command is built, and looks, while the first one runs.
+    Going {
+        name: "s9_going_on_with_what_was_there_for_a_moment",
+        before: PARTS,
+        commands: [
+            "cd v; mv data .git; mv .git/HEAD.txt .git/HEAD; sleep .4; mv .git/HEAD .git/HEAD.txt",
+            "cd v; mv .git/HEAD.txt .git/HEAD",
+        ],
+        later: "git -C v status",
+    },
 ];
 
 impl Going {

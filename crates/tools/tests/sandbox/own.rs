@@ -215,11 +215,39 @@ pub(crate) const OWN: &[Own] = &[
         "mv super super2",
         "test ! -s said; git=super2/.git/modules/sub; test -x $git/hooks/pre-commit; test \"$(git config -f $git/config filter.lfs.clean)\" = cat",
     ),
+    // It may be a stranger's, among the files; what git has been led to is another thing.
     own(
         "s9_own_bare_repository_that_is_moved",
         "mkdir srv; git init -q --bare srv/r.git; printf '#!/bin/sh\\n' >srv/r.git/hooks/post-receive",
         "mv srv server",
-        "test ! -s said; test -e server/r.git/hooks/post-receive",
+        "grep -q aside- said; test -e server/r.git/post-receive.aside-*",
+    ),
+    own(
+        "s9_own_repository_that_another_one_replaces",
+        "git init -q a; git -C a config alias.st status; git init -q b; git -C b config remote.origin.url https://h/b; printf '#!/bin/sh\\n' >b/.git/hooks/pre-push",
+        "mv a c; mv b a",
+        r#"
+        test ! -s said; test "$(git -C a config remote.origin.url)" = https://h/b; test -e a/.git/hooks/pre-push
+        test -z "$(git -C a config alias.st)"; test "$(git -C c config alias.st)" = status
+    "#,
+    ),
+    own(
+        "s9_own_clone_in_the_place_of_another_repository",
+        "git init -q up; git init -q n; git -C n config alias.st status; git -C n config remote.origin.url https://h/n",
+        "rm -rf n; git clone -q up n",
+        r#"test "$(git -C n config remote.origin.url)" = "$PWD/up"; test -z "$(git -C n config alias.st)""#,
+    ),
+    own(
+        "s9_own_submodule_that_is_moved",
+        "git init -q -b main .; git init -q dep; git -C dep -c user.name=A -c user.email=a@b commit -q --allow-empty -m x; git -c protocol.file.allow=always submodule --quiet add ./dep sub",
+        "git mv sub sub2",
+        "test ! -s said; git status; git -C sub2 log",
+    ),
+    own(
+        "s9_own_tree_that_is_removed_with_what_is_named_in_it",
+        "git init -q n; mkdir n/h; echo x >n/h/pre-commit; git -C n config core.hooksPath h",
+        "rm -rf n",
+        "test ! -s said; test ! -e n",
     ),
     own(
         "s9_own_tree_that_is_moved_from_its_repository",
