@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use agent_protocol::{Action, ApprovalPolicy, RejectReason, RuleScope, SandboxMode};
 
 use places::in_their_places;
-use rules::{Effect, Rule};
+use rules::{Author, Effect, Rule};
 pub use rules::{RuleCheck, RuleError, Rules};
 
 /// What the person allowed for a thread.
@@ -85,7 +85,7 @@ impl Policy {
         }
     }
 
-    /// With the person's rules, and where new ones go.
+    /// With these rules, and where new ones go.
     #[must_use]
     pub fn with_rules(self, rules: Rules, files: RuleFiles) -> Self {
         Self { rules, files, ..self }
@@ -121,7 +121,6 @@ impl Policy {
     }
 
     fn judge_by(&self, rule: &Rule, escalated: bool) -> Verdict {
-        let place = format!("rule {}", rule.place);
         let why = rule.justification.as_deref();
         let asks = match self.approval {
             ApprovalPolicy::Never => false,
@@ -130,8 +129,12 @@ impl Policy {
         };
         if rule.effect == Effect::Prompt && asks {
             return Verdict::Ask(Question {
-                reason: why.unwrap_or("a rule says to ask").to_owned(),
-                rule: place,
+                reason: match (why, rule.author) {
+                    (Some(why), Author::Person) => why.to_owned(),
+                    (Some(why), Author::Project) => format!("a rule of the project says: {why}"),
+                    (None, author) => format!("a rule of {author} says to ask"),
+                },
+                rule: rule.in_log(),
                 lifts: escalated.then(|| NO_SANDBOX.to_owned()),
                 prefix: None,
             });
@@ -141,9 +144,11 @@ impl Policy {
             Effect::Allow | Effect::Forbidden => "forbids this command",
         };
         let why = why.map(|why| format!(" It says: {why}")).unwrap_or_default();
-        let reason =
-            format!("A rule of the person {does}.{why} It did not run; do not try it another way.");
-        deny(&reason, place)
+        let reason = format!(
+            "A rule of {} {does}.{why} It did not run; do not try it another way.",
+            rule.author
+        );
+        deny(&reason, rule.in_log())
     }
 
     /// What is known to only read is not allowed outside by that (S19).

@@ -44,7 +44,7 @@ pub(super) fn read(
                 ));
                 continue;
             }
-            let (stricter, dropped) = whole(Rules::read_dir(&dir), notes)?.that_tighten();
+            let (stricter, dropped) = whole(Rules::read_dir(&dir), notes)?.of_project();
             if dropped > 0 {
                 notes.tell(format!(
                     "{}: a project may not allow commands; {dropped} of its rules ignored",

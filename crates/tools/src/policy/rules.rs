@@ -30,6 +30,24 @@ pub(crate) struct Rule {
     pub(crate) effect: Effect,
     pub(crate) justification: Option<String>,
     pub(crate) place: Place,
+    pub(crate) author: Author,
+}
+
+/// Whose word a rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Author {
+    Person,
+    /// It came with the project, and only makes stricter.
+    Project,
+}
+
+impl fmt::Display for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Person => "the person",
+            Self::Project => "the project",
+        })
+    }
 }
 
 /// A line of a file, from 1; of no file what holds for the thread only.
@@ -74,7 +92,15 @@ impl Rules {
         self.not_honoured.extend(other.not_honoured);
     }
 
-    /// Without those that allow: what a project may say of itself (S17). Also says how many those were.
+    /// As the word of a project, which may only make stricter (S17). Also says how many of them would have allowed.
+    #[must_use]
+    pub fn of_project(self) -> (Self, usize) {
+        let (mut stricter, dropped) = self.that_tighten();
+        stricter.rules.iter_mut().for_each(|rule| rule.author = Author::Project);
+        (stricter, dropped)
+    }
+
+    /// Without those that allow. Also says how many those were.
     #[must_use]
     pub fn that_tighten(mut self) -> (Self, usize) {
         let all = self.rules.len();
@@ -170,6 +196,14 @@ impl Rules {
 }
 
 impl Rule {
+    /// Which it is and whose, as the log has it.
+    pub(crate) fn in_log(&self) -> String {
+        match self.author {
+            Author::Person => format!("rule {}", self.place),
+            Author::Project => format!("project rule {}", self.place),
+        }
+    }
+
     /// The pattern, with alternatives in brackets.
     pub(crate) fn words(&self) -> String {
         let words = |any_of: &Vec<String>| match &any_of[..] {

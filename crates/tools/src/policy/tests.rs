@@ -236,6 +236,34 @@ fn rules_decide_before_anything_else_and_only_about_whole_lines() {
 }
 
 #[test]
+fn s17_what_a_rule_of_the_project_decides_is_said_to_be_the_projects() {
+    let text = "prefix_rule([\"rm\"], \"forbidden\")\nprefix_rule([\"git\", \"push\"], \"prompt\")\n\
+                prefix_rule([\"make\"], \"prompt\", justification=\"It is slow.\")";
+    let read = || Rules::parse("/w/.codex/rules/x.rules".as_ref(), text).0;
+    for (rules, author, log) in
+        [(read(), "the person", "rule"), (read().of_project().0, "the project", "project rule")]
+    {
+        let judge = |line: &str, approval| {
+            Policy::new(approval, WorkspaceWrite, "/w".into())
+                .with_rules(rules.clone(), RuleFiles::default())
+                .judge(&confined(line, "/w"))
+        };
+        let at = |line: usize| format!("{log} /w/.codex/rules/x.rules:{line}");
+        let Verdict::Deny { reason, rule, .. } = judge("rm x", OnRequest) else { panic!() };
+        assert!(reason.starts_with(&format!("A rule of {author} forbids")), "{reason}");
+        assert_eq!(rule, at(1));
+        let Verdict::Deny { reason, rule, .. } = judge("git push", Never) else { panic!() };
+        assert!(reason.starts_with(&format!("A rule of {author} says to ask")), "{reason}");
+        assert_eq!(rule, at(2));
+        let Verdict::Ask(question) = judge("git push", OnRequest) else { panic!() };
+        assert_eq!(question.reason, format!("a rule of {author} says to ask"));
+        let Verdict::Ask(question) = judge("make", OnRequest) else { panic!() };
+        assert_eq!(question.reason.contains("of the project says: It is slow."), log != "rule");
+        assert_eq!(question.rule, at(3));
+    }
+}
+
+#[test]
 fn a_rule_that_is_offered_and_taken_is_written_down_and_holds_from_then_on() {
     let dir = tempfile::tempdir().unwrap();
     let files = RuleFiles {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::file::RuleError;
-use super::{Effect, Executable, Place, Rule, Rules};
+use super::{Author, Effect, Executable, Place, Rule, Rules};
 
 /// The arguments of a rule, in the order in which they need no names.
 const PREFIX_RULE: [&str; 5] = ["pattern", "decision", "match", "not_match", "justification"];
@@ -122,7 +122,7 @@ fn prefix_rule(at: usize, mut call: Call, place: Place, rules: &mut Vec<Rule>) -
         }
     };
     let justification = call.text("justification")?.filter(|text| !text.trim().is_empty());
-    let rule = Rule { pattern, effect, justification, place };
+    let rule = Rule { pattern, effect, justification, place, author: Author::Person };
     let examples = check_examples(&rule, &mut call);
     if examples.is_ok() || effect != Effect::Allow {
         rules.push(rule);

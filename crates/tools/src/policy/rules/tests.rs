@@ -290,8 +290,8 @@ fn what_is_allowed_can_be_told() {
 }
 
 #[test]
-fn a_project_may_only_tighten() {
-    let (rules, dropped) = rules(WHOLE).that_tighten();
+fn s17_a_project_may_only_tighten() {
+    let (rules, dropped) = rules(WHOLE).of_project();
     assert_eq!(dropped, 1);
     assert!(rules.allowing(&words("cargo test"), &nowhere()).is_none());
     assert!(rules.against("rm x").is_some() && rules.against("git push").is_some());
