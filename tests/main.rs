@@ -30,5 +30,6 @@ mod scripts;
 mod secrets;
 mod stdin;
 mod surroundings;
+mod trust;
 mod wire;
 mod worktrees;

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn no_turn_begins_before_it_was_said_once_whether_the_directory_is_trusted() {
+fn s16_no_turn_begins_before_it_was_said_once_whether_the_directory_is_trusted() {
     let touch = json!({"cmd": "touch made"});
     let model = ScriptedModel::new().calls("exec_command", touch).says("Made.");
     let (scene, server) = scene(model);

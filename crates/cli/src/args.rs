@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::execpolicy::ExecpolicyCommand;
 use crate::threads::ThreadsArgs;
 use crate::trace::TraceArgs;
+use crate::trust::TrustArgs;
 use crate::undo::{DiffArgs, UndoArgs};
 
 pub(crate) use exec::{
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Undo(UndoArgs),
     /// Show what this machine offers: key, endpoint, sandbox.
     Doctor(DoctorArgs),
+    /// Trust a directory, with its own configuration as it is now.
+    Trust(TrustArgs),
     /// Look into the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -324,6 +327,7 @@ impl Args {
                 flags.clone().over(outer)
             }
             Command::ApplyPatch(ApplyPatchArgs { directory })
+            | Command::Trust(TrustArgs { directory, .. })
             | Command::Replay(ReplayArgs { directory, .. }) => {
                 let config = ConfigFlags { directory: directory.clone(), ..Default::default() };
                 Flags { config, ..Flags::default() }.over(outer)

@@ -6,10 +6,12 @@ mod explain;
 mod key;
 mod layer;
 mod project;
+mod project_files;
 mod retired;
 mod schema;
 mod sources;
-pub(crate) mod trust;
+mod standing;
+mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -20,7 +22,9 @@ pub(crate) use environment::Environment;
 pub(crate) use explain::explain;
 pub(crate) use key::{BadKey, KeyPath};
 pub(crate) use layer::{Entry, Origin};
-pub(crate) use sources::{CommandLayers, Homes, Loaded, load, models_of_profiles};
+pub(crate) use project_files::Kind as ProjectFileKind;
+pub(crate) use sources::{CommandLayers, Homes, Loaded, load, look_at_project, models_of_profiles};
+pub(crate) use standing::Project;
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]

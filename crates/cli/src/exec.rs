@@ -204,8 +204,12 @@ pub(crate) async fn converse(
     mut printer: Printer,
     options: &ExecOptions,
 ) -> anyhow::Result<Outcome> {
-    let (thread, handle) =
-        session::open(settings, begin, session::opening(settings), transport, session)?;
+    let mut opening = session::opening(settings);
+    if matches!(printer, Printer::Json(_)) {
+        // Who reads standard output alone is to know it, too.
+        opening.notes.extend(settings.project.not_used());
+    }
+    let (thread, handle) = session::open(settings, begin, opening, transport, session)?;
     let following = front::follow(handle, message, beside, &mut printer, options.die_on_epipe);
     let (worked, outcome) = tokio::join!(thread.run(), following);
     let mut outcome = outcome?;

@@ -39,7 +39,6 @@ use desk::Desk;
 use files::Files;
 use history::History;
 use manners::{manners, themes};
-use next::trusted_directory;
 use opening::{Opened, open};
 use others::Others;
 
@@ -323,7 +322,7 @@ fn facts(settings: &Settings, environment: &Environment, models: &Models) -> Fac
         asks_window: settings.model.context_window.is_none() && !models.are_listed(),
         branch: branch(settings),
         finds_branch: true,
-        asks_trust: settings.asks_trust.then(|| trusted_directory(settings).display().to_string()),
+        asks_trust: settings.asks_trust.clone(),
         status_line: settings.status_line(),
         models: settings.known_models(),
         themes: themes(environment, settings),

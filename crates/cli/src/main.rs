@@ -22,6 +22,7 @@ mod session;
 mod settings;
 mod threads;
 mod trace;
+mod trust;
 mod undo;
 mod window;
 mod workspace;
@@ -200,6 +201,12 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
         Command::Config(ConfigCommand::Explain(explain)) => {
             let settings = resolve(args, &environment, context)?;
             print(&settings.explain(explain.key.as_deref())?)
+        }
+        Command::Trust(trust) => {
+            let flags = args.all_flags();
+            let directory = directory(args, &environment)?;
+            let look = || config::look_at_project(&flags, &directory, &environment);
+            print(&trust::run(trust, look)?)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 use agent_protocol::{ApprovalPolicy, Price, ReasoningOptions, SandboxMode};
 use agent_tools::{RuleFiles, Rules};
 use agent_transport::Network;
+use agent_tui::effect::TrustQuestion;
 
 use crate::args::{Args, Command, Flags};
 use crate::config::{
     self, BadKey, CommandLayers, Config, ConfigError, Entry, Environment, Homes, KeyPath, Notes,
-    Origin,
+    Origin, Project,
 };
 use crate::providers::{Provider, ProviderError};
 use crate::workspace::{Workspace, WorkspaceError};
@@ -63,8 +64,10 @@ pub(crate) struct Settings {
     pub(crate) state_dir: Option<PathBuf>,
     /// Started after each turn, with one more argument.
     pub(crate) notify: Option<Vec<String>>,
-    /// Nobody has said whether this directory is to be trusted, and how far commands reach depends on it.
-    pub(crate) asks_trust: bool,
+    /// The project around the working directory, its configuration as it was read.
+    pub(crate) project: Project,
+    /// What is to be asked of it before the first turn.
+    pub(crate) asks_trust: Option<TrustQuestion>,
     /// The provider is asked why its prompt cache missed.
     pub(crate) debug_cache: bool,
     /// What the person is told on standard error, a line each.
@@ -142,8 +145,12 @@ impl Settings {
         let cwd = Workspace::check(&cwd)?;
         let command = command_layers(args.command.as_ref());
         let loaded = config::load(&flags, command, &cwd, environment, &mut notes)?;
-        let config::Loaded { mut config, homes, workspace, trusted, trust_is_open } = loaded;
-        let asks_trust = trust_is_open && is_built_in(&config, "sandbox_mode");
+        let config::Loaded { mut config, homes, workspace, project } = loaded;
+        let trusted = project.is_trusted();
+        // Who says how far commands reach need not say whether the directory is trusted.
+        let asks_trust = project
+            .question()
+            .filter(|question| !question.is_new || is_built_in(&config, "sandbox_mode"));
         if Command::is_interactive(args.command.as_ref()) && trusted {
             let key: KeyPath = ["sandbox_mode"].into();
             if is_built_in(&config, "sandbox_mode") {
@@ -173,7 +180,7 @@ impl Settings {
         let rules = if args.ignores_rules() {
             Rules::default()
         } else {
-            rules::read(&homes, &workspace, trusted, environment, &mut notes)?
+            rules::read(&homes, &workspace, &project, environment, &mut notes)?
         };
         Ok(Self {
             model: model_settings(&config, model, &provider),
@@ -194,6 +201,7 @@ impl Settings {
             notify: config.texts(["notify"]).filter(|argv| !argv.is_empty()),
             provider,
             workspace,
+            project,
             asks_trust,
             debug_cache: flags.model.debug_cache,
             notes: notes.into_lines(),
@@ -219,11 +227,11 @@ impl Settings {
         Self { model: ModelSettings { reasoning, ..model }, ..self.clone() }
     }
 
-    /// The same with the rules that are on the disk by now. What is wrong with them was said at the start.
+    /// The same with the person's rules that are on the disk by now; those of the project are what was accepted. What is
+    /// wrong with them was said at the start.
     pub(crate) fn with_rules_of_now(&self, environment: &Environment) -> Self {
         let (homes, mut notes) = (Homes::of(environment), Notes::new(false));
-        let trusted = self.permissions.trusted;
-        match rules::read(&homes, &self.workspace, trusted, environment, &mut notes) {
+        match rules::read(&homes, &self.workspace, &self.project, environment, &mut notes) {
             Ok(rules) => Self { rules, ..self.clone() },
             Err(_) => self.clone(),
         }

@@ -113,6 +113,11 @@ impl Workspace {
         all
     }
 
+    /// What is trusted, or is not: the whole repository, where there is one.
+    pub(crate) fn trusted_as(&self) -> &Path {
+        self.repository.as_ref().map_or(&self.cwd, |repository| &repository.root)
+    }
+
     /// The paths under which a person may have called it trusted.
     pub(crate) fn names(&self) -> Vec<PathBuf> {
         let repository = self.repository.as_ref();

@@ -373,10 +373,10 @@ impl App {
         self.begin_turn(Effect::Send(message))
     }
 
-    /// No turn begins before it was said whether the directory is trusted.
+    /// No turn begins before it was said whether the directory and its configuration are trusted.
     fn begin_turn(&mut self, effect: Effect) -> Vec<Effect> {
-        let Some(directory) = &self.facts.asks_trust else { return vec![effect] };
-        self.overlays.push(Box::new(Trust::new(directory, effect)));
+        let Some(question) = &self.facts.asks_trust else { return vec![effect] };
+        self.overlays.push(Box::new(Trust::new(question, effect)));
         vec![]
     }
 

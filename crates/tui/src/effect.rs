@@ -1,5 +1,6 @@
 //! What the screen hears, and what it asks for: the only way into the [`App`](crate::app::App), and out of it.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use agent_protocol::{Decision, Record, RuleChange, SandboxMode, Unheard};
@@ -164,6 +165,51 @@ pub enum Effect {
     Leave,
 }
 
+/// Whether a directory is trusted, and its own configuration as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustQuestion {
+    pub directory: String,
+    /// Nobody has said anything of the directory; else its files are asked about.
+    pub is_new: bool,
+    /// Those that would have effect, but for those that were accepted as they are.
+    pub files: Vec<Changed>,
+}
+
+/// A file, and what became of it since the person was last asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    pub name: String,
+    pub change: Change,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    New,
+    Changed,
+    Gone,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::New => "new",
+            Self::Changed => "changed",
+            Self::Gone => "gone",
+        })
+    }
+}
+
+/// What the person says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustAnswer {
+    /// Both count.
+    All,
+    /// Of its files those count that did before.
+    NotItsFiles,
+    /// Neither counts.
+    Nothing,
+}
+
 /// The thread that is shown next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
@@ -172,9 +218,9 @@ pub enum Next {
     Earlier(GoOn, String),
     /// The same one, with this sandbox.
     Sandbox(SandboxMode),
-    /// The same one, after its directory is trusted, or is not; what was held back until then is done by [`Input::Do`].
+    /// The same one, after this was said of its directory; what was held back until then is done by [`Input::Do`].
     Trust {
-        trusted: bool,
+        answer: TrustAnswer,
         then: Vec<Effect>,
     },
     /// The same one, as it was before a turn, counted from 1.
@@ -246,8 +292,8 @@ pub struct Facts {
     /// Whoever runs the screen looks what is checked out when asked: it may be another at any time, also where there was no
     /// repository.
     pub finds_branch: bool,
-    /// The directory of which nobody has said whether it is trusted: no turn begins before that.
-    pub asks_trust: Option<String>,
+    /// No turn begins before this is answered.
+    pub asks_trust: Option<TrustQuestion>,
     /// What the line below the composer says; none leaves it to us.
     pub status_line: Option<Vec<String>>,
     /// Those the person may want.

@@ -12,8 +12,7 @@ use std::fmt::Write as _;
 
 use invisible::{Visibility, joins, visibility};
 use sgr::Sgr;
-pub(crate) use whole::exact_name;
-pub use whole::{exact, is_harmless, plain, printable, written};
+pub use whole::{exact, exact_name, is_harmless, plain, printable, written};
 
 /// What becomes of colour and style.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

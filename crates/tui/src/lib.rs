@@ -29,4 +29,4 @@ pub mod view;
 pub mod width;
 pub mod wrap;
 
-pub use filter::{Filter, Styling, exact, is_harmless, plain, printable, written};
+pub use filter::{Filter, Styling, exact, exact_name, is_harmless, plain, printable, written};

@@ -43,6 +43,7 @@ fn help_of_each_command() {
         "diff",
         "undo",
         "doctor",
+        "trust",
         "config explain",
         "execpolicy check",
         "completions",

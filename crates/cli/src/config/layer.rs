@@ -80,12 +80,25 @@ impl Layer {
             Err(error) => return Err(unreadable(error)),
         }
         let bytes = std::fs::read(path).map_err(unreadable)?;
-        let text = String::from_utf8(bytes).map_err(|error| ConfigError::Syntax {
+        Self::of_bytes(&bytes, path, environment, notes).map(Some)
+    }
+
+    /// Reads what is in the file at `path`.
+    ///
+    /// # Errors
+    /// When it is not TOML or holds a wrong value.
+    pub(crate) fn of_bytes(
+        bytes: &[u8],
+        path: &Path,
+        environment: &Environment,
+        notes: &mut Notes,
+    ) -> Result<Self, ConfigError> {
+        let text = std::str::from_utf8(bytes).map_err(|error| ConfigError::Syntax {
             path: path.to_owned(),
-            line: line_of(error.as_bytes(), error.utf8_error().valid_up_to()),
+            line: line_of(bytes, error.valid_up_to()),
             message: "this is not UTF-8".to_owned(),
         })?;
-        Self::parse(&text, path, environment, notes).map(Some)
+        Self::parse(text, path, environment, notes)
     }
 
     /// Reads the text of the file at `path`.
@@ -169,7 +182,7 @@ impl Layer {
 }
 
 /// A file that is not there, or whose directory is none.
-fn is_absent(error: &std::io::Error) -> bool {
+pub(super) fn is_absent(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory)
 }

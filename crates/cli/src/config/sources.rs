@@ -1,20 +1,20 @@
 //! Where the layers come from, lowest first: built in, the machine's file, the person's, the project's where it is
 //! trusted, a profile, environment variables, `-c`, flags.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::key::KeyPath;
 use super::layer::{Entry, Layer, Origin};
+use super::project_files::Kind;
+use super::standing::{Project, Trust};
 use super::{Config, ConfigError, Notes, project, trust};
 use crate::args::{Flags, PermissionFlags};
 use crate::workspace::Workspace;
 
 /// What the binary comes with.
 const BUILT_IN: &str = include_str!("builtin.toml");
-
-/// What a file in a project's directory is called; shared with Codex.
-const PROJECT_CONFIG: &str = ".codex/config.toml";
 
 /// The directories that are the person's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +48,16 @@ impl Homes {
         let (agent, codex) = (self.agent.as_ref(), self.codex.as_ref());
         agent.filter(has_config).or(codex.filter(has_config)).or(agent).map(PathBuf::as_path)
     }
+
+    /// Where the person's own rules are, the machine's first.
+    pub(crate) fn rules(&self, environment: &Environment) -> Vec<PathBuf> {
+        let system = environment.system_config.parent();
+        let homes = [system, self.codex.as_deref(), self.agent.as_deref()];
+        let mut dirs: Vec<PathBuf> =
+            homes.into_iter().flatten().map(|home| home.join("rules")).collect();
+        dirs.dedup();
+        dirs
+    }
 }
 
 /// The configuration with what was found on the way to it.
@@ -56,10 +66,7 @@ pub(crate) struct Loaded {
     pub(crate) config: Config,
     pub(crate) homes: Homes,
     pub(crate) workspace: Workspace,
-    /// The person trusts this directory.
-    pub(crate) trusted: bool,
-    /// Nobody has said whether it is to be trusted.
-    pub(crate) trust_is_open: bool,
+    pub(crate) project: Project,
 }
 
 /// What the command itself sets.
@@ -69,6 +76,18 @@ pub(crate) struct CommandLayers {
     pub(crate) defaults: Vec<Entry>,
     /// Above all files, below the command line.
     pub(crate) imposed: Vec<Entry>,
+}
+
+/// What is the person's own, before a project has a say.
+struct Own {
+    config: Config,
+    homes: Homes,
+    /// Retired tables of each file.
+    profiles: Vec<BTreeMap<String, Vec<Entry>>>,
+    /// `-c`.
+    overrides: Layer,
+    workspace: Workspace,
+    project: Project,
 }
 
 /// Reads all layers for a run in `cwd`.
@@ -82,31 +101,14 @@ pub(crate) fn load(
     environment: &Environment,
     notes: &mut Notes,
 ) -> Result<Loaded, ConfigError> {
-    let homes = Homes::of(environment);
-    let mut overrides = Layer::default();
-    for assignment in &flags.config.overrides {
-        overrides.assign(&assignment.key, &assignment.value, environment, notes)?;
+    let Own { mut config, homes, mut profiles, overrides, workspace, project } =
+        own(flags, command.defaults, cwd, environment, notes)?;
+    for (path, bytes) in project.accepted(Kind::Config) {
+        let layer = Layer::of_bytes(bytes, path, environment, notes)?;
+        let entries = project::permitted(layer, &config, notes);
+        config.add(entries);
     }
-
-    let mut config = Config::default();
-    config.add(Layer::built_in(BUILT_IN, environment, &mut Notes::default())?.entries);
-    config.add(command.defaults);
-    let mut profiles = vec![];
-    let user_config = homes.config().map(|home| home.join("config.toml"));
-    let user_config = user_config.filter(|_| !flags.config.ignore_user_config);
-    for path in [Some(environment.system_config.clone()), user_config.clone()].into_iter().flatten()
-    {
-        if let Some(layer) = Layer::read(&path, environment, notes)? {
-            config.add(layer.entries);
-            profiles.push(layer.profiles);
-        }
-    }
-
-    let markers = config.texts(["project_root_markers"]).unwrap_or_default();
-    let workspace = Workspace::of(cwd, &markers);
-    let said = trust_said(&workspace, &config, &overrides, homes.state.as_deref());
-    let trusted = flags.config.trust || said == Some(true);
-    add_projects(&mut config, &workspace, trusted, user_config.as_deref(), environment, notes)?;
+    project.not_used().into_iter().for_each(|line| notes.tell(line));
 
     let in_file = config.entry(&["profile"].into()).cloned();
     let name = flags.config.profile.clone();
@@ -123,38 +125,64 @@ pub(crate) fn load(
     config.add(variables(environment).entries);
     config.add(overrides.entries);
     config.add(flag_entries(flags, &config, environment).entries);
-    let trust_is_open = !flags.config.trust && said.is_none();
-    Ok(Loaded { config, homes, workspace, trusted, trust_is_open })
+    Ok(Loaded { config, homes, workspace, project })
 }
 
-/// The layers of the directories from the project's root down to the working directory.
-fn add_projects(
-    config: &mut Config,
-    workspace: &Workspace,
-    trusted: bool,
-    user_config: Option<&Path>,
+/// The project around `cwd`, without its configuration, and where what is said of it is kept.
+///
+/// # Errors
+/// When the person's own configuration cannot be used.
+pub(crate) fn look_at_project(
+    flags: &Flags,
+    cwd: &Path,
+    environment: &Environment,
+) -> Result<(Project, Option<PathBuf>), ConfigError> {
+    let own = own(flags, vec![], cwd, environment, &mut Notes::default())?;
+    Ok((own.project, own.homes.state))
+}
+
+fn own(
+    flags: &Flags,
+    defaults: Vec<Entry>,
+    cwd: &Path,
     environment: &Environment,
     notes: &mut Notes,
-) -> Result<(), ConfigError> {
-    for directory in workspace.root_to_cwd() {
-        let path = directory.join(PROJECT_CONFIG);
-        // The home directory may be a project too; its file is then the person's own.
-        if Some(path.as_path()) == user_config || !path.is_file() {
-            continue;
-        }
-        if !trusted {
-            notes.tell(format!(
-                "{} is ignored: this directory is not trusted; `--trust` trusts it for one run",
-                path.display()
-            ));
-            continue;
-        }
+) -> Result<Own, ConfigError> {
+    let homes = Homes::of(environment);
+    let mut overrides = Layer::default();
+    for assignment in &flags.config.overrides {
+        overrides.assign(&assignment.key, &assignment.value, environment, notes)?;
+    }
+
+    let mut config = Config::default();
+    config.add(Layer::built_in(BUILT_IN, environment, &mut Notes::default())?.entries);
+    config.add(defaults);
+    let mut profiles = vec![];
+    let user_config = homes.config().map(|home| home.join("config.toml"));
+    let user_config = user_config.filter(|_| !flags.config.ignore_user_config);
+    for path in [Some(environment.system_config.clone()), user_config.clone()].into_iter().flatten()
+    {
         if let Some(layer) = Layer::read(&path, environment, notes)? {
-            let entries = project::permitted(layer, config, notes);
-            config.add(entries);
+            config.add(layer.entries);
+            profiles.push(layer.profiles);
         }
     }
-    Ok(())
+
+    let markers = config.texts(["project_root_markers"]).unwrap_or_default();
+    let workspace = Workspace::of(cwd, &markers);
+    let said = homes.state.as_deref().map(trust::read).unwrap_or_default();
+    let trust = match trust_said(&workspace, &config, &overrides, &said) {
+        _ if flags.config.trust => Trust::ThisRun,
+        Some(true) => Trust::Trusted,
+        Some(false) => Trust::Untrusted,
+        None => Trust::Open,
+    };
+    // The home directory may be a project too; its files are then the person's own.
+    let rules = homes.rules(environment);
+    let is_own =
+        |path: &Path| Some(path) == user_config.as_deref() || rules.iter().any(|dir| path == dir);
+    let project = Project::look(&workspace, trust, &said, is_own);
+    Ok(Own { config, homes, profiles, overrides, workspace, project })
 }
 
 /// Whether the workspace is to be trusted, by any name it has: as `[projects."…"]` says, else as the person said on the
@@ -163,7 +191,7 @@ fn trust_said(
     workspace: &Workspace,
     config: &Config,
     overrides: &Layer,
-    state: Option<&Path>,
+    said: &trust::AllSaid,
 ) -> Option<bool> {
     let names = workspace.names();
     let configured = names.iter().filter_map(|path| {
@@ -176,8 +204,7 @@ fn trust_said(
     if let Some(trusted) = configured.reduce(|one, other| one || other) {
         return Some(trusted);
     }
-    let said = trust::read(state?);
-    names.iter().find_map(|path| said.get(path).copied())
+    names.iter().find_map(|path| said.get(path)?.trusted)
 }
 
 /// A profile: its own file, else a retired table.

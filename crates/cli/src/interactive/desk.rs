@@ -350,10 +350,12 @@ fn permissions(settings: &Settings) -> String {
         (SandboxMode::DangerFullAccess, _) | (_, true) => "Commands may use the network.",
         (_, false) => "Commands have no network.",
     };
-    let trust = if rules.trusted {
-        "This directory is trusted: its own configuration counts."
-    } else {
-        "This directory is not trusted: its own configuration does not count."
+    let trust = match (rules.trusted, settings.project.not_used()) {
+        (true, None) => "This directory is trusted: its own configuration counts.",
+        (true, Some(_)) => {
+            "This directory is trusted: its own configuration counts where it is as you accepted it."
+        }
+        (false, _) => "This directory is not trusted: its own configuration does not count.",
     };
     let roots =
         rules.writable_roots.iter().map(|root| format!("Writable too: {}\n", root.display()));

@@ -1,18 +1,18 @@
 //! What comes after a thread: another one, or the same one with something changed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use agent_core::{Origin, Threads, UndoLog};
 use agent_protocol::{Event, Item, ItemDetails, Record};
 use agent_tui::composer::Message;
-use agent_tui::effect::{GoOn, Input, Next, Scope};
+use agent_tui::effect::{GoOn, Input, Next, Scope, TrustAnswer};
+use agent_tui::exact_name;
 use agent_tui::transcript::Notice;
 use anyhow::Context as _;
 
 use super::opening::{Opened, open};
 use super::{Stage, desk, going_on};
-use crate::config::trust;
 use crate::models::Models;
 use crate::screen::Screen;
 use crate::session::Begin;
@@ -38,13 +38,13 @@ impl Stage<'_> {
                 return self.open(Begin::New, remarks);
             }
             Next::Earlier(how, which) => return self.earlier(id, *how, which),
-            Next::Trust { trusted, then } => {
+            Next::Trust { answer, then } => {
                 let _ = self.say.send(Input::Do(then.clone()));
-                match self.trust(*trusted) {
+                match self.trust(*answer) {
                     Ok(said) => Notice::Said(said),
                     Err(error) => {
                         // It is not asked again and again.
-                        self.settings.asks_trust = false;
+                        self.settings.asks_trust = None;
                         Notice::Failed(format!("{error:#}"))
                     }
                 }
@@ -104,10 +104,11 @@ impl Stage<'_> {
         }
     }
 
-    /// Remembers whether this directory is trusted, and lets it count at once.
-    fn trust(&mut self, trusted: bool) -> anyhow::Result<String> {
-        let directory = trusted_directory(&self.settings);
-        trust::remember(crate::state_dir(&self.settings)?, &directory, trusted)
+    /// Remembers what was said of this directory and its configuration as they were shown, and lets that count at once.
+    fn trust(&mut self, answer: TrustAnswer) -> anyhow::Result<String> {
+        self.settings
+            .project
+            .remember(crate::state_dir(&self.settings)?, answer)
             .context("cannot remember it")?;
         // What was changed on the screen stays changed.
         let model = self.settings.model.clone();
@@ -115,11 +116,20 @@ impl Stage<'_> {
         self.settings.model = model;
         // Its configuration may name another provider.
         self.models = Models::of(&self.settings, self.environment);
-        let (directory, mode) = (directory.display(), self.settings.permissions.sandbox);
-        Ok(if trusted {
-            format!("{directory} is trusted; the sandbox is {mode}.")
-        } else {
-            format!("{directory} is not trusted; the sandbox is {mode}.")
+        let (project, mode) = (&self.settings.project, self.settings.permissions.sandbox);
+        let directory = exact_name(&project.directory().display().to_string()).into_owned();
+        let names = project.names().join(", ");
+        Ok(match answer {
+            TrustAnswer::Nothing => {
+                format!("{directory} is not trusted; the sandbox is {mode}.")
+            }
+            TrustAnswer::All | TrustAnswer::NotItsFiles if names.is_empty() => {
+                format!("{directory} is trusted; the sandbox is {mode}.")
+            }
+            TrustAnswer::All | TrustAnswer::NotItsFiles => format!(
+                "{directory} is trusted; the sandbox is {mode}. Of its own configuration counts: {}.",
+                exact_name(&names)
+            ),
         })
     }
 
@@ -246,11 +256,4 @@ fn message_of(rollout: &Path, turn: u32) -> Option<Message> {
     })?;
     let contents: Vec<_> = said.wire.iter().flat_map(Item::content).collect();
     (!contents.is_empty()).then(|| Message::sent(&contents))
-}
-
-/// What is trusted, or is not: the whole repository, where there is one.
-pub(super) fn trusted_directory(settings: &Settings) -> PathBuf {
-    let workspace = &settings.workspace;
-    let root = workspace.repository.as_ref().map(|repository| repository.root.clone());
-    root.unwrap_or_else(|| workspace.cwd.clone())
 }

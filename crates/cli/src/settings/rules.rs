@@ -1,61 +1,53 @@
 //! The rules about commands: which files count, and where new ones go (docs/permissions.md).
 
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use agent_tools::{RuleError, RuleFiles, Rules};
 
-use crate::config::{ConfigError, Environment, Homes, Notes};
+use crate::config::{ConfigError, Environment, Homes, Notes, Project, ProjectFileKind};
 use crate::workspace::Workspace;
 
-/// Ours and Codex's are the person's word. Those of a project count when it is trusted, and then only make stricter.
+/// Ours and Codex's are the person's word. Those of a project count when they were accepted, and then only make stricter.
 ///
 /// # Errors
 /// When a file is wrong, with `--strict-config`.
 pub(super) fn read(
     homes: &Homes,
     workspace: &Workspace,
-    trusted: bool,
+    project: &Project,
     environment: &Environment,
     notes: &mut Notes,
 ) -> Result<Rules, ConfigError> {
     let mut rules = Rules::default();
-    let system = environment.system_config.parent();
-    let homes_of = [system, homes.codex.as_deref(), homes.agent.as_deref()];
-    let mut dirs: Vec<PathBuf> =
-        homes_of.into_iter().flatten().map(|home| home.join("rules")).collect();
-    dirs.dedup();
-    for dir in &dirs {
-        rules.extend(whole(Rules::read_dir(dir), notes)?);
+    for dir in homes.rules(environment) {
+        rules.extend(whole(Rules::read_dir(&dir), notes)?);
     }
     if let Some(file) = files(homes, workspace).project {
         rules.extend(whole(Rules::read(&file), notes)?);
     }
-    for directory in workspace.root_to_cwd() {
-        for dir in [directory.join(".codex/rules"), directory.join(".agent/rules")] {
-            // The home directory may be a project too; its rules are then the person's own.
-            if dirs.contains(&dir) || !dir.is_dir() {
-                continue;
-            }
-            if !trusted {
-                notes.tell(format!(
-                    "{} is ignored: this directory is not trusted; `--trust` trusts it for one run",
-                    dir.display()
-                ));
-                continue;
-            }
-            let (stricter, dropped) = whole(Rules::read_dir(&dir), notes)?.of_project();
-            if dropped > 0 {
-                notes.tell(format!(
-                    "{}: a project may not allow commands; {dropped} of its rules ignored",
-                    dir.display()
-                ));
-            }
-            rules.extend(stricter);
+    for (path, bytes) in project.accepted(ProjectFileKind::Rules) {
+        let (stricter, dropped) = whole(parse(path, bytes), notes)?.of_project();
+        if dropped > 0 {
+            notes.tell(format!(
+                "{}: a project may not allow commands; {dropped} of its rules ignored",
+                path.display()
+            ));
         }
+        rules.extend(stricter);
     }
     rules.not_honoured().into_iter().for_each(|sentence| notes.tell(sentence));
     Ok(rules)
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> (Rules, Vec<RuleError>) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Rules::parse(path, text),
+        Err(_) => {
+            let (file, problem) = (path.to_owned(), "it is not UTF-8".to_owned());
+            (Rules::default(), vec![RuleError { file, line: 1, column: 1, problem }])
+        }
+    }
 }
 
 /// Where the rules go that the person makes by an answer. A project's are kept in our home too: what lies in the

@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::PathBuf;
 
+use agent_tui::effect::TrustAnswer;
 use clap::Parser as _;
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
 use super::*;
 use agent_transport::TransportChoice;
+
+mod trust;
 
 /// A home and a workspace of their own, and an environment that knows nothing else.
 struct Place {
@@ -45,6 +48,13 @@ impl Place {
         let work = self.path("work");
         let text = format!("{text}\n[projects.{:?}]\ntrust_level = \"trusted\"\n", work.display());
         self.config(&text)
+    }
+
+    /// With the project's configuration accepted as it is.
+    fn accepted(self, arguments: &str) -> Self {
+        let settings = self.resolve(arguments);
+        settings.project.remember(&settings.state_dir.unwrap(), TrustAnswer::All).unwrap();
+        self
     }
 
     fn var(mut self, name: &str, value: &str) -> Self {
@@ -96,16 +106,17 @@ fn each_layer_stands_above_the_one_before() {
     assert_eq!(model(&place, "exec x"), "machine");
     let place = place.trusting("model = 'user'");
     assert_eq!(model(&place, "exec x"), "user");
-    let place = place.file("work/.codex/config.toml", "model = 'project'");
+    assert_eq!(model(&place, "exec x --ignore-user-config"), "machine");
+    let place = place.file("work/.codex/config.toml", "model = 'project'").accepted("exec x");
     assert_eq!(model(&place, "exec x"), "project");
     let place = place.file("work/sub/.codex/config.toml", "model = 'nearer'");
+    let place = place.accepted("exec x -C sub");
     assert_eq!(model(&place, "exec x -C sub"), "nearer");
     let place = place.file("home/.config/agent/fast.config.toml", "model = 'profile'");
     assert_eq!(model(&place, "exec x -p fast"), "profile");
     assert_eq!(model(&place, "exec x -p fast -c model=override"), "override");
     assert_eq!(model(&place, "exec x -p fast -c model=override -m flag"), "flag");
     assert_eq!(model(&place, "-m before exec x"), "before");
-    assert_eq!(model(&place, "exec x --ignore-user-config"), "machine");
 }
 
 #[test]
@@ -208,16 +219,7 @@ fn exec_asks_nobody_whatever_the_file_says_but_a_flag_counts() {
 }
 
 #[test]
-fn a_project_is_not_heard_before_it_is_trusted() {
-    let place = Place::new().file("work/.codex/config.toml", "model = 'theirs'");
-    assert_eq!(place.resolve("exec x").model.name, crate::providers::DEFAULT_MODEL);
-    assert_snapshot!(place.notes("exec x"), @"/work/.codex/config.toml is ignored: this directory is not trusted; `--trust` trusts it for one run");
-    assert_eq!(place.resolve("exec x --trust").model.name, "theirs");
-    assert!(place.resolve("exec x --trust").permissions.trusted);
-}
-
-#[test]
-fn a_trusted_project_may_set_taste_and_tighten_but_nothing_that_lets_it_out() {
+fn s17_a_trusted_project_may_set_taste_and_tighten_but_nothing_that_lets_it_out() {
     let place = Place::new().trusting("sandbox_mode = 'workspace-write'").file(
         "work/.codex/config.toml",
         "model = 'm'\nmodel_provider = 'evil'\nsandbox_mode = 'danger-full-access'\nnotify = ['sh']\n\
@@ -226,6 +228,7 @@ fn a_trusted_project_may_set_taste_and_tighten_but_nothing_that_lets_it_out() {
          [sandbox_workspace_write]\nnetwork_access = true\nwritable_roots = ['/']\n\
          [shell_environment_policy]\nset = { LD_PRELOAD = 'x' }\n",
     );
+    let place = place.accepted("exec x");
     let settings = place.resolve("exec x");
     assert_eq!(settings.model.name, "m");
     assert_eq!(settings.provider.id, "openai");
@@ -248,6 +251,7 @@ fn a_trusted_project_may_set_taste_and_tighten_but_nothing_that_lets_it_out() {
     "#);
 
     let place = place.file("work/.codex/config.toml", "sandbox_mode = 'read-only'");
+    let place = place.accepted("exec x");
     assert_eq!(place.resolve("exec x").permissions.sandbox, SandboxMode::ReadOnly);
     let wider = place.resolve("exec x -s workspace-write");
     assert_eq!(wider.permissions.sandbox, SandboxMode::WorkspaceWrite);
@@ -583,7 +587,7 @@ fn the_way_out_comes_from_the_environment_and_the_provider() {
 }
 
 #[test]
-fn rules_are_the_persons_own_and_a_project_only_makes_them_stricter() {
+fn s17_rules_are_the_persons_own_and_a_project_only_makes_them_stricter() {
     let place = Place::new()
         .file(
             "home/.codex/rules/default.rules",
@@ -597,8 +601,8 @@ fn rules_are_the_persons_own_and_a_project_only_makes_them_stricter() {
     let settings = place.resolve("exec x");
     let (all, allowing) = settings.rules.clone().that_tighten();
     assert_eq!((all == settings.rules, allowing), (false, 2));
-    assert_snapshot!(place.notes("exec x"), @"/work/.agent/rules is ignored: this directory is not trusted; `--trust` trusts it for one run");
-    assert_snapshot!(place.notes("exec x --trust"), @"/work/.agent/rules: a project may not allow commands; 1 of its rules ignored");
+    assert_snapshot!(place.notes("exec x"), @"/work is not trusted, so of its own configuration nothing is used: .agent/rules/x.rules; `agent trust` trusts it, `--trust` does for one run");
+    assert_snapshot!(place.notes("exec x --trust"), @"/work/.agent/rules/x.rules: a project may not allow commands; 1 of its rules ignored");
     assert_ne!(place.resolve("exec x --trust").rules, settings.rules);
     assert_eq!(place.resolve("exec --ignore-rules x").rules, Rules::default());
     let files = &settings.rule_files;

@@ -8,7 +8,7 @@ use super::finding::call_of;
 use super::{App, pages};
 use crate::cell;
 use crate::composer::Message;
-use crate::effect::{Choice, Effect, GoOn, Next, Page, Scope};
+use crate::effect::{Choice, Effect, GoOn, Next, Page, Scope, TrustAnswer};
 use crate::filter::exact;
 use crate::overlay::{Pager, Picker};
 use crate::slash::{self, Verb, When};
@@ -89,8 +89,8 @@ impl App {
             Verb::Rewind => self.rewind(argument),
             Verb::Name => vec![Effect::Name(argument.to_owned())],
             Verb::Trust => {
-                let trusted = argument != "no";
-                self.open(Next::Trust { trusted, then: vec![] })
+                let answer = if argument == "no" { TrustAnswer::Nothing } else { TrustAnswer::All };
+                self.open(Next::Trust { answer, then: vec![] })
             }
             Verb::Answer => vec![Effect::Chosen(argument.to_owned())],
             Verb::EndThread => self.end_thread(argument),

@@ -14,7 +14,7 @@ mod together;
 mod writing;
 
 use super::*;
-use crate::effect::{Choice, GoOn, Next, Page, Scope};
+use crate::effect::{Change, Changed, Choice, GoOn, Next, Page, Scope, TrustAnswer, TrustQuestion};
 use crate::fuzzy::FileMatch;
 use crate::key::keys;
 use crate::overlay::Place;

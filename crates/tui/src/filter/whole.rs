@@ -65,7 +65,7 @@ pub fn exact(text: &str) -> Cow<'_, str> {
 }
 
 /// The same of a name, which stands in one row: its line breaks and tabs are marks as well.
-pub(crate) fn exact_name(text: &str) -> Cow<'_, str> {
+pub fn exact_name(text: &str) -> Cow<'_, str> {
     let shown = exact(text);
     if !shown.contains(['\n', '\t']) {
         return shown;

@@ -294,9 +294,9 @@ fn while_a_question_is_open_there_is_no_cursor_but_where_something_is_written() 
 }
 
 #[test]
-fn no_turn_begins_before_it_was_said_whether_the_directory_is_trusted() {
+fn s16_no_turn_begins_before_it_was_said_whether_the_directory_is_trusted() {
     let mut app = App::new(Theme::colourless(), 80, 24);
-    let asks_trust = Some("/home/me/new\nline".to_owned());
+    let asks_trust = Some(is_trusted("/home/me/new\nline"));
     app.update(Input::Facts(Facts { asks_trust, ..Facts::default() }));
     assert_eq!(type_in(&mut app, "!ls<enter>"), [Effect::Run("ls".into())], "that is no turn");
     assert!(type_in(&mut app, "mend it<enter>").is_empty());
@@ -307,7 +307,7 @@ fn no_turn_begins_before_it_was_said_whether_the_directory_is_trusted() {
     assert_eq!(shown(&mut app).1[0], "› mend it");
     type_in(&mut app, "<enter>");
     let effects = type_in(&mut app, "n");
-    let [Effect::Open(Next::Trust { trusted: false, then })] = &effects[..] else {
+    let [Effect::Open(Next::Trust { answer: TrustAnswer::Nothing, then })] = &effects[..] else {
         panic!("{effects:?}")
     };
     assert_eq!(app.update(Input::Do(then.clone())), *then);
@@ -316,10 +316,50 @@ fn no_turn_begins_before_it_was_said_whether_the_directory_is_trusted() {
     assert_eq!(type_in(&mut app, "more<enter>").len(), 1, "it is asked once");
 }
 
+fn is_trusted(directory: &str) -> TrustQuestion {
+    TrustQuestion { directory: directory.to_owned(), is_new: true, files: vec![] }
+}
+
+#[test]
+fn s16_what_changed_of_a_projects_configuration_is_named_and_asked_about_apart() {
+    let mut app = App::new(Theme::colourless(), 80, 30);
+    let changed = |name: &str, change| Changed { name: name.to_owned(), change };
+    let mut files = vec![
+        changed(".codex/config.toml", Change::Changed),
+        changed(".codex/rules/a\u{202e}\n.rules", Change::New),
+        changed(".agent/rules/old.rules", Change::Gone),
+    ];
+    files.extend((0..7).map(|n| changed(&format!(".agent/rules/{n}.rules"), Change::New)));
+    let asks_trust = TrustQuestion { is_new: false, files, ..is_trusted("/w") };
+    app.update(Input::Facts(Facts { asks_trust: Some(asks_trust), ..Facts::default() }));
+    assert!(type_in(&mut app, "mend it<enter>").is_empty());
+    let region = shown(&mut app).1.join("\n");
+    for row in [
+        "Accept this project's configuration?",
+        "  .codex/config.toml  changed",
+        "  .codex/rules/a<U+202E><U+000A>.rules  new",
+        "  .agent/rules/old.rules  gone",
+        "  and 2 more",
+    ] {
+        assert!(region.contains(row), "{row}: {region}");
+    }
+    for (key, said) in [("n", TrustAnswer::NotItsFiles), ("y", TrustAnswer::All)] {
+        let effects = type_in(&mut app, key);
+        let [Effect::Open(Next::Trust { answer, .. })] = &effects[..] else {
+            panic!("{effects:?}")
+        };
+        assert_eq!(*answer, said);
+        type_in(&mut app, "mend it<enter>");
+    }
+    app.update(Input::Resize { columns: 40, rows: 12 });
+    let region = shown(&mut app).1.join("\n");
+    assert!(region.contains(" more\n") && region.contains("y yes"), "{region}");
+}
+
 #[test]
 fn a_review_waits_for_that_too() {
     let mut app = app();
-    let asks_trust = Some("/w".to_owned());
+    let asks_trust = Some(is_trusted("/w"));
     app.update(Input::Facts(Facts { asks_trust, ..Facts::default() }));
     assert!(type_in(&mut app, "/review the tests<enter><esc>").is_empty());
     assert_eq!(shown(&mut app).1[0], "› /review the tests");

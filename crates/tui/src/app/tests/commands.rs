@@ -54,8 +54,8 @@ fn back(scope: Scope) -> Comes {
     Of(Effect::Open(Next::Rewind { turn: 1, scope }))
 }
 
-fn trust(trusted: bool) -> Comes {
-    Of(Effect::Open(Next::Trust { trusted, then: vec![] }))
+fn trust(answer: TrustAnswer) -> Comes {
+    Of(Effect::Open(Next::Trust { answer, then: vec![] }))
 }
 
 fn commands() -> Vec<(&'static str, Comes)> {
@@ -72,8 +72,8 @@ fn commands() -> Vec<(&'static str, Comes)> {
         ("/rewind<enter><enter><down><down><enter>", back(Scope::Files)),
         ("/name parser<enter>", Of(Effect::Name("parser".into()))),
         ("/permissions<enter>", Of(Effect::ShowPermissions)),
-        ("/trust<enter>", trust(true)),
-        ("/trust no<enter>", trust(false)),
+        ("/trust<enter>", trust(TrustAnswer::All)),
+        ("/trust no<enter>", trust(TrustAnswer::Nothing)),
         ("/model<enter><esc>", Of(Effect::FindModels)),
         ("/model other<enter>", Of(Effect::UseModel("other".into()))),
         ("/effort<enter>low<enter>", Of(Effect::UseEffort("low".into()))),

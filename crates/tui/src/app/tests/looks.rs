@@ -193,8 +193,13 @@ fn states() -> Vec<(&'static str, Play)> {
             happened(app, said("Mended, see [the book](https://example.com/)."));
         }),
         ("trusting", |app| {
-            let asks_trust = Some("/home/me/project".to_owned());
-            app.update(Input::Facts(Facts { asks_trust, ..Facts::default() }));
+            let name = ".codex/config.toml".to_owned();
+            let asks_trust = TrustQuestion {
+                directory: "/home/me/project".to_owned(),
+                is_new: true,
+                files: vec![Changed { name, change: Change::New }],
+            };
+            app.update(Input::Facts(Facts { asks_trust: Some(asks_trust), ..Facts::default() }));
             type_in(app, "mend it<enter>");
         }),
         ("failed", |app| {
