@@ -121,7 +121,9 @@ impl Workspace {
     /// The paths under which a person may have called it trusted.
     pub(crate) fn names(&self) -> Vec<PathBuf> {
         let repository = self.repository.as_ref();
-        let main_tree = repository.and_then(|repository| repository.common_dir.parent());
+        let main_tree = repository
+            .filter(|repository| repository.is_acknowledged())
+            .and_then(|repository| repository.common_dir.parent());
         let mut names: Vec<PathBuf> = [
             Some(self.cwd.as_path()),
             self.root.as_deref(),
@@ -192,6 +194,22 @@ impl Repository {
             .map_or_else(|| git_dir.clone(), |line| git_dir.join(line.trim()));
         let common_dir = common_dir.canonicalize().unwrap_or(common_dir);
         Some(Self { root: root.to_owned(), git_dir, common_dir })
+    }
+
+    /// Whether what all work trees share knows this one. A `.git` that came with somebody's files can point into any
+    /// repository of the person's, whose trust is not theirs (S16).
+    fn is_acknowledged(&self) -> bool {
+        if self.git_dir == self.root.join(".git") {
+            return true;
+        }
+        let back = read_line(&self.git_dir.join("gitdir"));
+        let back = back.map(|line| self.git_dir.join(line.trim_end_matches(['\n', '\r'])));
+        let leads_here = back.and_then(|path| path.canonicalize().ok())
+            == self.root.join(".git").canonicalize().ok();
+        let worktrees = self.common_dir.join("worktrees").canonicalize().ok();
+        let git_dir = self.git_dir.canonicalize().ok();
+        let lies_there = git_dir.as_deref().and_then(Path::parent) == worktrees.as_deref();
+        leads_here && lies_there && worktrees.is_some()
     }
 
     /// What is checked out, if git's files say so plainly.
@@ -281,6 +299,8 @@ mod tests {
         ]);
         let pointer = format!("gitdir: {}\n", root.join("main/.git/worktrees/side").display());
         fs::write(root.join("side/.git"), pointer).unwrap();
+        let back = format!("{}\n", root.join("side/.git").display());
+        fs::write(root.join("main/.git/worktrees/side/gitdir"), back).unwrap();
         let workspace = Workspace::of(&root.join("side/src"), &markers());
         let repository = workspace.repository.clone().unwrap();
         assert_eq!(repository.root, root.join("side"));
@@ -288,6 +308,31 @@ mod tests {
         assert_eq!(repository.head(), Some(Head::Branch("side".to_owned())));
         assert_eq!(repository.under_way(), Some("merge"));
         assert!(workspace.names().contains(&root.join("main")), "trust of the main tree counts");
+    }
+
+    #[test]
+    fn s16_a_pointer_into_a_trusted_repository_does_not_make_its_directory_trusted() {
+        let (_dir, root) = tree(&[
+            ("main/.git/HEAD", "ref: refs/heads/main"),
+            ("main/.git/worktrees/side/HEAD", "ref: refs/heads/side"),
+            ("main/.git/worktrees/side/commondir", "../..\n"),
+            ("side/.git", ""),
+            ("evil/.git", ""),
+            ("evil/own/HEAD", "ref: refs/heads/main"),
+            ("evil/own/commondir", "../../main/.git"),
+            ("evil/own/gitdir", "../.git"),
+        ]);
+        let (main, back) = (root.join("main"), root.join("side/.git"));
+        fs::write(main.join(".git/worktrees/side/gitdir"), back.to_str().unwrap()).unwrap();
+        let is_main = |tree: &str, git_dir: PathBuf| {
+            let root = root.join(tree);
+            fs::write(root.join(".git"), format!("gitdir: {}\n", git_dir.display())).unwrap();
+            Workspace::of(&root, &markers()).names().contains(&main)
+        };
+        assert!(is_main("side", main.join(".git/worktrees/side")));
+        assert!(!is_main("evil", main.join(".git")));
+        assert!(!is_main("evil", main.join(".git/worktrees/side")));
+        assert!(!is_main("evil", PathBuf::from("own")), "what came along acknowledges itself");
     }
 
     #[test]
