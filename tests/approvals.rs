@@ -90,7 +90,7 @@ async fn a_rule_forbids_a_command_wherever_it_stands_and_the_model_is_told_why()
 }
 
 #[tokio::test]
-async fn a_rule_of_the_person_allows_outside_the_sandbox_what_a_rule_of_the_project_cannot() {
+async fn s17_a_rule_of_the_person_allows_outside_the_sandbox_what_a_rule_of_the_project_cannot() {
     let outside = |scene: &Scene| scene.home().join("made");
     let touch = |scene: &Scene| {
         let line = format!("touch '{}'", outside(scene).display());
@@ -292,7 +292,7 @@ async fn what_was_allowed_for_the_thread_is_never_asked_again() {
 }
 
 #[tokio::test]
-async fn an_approval_covers_exactly_what_was_shown_and_nothing_beside_it() {
+async fn s20_an_approval_covers_exactly_what_was_shown_and_nothing_beside_it() {
     let place = tempfile::tempdir().unwrap();
     let (one, two) = (place.path().join("one"), place.path().join("two"));
     let both = outside(&format!("touch '{}'; touch '{}'", one.display(), two.display()));
@@ -369,7 +369,7 @@ async fn an_edit_of_what_the_sandbox_protects_is_asked_for_with_what_would_be_li
 }
 
 #[tokio::test]
-async fn what_is_typed_into_a_command_outside_the_sandbox_is_asked_for_too() {
+async fn s20_what_is_typed_into_a_command_outside_the_sandbox_is_asked_for_too() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("typed");
     let shell = json!({
@@ -389,7 +389,7 @@ async fn what_is_typed_into_a_command_outside_the_sandbox_is_asked_for_too() {
 }
 
 #[tokio::test]
-async fn an_edit_allowed_for_the_thread_is_exactly_the_patch_that_was_shown() {
+async fn s20_an_edit_allowed_for_the_thread_is_exactly_the_patch_that_was_shown() {
     let hook = "*** Update File: .git/hooks/pre-commit\n-#!/bin/sh\n+touch /tmp/never";
     let changed = format!("*** Begin Patch\n{hook}\n*** End Patch");
     let gone = "*** Begin Patch\n*** Delete File: .git/hooks/pre-commit\n*** End Patch";
@@ -423,7 +423,7 @@ async fn an_edit_allowed_for_the_thread_is_exactly_the_patch_that_was_shown() {
 }
 
 #[tokio::test]
-async fn what_may_be_typed_into_one_command_may_not_be_typed_into_a_later_one() {
+async fn s20_what_may_be_typed_into_one_command_may_not_be_typed_into_a_later_one() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("typed");
     let begun = |line: &str| {

@@ -33,7 +33,7 @@ fn check_that_nothing_ran_twice(scene: &Scene, after: &str) {
 }
 
 #[tokio::test]
-async fn killed_after_any_event_it_goes_on_and_nothing_runs_twice() {
+async fn r2_killed_after_any_event_it_goes_on_and_nothing_runs_twice() {
     let whole = three_calls();
     let scene = Scene::new(AGENT).facing(&whole);
     let run = scene.run(&["exec", "--json", "-s", "workspace-write", "go"]).await.succeeded();
@@ -57,7 +57,7 @@ async fn killed_after_any_event_it_goes_on_and_nothing_runs_twice() {
 }
 
 #[tokio::test]
-async fn cut_at_any_byte_a_rollout_is_gone_on_with_and_nothing_runs_twice() {
+async fn r1_cut_at_any_byte_a_rollout_is_gone_on_with_and_nothing_runs_twice() {
     const CUTS: usize = 60;
     let server = three_calls();
     let scene = Scene::new(AGENT).facing(&server);
@@ -101,7 +101,7 @@ async fn kill_at(bytes: u64) {
 }
 
 #[tokio::test]
-async fn killed_at_any_moment_hundreds_of_times_it_goes_on_and_nothing_runs_twice() {
+async fn r3_killed_at_any_moment_hundreds_of_times_it_goes_on_and_nothing_runs_twice() {
     const KILLS: u64 = 200;
     let server = three_calls();
     let scene = Scene::new(AGENT).facing(&server);
@@ -123,7 +123,7 @@ async fn killed_at_any_moment_hundreds_of_times_it_goes_on_and_nothing_runs_twic
 }
 
 #[tokio::test]
-async fn where_the_log_cannot_grow_the_turn_ends_in_order_and_goes_on_once_it_can() {
+async fn r1_where_the_log_cannot_grow_the_turn_ends_in_order_and_goes_on_once_it_can() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "echo one > one"}))
         .says(&"x".repeat(40_000))

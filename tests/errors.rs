@@ -72,7 +72,7 @@ async fn an_unknown_thread_exits_1() {
 }
 
 #[tokio::test]
-async fn where_nothing_listens_the_run_ends_with_kind_network() {
+async fn r24_where_nothing_listens_the_run_ends_with_kind_network() {
     let scene =
         Scene::new(AGENT).env("AGENT_API_KEY", "k").env("OPENAI_BASE_URL", "http://127.0.0.1:9/v1");
     let run = scene.run(&["exec", "--json", "--network-timeout", "1", "go"]).await;
@@ -124,7 +124,7 @@ async fn a_server_that_does_not_speak_tls_is_said_to_fail_there() {
 }
 
 #[tokio::test]
-async fn what_an_error_or_a_note_quotes_cannot_steer_the_terminal() {
+async fn s21_what_an_error_or_a_note_quotes_cannot_steer_the_terminal() {
     let odd = "zz\u{1b}]0;PWN\u{7}\u{1b}[2J\u{202e}";
     let scene = Scene::new(AGENT).env("AGENT_API_KEY", "k").file(
         ".codex/rules/a.rules",
@@ -148,7 +148,7 @@ async fn what_an_error_or_a_note_quotes_cannot_steer_the_terminal() {
 }
 
 #[tokio::test]
-async fn lines_of_json_escape_what_steers_a_terminal_or_is_not_seen() {
+async fn s21_lines_of_json_escape_what_steers_a_terminal_or_is_not_seen() {
     let odd = "a\u{9b}2J\u{7f}\u{202e}\u{2067}\u{200b}\u{ad}\u{feff}\u{e0041}\u{2028}b";
     let server = ScriptedModel::new().says(odd).serve();
     let scene = Scene::new(AGENT).facing(&server);

@@ -77,7 +77,7 @@ async fn for_people_the_answer_alone_is_on_standard_output() {
 }
 
 #[tokio::test]
-async fn what_comes_from_outside_cannot_steer_the_terminal() {
+async fn s21_what_comes_from_outside_cannot_steer_the_terminal() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "printf '\\033]0;owned\\007\\033[2Jx\\n'"}))
         .says("\u{1b}[31mred\u{202e}")
@@ -229,7 +229,7 @@ async fn the_network_is_closed_to_commands() {
 }
 
 #[tokio::test]
-async fn secrets_reach_neither_commands_nor_the_model_nor_the_rollout() {
+async fn s23_secrets_reach_neither_commands_nor_the_model_nor_the_rollout() {
     const KEY: &str = "sk-test-0123456789abcdef";
     const PASSWORD: &str = "hunter2-x";
     let server = ScriptedModel::new()

@@ -52,7 +52,7 @@ fn ended_in_order(scene: &Scene, finished: &agent_testkit::Finished) {
 }
 
 #[tokio::test]
-async fn ctrl_c_closes_what_is_open_ends_every_process_and_exits_1() {
+async fn r10_ctrl_c_closes_what_is_open_ends_every_process_and_exits_1() {
     let (scene, finished) = stopped_by("INT", &[]).await;
     assert_eq!(finished.code, Some(1));
     ended_in_order(&scene, &finished);
@@ -62,7 +62,7 @@ async fn ctrl_c_closes_what_is_open_ends_every_process_and_exits_1() {
 }
 
 #[tokio::test]
-async fn terminate_and_hang_up_do_the_same_with_their_own_codes() {
+async fn r9_terminate_and_hang_up_do_the_same_with_their_own_codes() {
     for (signal, code) in [("TERM", 143), ("HUP", 129)] {
         let (scene, finished) = stopped_by(signal, &[]).await;
         assert_eq!(finished.code, Some(code));
@@ -71,14 +71,14 @@ async fn terminate_and_hang_up_do_the_same_with_their_own_codes() {
 }
 
 #[tokio::test]
-async fn what_does_not_listen_is_ended_by_force() {
+async fn r9_what_does_not_listen_is_ended_by_force() {
     let (scene, finished) = stopped_while_running(deaf(), "INT", &[]).await;
     assert_eq!(finished.code, Some(1));
     ended_in_order(&scene, &finished);
 }
 
 #[tokio::test]
-async fn a_killed_run_leaves_no_process_and_its_thread_goes_on() {
+async fn r9_a_killed_run_leaves_no_process_and_its_thread_goes_on() {
     let server = ScriptedModel::new()
         .calls("exec_command", endless())
         .says("I see that it was interrupted.")
@@ -104,7 +104,7 @@ async fn a_killed_run_leaves_no_process_and_its_thread_goes_on() {
 }
 
 #[tokio::test]
-async fn a_reader_that_goes_away_does_not_stop_the_work() {
+async fn r13_a_reader_that_goes_away_does_not_stop_the_work() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "echo done > done"}))
         .says("Done.")
@@ -118,7 +118,7 @@ async fn a_reader_that_goes_away_does_not_stop_the_work() {
 }
 
 #[tokio::test]
-async fn background_commands_end_with_the_run_and_are_named() {
+async fn r8_background_commands_end_with_the_run_and_are_named() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "sleep 1000", "yield_time_ms": 250}))
         .says("It runs in the background.")

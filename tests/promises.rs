@@ -1,5 +1,5 @@
 //! Two tables name for each promise where it is tried: SECURITY.md, and docs/protocol-rules.md, which names the code that
-//! keeps it, too. All that is named exists.
+//! keeps it, too. All that is named exists, and the tests of a promise bear its number.
 
 use std::path::{Path, PathBuf};
 
@@ -53,6 +53,9 @@ fn every_promise_names_tests_that_exist() {
     assert_eq!(promises, security.chain(reliability).collect::<Vec<_>>());
     for [promise, _, places] in rows {
         assert_eq!(missing(&root, places), [""; 0], "{promise}");
+        let number = format!("{}_", promise.to_lowercase());
+        let bears_it = named(places).any(|name| name.starts_with(&number));
+        assert!(bears_it || places.starts_with("there are none"), "no test is named {number}");
     }
     assert_eq!(missing(&root, "`tests/files.rs`: `no_such_`"), ["no_such_"], "the check can fail");
 }

@@ -143,7 +143,7 @@ fn a_question_waits_and_yes_lets_the_command_run() {
 }
 
 #[test]
-fn what_was_not_heard_when_esc_stops_the_turn_begins_no_other_one() {
+fn r10_what_was_not_heard_when_esc_stops_the_turn_begins_no_other_one() {
     let model =
         ScriptedModel::new().calls("exec_command", json!({"cmd": "echo begun; sleep 1000"}));
     let (_scene, server, mut screen) = start(model);
@@ -165,7 +165,7 @@ fn what_was_not_heard_when_esc_stops_the_turn_begins_no_other_one() {
 }
 
 #[test]
-fn esc_interrupts_at_once_and_the_thread_goes_on() {
+fn r10_esc_interrupts_at_once_and_the_thread_goes_on() {
     let model = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "echo begun; sleep 1000"}))
         .says("I stopped.");
@@ -264,7 +264,7 @@ fn a_long_answer_goes_into_the_scrollback_while_it_comes_and_stays_there_when_it
 }
 
 #[test]
-fn a_paste_of_a_megabyte_is_one_chip_and_sent_whole() {
+fn r13_a_paste_of_a_megabyte_is_one_chip_and_sent_whole() {
     let (_scene, server, mut screen) = start(ScriptedModel::new().says("That was long."));
     wait_until_ready(&screen);
     screen.wait_until("pastes come in one piece", |screen| screen.modes().paste);

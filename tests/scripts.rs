@@ -158,7 +158,7 @@ async fn a_request_that_differs_from_the_recorded_one_is_shown_by_its_first_diff
 }
 
 #[tokio::test]
-async fn no_secret_enters_a_recording() {
+async fn s23_no_secret_enters_a_recording() {
     const SECRET: &str = "hunter2-hunter2-hunter2";
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "cat leaked"}))

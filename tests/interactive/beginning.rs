@@ -113,7 +113,7 @@ fn files_with(text: &str, dir: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test]
-async fn a_key_is_kept_if_the_person_says_so_and_stands_nowhere_else() {
+async fn s23_a_key_is_kept_if_the_person_says_so_and_stands_nowhere_else() {
     use std::os::unix::fs::PermissionsExt as _;
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "cat \"$AGENT_HOME/credentials.json\"; env"}))

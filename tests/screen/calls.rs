@@ -85,7 +85,7 @@ fn all_that_one_of_them_printed_is_opened_from_the_conversation() {
 }
 
 #[test]
-fn esc_ends_what_runs_and_what_it_changed_and_printed_stays() {
+fn r10_esc_ends_what_runs_and_what_it_changed_and_printed_stays() {
     let model = ScriptedModel::new()
         .calls_at_once([
             ("exec_command", json!({"cmd": "echo kept > kept; echo printed; exec sleep 1000"})),

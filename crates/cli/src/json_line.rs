@@ -47,7 +47,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_steers_a_terminal_or_is_not_seen_is_escaped() {
+    fn s21_what_steers_a_terminal_or_is_not_seen_is_escaped() {
         let odd = "\u{9b}2J \u{7f} \u{202e} \u{2067} \u{200b} \u{ad} \u{feff} \u{e0041} \u{2028}";
         let line = json_line(&odd).unwrap();
         assert_eq!(

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_a_killed_process_left_open_are_answered_before_the_next_message() {
+    fn r3_calls_a_killed_process_left_open_are_answered_before_the_next_message() {
         let begun = record(Event::TurnStarted {}, vec![]);
         assert_eq!(window(&[started("a"), completed("a"), begun, said("m")]), ["a", "a!", "m"]);
     }

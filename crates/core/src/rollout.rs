@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_at_any_byte_it_still_reads_and_goes_on() {
+    fn r1_cut_at_any_byte_it_still_reads_and_goes_on() {
         let dir = tempfile::tempdir().unwrap();
         let mut rollout = Rollout::create(dir.path(), &header()).unwrap();
         let path = rollout.path().to_owned();
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_process_is_refused_and_so_is_a_newer_format() {
+    fn r4_a_second_process_is_refused_and_so_is_a_newer_format() {
         let dir = tempfile::tempdir().unwrap();
         let rollout = Rollout::create(dir.path(), &header()).unwrap();
         assert!(matches!(Rollout::open(rollout.path()), Err(RolloutError::Locked { .. })));
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_and_files_are_for_their_owner_alone() {
+    fn s22_directories_and_files_are_for_their_owner_alone() {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         let rollout = Rollout::create(&dir.path().join("state/threads"), &header()).unwrap();

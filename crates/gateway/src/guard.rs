@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_loopback_names_no_foreign_origin_and_the_token_are_admitted() {
+    fn s24_only_loopback_names_no_foreign_origin_and_the_token_are_admitted() {
         let port = 8123;
         for (headers, status) in [
             (vec![("host", "127.0.0.1:8123"), ("authorization", "Bearer t")], 200),

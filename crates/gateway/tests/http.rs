@@ -106,7 +106,7 @@ async fn the_models_are_listed() {
 }
 
 #[tokio::test]
-async fn paths_methods_and_the_token_are_checked() {
+async fn s24_paths_methods_and_the_token_are_checked() {
     let server = scripted(CALL_THEN_TEXT).await;
     let token = format!("Bearer {}", support::TOKEN);
     let token = &[("authorization", &*token)][..];
@@ -155,7 +155,7 @@ async fn a_body_that_is_no_request_is_refused() {
 }
 
 #[tokio::test]
-async fn the_gateway_listens_on_loopback_only_and_makes_its_own_token() {
+async fn s24_the_gateway_listens_on_loopback_only_and_makes_its_own_token() {
     let model =
         || Box::new(Scripted::new(Script::new("", []))) as Box<dyn agent_transport::Transport>;
     let bind =

@@ -481,7 +481,7 @@ async fn an_idle_client_is_pinged_and_left_when_it_does_not_answer() {
 }
 
 #[tokio::test]
-async fn a_message_too_large_is_closed_with_1009() {
+async fn r19_a_message_too_large_is_closed_with_1009() {
     let limits = Limits { message: 1000, ..Limits::default() };
     let server = scripted_within(TALK, limits).await;
     let mut client = server.connect().await;

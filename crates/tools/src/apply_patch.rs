@@ -451,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_patch_is_rejected_before_anything_is_looked_at() {
+    fn r22_what_is_no_patch_is_rejected_before_anything_is_looked_at() {
         let dir = tempfile::tempdir().unwrap();
         let rejection =
             prepare(&toolbox(dir.path(), true), &call(CallForm::Custom, "*** Begin Patch"))

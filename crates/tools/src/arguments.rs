@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_argument_is_named_with_all_the_tool_takes() {
+    fn r22_a_wrong_argument_is_named_with_all_the_tool_takes() {
         let takes = "It takes {path: string, limit?: integer}.";
         for (input, problem) in [
             ("", "missing field `path`"),

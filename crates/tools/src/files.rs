@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_regular_files_are_opened() {
+    fn r16_only_regular_files_are_opened() {
         let dir = tempfile::tempdir().unwrap();
         let fifo = dir.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, Mode::RWXU, 0)

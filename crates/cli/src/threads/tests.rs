@@ -88,7 +88,7 @@ fn the_list_tells_threads_apart_by_as_little_of_their_ids_as_it_takes() {
 }
 
 #[test]
-fn a_thread_is_shown_as_it_was_seen_and_cannot_steer_the_terminal() {
+fn s21_a_thread_is_shown_as_it_was_seen_and_cannot_steer_the_terminal() {
     let state = State::new();
     state.thread("0123456789-aa", "/w", "Mend it");
     let shown = state.run(&["show"]).unwrap();

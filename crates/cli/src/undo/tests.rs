@@ -148,7 +148,7 @@ fn a_diff_is_a_patch_as_git_writes_it() {
 }
 
 #[test]
-fn nothing_that_was_written_to_a_file_steers_the_terminal() {
+fn s21_nothing_that_was_written_to_a_file_steers_the_terminal() {
     let world = World::new();
     world.turn(1, || world.write("f", "\x1b]0;title\x07 \x1b[2J\n"));
     let screen = Screen { width: 80, coloured: true, is_terminal: true };

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rule_is_offered_that_would_allow_anything() {
+    fn s19_no_rule_is_offered_that_would_allow_anything() {
         for line in [
             "bash -c ls",
             "sh x",

@@ -116,7 +116,7 @@ fn in_a_terminal(command: &str) -> Action {
 }
 
 #[test]
-fn what_was_allowed_for_the_thread_is_not_asked_again_and_nothing_else_is_allowed_with_it() {
+fn s20_what_was_allowed_for_the_thread_is_not_asked_again_and_nothing_else_is_allowed_with_it() {
     let mut policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into());
     assert!(matches!(policy.judge(&run(true)), Verdict::Ask(_)));
     policy.remember(&run(true));
@@ -145,7 +145,7 @@ fn what_was_allowed_for_the_thread_is_not_asked_again_and_nothing_else_is_allowe
 }
 
 #[test]
-fn an_edit_that_was_allowed_is_that_edit_and_what_is_typed_goes_to_that_process() {
+fn s20_an_edit_that_was_allowed_is_that_edit_and_what_is_typed_goes_to_that_process() {
     let mut policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into());
     let (edit, typing) = (edit_beyond("/w/.git/hooks/x"), typed("x\n", true));
     for allowed in [&edit, &typing] {
@@ -196,7 +196,7 @@ fn decided(policy: &Policy, action: &Action) -> String {
 }
 
 #[test]
-fn rules_decide_before_anything_else_and_only_about_whole_lines() {
+fn s19_rules_decide_before_anything_else_and_only_about_whole_lines() {
     for (action, approval, expected) in [
         (outside("cargo test -p x"), OnRequest, "allow: rule /r:1"),
         (outside("cargo test -p x"), Never, "allow: rule /r:1"),
@@ -290,7 +290,7 @@ fn a_rule_that_is_offered_and_taken_is_written_down_and_holds_from_then_on() {
 }
 
 #[test]
-fn who_is_offered_a_rule_about_a_program_nothing_is_known_of_is_told_so() {
+fn s19_who_is_offered_a_rule_about_a_program_nothing_is_known_of_is_told_so() {
     let files = RuleFiles { always: Some("/a".into()), project: Some("/p".into()) };
     let policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into())
         .with_rules(Rules::default(), files.clone());
@@ -316,7 +316,7 @@ fn who_is_offered_a_rule_about_a_program_nothing_is_known_of_is_told_so() {
 }
 
 #[test]
-fn a_rule_does_not_let_out_what_a_later_argument_would_run() {
+fn s19_a_rule_does_not_let_out_what_a_later_argument_would_run() {
     let (rules, errors) = Rules::parse(Path::new("/r"), "prefix_rule([\"git\", \"fetch\"])");
     assert_eq!(errors, []);
     let files = RuleFiles { always: Some("/a".into()), project: Some("/p".into()) };
@@ -351,7 +351,7 @@ fn a_rule_does_not_let_out_what_a_later_argument_would_run() {
 }
 
 #[test]
-fn what_says_what_we_may_do_is_never_written() {
+fn s20_what_says_what_we_may_do_is_never_written() {
     let policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into()).guarding(vec!["/home".into()]);
     for path in ["/home/rules/default.rules", "/home/config.toml"] {
         assert_eq!(decided(&policy, &edit_beyond(path)), "deny: the agent's own files");

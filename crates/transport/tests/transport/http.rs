@@ -103,7 +103,7 @@ async fn a_stream_that_ends_early_has_broken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_stream_ends_at_the_idle_limit() {
+async fn r20_a_silent_stream_ends_at_the_idle_limit() {
     let (mut client, mut server) = http_pair();
     let serve = async {
         let mut peer = server.http().await;

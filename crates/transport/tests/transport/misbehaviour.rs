@@ -10,7 +10,7 @@ use crate::client::{endpoint, pair};
 use crate::server::*;
 
 #[tokio::test(start_paused = true)]
-async fn what_is_unknown_changes_nothing() {
+async fn r18_what_is_unknown_changes_nothing() {
     let (mut client, mut server) = pair(endpoint());
     let serve = async {
         let mut peer = server.socket().await;
@@ -81,7 +81,7 @@ async fn items_may_interleave_and_be_done_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_server_may_send_is_one_clean_error_and_the_next_request_starts_anew() {
+async fn r18_what_no_server_may_send_is_one_clean_error_and_the_next_request_starts_anew() {
     let garbage = [
         (Message::text("garbage"), "a frame that is no event"),
         (Message::text("[1]"), "a frame that is no event"),
@@ -129,7 +129,7 @@ async fn after_these_bytes(bytes: &[u8]) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_frame_of_100_mb_is_refused_before_it_is_read() {
+async fn r19_a_frame_of_100_mb_is_refused_before_it_is_read() {
     let mut head = vec![0x81, 127];
     head.extend(100_000_000_u64.to_be_bytes());
     let line = after_these_bytes(&head).await;
@@ -137,7 +137,7 @@ async fn a_frame_of_100_mb_is_refused_before_it_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_that_are_no_frames_are_refused() {
+async fn r18_bytes_that_are_no_frames_are_refused() {
     for (bytes, complaint) in [
         (&b"\x81\x02\xff\xff"[..], "not UTF-8"),
         (b"\xf1\x01x", "Reserved bits"),
@@ -151,7 +151,7 @@ async fn bytes_that_are_no_frames_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_trickles_ends_at_the_idle_limit() {
+async fn r20_a_stream_that_trickles_ends_at_the_idle_limit() {
     let (mut client, mut server) = pair(endpoint());
     let start = tokio::time::Instant::now();
     let serve = async {

@@ -50,7 +50,7 @@ fn client(base_url: &str, choice: TransportChoice, config: NetworkConfig) -> Cli
 }
 
 #[tokio::test]
-async fn a_private_ca_is_trusted_when_it_is_given_and_not_before() {
+async fn s26_a_private_ca_is_trusted_when_it_is_given_and_not_before() {
     let (tls, ca) = tls_server("localhost");
     let (listener, port) = listener().await;
     let url = format!("https://localhost:{port}/v1");

@@ -55,7 +55,7 @@ async fn a_refused_upgrade_becomes_http_at_once_and_is_remembered_for_ten_minute
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_key_is_said_at_once() {
+async fn r21_a_wrong_key_is_said_at_once() {
     let (mut client, mut server) = pair(endpoint());
     let body = r#"{"error":{"code":"invalid_api_key","message":"Incorrect API key."}}"#;
     let (_, lines) = join!(server.answers("401 Unauthorized", body), client.says("a"));
@@ -139,7 +139,7 @@ async fn nothing_is_asked_again_once_an_item_is_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stated_wait_is_kept_and_one_that_is_too_long_is_an_error() {
+async fn r21_a_stated_wait_is_kept_and_one_that_is_too_long_is_an_error() {
     let limited = |wait: &str| {
         json!({"type": "error", "status": 429, "headers": {"retry-after": wait},
                "error": {"code": "rate_limit_exceeded", "message": "Slow."}})
@@ -185,7 +185,7 @@ async fn retries_come_to_an_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_will_not_get_better_is_not_tried_again() {
+async fn r21_what_will_not_get_better_is_not_tried_again() {
     for (status, code) in
         [(400, "invalid_value"), (404, "model_not_found"), (422, "x"), (429, "insufficient_quota")]
     {
@@ -266,7 +266,7 @@ async fn the_model_may_be_silent_for_minutes_as_long_as_it_answers_pings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_path_that_answers_nothing_is_dead_after_thirty_seconds() {
+async fn r20_a_path_that_answers_nothing_is_dead_after_thirty_seconds() {
     let (mut client, mut server) = pair(endpoint());
     let start = Instant::now();
     let serve = async {

@@ -266,7 +266,7 @@ async fn elsewhere_an_interrupt_drops_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interrupt_ends_the_wait_for_the_next_try() {
+async fn r10_an_interrupt_ends_the_wait_for_the_next_try() {
     let (mut client, mut server) = pair(endpoint());
     let steering = client.steering.clone();
     let start = Instant::now();

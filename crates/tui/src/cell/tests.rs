@@ -64,7 +64,7 @@ const HIDING: [(&str, &str); 2] = [
 ];
 
 #[test]
-fn a_command_line_is_shown_as_it_ran_and_its_output_as_it_printed() {
+fn s21_a_command_line_is_shown_as_it_ran_and_its_output_as_it_printed() {
     let theme = Theme::colourless();
     for (line, shown) in HIDING {
         let item = |rows| {

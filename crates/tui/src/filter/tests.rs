@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn only_colour_and_style_pass() {
+fn s21_only_colour_and_style_pass() {
     for (text, shown) in [
         ("plain ✓ text\tand\n", "plain ✓ text\tand\n"),
         ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"),
@@ -26,7 +26,7 @@ fn only_colour_and_style_pass() {
 }
 
 #[test]
-fn what_cannot_be_seen_is_marked() {
+fn s21_what_cannot_be_seen_is_marked() {
     for (text, shown) in [
         ("a\u{202e}b\u{2066}c", "a<U+202E>b<U+2066>c"),
         ("rm\u{200b} x\u{feff}", "rm<U+200B> x<U+FEFF>"),
@@ -45,7 +45,7 @@ fn what_cannot_be_seen_is_marked() {
 }
 
 #[test]
-fn a_string_that_never_ends_hides_nothing() {
+fn s21_a_string_that_never_ends_hides_nothing() {
     assert_eq!(printable("a\x1b]0;x\nrm -rf"), "a<U+001B>]0;x\nrm -rf");
     assert_eq!(printable("a\x1b]0;x"), "a<U+001B>]0;x");
     assert_eq!(printable("a\x1b[12\nb"), "a<U+001B>[12\nb");
@@ -66,13 +66,13 @@ fn of_a_line_drawn_again_and_again_the_last_version_stays() {
 }
 
 #[test]
-fn in_an_approval_every_byte_can_be_seen() {
+fn s21_in_an_approval_every_byte_can_be_seen() {
     assert_eq!(exact("ls\u{a0}-l\t# ok\n"), "ls<U+00A0>-l\t# ok\n");
     assert_eq!(exact("a\x1b[8mb\rc\u{200d}"), "a<U+001B>[8mb<U+000D>c<U+200D>");
 }
 
 #[test]
-fn what_somebody_wrote_obeys_no_sequence_and_loses_nothing() {
+fn s21_what_somebody_wrote_obeys_no_sequence_and_loses_nothing() {
     for (text, shown) in [
         ("\u{9b}31mred", "<U+009B>31mred"),
         ("a \x1b[8mcode\x1b[0m", "a <U+001B>[8mcode<U+001B>[0m"),

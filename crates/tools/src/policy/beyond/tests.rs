@@ -8,7 +8,7 @@ fn beyond(line: &str, from: usize) -> bool {
 }
 
 #[test]
-fn arguments_that_run_something_are_known() {
+fn s19_arguments_that_run_something_are_known() {
     for (line, from) in [
         ("git fetch --upload-pack='touch x; false' .", 2),
         ("git fetch --upl=x origin", 2),
@@ -248,7 +248,7 @@ fn arguments_that_run_something_are_known() {
 }
 
 #[test]
-fn what_a_rule_says_itself_and_ordinary_arguments_are_not() {
+fn s19_what_a_rule_says_itself_and_ordinary_arguments_are_not() {
     for (line, from) in [
         ("git fetch --upload-pack=x origin", 4),
         ("git -C /tmp/other status", 3),
@@ -375,8 +375,8 @@ fn with_hooks(here: &Path) -> impl Fn(&str) -> std::io::Result<std::process::Out
 }
 
 #[test]
-fn what_a_repository_of_the_workspace_has_for_hooks_would_run_and_no_rule_about_git_push_covers_it()
-{
+fn s19_what_a_repository_of_the_workspace_has_for_hooks_would_run_and_no_rule_about_git_push_covers_it()
+ {
     let here = tempfile::tempdir().unwrap();
     let here = here.path().canonicalize().unwrap();
     let bash = with_hooks(&here);
@@ -403,7 +403,7 @@ fn what_a_repository_of_the_workspace_has_for_hooks_would_run_and_no_rule_about_
 }
 
 #[test]
-fn a_remote_in_a_file_of_its_own_is_a_repository_on_this_machine() {
+fn s19_a_remote_in_a_file_of_its_own_is_a_repository_on_this_machine() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path().canonicalize().unwrap();
     let bash = with_hooks(&here);
@@ -438,7 +438,7 @@ fn a_remote_in_a_file_of_its_own_is_a_repository_on_this_machine() {
 }
 
 #[test]
-fn a_variable_of_make_runs_a_file_of_the_workspace_and_no_rule_about_make_covers_it() {
+fn s19_a_variable_of_make_runs_a_file_of_the_workspace_and_no_rule_about_make_covers_it() {
     let here = tempfile::tempdir().unwrap();
     let bash = bash_in(here.path());
     let made = bash(

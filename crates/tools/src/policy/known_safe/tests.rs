@@ -7,7 +7,7 @@ fn only_reads(line: &str, git_is_known: bool) -> bool {
 }
 
 #[test]
-fn lines_that_only_read_are_known() {
+fn s19_lines_that_only_read_are_known() {
     for line in [
         "ls",
         "ls -la --color=never src",
@@ -48,7 +48,7 @@ fn lines_that_only_read_are_known() {
 }
 
 #[test]
-fn lines_that_could_do_more_are_not() {
+fn s19_lines_that_could_do_more_are_not() {
     for line in [
         // Programs that are not listed.
         "rm a",
@@ -242,7 +242,7 @@ fn lines_that_could_do_more_are_not() {
 }
 
 #[test]
-fn git_is_not_known_where_the_repository_is_not() {
+fn s19_git_is_not_known_where_the_repository_is_not() {
     assert!(!only_reads("git status", false));
     assert!(!only_reads("ls | git diff", false));
     assert!(only_reads("ls", false));
@@ -252,7 +252,7 @@ fn git_is_not_known_where_the_repository_is_not() {
 /// must be as it was.
 #[test]
 #[allow(clippy::disallowed_methods)]
-fn lines_that_only_read_change_nothing_when_they_run() {
+fn s19_lines_that_only_read_change_nothing_when_they_run() {
     const PROGRAMS: &str = "date,diff a,file,find,grep x,rg x,sed -n,sort,uniq,git blame,git branch,git diff,\
         git grep x,git log,git show,git status";
     const LONG: &str = "-- - -delete -exec -execdir -fls -fprint -fprint0 -ok --compile \

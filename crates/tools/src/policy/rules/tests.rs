@@ -324,7 +324,7 @@ fn an_appended_rule_is_read_back_and_the_rest_of_the_file_is_as_it_was() {
 }
 
 #[test]
-fn what_others_may_have_written_forbids_but_allows_nothing() {
+fn s22_what_others_may_have_written_forbids_but_allows_nothing() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.rules");

@@ -15,7 +15,7 @@ fn a_message_is_sent_waits_in_sight_and_its_answer_is_finished_once() {
 }
 
 #[test]
-fn esc_stops_what_runs_and_ctrl_c_twice_leaves() {
+fn r10_esc_stops_what_runs_and_ctrl_c_twice_leaves() {
     let mut app = app();
     assert!(type_in(&mut app, "<esc>").is_empty());
     happened(&mut app, Event::TurnStarted {});
@@ -26,7 +26,7 @@ fn esc_stops_what_runs_and_ctrl_c_twice_leaves() {
 }
 
 #[test]
-fn what_is_pasted_between_two_ctrl_c_is_not_left_for() {
+fn r10_what_is_pasted_between_two_ctrl_c_is_not_left_for() {
     let mut app = app();
     type_in(&mut app, "<c-c>");
     app.update(Input::Paste("keep me".into()));
