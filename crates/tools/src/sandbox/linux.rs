@@ -46,6 +46,7 @@ mod temporary;
 mod tree;
 mod trees;
 mod unseen;
+mod untold;
 mod view;
 mod walls;
 

@@ -68,8 +68,9 @@ pub(crate) fn probes(tier: &str, home: &str) -> i32 {
 
 pub(crate) fn runs_attack(tier: &str, mode: &str, name: &str, home: &str) -> i32 {
     let own = std::env::current_dir().expect("a directory").join("attacker");
-    let added = attack_of(name).added;
-    runs(tier, mode, home, added, &[own.into(), "try".into(), name.into(), home.into()])
+    let attack = attack_of(name);
+    (attack.before)(Path::new(home)).expect("what was done without a sandbox");
+    runs(tier, mode, home, attack.added, &[own.into(), "try".into(), name.into(), home.into()])
 }
 
 pub(crate) fn runs_line(tier: &str, line: &str, home: &str) -> i32 {

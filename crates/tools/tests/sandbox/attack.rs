@@ -16,11 +16,14 @@ pub(crate) struct Attack {
     pub(crate) on_terminal: bool,
     /// Writable roots beside the workspace.
     pub(crate) added: &'static [&'static str],
+    /// Done without a sandbox in any case, by the process that begins one.
+    pub(crate) before: fn(&Path) -> io::Result<()>,
     pub(crate) run: fn(&Path) -> io::Result<()>,
 }
 
 pub(crate) const fn attack(name: &'static str, run: fn(&Path) -> io::Result<()>) -> Attack {
-    Attack { name, on_full: false, as_root: false, on_terminal: false, added: &[], run }
+    let before: fn(&Path) -> io::Result<()> = |_| Ok(());
+    Attack { name, on_full: false, as_root: false, on_terminal: false, added: &[], before, run }
 }
 
 impl Attack {
@@ -34,6 +37,10 @@ impl Attack {
 
     pub(crate) const fn with_roots(self, added: &'static [&'static str]) -> Self {
         Self { added, ..self }
+    }
+
+    pub(crate) const fn after(self, before: fn(&Path) -> io::Result<()>) -> Self {
+        Self { before, ..self }
     }
 
     pub(crate) const fn on_terminal(self) -> Self {

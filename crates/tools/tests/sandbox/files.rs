@@ -233,7 +233,7 @@ fn under(root: &str, path: &Path) -> std::path::PathBuf {
     Path::new(root).join(path.strip_prefix("/").unwrap_or(path))
 }
 
-fn disk() -> Option<PathBuf> {
+pub(crate) fn disk() -> Option<PathBuf> {
     use std::os::unix::fs::FileTypeExt as _;
     let devices = fs::read_dir("/dev").ok()?.flatten().map(|entry| entry.path());
     devices

@@ -27,6 +27,7 @@ mod own;
 mod place;
 mod remotes;
 mod terminal;
+mod told;
 mod work;
 
 use std::path::Path;
@@ -79,7 +80,10 @@ fn main() -> ExitCode {
 /// The part this process has in an attack: attacker, agent under attack, or bystander. None: it has none.
 fn played(part: &[&str]) -> Option<i32> {
     Some(match *part {
-        ["try", name, home] => try_it(name, Path::new(home)),
+        ["prepare-and-try", name, home] => {
+            (attack_of(name).before)(Path::new(home)).map_or(IMPOSSIBLE, |()| try_it(name, home))
+        }
+        ["try", name, home] => try_it(name, home),
         ["stand"] => {
             place::stand();
             WORKED
@@ -113,6 +117,7 @@ fn attacks() -> Vec<Attack> {
         network::ATTACKS,
         local::ATTACKS,
         kernel::ATTACKS,
+        told::ATTACKS,
         terminal::ATTACKS,
         environment::ATTACKS,
     ];
@@ -123,8 +128,8 @@ fn attack_of(name: &str) -> Attack {
     attacks().into_iter().find(|attack| attack.name == name).expect("a known attack")
 }
 
-fn try_it(name: &str, home: &Path) -> i32 {
-    match (attack_of(name).run)(home) {
+fn try_it(name: &str, home: &str) -> i32 {
+    match (attack_of(name).run)(Path::new(home)) {
         Ok(()) => WORKED,
         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => IMPOSSIBLE,
         Err(_) => FAILED,
@@ -237,7 +242,7 @@ impl Case {
     fn without(&self, host: &Host) -> Outcome {
         let worked = match &self.what {
             What::Attack(attack) => {
-                let part = ["terminal", "try", attack.name];
+                let part = ["terminal", "prepare-and-try", attack.name];
                 let part = &part[usize::from(!attack.on_terminal)..];
                 // A race may be lost now and then where much else goes on.
                 let mut tries = (0..10).map(|_| Place::new(self.user, host).run(part).code);

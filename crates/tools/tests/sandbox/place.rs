@@ -16,12 +16,15 @@ use crate::environment::{SECRET, SPEAKS};
 use crate::local;
 use crate::network::socket;
 use crate::terminal::HIGH;
+use crate::told;
 
 /// What all places share: it belongs to the host.
 pub(crate) struct Host {
     port: u16,
     udp: u16,
     socket: PathBuf,
+    /// Of processes, a path a line.
+    groups: String,
     /// A place with a repository, made when it is first needed.
     pub(crate) repository: OnceLock<Place>,
     _sockets: tempfile::TempDir,
@@ -48,6 +51,7 @@ impl Host {
             port: tcp_port,
             udp: udp_port,
             socket,
+            groups: told::groups().iter().map(|group| format!("{}\n", group.display())).collect(),
             repository: OnceLock::new(),
             _sockets: sockets,
             _listening: listening,
@@ -145,6 +149,7 @@ impl Place {
             ("abstract", abstract_name(&home)),
             ("interfaces", fs::read_to_string("/proc/net/dev").unwrap_or_default()),
             ("bystander", bystander.id().to_string()),
+            ("groups", host.groups.clone()),
             ("descriptor", inherited[0].as_raw_fd().to_string()),
             ("directory_descriptor", inherited[1].as_raw_fd().to_string()),
         ] {

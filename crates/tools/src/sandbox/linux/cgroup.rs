@@ -133,15 +133,33 @@ fn sweep(parent: &OwnedFd) {
 
 /// The directory of the group that ours lies in, by what `/proc` tells of our groups and mounts.
 fn parent_of_own(groups: &str, mounts: &str) -> Option<PathBuf> {
+    places(own(groups)?.parent()?, mounts).next()
+}
+
+/// The group of this process, as it is called where it is one of the second version.
+fn own(groups: &str) -> Option<&Path> {
     let own = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
-    let parent = Path::new(own).parent().filter(|_| !own.contains(".."))?;
-    mounts.lines().find_map(|line| {
+    (!own.contains("..")).then_some(Path::new(own))
+}
+
+/// Where a group of the second version is to be found.
+fn places(group: &Path, mounts: &str) -> impl Iterator<Item = PathBuf> {
+    mounts.lines().filter_map(move |line| {
         let (mount, kind) = line.split_once(" - ")?;
         let mut fields = mount.split(' ').skip(3);
         let (root, at) = (fields.next()?, fields.next()?);
-        let within = parent.strip_prefix(root).ok()?;
-        kind.starts_with("cgroup2 ").then(|| Path::new(at).join(within))
+        let within = group.strip_prefix(root).ok()?;
+        // What is joined with nothing would end in a `/`.
+        let place = || Path::new(at).join(within).components().collect();
+        kind.starts_with("cgroup2 ").then(place)
     })
+}
+
+/// The directory of our own group below a place where groups are mounted.
+pub(super) fn of_own(mount: &Path) -> Option<PathBuf> {
+    let read = |name| std::fs::read_to_string(Path::new("/proc/self").join(name)).ok();
+    let (groups, mounts) = (read("cgroup")?, read("mountinfo")?);
+    places(own(&groups)?, &mounts).find(|place| place.starts_with(mount))
 }
 
 #[cfg(test)]

@@ -25,8 +25,17 @@ impl Tree {
     }
 
     pub(super) fn read_only(self) -> Result<Self, String> {
-        set_attributes(self.0.as_fd(), c"", libc::AT_EMPTY_PATH | libc::AT_RECURSIVE, READ_ONLY, 0)
-            .map_err(|error| format!("making a mount read-only: {error}"))?;
+        self.with(READ_ONLY).map_err(|error| format!("making a mount read-only: {error}"))
+    }
+
+    /// What is a device there is none any more.
+    pub(super) fn without_devices(self) -> Result<Self, String> {
+        self.with(NO_DEVICES).map_err(|error| format!("closing the devices of a mount: {error}"))
+    }
+
+    fn with(self, attributes: u64) -> std::io::Result<Self> {
+        let flags = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
+        set_attributes(self.0.as_fd(), c"", flags, attributes, 0)?;
         Ok(self)
     }
 
@@ -76,9 +85,9 @@ pub(super) fn keep_apart() -> Result<(), String> {
         .map_err(at("keeping mounts apart below", Path::new("/")))
 }
 
-/// Makes a directory read-only with all that is mounted below it.
-pub(super) fn make_read_only(path: &Path) -> Result<(), String> {
-    change(path, libc::AT_RECURSIVE, READ_ONLY, 0)
+/// Closes a directory with all that is mounted below it: it is read-only, and its devices are none any more.
+pub(super) fn close_all(path: &Path) -> Result<(), String> {
+    change(path, libc::AT_RECURSIVE, READ_ONLY | NO_DEVICES, 0)
 }
 
 /// Makes one mount read-only, but none below it.

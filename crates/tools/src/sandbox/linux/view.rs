@@ -11,6 +11,7 @@ use agent_protocol::SandboxMode;
 
 use super::mounts::{self, Tree, at};
 use super::state::{self, changed_at};
+use super::untold;
 use crate::sandbox::{SandboxPolicy, secrets};
 
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
@@ -54,22 +55,22 @@ const OF_RUN: &[&str] = &["/run/current-system", "/run/opengl-driver"];
 /// Where an empty file and an empty directory lie to cover others with.
 const BLANK: &str = "/run/.blank";
 
-/// Parts of `/proc` that steer the kernel or tell of the machine's memory.
-const KERNEL_CONTROLS: &[&str] = &[
-    "sys",
-    "sysrq-trigger",
-    "irq",
-    "bus",
-    "fs",
-    "acpi",
-    "scsi",
-    "asound",
-    "driver",
-    "mtrr",
+/// Parts of `/proc` that steer the kernel, and those that tell of its memory or of what others do.
+const KERNEL_CONTROLS: &[&str] =
+    &["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "asound", "driver", "mtrr"];
+const KERNEL_SECRETS: &[&str] = &[
+    "kcore",
+    "keys",
+    "key-users",
+    "kmsg",
     "latency_stats",
+    "locks",
+    "sched_debug",
+    "timer_list",
+    "timer_stats",
+    "vmallocinfo",
+    "vmcore",
 ];
-const KERNEL_SECRETS: &[&str] =
-    &["kcore", "keys", "key-users", "timer_list", "kmsg", "vmallocinfo"];
 
 /// # Errors
 /// In words for the person, when the system lets one of the steps not happen.
@@ -80,7 +81,7 @@ pub(super) fn build(policy: &SandboxPolicy) -> Result<Hidden, String> {
         .iter()
         .map(|name| Ok((*name, Tree::copy(&Path::new("/dev").join(name))?)))
         .collect::<Result<Vec<_>, String>>()?;
-    mounts::make_read_only(Path::new("/"))?;
+    mounts::close_all(Path::new("/"))?;
     for (path, mode) in COVERED {
         // Where it is a link, what it leads to is covered.
         if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
@@ -90,6 +91,7 @@ pub(super) fn build(policy: &SandboxPolicy) -> Result<Hidden, String> {
     build_devices(devices)?;
     kept.put_back(policy.mode)?;
     blank()?;
+    untold::hide()?;
     let hidden = Hidden::all(policy)?;
     for sealed in ["/dev", "/run"] {
         mounts::make_this_read_only(Path::new(sealed))?;
@@ -128,7 +130,7 @@ impl Kept {
     fn put_back(self, mode: SandboxMode) -> Result<(), String> {
         for (path, tree) in self.read_only {
             make_place(&path)?;
-            tree.read_only()?.put(&path)?;
+            tree.without_devices()?.read_only()?.put(&path)?;
         }
         let writable = mode == SandboxMode::WorkspaceWrite;
         if self.everything && writable {
@@ -136,6 +138,7 @@ impl Kept {
         }
         for (path, tree) in self.roots {
             make_place(&path)?;
+            let tree = tree.without_devices()?;
             let tree = if writable { tree } else { tree.read_only()? };
             tree.put(&path)?;
             close_kernels(&path)?;

@@ -11,7 +11,7 @@ use landlock::{
     RulesetStatus, Scope,
 };
 
-use super::{World, view};
+use super::{World, untold, view};
 use crate::sandbox::secrets::{SecretPlaces, each_once, resolve};
 use crate::sandbox::{Reach, Tier};
 
@@ -94,6 +94,8 @@ impl Walls {
         let (mut hidden, _) = secrets(world);
         // Disks hold the secrets too, and consoles show what is typed; what is harmless there is granted by itself.
         hidden.push("/dev".into());
+        // In `/proc` the like cannot be closed: what is granted beside it is what runs by then.
+        hidden.extend(untold::readable());
         for path in around(&hidden) {
             self.grant(&path, reading)?;
         }
