@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "it is its own test harness, and says what it found")]
 #![allow(clippy::disallowed_methods, reason = "it is a program of its own, in a place of its own")]
 
+mod abi;
 mod agent;
 mod attack;
 mod beside;
@@ -118,6 +119,7 @@ fn attacks() -> Vec<Attack> {
         local::ATTACKS,
         kernel::ATTACKS,
         told::ATTACKS,
+        abi::ATTACKS,
         terminal::ATTACKS,
         environment::ATTACKS,
     ];

@@ -159,7 +159,7 @@ pub(crate) fn socket(family: i32, kind: i32, protocol: i32) -> io::Result<OwnedF
     }
 }
 
-fn loopback(port: i32) -> libc::sockaddr_in {
+pub(crate) fn loopback(port: i32) -> libc::sockaddr_in {
     // SAFETY: all-zero bytes are a valid address.
     let mut address: libc::sockaddr_in = unsafe { zeroed() };
     address.sin_family = libc::AF_INET as u16;
