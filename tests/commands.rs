@@ -286,6 +286,43 @@ const SAYS_ITS_SIZE: &str =
     "trap 'stty size; exit' WINCH; stty size; touch ready; sleep 100 & wait";
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "a test says why it is not run")]
+async fn s15_a_server_that_one_command_starts_is_reached_by_the_next() {
+    const SERVE: &str = r#"
+import socket, threading
+def serve(server):
+    while True: server.accept()[0].sendall(b'served')
+servers = [socket.create_server(('127.0.0.1', 0)), socket.socket(socket.AF_UNIX)]
+servers[1].bind('/tmp/own.sock'); servers[1].listen()
+for server in servers: threading.Thread(target=serve, args=(server,)).start()
+open('port', 'w').write(str(servers[0].getsockname()[1]))
+"#;
+    const ASK: &str = r#"
+import socket
+port = int(open('port').read())
+for family, address in [(socket.AF_INET, ('127.0.0.1', port)), (socket.AF_UNIX, '/tmp/own.sock')]:
+    client = socket.socket(family); client.connect(address); print(client.recv(9).decode(), end=' ')
+"#;
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "python3 serve.py", "yield_time_ms": 250}))
+        .calls("exec_command", json!({"cmd": "python3 ask.py && echo both"}))
+        .says("Both are served.")
+        .serve();
+    let scene = Scene::new(AGENT).unrehearsed().file("serve.py", SERVE).file("ask.py", ASK);
+    let scene = scene.facing(&server);
+    let python = scene.run(&["sandbox", "--", "python3", "--version"]).await;
+    let doctor = scene.run(&["doctor", "-s", "workspace-write"]).await;
+    if python.code != Some(0) || doctor.stdout.contains("reduced: ") {
+        return println!("not run: there is no python3, or no full sandbox");
+    }
+    // Whoever opens it waits for the other one.
+    scene.fifo("port");
+    let run = scene.run(&["exec", "--json", "-s", "workspace-write", "go"]).await.succeeded();
+    let asked = run.items("command_execution").into_iter().last().unwrap();
+    assert_eq!(asked["aggregated_output"], "served served both\n");
+}
+
+#[tokio::test]
 async fn the_model_says_how_large_a_terminal_is_and_changes_it_later() {
     let server = ScriptedModel::new()
         .calls(

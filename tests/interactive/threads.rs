@@ -106,6 +106,29 @@ fn the_thread_that_runs_is_changed_and_a_new_one_begun() {
     assert_eq!(scene.rollouts().len(), 2);
 }
 
+/// The next command's room is ready before anybody knows what the person does until then.
+#[test]
+fn s3_a_room_made_for_one_policy_is_not_used_under_another() {
+    let touch = |name| json!({"cmd": format!("touch {name} || echo no {name}")});
+    let model = ["one", "two", "three"].into_iter().fold(ScriptedModel::new(), |model, name| {
+        model.calls("exec_command", touch(name)).says(&format!("So much for {name}."))
+    });
+    let (scene, _server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    let mut made = vec![];
+    for (name, then) in [("one", "read-only"), ("two", "workspace-write"), ("three", "read-only")] {
+        screen.press(&format!("make {name}<enter>"));
+        screen.wait_for(&format!("So much for {name}."));
+        wait_until_ready(&screen);
+        made.push(scene.read(name).is_some());
+        screen.press(&format!("/sandbox {then}<enter>"));
+        screen.wait_for(&format!("The sandbox is {then} from here on."));
+        wait_until_ready(&screen);
+    }
+    assert_eq!(made, [true, false, true]);
+    leave(screen);
+}
+
 #[test]
 fn what_the_thread_changed_and_where_its_time_went_can_be_read() {
     let model = ScriptedModel::new().calls_freely("apply_patch", PATCH).says("Noted.");
