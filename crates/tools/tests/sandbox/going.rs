@@ -1,6 +1,7 @@
 //! S9: what commands of a thread have left for git while the thread goes on, and with it what it has for itself: its
 //! temporary directory.
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -52,7 +53,7 @@ pub(crate) const GOING: &[Going] = &[
         name: "s9_going_on_with_what_was_there_for_a_moment",
         before: PARTS,
         commands: [
-            "cd v; mv data .git; mv .git/HEAD.txt .git/HEAD; sleep .4; mv .git/HEAD .git/HEAD.txt",
+            "cd v; mv data .git; mv .git/HEAD.txt .git/HEAD; touch ../begun; sleep .2; mv .git/HEAD .git/HEAD.txt",
             "cd v; mv .git/HEAD.txt .git/HEAD",
         ],
         later: "git -C v status",
@@ -92,11 +93,27 @@ pub(crate) fn plays(name: &str, tier: &str, home: &Path) -> i32 {
         for script in going.commands {
             let input = serde_json::json!({ "cmd": script }).to_string();
             let call = agent::prepared(&toolbox, "exec_command", &input).expect("a command");
-            println!("{:?}", runtime.block_on(agent::performed(call)));
+            let said = runtime.block_on(async {
+                let (call, next) = (agent::performed(call), builds_the_next(&toolbox));
+                tokio::select! {
+                    said = call => said,
+                    never = next => match never {},
+                }
+            });
+            println!("{said:?}");
         }
         bash(going.later, home);
     }
     if home.join("mark").exists() { WORKED } else { FAILED }
+}
+
+/// While a command runs that says how far it is, the room of the next one is built.
+async fn builds_the_next(toolbox: &Toolbox) -> Infallible {
+    while !Path::new("begun").exists() {
+        tokio::task::yield_now().await;
+    }
+    toolbox.warm_up();
+    std::future::pending().await
 }
 
 fn bash(script: &str, temporary: &Path) {
