@@ -241,14 +241,14 @@ pub(crate) fn disk() -> Option<PathBuf> {
         .find(|path| fs::metadata(path).is_ok_and(|found| found.file_type().is_block_device()))
 }
 
-fn read_secret(path: &Path) -> io::Result<()> {
+pub(crate) fn read_secret(path: &Path) -> io::Result<()> {
     let mut secret = String::new();
     File::open(path)?.read_to_string(&mut secret)?;
     unless(!secret.is_empty())
 }
 
 /// What whoever started us left open. It may be anything by now, or nothing.
-fn inherited(home: &Path, name: &str) -> io::Result<File> {
+pub(crate) fn inherited(home: &Path, name: &str) -> io::Result<File> {
     let number = number(home, name)?;
     // SAFETY: whether it is open is checked first, and nobody else uses it.
     let file = unsafe {

@@ -21,6 +21,9 @@ mod going;
 mod kernel;
 mod local;
 mod looks;
+mod metadata;
+mod mounted;
+mod names;
 mod nested;
 mod network;
 mod obeyed;
@@ -115,7 +118,10 @@ fn played(part: &[&str]) -> Option<i32> {
 fn attacks() -> Vec<Attack> {
     let parts = [
         files::ATTACKS,
+        mounted::ATTACKS,
+        metadata::ATTACKS,
         network::ATTACKS,
+        names::ATTACKS,
         local::ATTACKS,
         kernel::ATTACKS,
         told::ATTACKS,

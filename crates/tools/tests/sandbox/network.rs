@@ -1,7 +1,7 @@
 //! S4: every family of sockets and every way to send something.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::mem::zeroed;
 use std::net::{TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
@@ -62,6 +62,34 @@ pub(crate) const ATTACKS: &[Attack] = &[
         // SAFETY: the messages and what they point to outlive the call.
         check(unsafe { libc::sendmmsg(socket.as_raw_fd(), many.as_mut_ptr(), 1, 0) })?;
         answered(&socket)
+    }),
+    attack("s4_udp_written", |home| {
+        let socket = connected(home)?;
+        rustix::io::write(&socket, b"x")?;
+        answered(&socket)
+    }),
+    attack("s4_udp_written_in_pieces", |home| {
+        let socket = connected(home)?;
+        rustix::io::writev(&socket, &[io::IoSlice::new(b"x"), io::IoSlice::new(b"y")])?;
+        answered(&socket)
+    }),
+    attack("s4_udp_from_a_file", |home| {
+        let (socket, file) = (connected(home)?, fs::File::open(home.join("victim"))?);
+        rustix::fs::sendfile(&socket, &file, None, 4)?;
+        answered(&socket)
+    }),
+    attack("s4_udp_from_a_pipe", |home| {
+        let socket = connected(home)?;
+        let (reader, mut writer) = io::pipe()?;
+        writer.write_all(b"x")?;
+        let flags = rustix::pipe::SpliceFlags::empty();
+        rustix::pipe::splice(&reader, None, &socket, None, 1, flags)?;
+        answered(&socket)
+    }),
+    attack("s4_tcp_from_a_file", |home| {
+        let socket = TcpStream::connect(host(home, "port")?)?;
+        let file = fs::File::open(home.join("victim"))?;
+        rustix::fs::sendfile(&socket, &file, None, 4).map(drop).map_err(io::Error::from)
     }),
     attack("s4_udp_by_ipv6", |home| {
         let socket = UdpSocket::bind("[::]:0").map_err(unsupported)?;
@@ -128,14 +156,20 @@ fn host(home: &Path, name: &str) -> io::Result<String> {
     Ok(format!("127.0.0.1:{}", number(home, name)?))
 }
 
-fn udp() -> io::Result<UdpSocket> {
+pub(crate) fn udp() -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.set_read_timeout(Some(PATIENCE))?;
     Ok(socket)
 }
 
+fn connected(home: &Path) -> io::Result<UdpSocket> {
+    let socket = udp()?;
+    socket.connect(host(home, "udp")?)?;
+    Ok(socket)
+}
+
 /// The host sends back what it gets.
-fn answered(socket: &UdpSocket) -> io::Result<()> {
+pub(crate) fn answered(socket: &UdpSocket) -> io::Result<()> {
     socket.recv(&mut [0; 8]).map(drop)
 }
 

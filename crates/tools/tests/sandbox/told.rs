@@ -90,7 +90,7 @@ fn any_tells(paths: &[&str]) -> io::Result<()> {
 }
 
 /// What this process mounts from now on nobody else sees, and goes with it.
-fn apart() -> io::Result<()> {
+pub(crate) fn apart() -> io::Result<()> {
     // SAFETY: nothing is shared with anybody.
     crate::attack::check(unsafe { libc::unshare(libc::CLONE_NEWNS) })?;
     Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
