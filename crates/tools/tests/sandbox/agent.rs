@@ -59,7 +59,7 @@ pub(crate) fn probes(tier: &str, home: &str) -> i32 {
         assert!(all_forgotten().await, "a helper ended and nobody waited for it");
         let wanted = if tier == "reduced" { Tier::Reduced } else { Tier::Full };
         if found.tier != wanted {
-            println!("not run: {tier} tier: {:?}", found.reasons);
+            println!("{:?}", found.reasons);
             return IMPOSSIBLE;
         }
         WORKED

@@ -393,9 +393,12 @@ fn mount(kind: &std::ffi::CStr, on: &Path, flags: u64) -> io::Result<()> {
     }
 }
 
+/// Of the first version it is one of several.
 fn group() -> io::Result<PathBuf> {
     let groups = PathBuf::from("/sys/fs/cgroup");
-    if groups.join("cgroup.procs").exists() { Ok(groups) } else { Err(impossible()) }
+    let of_first = fs::read_dir(&groups)?.flatten().map(|entry| entry.path());
+    let all = std::iter::once(groups).chain(of_first);
+    all.into_iter().find(|group| group.join("cgroup.procs").exists()).ok_or_else(impossible)
 }
 
 /// Only opens it: what would be written harms all.

@@ -18,6 +18,9 @@ use crate::network::socket;
 use crate::terminal::HIGH;
 use crate::told;
 
+/// Where in the home a compiler lies for who cannot reach the usual one.
+const COMPILER: &str = "compiler";
+
 /// What all places share: it belongs to the host.
 pub(crate) struct Host {
     port: u16,
@@ -196,6 +199,24 @@ impl Place {
         ran
     }
 
+    /// Another user cannot reach root's own compiler: it gets other names for its files, or copies, in the home.
+    pub(crate) fn lend_compiler(&self) {
+        let own = std::env::var_os("CARGO").map(PathBuf::from);
+        let from = own.as_deref().and_then(Path::parent).and_then(Path::parent);
+        let Some(from) = from.filter(|_| rustix::process::getuid().as_raw() != self.user) else {
+            return;
+        };
+        let to = self.home.join(COMPILER);
+        fs::create_dir(&to).expect("a directory");
+        for links in [&["-al"][..], &["-a"]] {
+            let mut copy = Command::new("cp");
+            copy.args(links).args(["bin", "lib"]).arg(&to).current_dir(from);
+            if copy.stderr(Stdio::null()).status().is_ok_and(|ended| ended.success()) {
+                return;
+            }
+        }
+    }
+
     /// Runs a command line in the sandbox.
     pub(crate) fn run_line(&self, tier: &str, line: &str) -> Ran {
         self.run(&["line", tier, line])
@@ -212,7 +233,8 @@ impl Place {
     /// Run as the person, in the workspace.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(&self.workspace).env("HOME", &self.home).env("PATH", search_path());
+        command.current_dir(&self.workspace).env("HOME", &self.home);
+        command.env("PATH", search_path(&self.home));
         command.env(SECRET.0, SECRET.1).env(SPEAKS, self.workspace.join("host.sock"));
         as_user(&mut command, self.user);
         command
@@ -273,11 +295,12 @@ fn listening(home: &Path, workspace: &Path) -> Vec<OwnedFd> {
 }
 
 /// With the compiler itself before whatever finds it by the home, which here is another.
-fn search_path() -> std::ffi::OsString {
+fn search_path(home: &Path) -> std::ffi::OsString {
     let own = std::env::var_os("CARGO").map(PathBuf::from);
     let own = own.and_then(|cargo| cargo.parent().map(Path::to_owned));
+    let own = [home.join(COMPILER).join("bin")].into_iter().chain(own);
     let path = std::env::var_os("PATH").unwrap_or("/usr/bin:/bin".into());
-    std::env::join_paths(own.into_iter().chain(std::env::split_paths(&path))).unwrap_or(path)
+    std::env::join_paths(own.chain(std::env::split_paths(&path))).unwrap_or(path)
 }
 
 fn as_user(command: &mut Command, user: u32) {

@@ -30,6 +30,9 @@ impl Work {
 
     pub(crate) fn done(&self, user: u32, tier: &str, host: &Host) -> Outcome {
         let place = Place::new(user, host);
+        if self.tools.contains("cargo") {
+            place.lend_compiler();
+        }
         place.run_unconfined(self.before);
         // A tool has to start at all: some are links to what another user cannot reach.
         let line = format!(
