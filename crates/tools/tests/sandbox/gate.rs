@@ -7,6 +7,7 @@ const ASKED: (&str, &str) = ("AGENT_ATTACKS", "all");
 const OF_THE_KERNEL: &[(&str, &str)] = &[
     ("32_bit_call", "CONFIG_IA32_EMULATION"),
     ("by_the_newer_call", "calls of Linux 6.17"),
+    ("s7_see_the_group_beside_its_own", "control groups of the second version"),
     ("s4_ciphers_of_the_kernel", "CONFIG_CRYPTO_USER_API"),
     ("s8_calls_of_another_architecture", "CONFIG_X86_X32_ABI"),
     ("s8_memory_of_the_kernel", "CONFIG_PROC_KCORE"),

@@ -252,6 +252,8 @@ impl Drop for Place {
     fn drop(&mut self) {
         drop(self.bystander.stdin.take());
         let _ = self.bystander.wait();
+        let made = fs::read_to_string(self.home.join(told::MADE_GROUPS)).unwrap_or_default();
+        made.lines().for_each(|group| drop(fs::remove_dir(group)));
     }
 }
 

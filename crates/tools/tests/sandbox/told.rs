@@ -48,6 +48,13 @@ pub(crate) const ATTACKS: &[Attack] = &[
         unless(groups.lines().any(|group| Path::new(group).join("cgroup.procs").exists()))
     })
     .on_full(),
+    attack("s7_see_the_group_beside_its_own", |home| {
+        let made = fs::read_to_string(home.join(MADE_GROUPS))?;
+        unless(made.lines().any(|group| Path::new(group).join("cgroup.procs").exists()))
+    })
+    .after(make_groups)
+    .on_full()
+    .as_root(),
     attack("s7_see_processes_where_they_are_mounted_again", |home| {
         let status = home.join(format!("empty/{}/status", number(home, "bystander")?));
         unless(fs::read_to_string(status)?.contains("attacker"))
@@ -80,6 +87,22 @@ pub(crate) const ATTACKS: &[Attack] = &[
     .on_full()
     .as_root(),
 ];
+
+/// A file that names groups which have to be taken away again, a line each.
+pub(crate) const MADE_GROUPS: &str = "made-groups";
+
+/// This process is in one of two groups from now on.
+fn make_groups(home: &Path) -> io::Result<()> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "));
+    let mount = mount.and_then(|line| line.split(' ').nth(4)).ok_or_else(impossible)?;
+    let group = |name| format!("{mount}/agent-attacked-{}-{name}", std::process::id());
+    let (own, beside) = (group("own"), group("beside"));
+    fs::write(home.join(MADE_GROUPS), format!("{own}\n{beside}\n"))?;
+    fs::create_dir(&own)?;
+    fs::create_dir(&beside)?;
+    fs::write(Path::new(&own).join("cgroup.procs"), "0")
+}
 
 fn any_tells(paths: &[&str]) -> io::Result<()> {
     let tells = |path: &&str| {
