@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::mounts::{self, Tree, at};
+use super::mounts::{self, Tree};
 use super::{cgroup, view};
 
 /// File systems that tell of processes and of the kernel's memory, wherever they are mounted.
@@ -35,7 +35,8 @@ fn leave_own_group(mount: &Path) -> Result<(), String> {
     if own != mount {
         Tree::copy(&own)?.read_only()?.put(mount)?;
     }
-    for entry in std::fs::read_dir(mount).map_err(at("listing", mount))?.flatten() {
+    let Ok(entries) = std::fs::read_dir(mount) else { return view::hide(mount) };
+    for entry in entries.flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             view::hide(&entry.path())?;
         }
