@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use agent_core::{CompactionStyle, Limits, Log, Secrets, Thread, ThreadConfig, ThreadHandle};
+use agent_core::{CompactionStyle, Limits, Log, Thread, ThreadConfig, ThreadHandle};
 use agent_protocol::{
     Action, ApprovalPolicy, ChangeKind, Command, Content, Decision, Event, ItemDetails, Record,
     RuleChange, RuleEffect, RuleScope, SandboxMode, Settings, SettingsFields, Status, ToolChoice,
@@ -158,6 +158,7 @@ impl Asking {
             helper: AGENT.into(),
             env: std::env::vars_os().filter(|(name, _)| name == "PATH").collect(),
             secrets: agent_tools::SecretPlaces::default(),
+            secret_values: agent_tools::Secrets::default(),
             outputs_dir: place.path().join("outputs"),
             journal_dir: None,
             keep_background: false,
@@ -194,7 +195,6 @@ impl Asking {
             limits: Limits::default(),
             price: None,
             answer_check: None,
-            secrets: Secrets::new(vec![]),
             live: false,
             sessions_outlive_turns: true,
             compaction: CompactionStyle::Trigger,

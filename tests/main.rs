@@ -22,6 +22,7 @@ mod interactive;
 mod interrupts;
 mod leftovers;
 mod odd_files;
+mod outputs;
 mod patches;
 mod promises;
 mod resume;

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use agent_core::{
     Among, AnswerCheck, Caps, CompactionStyle, DocSearch, GitFacts, Limits, Log, Opening,
-    RolloutError, Secrets, Surroundings, Thread, ThreadConfig, ThreadHandle, Threads, ThreadsError,
+    RolloutError, Surroundings, Thread, ThreadConfig, ThreadHandle, Threads, ThreadsError,
     UndoConfig,
 };
 use agent_protocol::{
     Asked, Item, ReasoningOptions, SandboxMode, SettingsFields, TextOptions, ToolChoice,
     TransportKind,
 };
-use agent_tools::{PlayedBack, Policy, Toolbox, ToolboxConfig};
+use agent_tools::{PlayedBack, Policy, Secrets, Toolbox, ToolboxConfig};
 use agent_transport::{Resilient, Transport};
 use anyhow::Context as _;
 
@@ -40,7 +40,6 @@ pub(crate) struct SessionOptions {
     /// What the model is told when an earlier thread goes on.
     pub(crate) remarks: Vec<String>,
     pub(crate) process_started: Instant,
-    pub(crate) secrets: Secrets,
     /// As of [`toolbox_config`].
     pub(crate) toolbox: ToolboxConfig,
     /// What calls are answered, instead of being done.
@@ -67,7 +66,6 @@ impl SessionOptions {
             ephemeral: false,
             remarks: vec![],
             process_started,
-            secrets: Secrets::new(secrets(settings, environment)),
             toolbox: toolbox_config(settings, environment)?,
             played_back: None,
         })
@@ -173,7 +171,6 @@ pub(crate) fn open(
         limits: options.limits,
         price: settings.model.price,
         answer_check: options.answer_check,
-        secrets: options.secrets,
         live: options.live,
         sessions_outlive_turns: options.interactive,
         compaction: CompactionStyle::Trigger,
@@ -354,6 +351,7 @@ pub(crate) fn toolbox_config(
     Ok(ToolboxConfig {
         cwd: settings.workspace.cwd.clone(),
         secrets: agent_tools::secret_places(&variables, &roots),
+        secret_values: Secrets::new(secrets(settings, environment)),
         writable_roots: permissions.writable_roots.clone(),
         sandbox: permissions.sandbox,
         network: permissions.network,

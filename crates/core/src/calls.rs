@@ -19,7 +19,6 @@ use tokio::sync::mpsc;
 
 use crate::conversation::Conversation;
 use crate::lookout::{Before, Lookout};
-use crate::redact::Secrets;
 use crate::rollout::RolloutError;
 use crate::turn::Stop;
 
@@ -28,7 +27,6 @@ pub(crate) struct Bench<'a> {
     pub(crate) conversation: &'a mut Conversation,
     pub(crate) toolbox: &'a Toolbox,
     pub(crate) policy: &'a mut Policy,
-    pub(crate) secrets: &'a Secrets,
     pub(crate) lookout: &'a mut Lookout,
 }
 
@@ -235,8 +233,7 @@ impl Calls {
         attended: Attended,
     ) -> Result<Option<Duration>, Stop> {
         let finished = match attended.0 {
-            Happened::Said(Said { item_id, mut text }) => {
-                bench.secrets.remove(&mut text);
+            Happened::Said(Said { item_id, text }) => {
                 let delta = Event::ItemDelta { item_id, field: DeltaField::Output, delta: text };
                 bench.conversation.publish(delta)?;
                 return Ok(None);
@@ -244,7 +241,7 @@ impl Calls {
             Happened::Finished(finished) => *finished,
         };
         let Finished { number, call, item, mut output, took } = finished;
-        bench.secrets.remove_from(&mut output);
+        bench.toolbox.secret_values().remove_from(&mut output);
         let item = ThreadItem {
             details: output.details,
             duration_ms: Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),

@@ -55,8 +55,7 @@ pub(crate) async fn run(thread: &mut Thread, line: String) -> Result<(), Rollout
                 Ok(()) => thread.see_to_asides()?,
                 Err(_) => break (stopped(&item, thread.conversation.printed(&item.id)), true),
             },
-            Some(Progress::Output(mut delta)) = said.recv() => {
-                thread.secrets().remove(&mut delta);
+            Some(Progress::Output(delta)) = said.recv() => {
                 let item_id = item.id.clone();
                 let delta = Event::ItemDelta { item_id, field: DeltaField::Output, delta };
                 thread.conversation.publish(delta)?;
@@ -78,7 +77,7 @@ fn record(
     mut output: ToolOutput,
     line: &str,
 ) -> Result<(), RolloutError> {
-    thread.secrets().remove_from(&mut output);
+    thread.toolbox().secret_values().remove_from(&mut output);
     let text = output.content.iter().filter_map(|part| match part {
         Content::Text { text } => Some(text.as_str()),
         Content::Image { .. } => None,

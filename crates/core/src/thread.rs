@@ -21,7 +21,6 @@ use crate::inbox::{Inbox, Task};
 use crate::lookout::Lookout;
 use crate::meter::TurnMeter;
 use crate::own_line;
-use crate::redact::Secrets;
 use crate::rollout::{Loaded, Rollout, RolloutError};
 use crate::step::StepContext;
 use crate::turn::{self, Stop};
@@ -51,8 +50,6 @@ pub struct ThreadConfig {
     pub limits: Limits,
     pub price: Option<Price>,
     pub answer_check: Option<AnswerCheck>,
-    /// Taken out of whatever a tool says.
-    pub secrets: Secrets,
     /// Someone watches the text as it comes: `item.delta` is published.
     pub live: bool,
     /// What commands leave running lives on until the thread ends, not just its turn.
@@ -131,7 +128,6 @@ pub struct Thread {
     transport: Box<dyn Transport>,
     toolbox: Toolbox,
     policy: Policy,
-    secrets: Secrets,
     control: Control,
     steering: ControlSender,
     live: bool,
@@ -226,7 +222,6 @@ impl Thread {
             transport,
             toolbox,
             policy,
-            secrets: config.secrets,
             control,
             steering,
             live: config.live,
@@ -304,10 +299,6 @@ impl Thread {
         &self.toolbox
     }
 
-    pub(crate) fn secrets(&self) -> &Secrets {
-        &self.secrets
-    }
-
     /// Prepares connection and server state while the person types.
     pub fn warm_up(&mut self) {
         self.transport.warm_up(&self.conversation.request());
@@ -330,9 +321,8 @@ impl Thread {
                 duration_ms: None,
             });
             if let ItemDetails::CommandExecution(command) = &mut item.details {
-                // What was seen of it stays to be seen. A secret may have come in two pieces.
+                // What was seen of it stays to be seen.
                 self.conversation.printed(&item.id).clone_into(&mut command.aggregated_output);
-                self.secrets.remove(&mut command.aggregated_output);
             }
             calls::close(&mut self.conversation, &call, item, Status::Failed, text)?;
         }
@@ -351,7 +341,6 @@ impl Thread {
                 conversation: &mut self.conversation,
                 toolbox: &self.toolbox,
                 policy: &mut self.policy,
-                secrets: &self.secrets,
                 lookout: &mut self.lookout,
             },
             transport: self.transport.as_mut(),

@@ -15,8 +15,9 @@ use tokio::sync::mpsc;
 
 use crate::exec_command::command_line::quoted;
 use crate::login_path::LoginPath;
-use crate::process::{Command, Launch, Report, Session};
+use crate::process::{Command, Launch, Report};
 use crate::sandbox::{Exit, Sandbox};
+use crate::sessions::{Session, Sessions};
 use crate::terminal::AskedSize;
 use crate::{
     Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig, apply_patch, arguments,
@@ -131,6 +132,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
             env: vec![],
             terminal: args.tty.then(|| AskedSize::of(args.rows, args.cols)),
             spill: spill_path(config, call),
+            secrets: config.secret_values.clone(),
         },
         line: args.cmd.clone(),
         escalated,
@@ -196,7 +198,7 @@ pub(crate) fn limit(config: &ToolboxConfig, max_output_tokens: Option<usize>) ->
 /// A call under way.
 struct Run {
     sandbox: Arc<Sandbox>,
-    sessions: Arc<crate::process::Sessions>,
+    sessions: Arc<Sessions>,
     login_path: Arc<LoginPath>,
     launch: Launch,
     line: String,

@@ -191,6 +191,7 @@ mod tests {
             helper: PathBuf::new(),
             env: std::collections::BTreeMap::new(),
             secrets: crate::sandbox::SecretPlaces::default(),
+            secret_values: crate::Secrets::default(),
             login_path: false,
             outputs_dir: PathBuf::new(),
             journal_dir: None,

@@ -21,7 +21,9 @@ mod patch;
 mod policy;
 mod process;
 mod read_file;
+mod redact;
 mod sandbox;
+mod sessions;
 mod terminal;
 mod toolbox;
 mod update_plan;
@@ -39,10 +41,11 @@ pub use patch::{
 pub use policy::{
     FOR_THIS_THREAD, Policy, Question, RuleCheck, RuleError, RuleFiles, Rules, Verdict,
 };
-pub use process::Reaped;
+pub use redact::Secrets;
 pub use sandbox::{
     Exit, NotStarted, SandboxError, SecretPlaces, Tier, TierReport, confined_main, probe,
     run_confined, secret_places,
 };
+pub use sessions::Reaped;
 pub use toolbox::{PlayedBack, Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};
 pub use view_image::image_content;

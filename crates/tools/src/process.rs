@@ -1,7 +1,6 @@
 //! Commands while they run: each is followed by a task of its own that collects what it prints, so that it never
 //! waits for us. One that outlives its call becomes a session. Dropping a command ends its whole room.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -12,23 +11,17 @@ use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::Progress;
 use crate::live::Live;
 use crate::output::{Capture, Decoder, Ends, Kept};
+use crate::redact::{Redactor, Secrets};
 use crate::sandbox::{
     Errand, Exit, Input, Launched, NotStarted, Order, Reach, Sandbox, SandboxError,
 };
-use crate::terminal::{AskedSize, Terminal, Terminals};
-
-/// A process that outlived its call, and what became of it at the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reaped {
-    pub pid: u32,
-    pub command: String,
-    pub reason: String,
-}
+use crate::sessions::Sessions;
+use crate::terminal::{AskedSize, Terminal};
 
 /// What is to be run.
 #[derive(Debug)]
@@ -41,6 +34,8 @@ pub(crate) struct Launch {
     pub(crate) terminal: Option<AskedSize>,
     /// Where its whole output goes when it is long.
     pub(crate) spill: PathBuf,
+    /// What is taken out of its output.
+    pub(crate) secrets: Secrets,
 }
 
 /// A command that was started, and may be over.
@@ -60,6 +55,8 @@ struct Shared {
 }
 
 struct State {
+    /// What everything printed goes through first.
+    redactor: Redactor,
     capture: Capture,
     decoder: Decoder,
     ended: Option<Ended>,
@@ -118,6 +115,7 @@ impl Command {
         };
         let state = Arc::new(Shared {
             progress: Mutex::new(State {
+                redactor: Redactor::new(launch.secrets),
                 capture: Capture::new(launch.spill),
                 decoder: Decoder::default(),
                 ended: None,
@@ -202,6 +200,30 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn take(&self, bytes: &[u8]) {
+        let mut state = self.lock();
+        let bytes = state.redactor.push(bytes);
+        state.take(&bytes);
+    }
+
+    fn end(&self, ended: Ended) {
+        let mut state = self.lock();
+        let rest = state.redactor.finish();
+        state.take(&rest);
+        state.ended = Some(ended);
+    }
+}
+
+impl State {
+    /// What may be seen.
+    fn take(&mut self, bytes: &[u8]) {
+        self.capture.push(bytes);
+        let text = self.decoder.push(bytes);
+        if let Some(watcher) = &mut self.watcher {
+            watcher.show(text, Instant::now());
+        }
+    }
 }
 
 #[expect(unsafe_code, reason = "tokio asks for a promise that an owned descriptor keeps")]
@@ -233,7 +255,8 @@ async fn follow(
             keeping = &mut left, if wanted => match keeping {
                 Ok(file) => {
                     // A room that is gone meanwhile has nothing left to keep.
-                    let _ = launched.keep(output.get_ref().as_fd(), file.as_fd()).await;
+                    let redactor = std::mem::take(&mut state.lock().redactor);
+                    let _ = launched.keep(output.get_ref().as_fd(), file.as_fd(), redactor).await;
                     return;
                 }
                 Err(_) => {
@@ -256,142 +279,6 @@ async fn follow(
             ended = launched.exit(), if exit.is_none() => exit = Some(ended),
         }
     }
-    state.lock().ended = Some(Ended { exit: exit.flatten(), after: started.elapsed() });
+    state.end(Ended { exit: exit.flatten(), after: started.elapsed() });
     state.changed.notify_waiters();
-}
-
-/// Counts the commands that are not over yet, wanted or not, so that their end can be waited for.
-#[derive(Default)]
-pub(crate) struct Living(Arc<watch::Sender<usize>>);
-
-/// One of them.
-struct Life(Arc<watch::Sender<usize>>);
-
-impl Living {
-    fn begin(&self) -> Life {
-        self.0.send_modify(|living| *living += 1);
-        Life(self.0.clone())
-    }
-
-    /// Waits until none is left, but not longer than `limit`.
-    async fn ended(&self, limit: Duration) {
-        let mut living = self.0.subscribe();
-        let _ = tokio::time::timeout(limit, living.wait_for(|living| *living == 0)).await;
-    }
-}
-
-impl Drop for Life {
-    fn drop(&mut self) {
-        self.0.send_modify(|living| *living -= 1);
-    }
-}
-
-impl Shared {
-    fn take(&self, bytes: &[u8]) {
-        let mut state = self.lock();
-        state.capture.push(bytes);
-        let text = state.decoder.push(bytes);
-        if let Some(watcher) = &mut state.watcher {
-            watcher.show(text, Instant::now());
-        }
-    }
-}
-
-/// The commands of a thread that outlived their calls, by the number the model knows them by.
-#[derive(Default)]
-pub(crate) struct Sessions {
-    open: Mutex<Open>,
-    /// All commands, also those of calls under way.
-    living: Living,
-    /// Theirs.
-    pub(crate) terminals: Terminals,
-}
-
-#[derive(Default)]
-struct Open {
-    sessions: BTreeMap<u32, Session>,
-    /// The number that was given last. None is given twice: what was allowed for one command would hold for another.
-    last: u32,
-}
-
-/// How long the end of commands is waited for: longer than rooms take to end by force what does not end by itself.
-const ENDING: Duration = Duration::from_secs(3);
-
-/// A command the model can come back to.
-#[derive(Clone)]
-pub(crate) struct Session {
-    pub(crate) command: Arc<Command>,
-    /// As the model wrote it.
-    pub(crate) line: String,
-    /// It runs outside the sandbox.
-    pub(crate) escalated: bool,
-}
-
-impl Sessions {
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn add(&self, session: Session) -> u32 {
-        let mut open = self.lock();
-        open.last += 1;
-        let number = open.last;
-        open.sessions.insert(number, session);
-        number
-    }
-
-    pub(crate) fn get(&self, number: u32) -> Option<Session> {
-        self.lock().sessions.get(&number).cloned()
-    }
-
-    pub(crate) fn remove(&self, number: u32) {
-        self.lock().sessions.remove(&number);
-    }
-
-    /// Ends the one of this process id. It is ended by the last that lets go of it.
-    pub(crate) fn end(&self, pid: u32) -> Option<String> {
-        let open = &mut self.lock().sessions;
-        let number = open.iter().find(|(_, session)| session.command.pid == pid)?.0;
-        let number = *number;
-        open.remove(&number).map(|session| session.line)
-    }
-
-    /// The numbers of those that are open.
-    pub(crate) fn numbers(&self) -> Vec<u32> {
-        self.lock().sessions.keys().copied().collect()
-    }
-
-    /// Lets those that are still running live on after the agent, and ends the rest. Returns what became of each.
-    pub(crate) async fn keep_all(&self) -> Vec<Reaped> {
-        let sessions = std::mem::take(&mut self.lock().sessions);
-        let running = sessions.into_values().filter(|session| !session.command.has_ended());
-        let left = running
-            .map(|session| Reaped {
-                pid: session.command.pid,
-                reason: match session.command.keep() {
-                    Some(path) => format!("left running; its output goes to {}", path.display()),
-                    None => "ended, as there is no place for its output".to_owned(),
-                },
-                command: session.line,
-            })
-            .collect();
-        self.living.ended(ENDING).await;
-        left
-    }
-
-    /// Ends all of them, and waits until they and those that nobody wants any more are gone. Returns those that were
-    /// still running.
-    pub(crate) async fn end_all(&self) -> Vec<Reaped> {
-        let sessions = std::mem::take(&mut self.lock().sessions);
-        let running = sessions.into_values().filter(|session| !session.command.has_ended());
-        let reaped = running
-            .map(|session| Reaped {
-                pid: session.command.pid,
-                command: session.line,
-                reason: "ended, as it was still running at the end".to_owned(),
-            })
-            .collect();
-        self.living.ended(ENDING).await;
-        reaped
-    }
 }

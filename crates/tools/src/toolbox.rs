@@ -16,8 +16,9 @@ use tokio::sync::mpsc;
 
 use crate::login_path::LoginPath;
 use crate::patch::PatchPreview;
-use crate::process::Sessions;
+use crate::redact::Secrets;
 use crate::sandbox::{Sandbox, SandboxPolicy, SecretPlaces, Tier, WindowSize};
+use crate::sessions::Sessions;
 use crate::{
     apply_patch, exec_command, grep_files, list_dir, read_file, update_plan, view_image,
     write_stdin,
@@ -40,6 +41,8 @@ pub struct ToolboxConfig {
     /// What no command may read beside what `env` names: the [`secret_places`](crate::secret_places) of the person's whole
     /// environment.
     pub secrets: SecretPlaces,
+    /// Taken out of whatever a tool says.
+    pub secret_values: Secrets,
     /// Commands are to find what the person's login shell finds: it is asked for its `PATH`.
     pub login_path: bool,
     /// Where whole outputs go that are too long for the model; made when first needed.
@@ -202,6 +205,11 @@ impl Toolbox {
         }
     }
 
+    /// What no tool may say.
+    pub fn secret_values(&self) -> &Secrets {
+        &self.config.secret_values
+    }
+
     pub(crate) fn sandbox(&self) -> &Arc<Sandbox> {
         &self.sandbox
     }
@@ -350,6 +358,7 @@ mod tests {
             helper: PathBuf::new(),
             env: BTreeMap::new(),
             secrets: SecretPlaces::default(),
+            secret_values: Secrets::default(),
             login_path: false,
             outputs_dir: PathBuf::new(),
             journal_dir: None,

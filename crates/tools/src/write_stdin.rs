@@ -10,7 +10,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::exec_command::{header, limit, patience, words};
-use crate::process::{Command, Sessions};
+use crate::process::Command;
+use crate::sessions::Sessions;
 use crate::terminal::AskedSize;
 use crate::{Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig, arguments};
 

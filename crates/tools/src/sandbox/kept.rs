@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
+use crate::redact::Redactor;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Bytes of output that are kept of a command that lives on without the agent.
@@ -13,15 +14,16 @@ const KEPT_OUTPUT: u64 = 64 << 20;
 /// away: the command never waits for a reader.
 pub(super) struct Kept {
     output: Option<File>,
+    redactor: Redactor,
     file: File,
     left: u64,
 }
 
 impl Kept {
-    pub(super) fn new(descriptors: Vec<OwnedFd>) -> Option<Self> {
+    pub(super) fn new(descriptors: Vec<OwnedFd>, redactor: Redactor) -> Option<Self> {
         let mut descriptors = descriptors.into_iter();
         let (output, file) = (descriptors.next()?, descriptors.next()?);
-        Some(Self { output: Some(output.into()), file: file.into(), left: KEPT_OUTPUT })
+        Some(Self { output: Some(output.into()), redactor, file: file.into(), left: KEPT_OUTPUT })
     }
 
     /// Where more may come from; none at its end.
@@ -50,12 +52,24 @@ impl Kept {
             // An error is that of a terminal whose last user is gone.
             Ok(0) | Err(_) => self.output = None,
             Ok(read) => {
-                let kept = usize::try_from(self.left).unwrap_or(usize::MAX).min(read);
-                self.left -= kept as u64;
-                if self.file.write_all(&buffer[..kept]).is_err() {
-                    self.left = 0;
-                }
+                let bytes = self.redactor.push(&buffer[..read]).into_owned();
+                self.write(&bytes);
             }
         }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let kept = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
+        self.left -= kept as u64;
+        if self.file.write_all(&bytes[..kept]).is_err() {
+            self.left = 0;
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let rest = self.redactor.finish();
+        self.write(&rest);
     }
 }

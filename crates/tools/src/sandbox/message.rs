@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SandboxPolicy, Tier};
 use crate::job::Job;
+use crate::redact::Redactor;
 
 /// Agent to holder, first.
 #[derive(Debug, Serialize, Deserialize)]
@@ -93,8 +94,8 @@ pub(super) enum Wish {
     /// End everything in the room: politely, then by force.
     End,
     /// Live on when the agent is gone. Two descriptors come with it: what the command prints is read from the first
-    /// and written to the second.
-    Keep,
+    /// and written, through this, to the second.
+    Keep(Redactor),
 }
 
 /// Room (and, for the first, holder) to agent.

@@ -14,6 +14,7 @@ use super::channel::Channel;
 use super::message::{Build, Built, Instruction, OpenRoom, Reply, Wish};
 use super::spawn::spawn_holder;
 use super::{Errand, Exit, NotStarted, SandboxError, SandboxPolicy, Tier, TierReport};
+use crate::redact::Redactor;
 use agent_protocol::SandboxMode;
 
 /// The world of one thread.
@@ -235,8 +236,8 @@ impl Launched {
         let _ = self.channel.send(&Wish::End, &[]).await;
     }
 
-    /// Lets everything in the room live on after the agent. What is printed there is read from `output`, and goes to
-    /// `file`.
+    /// Lets everything in the room live on after the agent. What is printed there is read from `output`, and goes
+    /// through the `redactor` to `file`.
     ///
     /// # Errors
     /// When the room is gone.
@@ -244,8 +245,9 @@ impl Launched {
         mut self,
         output: BorrowedFd<'_>,
         file: BorrowedFd<'_>,
+        redactor: Redactor,
     ) -> io::Result<()> {
-        self.channel.send(&Wish::Keep, &[output, file]).await
+        self.channel.send(&Wish::Keep(redactor), &[output, file]).await
     }
 
     /// Sends a signal to the command's process group.

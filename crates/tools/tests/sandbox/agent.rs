@@ -28,6 +28,7 @@ pub(crate) fn config(mode: &str, home: &Path) -> ToolboxConfig {
             ("PATH".into(), std::env::var_os("PATH").unwrap_or("/usr/bin:/bin".into())),
         ]),
         secrets: SecretPlaces::default(),
+        secret_values: agent_tools::Secrets::default(),
         writable_roots: vec![],
         network: false,
         login_path: false,

@@ -73,7 +73,9 @@ pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) 
             continue;
         }
         match watched.control.receive::<Wish>() {
-            Ok(Some((Wish::Keep, descriptors))) => kept = Kept::new(descriptors),
+            Ok(Some((Wish::Keep(redactor), descriptors))) => {
+                kept = Kept::new(descriptors, redactor);
+            }
             Ok(Some((Wish::Signal(number), _))) => forward(command, number),
             Ok(Some((Wish::End, _)) | None) | Err(_) => {
                 tree::signal_all(world.tier, Signal::TERM);

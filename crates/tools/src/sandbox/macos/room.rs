@@ -266,7 +266,9 @@ fn supervise(control: &BlockingChannel, ended: &OwnedFd, command: Pid) {
             continue;
         }
         match control.receive::<Wish>() {
-            Ok(Some((Wish::Keep, descriptors))) => kept = Kept::new(descriptors),
+            Ok(Some((Wish::Keep(redactor), descriptors))) => {
+                kept = Kept::new(descriptors, redactor);
+            }
             Ok(Some((Wish::Signal(number), _))) => forward(command, number),
             Ok(Some((Wish::End, _)) | None) | Err(_) => {
                 let _ = kill_process_group(command, Signal::TERM);
