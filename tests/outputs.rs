@@ -15,6 +15,29 @@ fn kept(scene: &Scene) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn what_the_model_is_not_shown_is_in_a_file_however_short_it_is() {
+    let line = "seq 1 3000; cat gate; seq 1 10";
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": line, "max_output_tokens": 100, "yield_time_ms": 250}))
+        .calls("write_stdin", json!({"session_id": 1, "yield_time_ms": 60_000}))
+        .calls("exec_command", json!({"cmd": "echo short", "max_output_tokens": 100}))
+        .says("So.")
+        .serve();
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+    scene.fifo("gate");
+    let mut run = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);
+    run.until("item.completed command_execution").await;
+    std::fs::write(scene.workspace().join("gate"), "").unwrap();
+    run.finish().await.succeeded();
+    let told = &server.frames()[1].text;
+    let file = told.split("Whole output: ").nth(1).expect("the file is named");
+    let file = file.split("\\n").next().unwrap();
+    let lines = |last: u32| (1..=last).map(|line| format!("{line}\n")).collect::<String>();
+    assert_eq!(std::fs::read_to_string(file).unwrap(), lines(3000) + &lines(10));
+    assert_eq!(kept(&scene).len(), 1, "what is shown whole needs no file");
+}
+
+#[tokio::test]
 async fn s23_a_secret_in_a_long_output_is_not_in_its_file_either() {
     // Its pieces are written one by one, and it lies across the bytes at which the file is begun.
     let line = "head -c 16380 /dev/zero | tr '\\0' x; printf tokv; printf 'alue12345\\n'; seq 1 3000; cat leaked";

@@ -224,7 +224,7 @@ impl Run {
         shown.queued_ms = u64::try_from((command.started - self.called).as_millis()).ok();
         command.watch(progress);
         command.over(self.patience).await;
-        let report = command.report();
+        let report = command.report(self.limit);
         finish(&mut shown, &command, &report);
         let mut header = header(&report);
         if report.ended.is_none() {
@@ -235,7 +235,7 @@ impl Run {
             });
             header += &format!("Process running with session ID {number}\n");
         }
-        let text = words(header, &report, self.limit);
+        let text = words(header, &report);
         let success = shown.status != Status::Failed;
         ToolOutput {
             content: vec![Content::text(text)],
@@ -285,10 +285,8 @@ pub(crate) fn header(report: &Report) -> String {
     format!("{outcome}\nWall time: {:.1} s\n", ended.after.as_secs_f64())
 }
 
-pub(crate) fn words(header: String, report: &Report, limit: usize) -> String {
-    let (output, cut) = report.new.text(limit);
-    let kept = if cut { report.kept.line() } else { String::new() };
-    format!("{header}{kept}Output:\n{output}")
+pub(crate) fn words(header: String, report: &Report) -> String {
+    format!("{header}{}Output:\n{}", report.kept.line(), report.new)
 }
 
 /// What [`words`] tells of an earlier command, as the person sees it.
@@ -311,7 +309,7 @@ pub(crate) fn read_back(words: &str, shown: &mut CommandExecution) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::{Capture, Kept};
+    use crate::output::Kept;
     use crate::process::Ended;
 
     #[test]
@@ -332,13 +330,12 @@ mod tests {
             (Some(Exit::Signal(9)), None, Some(9), Status::Failed),
         ];
         for (exit, code, signal, status) in exits {
-            let mut capture = Capture::new(PathBuf::new());
-            capture.push(b"Exit code: 3\nOutput:\nlast\n");
+            let new = "Exit code: 3\nOutput:\nlast\n".to_owned();
             let ended = Some(Ended { exit, after: Duration::ZERO });
-            let report = Report { ended, new: capture.take_unread(), kept: Kept::Nothing };
+            let report = Report { ended, new, bytes: 26, kept: Kept::Nothing };
             let mut shown =
                 CommandExecution { status: Status::Completed, ..CommandExecution::begun("x") };
-            read_back(&words(header(&report), &report, 1000), &mut shown);
+            read_back(&words(header(&report), &report), &mut shown);
             assert_eq!((shown.exit_code, shown.signal, shown.status), (code, signal, status));
             assert_eq!(shown.aggregated_output, "Exit code: 3\nOutput:\nlast\n");
         }

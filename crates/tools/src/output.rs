@@ -1,5 +1,5 @@
 //! What a command prints, in bounded memory: head and tail are kept, the middle is counted, the whole goes to a file
-//! when it is more than a model is shown. It never makes the command wait.
+//! when it is long, or more than the model is shown. It never makes the command wait.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Bytes kept of the beginning, and of the end.
 const HALF: usize = 256 * 1024;
 
-/// Bytes from which the whole output is also kept in a file.
+/// Bytes from which the whole output is also kept in a file; fewer, when somebody is shown less than all.
 const SPILL_FROM: u64 = 16 * 1024;
 
 /// Bytes at which that file ends.
@@ -96,7 +96,7 @@ pub(crate) struct Capture {
 /// What is kept of an output beside its ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kept {
-    /// Nothing: it is short, or its thread keeps nothing.
+    /// Nothing: all of it was shown, or its thread keeps nothing.
     Nothing,
     Whole(PathBuf),
     /// As much as such a file may hold.
@@ -120,7 +120,7 @@ impl Kept {
 }
 
 impl Capture {
-    /// `path` is made when the output is long; it is not there before.
+    /// `path` is made when the output is long, or asked for; it is not there before.
     pub(crate) fn new(path: PathBuf) -> Self {
         let (all, unread) = (Ends::default(), Ends::default());
         Self { all, unread, path, spill: Spill::Due, left_free: LEFT_FREE }
@@ -129,7 +129,7 @@ impl Capture {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.all.push(bytes);
         self.unread.push(bytes);
-        if self.all.total > SPILL_FROM {
+        if self.all.total > SPILL_FROM || !matches!(self.spill, Spill::Due) {
             self.spill(bytes);
         }
     }
@@ -165,13 +165,19 @@ impl Capture {
 
     /// All that came so far in the file, and the file for what is still to come; none when it cannot be written.
     pub(crate) fn hand_over(&mut self) -> Option<(File, PathBuf)> {
-        if matches!(self.spill, Spill::Due) {
-            self.spill(&[]);
-        }
+        self.begin_file();
         self.spill.take().map(|file| (file, self.path.clone()))
     }
 
-    pub(crate) fn kept(&self) -> Kept {
+    fn begin_file(&mut self) {
+        if matches!(self.spill, Spill::Due) {
+            self.spill(&[]);
+        }
+    }
+
+    /// Where all of it is, for whoever was shown a part.
+    pub(crate) fn keep(&mut self) -> Kept {
+        self.begin_file();
         match &self.spill {
             Spill::Due | Spill::HandedOver => Kept::Nothing,
             Spill::Open(_, written) if *written < self.all.total => {
@@ -303,7 +309,7 @@ mod tests {
         }
         assert_eq!(capture.all().total(), 65_536_000);
         assert!(capture.all.head.capacity() + capture.all.tail.capacity() < 8 * HALF);
-        assert_eq!(capture.kept(), Kept::Nothing);
+        assert_eq!(capture.keep(), Kept::Nothing);
     }
 
     #[test]
@@ -313,8 +319,21 @@ mod tests {
         let text: String = (0..100_000).map(|n| format!("{n}\n")).collect();
         text.as_bytes().chunks(777).for_each(|chunk| capture.push(chunk));
         let file = dir.path().join("outputs/1.txt");
-        assert_eq!(capture.kept(), Kept::Whole(file.clone()));
+        assert_eq!(capture.keep(), Kept::Whole(file.clone()));
         assert_eq!(std::fs::read_to_string(file).unwrap(), text);
+    }
+
+    #[test]
+    fn a_short_output_is_whole_in_a_file_when_it_is_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("outputs/1.txt");
+        let mut capture = Capture::new(file.clone());
+        capture.push(b"one\n");
+        assert!(!file.exists());
+        assert_eq!(capture.keep(), Kept::Whole(file.clone()));
+        capture.push(b"two\n");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "one\ntwo\n");
+        assert_eq!(capture.keep(), Kept::Whole(file));
     }
 
     #[test]
@@ -323,12 +342,12 @@ mod tests {
         let file = dir.path().join("1.txt");
         let mut capture = Capture::new(file.clone());
         capture.push(&[b'x'; 20_000]);
-        assert_eq!(capture.kept(), Kept::Whole(file.clone()));
+        assert_eq!(capture.keep(), Kept::Whole(file.clone()));
         capture.left_free = u64::MAX;
         capture.push(b"x");
         assert!(!file.exists());
         let reason = "its disk is nearly full".to_owned();
-        assert_eq!(capture.kept(), Kept::Lost(reason));
+        assert_eq!(capture.keep(), Kept::Lost(reason));
         capture.left_free = 0;
         capture.push(&[b'x'; 20_000]);
         assert!(!file.exists() && capture.hand_over().is_none());
@@ -345,10 +364,10 @@ mod tests {
             *written = SPILL_LIMIT;
         }
         capture.all.total = SPILL_LIMIT;
-        assert_eq!(capture.kept(), Kept::Whole(file.clone()));
+        assert_eq!(capture.keep(), Kept::Whole(file.clone()));
         capture.push(b"x");
         assert_eq!(
-            capture.kept().line(),
+            capture.keep().line(),
             format!("First 64 MiB of the output: {}\n", file.display())
         );
     }

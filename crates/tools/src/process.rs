@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::Progress;
 use crate::live::Live;
-use crate::output::{Capture, Decoder, Ends, Kept};
+use crate::output::{Capture, Decoder, Kept};
 use crate::redact::{Redactor, Secrets};
 use crate::sandbox::{
     Errand, Exit, Input, Launched, NotStarted, Order, Reach, Sandbox, SandboxError,
@@ -75,8 +75,11 @@ pub(crate) struct Ended {
 /// What a call may report of a command.
 pub(crate) struct Report {
     pub(crate) ended: Option<Ended>,
-    /// Printed since the last report.
-    pub(crate) new: Ends,
+    /// Printed since the last report, as much as there is room for.
+    pub(crate) new: String,
+    /// Bytes printed since then.
+    pub(crate) bytes: u64,
+    /// Where the whole is when something is missing.
     pub(crate) kept: Kept,
 }
 
@@ -157,10 +160,14 @@ impl Command {
         .await;
     }
 
-    pub(crate) fn report(&self) -> Report {
+    /// What it printed since the last report is cut to about `limit` bytes.
+    pub(crate) fn report(&self, limit: usize) -> Report {
         let mut state = self.state();
         state.watcher = None;
-        Report { ended: state.ended, new: state.capture.take_unread(), kept: state.capture.kept() }
+        let unread = state.capture.take_unread();
+        let (new, is_cut) = unread.text(limit);
+        let kept = if is_cut { state.capture.keep() } else { Kept::Nothing };
+        Report { ended: state.ended, new, bytes: unread.total(), kept }
     }
 
     pub(crate) fn has_ended(&self) -> bool {

@@ -123,20 +123,17 @@ impl Attend {
         }
         command.watch(progress);
         command.over(self.patience).await;
-        let report = command.report();
+        let report = command.report(self.limit);
         let (mut header, summary) = (header(&report), header(&report).replace('\n', " "));
         if report.ended.is_some() {
             self.sessions.remove(self.session_id);
         } else {
             header = format!("Process running with session ID {}\n", self.session_id);
         }
-        let summary = if report.ended.is_some() {
-            summary
-        } else {
-            format!("{} bytes more", report.new.total())
-        };
+        let summary =
+            if report.ended.is_some() { summary } else { format!("{} bytes more", report.bytes) };
         ToolOutput {
-            content: vec![Content::text(words(header, &report, self.limit))],
+            content: vec![Content::text(words(header, &report))],
             details: details(self.session_id, summary.trim().to_owned(), Status::Completed),
             success: true,
             rejected: None,
