@@ -29,6 +29,7 @@ mod resume;
 mod screen;
 mod scripts;
 mod secrets;
+mod sessions;
 mod stdin;
 mod surroundings;
 mod trust;

@@ -59,6 +59,7 @@ pub(crate) fn spec(_config: &ToolboxConfig) -> ToolSpec {
                 "rows": {"type": "integer", "description": "Height of that terminal; the person's if not given."},
                 "cols": {"type": "integer", "description": "Width of that terminal; the person's if not given."},
                 "yield_time_ms": {"type": "integer", "description": "How long to wait for its end; 10000 if not given."},
+                "timeout_ms": {"type": "integer", "description": "How long it may run at all, also as a session; then it is ended with all it started. No limit if not given."},
                 "max_output_tokens": {"type": "integer", "description": "More output is cut in the middle; 10000 if not given."},
                 "sandbox_permissions": {"type": "string", "enum": ["use_default", "require_escalated"], "description": "require_escalated runs it outside the sandbox, if the person allows it."},
                 "justification": {"type": "string", "description": "With require_escalated: the question put to the person, in one sentence."}
@@ -79,6 +80,7 @@ struct Args {
     rows: Option<u64>,
     cols: Option<u64>,
     yield_time_ms: Option<u64>,
+    timeout_ms: Option<u64>,
     max_output_tokens: Option<usize>,
     sandbox_permissions: Option<Permissions>,
     justification: Option<String>,
@@ -133,6 +135,8 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
             terminal: args.tty.then(|| AskedSize::of(args.rows, args.cols)),
             spill: spill_path(config, call),
             secrets: config.secret_values.clone(),
+            // None at all is what some models mean by 0.
+            at_most: args.timeout_ms.filter(|ms| *ms > 0).map(Duration::from_millis),
         },
         line: args.cmd.clone(),
         escalated,
@@ -271,8 +275,13 @@ fn finish(shown: &mut CommandExecution, command: &Command, report: &Report) {
         Some(Exit::Signal(signal)) => shown.signal = Some(signal),
         None => {}
     }
-    shown.status = if shown.exit_code == Some(0) { Status::Completed } else { Status::Failed };
+    shown.timed_out = ended.timed_out;
+    let succeeded = shown.exit_code == Some(0) && !ended.timed_out;
+    shown.status = if succeeded { Status::Completed } else { Status::Failed };
 }
+
+/// Says it before how that came out.
+const TIMED_OUT: &str = "Timed out: it was ended with all it started\n";
 
 /// The lines before the output.
 pub(crate) fn header(report: &Report) -> String {
@@ -282,7 +291,8 @@ pub(crate) fn header(report: &Report) -> String {
         Some(Exit::Signal(signal)) => format!("Ended by signal {signal}"),
         None => "Ended from outside".to_owned(),
     };
-    format!("{outcome}\nWall time: {:.1} s\n", ended.after.as_secs_f64())
+    let time = if ended.timed_out { TIMED_OUT } else { "" };
+    format!("{time}{outcome}\nWall time: {:.1} s\n", ended.after.as_secs_f64())
 }
 
 pub(crate) fn words(header: String, report: &Report) -> String {
@@ -293,6 +303,7 @@ pub(crate) fn words(header: String, report: &Report) -> String {
 pub(crate) fn read_back(words: &str, shown: &mut CommandExecution) {
     let (header, output) = words.split_once("Output:\n").unwrap_or(("", words));
     output.clone_into(&mut shown.aggregated_output);
+    shown.timed_out = header.starts_with(TIMED_OUT);
     for line in header.lines() {
         if let Some(code) = line.strip_prefix("Exit code: ").and_then(|code| code.parse().ok()) {
             shown.exit_code = Some(code);
@@ -301,7 +312,7 @@ pub(crate) fn read_back(words: &str, shown: &mut CommandExecution) {
             shown.signal = Some(signal);
         }
     }
-    if shown.exit_code.is_some_and(|code| code != 0) || shown.signal.is_some() {
+    if shown.exit_code.is_some_and(|code| code != 0) || shown.signal.is_some() || shown.timed_out {
         shown.status = Status::Failed;
     }
 }
@@ -325,18 +336,20 @@ mod tests {
     #[test]
     fn what_the_model_was_told_of_a_command_can_be_read_back() {
         let exits = [
-            (Some(Exit::Code(0)), Some(0), None, Status::Completed),
-            (Some(Exit::Code(7)), Some(7), None, Status::Failed),
-            (Some(Exit::Signal(9)), None, Some(9), Status::Failed),
+            (Some(Exit::Code(0)), false, Some(0), None, Status::Completed),
+            (Some(Exit::Code(0)), true, Some(0), None, Status::Failed),
+            (Some(Exit::Code(7)), false, Some(7), None, Status::Failed),
+            (Some(Exit::Signal(9)), true, None, Some(9), Status::Failed),
         ];
-        for (exit, code, signal, status) in exits {
+        for (exit, timed_out, code, signal, status) in exits {
             let new = "Exit code: 3\nOutput:\nlast\n".to_owned();
-            let ended = Some(Ended { exit, after: Duration::ZERO });
+            let ended = Some(Ended { exit, after: Duration::ZERO, timed_out });
             let report = Report { ended, new, bytes: 26, kept: Kept::Nothing };
             let mut shown =
                 CommandExecution { status: Status::Completed, ..CommandExecution::begun("x") };
             read_back(&words(header(&report), &report), &mut shown);
             assert_eq!((shown.exit_code, shown.signal, shown.status), (code, signal, status));
+            assert_eq!(shown.timed_out, timed_out);
             assert_eq!(shown.aggregated_output, "Exit code: 3\nOutput:\nlast\n");
         }
     }

@@ -6,12 +6,13 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 
 use crate::Progress;
 use crate::live::Live;
@@ -36,6 +37,8 @@ pub(crate) struct Launch {
     pub(crate) spill: PathBuf,
     /// What is taken out of its output.
     pub(crate) secrets: Secrets,
+    /// After so long it is ended with all it started.
+    pub(crate) at_most: Option<Duration>,
 }
 
 /// A command that was started, and may be over.
@@ -43,9 +46,16 @@ pub(crate) struct Command {
     pub(crate) pid: u32,
     pub(crate) started: Instant,
     state: Arc<Shared>,
-    /// Dropping it asks the command to end; sending, to go on without us, its output going to the file.
-    leave: Mutex<Option<oneshot::Sender<File>>>,
+    /// Dropping it asks the command to end.
+    asks: Mutex<Option<mpsc::UnboundedSender<Ask>>>,
+    is_limited: bool,
     terminal: Option<Arc<Terminal>>,
+}
+
+/// What the task that follows a command is asked for.
+enum Ask {
+    /// To let it go on without us, its output going to the file.
+    Leave(File),
 }
 
 /// What the task and the calls share.
@@ -70,6 +80,8 @@ pub(crate) struct Ended {
     /// None: its room was ended from outside.
     pub(crate) exit: Option<Exit>,
     pub(crate) after: Duration,
+    /// It had taken all the time it was given.
+    pub(crate) timed_out: bool,
 }
 
 /// What a call may report of a command.
@@ -127,14 +139,16 @@ impl Command {
             changed: Notify::new(),
         });
         let pid = launched.pid();
-        let (stop, stopped) = oneshot::channel();
+        let (asks, asked) = mpsc::unbounded_channel();
         let life = sessions.living.begin();
-        let following = follow(launched, output, state.clone(), started, stopped);
+        let time = Time { started, at_most: launch.at_most };
+        let following = follow(launched, output, state.clone(), time, asked);
         tokio::spawn(async move {
             following.await;
             drop(life);
         });
-        Ok(Self { pid, started, state, leave: Mutex::new(Some(stop)), terminal })
+        let (asks, is_limited) = (Mutex::new(Some(asks)), launch.at_most.is_some());
+        Ok(Self { pid, started, state, asks, is_limited, terminal })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -184,12 +198,21 @@ impl Command {
         self.state().capture.all().lines()
     }
 
+    fn asks(&self) -> MutexGuard<'_, Option<mpsc::UnboundedSender<Ask>>> {
+        self.asks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It may run for some time only.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.is_limited
+    }
+
     /// Lets it live on after the agent. Returns where its output goes; none when there is no such place, and then it
     /// ends like any other.
     pub(crate) fn keep(&self) -> Option<PathBuf> {
-        let leave = self.leave.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let asks = self.asks().take()?;
         let (file, path) = self.state().capture.hand_over()?;
-        leave.send(file).ok()?;
+        asks.send(Ask::Leave(file)).ok()?;
         Some(path)
     }
 
@@ -243,15 +266,33 @@ fn nonblocking(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 /// Bytes in one go from which a command prints much.
 const MUCH: usize = 16 * 1024;
 
+/// When a command began, and how long it may take.
+struct Time {
+    started: Instant,
+    at_most: Option<Duration>,
+}
+
+impl Time {
+    /// Pends until it is up.
+    async fn is_up(&self) {
+        match self.at_most {
+            Some(limit) => tokio::time::sleep(limit.saturating_sub(self.started.elapsed())).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 /// Collects until the command is over, its room empty and its output at its end: all of it, and nothing longer. When
-/// nobody wants the command any more, it is ended.
+/// nobody wants the command any more, or its time is up, it is ended.
 async fn follow(
     mut launched: Launched,
     output: Arc<AsyncFd<OwnedFd>>,
     state: Arc<Shared>,
-    started: Instant,
-    mut left: oneshot::Receiver<File>,
+    time: Time,
+    mut asked: mpsc::UnboundedReceiver<Ask>,
 ) {
+    let mut is_up = pin!(time.is_up());
+    let mut timed_out = false;
     let mut buffer = vec![0; 64 * 1024];
     let mut exit = None;
     let mut open = true;
@@ -259,18 +300,22 @@ async fn follow(
     while exit.is_none() || open {
         tokio::select! {
             biased;
-            keeping = &mut left, if wanted => match keeping {
-                Ok(file) => {
+            ask = asked.recv(), if wanted => match ask {
+                Some(Ask::Leave(file)) => {
                     // A room that is gone meanwhile has nothing left to keep.
                     let redactor = std::mem::take(&mut state.lock().redactor);
                     let _ = launched.keep(output.get_ref().as_fd(), file.as_fd(), redactor).await;
                     return;
                 }
-                Err(_) => {
+                None => {
                     wanted = false;
                     launched.end().await;
                 }
             },
+            () = &mut is_up, if exit.is_none() && !timed_out => {
+                timed_out = true;
+                launched.end().await;
+            }
             read = output.async_io(Interest::READABLE, |output| Ok(rustix::io::read(output, &mut buffer[..])?)), if open => {
                 match read {
                     Ok(0) | Err(_) => open = false,
@@ -286,6 +331,8 @@ async fn follow(
             ended = launched.exit(), if exit.is_none() => exit = Some(ended),
         }
     }
-    state.end(Ended { exit: exit.flatten(), after: started.elapsed() });
+    // What does not end when it is asked to is killed with its room, and nobody hears of its end.
+    let killed = timed_out.then_some(Exit::Signal(libc::SIGKILL));
+    state.end(Ended { exit: exit.flatten().or(killed), after: time.started.elapsed(), timed_out });
     state.changed.notify_waiters();
 }

@@ -48,6 +48,17 @@ pub(crate) struct Session {
     pub(crate) escalated: bool,
 }
 
+/// What becomes of it when the agent ends. Nobody would be there to end one whose time is limited.
+fn left_running(command: &Command) -> String {
+    if command.is_limited() {
+        return "ended, as its time is limited".to_owned();
+    }
+    match command.keep() {
+        Some(path) => format!("left running; its output goes to {}", path.display()),
+        None => "ended, as there is no place for its output".to_owned(),
+    }
+}
+
 impl Sessions {
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
@@ -89,10 +100,7 @@ impl Sessions {
         let left = running
             .map(|session| Reaped {
                 pid: session.command.pid,
-                reason: match session.command.keep() {
-                    Some(path) => format!("left running; its output goes to {}", path.display()),
-                    None => "ended, as there is no place for its output".to_owned(),
-                },
+                reason: left_running(&session.command),
                 command: session.line,
             })
             .collect();

@@ -110,6 +110,7 @@ impl Call<'_> {
             (Status::InProgress, ..) if self.progress.waits => State::Waiting,
             (Status::InProgress, ..) => State::Running,
             (Status::Declined, ..) => State::Declined,
+            _ if self.command.timed_out => State::Failed,
             (_, Some(0), None) => State::Done,
             (Status::Completed, None, None) => State::InBackground,
             _ if command::is_stopped(self.command, self.took) => State::Stopped,
@@ -128,7 +129,7 @@ impl Call<'_> {
             (State::Running, _) => (view::elapsed(self.progress.elapsed_ms?), theme.dim),
             // The sign says the rest.
             (State::Done, _) => (took.unwrap_or_else(|| "done".to_owned()), theme.dim),
-            (State::Failed, Some(code)) => {
+            (State::Failed, Some(code)) if !self.command.timed_out => {
                 let took = took.map(|took| format!(", {took}")).unwrap_or_default();
                 (format!("exit code {code}{took}"), theme.removed)
             }

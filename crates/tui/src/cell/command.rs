@@ -93,6 +93,7 @@ pub(super) fn outcome(
     let (text, style) = match (command.status, command.exit_code, command.signal) {
         (Status::InProgress, ..) => return None,
         (Status::Declined, ..) => ("not run: you said no".to_owned(), theme.removed),
+        _ if command.timed_out => (format!("timed out{took}"), theme.removed),
         (_, _, Some(signal)) => (format!("ended by signal {signal}{took}"), theme.removed),
         (_, Some(0), _) => (format!("done{took}"), theme.dim),
         (_, Some(code), _) => (format!("exit code {code}{took}"), theme.removed),

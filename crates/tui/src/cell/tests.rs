@@ -153,6 +153,7 @@ fn cells() -> Vec<(&'static str, Cell)> {
         ("command done", item(Command(CommandExecution { exit_code: Some(0), ..command("make", &long, Status::Completed) }))),
         ("command failed", item(Command(CommandExecution { exit_code: Some(2), ..command("echo '\\''a'\\''\nfalse", "\x1b[31mno\x1b[0m rule\tto make\n", Status::Failed) }))),
         ("command ended by a signal", item(Command(CommandExecution { signal: Some(9), ..command("yes", "y\n", Status::Failed) }))),
+        ("command out of time", item(Command(CommandExecution { signal: Some(15), timed_out: true, ..command("make test", "begun\n", Status::Failed) }))),
         ("command declined", item(Command(command("rm -r /", "", Status::Declined)))),
         ("command in the background", item(Command(CommandExecution { pid: Some(7), ..command("npm run dev", "ready\n", Status::Completed) }))),
         ("change under way", item(Change { changes: changes.clone(), status: Status::InProgress })),

@@ -1,0 +1,73 @@
+//! Commands that go on for long: given a limited time, interrupted, or left to themselves.
+
+use agent_testkit::{Scene, ScriptedModel, ScriptedServer};
+use serde_json::json;
+
+const AGENT: &str = env!("CARGO_BIN_EXE_agent");
+
+/// What the model was told of the call before this request.
+fn told(server: &ScriptedServer, request: usize) -> String {
+    let input = server.frames()[request].json["input"].clone();
+    let outputs = input.as_array().unwrap().iter();
+    let mut outputs = outputs.filter(|item| item["type"] == "function_call_output");
+    outputs.next_back().unwrap()["output"].to_string()
+}
+
+#[tokio::test]
+async fn a_command_that_takes_longer_than_it_may_is_ended_with_all_it_started() {
+    let server = ScriptedModel::new()
+        .calls(
+            "exec_command",
+            json!({
+                "cmd": "trap '' TERM; setsid sleep 4711 & echo begun; sleep 4711; echo over",
+                "timeout_ms": 200, "yield_time_ms": 120_000,
+            }),
+        )
+        .calls("exec_command", json!({"cmd": "cat gate", "timeout_ms": 0}))
+        .calls("exec_command", json!({"cmd": "exit 3", "timeout_ms": 60_000}))
+        .says("So.")
+        .serve();
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+    scene.fifo("gate");
+    let mut run = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);
+    let done = run.until("item.completed command_execution").await["item"].clone();
+    assert_eq!(done["timed_out"], true, "{done}");
+    assert_eq!((&done["status"], &done["signal"]), (&json!("failed"), &json!(9)));
+    assert_eq!(done["aggregated_output"], "begun\n");
+    let left = scene.inhabitants();
+    assert!(!left.iter().any(|process| process.contains("4711")), "{left:?}");
+    std::fs::write(scene.workspace().join("gate"), "").unwrap();
+    let run = run.finish().await.succeeded();
+    let said = told(&server, 1);
+    assert!(said.contains("Timed out: it was ended with all it started"), "{said}");
+    let others = &run.items("command_execution")[1..];
+    assert!(others.iter().all(|item| item.get("timed_out").is_none()), "{others:?}");
+}
+
+#[tokio::test]
+async fn the_time_of_a_command_that_became_a_session_is_limited_too() {
+    let server = ScriptedModel::new()
+        .calls(
+            "exec_command",
+            json!({"cmd": "echo begun; sleep 1000", "timeout_ms": 2_000, "yield_time_ms": 50}),
+        )
+        .calls("write_stdin", json!({"session_id": 1, "yield_time_ms": 120_000}))
+        .says("So.")
+        .serve();
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+    let run = scene.run(&["exec", "--json", "go"]).await.succeeded();
+    assert!(told(&server, 1).contains("Process running with session ID 1"), "{}", told(&server, 1));
+    let said = told(&server, 2);
+    assert!(said.contains("Timed out: it was ended") && said.contains("signal 15"), "{said}");
+    assert!(run.items("tool_call")[0].to_string().contains("Timed out"), "the person sees it");
+}
+
+#[tokio::test]
+async fn a_command_whose_time_is_limited_is_not_left_running() {
+    let command = json!({"cmd": "sleep 1000", "timeout_ms": 600_000, "yield_time_ms": 50});
+    let server = ScriptedModel::new().calls("exec_command", command).says("It runs.").serve();
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+    let run = scene.run(&["exec", "--json", "--keep-background", "go"]).await.succeeded();
+    assert_eq!(run.event("process.reaped")["reason"], "ended, as its time is limited");
+    assert_eq!(scene.inhabitants(), Vec::<String>::new());
+}
