@@ -71,3 +71,29 @@ async fn a_command_whose_time_is_limited_is_not_left_running() {
     assert_eq!(run.event("process.reaped")["reason"], "ended, as its time is limited");
     assert_eq!(scene.inhabitants(), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_command_without_a_terminal_hears_ctrl_c_and_nothing_else_that_is_typed() {
+    let hears = "trap 'echo heard; exit 3' QUIT; sleep 1000 & echo > ready; wait";
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "sleep 1000; echo over", "yield_time_ms": 50}))
+        .calls("exec_command", json!({"cmd": hears, "yield_time_ms": 50}))
+        // Both have begun by then.
+        .calls("exec_command", json!({"cmd": "cat ready"}))
+        .calls("write_stdin", json!({"session_id": 1, "chars": "q\u{3}"}))
+        .calls("write_stdin", json!({"session_id": 1, "chars": "\u{3}", "yield_time_ms": 120_000}))
+        .calls("write_stdin", json!({"session_id": 2, "chars": "\u{1c}", "yield_time_ms": 120_000}))
+        .says("So.")
+        .serve();
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+    scene.fifo("ready");
+    scene.run(&["exec", "--json", "-s", "workspace-write", "go"]).await.succeeded();
+    let said = told(&server, 4);
+    assert!(said.contains("cannot type into session 1: it has no terminal"), "{said}");
+    let said = told(&server, 5);
+    assert!(said.contains("SIGINT was sent to its process group"), "{said}");
+    assert!(said.contains("Ended by signal 2") && !said.contains("over"), "{said}");
+    let said = told(&server, 6);
+    assert!(said.contains("SIGQUIT was sent"), "{said}");
+    assert!(said.contains("Exit code: 3") && said.contains("heard"), "{said}");
+}

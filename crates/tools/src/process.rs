@@ -54,6 +54,8 @@ pub(crate) struct Command {
 
 /// What the task that follows a command is asked for.
 enum Ask {
+    /// To send this signal to its process group.
+    Signal(i32),
     /// To let it go on without us, its output going to the file.
     Leave(File),
 }
@@ -202,6 +204,11 @@ impl Command {
         self.asks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Sends a signal to its process group, unless it is over.
+    pub(crate) fn signal(&self, number: i32) {
+        let _ = self.asks().as_ref().map(|asks| asks.send(Ask::Signal(number)));
+    }
+
     /// It may run for some time only.
     pub(crate) fn is_limited(&self) -> bool {
         self.is_limited
@@ -301,6 +308,7 @@ async fn follow(
         tokio::select! {
             biased;
             ask = asked.recv(), if wanted => match ask {
+                Some(Ask::Signal(number)) => launched.signal(number).await,
                 Some(Ask::Leave(file)) => {
                     // A room that is gone meanwhile has nothing left to keep.
                     let redactor = std::mem::take(&mut state.lock().redactor);

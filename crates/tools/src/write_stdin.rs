@@ -1,4 +1,5 @@
-//! The tool that goes on with a command that outlived its call: waits for more output, or types into its terminal.
+//! The tool that goes on with a command that outlived its call: waits for more output, types into its terminal, or sends
+//! what has none the signals that are typed there.
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ pub(crate) fn spec(_config: &ToolboxConfig) -> ToolSpec {
     ToolSpec::Function {
         name: NAME.into(),
         description: "Go on with a running command: wait for more of its output, or type into it or resize it if it \
-                      was started with tty. Ctrl-C is \\u0003."
+                      was started with tty. Ctrl-C is \\u0003; without a terminal, \\u0003 alone sends SIGINT to its process \
+                      group, \\u001c alone SIGQUIT, and nothing else can be typed."
             .into(),
         strict: false,
         parameters: json!({
@@ -114,13 +116,20 @@ impl Attend {
             return ToolOutput::not_found(NAME, format!("session {}", self.session_id), message);
         };
         let command = &session.command;
-        if let Err(error) = self.touch(command).await {
-            let message = format!(
-                "cannot type into session {}: {error}; start it with tty: true",
-                self.session_id
-            );
-            return ToolOutput::not_found(NAME, format!("session {}", self.session_id), message);
-        }
+        let signal = match self.touch(command).await {
+            Ok(signal) => signal,
+            Err(error) => {
+                let message = format!(
+                    "cannot type into session {}: {error}; start it with tty: true",
+                    self.session_id
+                );
+                return ToolOutput::not_found(
+                    NAME,
+                    format!("session {}", self.session_id),
+                    message,
+                );
+            }
+        };
         command.watch(progress);
         command.over(self.patience).await;
         let report = command.report(self.limit);
@@ -129,6 +138,9 @@ impl Attend {
             self.sessions.remove(self.session_id);
         } else {
             header = format!("Process running with session ID {}\n", self.session_id);
+        }
+        if let Some((name, _)) = signal {
+            header.insert_str(0, &format!("{name} was sent to its process group\n"));
         }
         let summary =
             if report.ended.is_some() { summary } else { format!("{} bytes more", report.bytes) };
@@ -140,14 +152,34 @@ impl Attend {
         }
     }
 
-    /// Does to its terminal what is asked for.
-    async fn touch(&self, command: &Command) -> io::Result<()> {
+    /// Does to its terminal what is asked for. Returns the signal it was sent for want of one.
+    async fn touch(&self, command: &Command) -> io::Result<Option<NamedSignal>> {
         if !self.size.is_nothing() {
             self.sessions.terminals.resize(command.terminal()?, self.size)?;
         }
-        if !self.chars.is_empty() {
-            command.terminal()?.write(self.chars.as_bytes()).await?;
+        if self.chars.is_empty() {
+            return Ok(None);
         }
-        Ok(())
+        match (command.terminal(), signal_of(&self.chars)) {
+            (Err(_), Some(signal)) => {
+                command.signal(signal.1);
+                Ok(Some(signal))
+            }
+            (terminal, _) => {
+                terminal?.write(self.chars.as_bytes()).await?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+type NamedSignal = (&'static str, i32);
+
+/// What a terminal makes of this when it is typed.
+fn signal_of(chars: &str) -> Option<NamedSignal> {
+    match chars {
+        "\u{3}" => Some(("SIGINT", libc::SIGINT)),
+        "\u{1c}" => Some(("SIGQUIT", libc::SIGQUIT)),
+        _ => None,
     }
 }
