@@ -162,7 +162,7 @@ impl Asking {
             outputs_dir: place.path().join("outputs"),
             journal_dir: None,
             keep_background: false,
-            login_path: false,
+            login: None,
             output_tokens: None,
             freeform_patch: true,
         });

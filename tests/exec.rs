@@ -260,24 +260,6 @@ async fn s23_secrets_reach_neither_commands_nor_the_model_nor_the_rollout() {
 }
 
 #[tokio::test]
-async fn commands_find_what_the_login_shell_finds_unless_the_policy_says_otherwise() {
-    for (policy, found) in [("", true), ("shell_environment_policy.set = { PATH = '/bin' }", false)]
-    {
-        let server = ScriptedModel::new()
-            .calls("exec_command", json!({"cmd": "echo $PATH"}))
-            .says("So.")
-            .serve();
-        let scene = Scene::new(AGENT).config(policy).facing(&server).env("SHELL", "/bin/sh");
-        let home = scene.workspace().parent().unwrap().join("home");
-        std::fs::create_dir_all(&home).unwrap();
-        std::fs::write(home.join(".profile"), "PATH=/only/at/login:$PATH\n").unwrap();
-        let run = scene.run(&["exec", "--json", "go"]).await.succeeded();
-        let output = run.items("command_execution")[0]["aggregated_output"].to_string();
-        assert_eq!(output.contains("/only/at/login"), found, "{policy}: {output}");
-    }
-}
-
-#[tokio::test]
 async fn a_model_that_says_there_is_more_to_come_is_asked_again() {
     let server = ScriptedModel::new()
         .step(Step::new().says("First I think.").and_goes_on())

@@ -21,6 +21,7 @@ mod forks;
 mod interactive;
 mod interrupts;
 mod leftovers;
+mod login;
 mod odd_files;
 mod outputs;
 mod patches;

@@ -357,7 +357,7 @@ pub(crate) fn toolbox_config(
         network: permissions.network,
         helper: own_executable().context("cannot find our own executable")?,
         env: settings.shell_environment.apply(&variables),
-        login_path: settings.shell_environment.takes_login_path(),
+        login: settings.shell_environment.login_policy(&variables),
         outputs_dir: std::env::temp_dir(),
         journal_dir: None,
         keep_background: false,

@@ -326,7 +326,7 @@ mod tests {
             env: BTreeMap::new(),
             secrets: crate::sandbox::SecretPlaces::default(),
             secret_values: crate::Secrets::default(),
-            login_path: false,
+            login: None,
             outputs_dir: PathBuf::new(),
             journal_dir: Some(cwd.join(".journal")),
             keep_background: false,

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::exec_command::command_line::quoted;
-use crate::login_path::LoginPath;
+use crate::login_environment::LoginEnvironment;
 use crate::process::{Command, Launch, Report};
 use crate::sandbox::{Exit, Sandbox};
 use crate::sessions::{Session, Sessions};
@@ -127,7 +127,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     let run = Run {
         sandbox: if escalated { toolbox.unconfined().clone() } else { toolbox.sandbox().clone() },
         sessions: toolbox.sessions().clone(),
-        login_path: toolbox.login_path().clone(),
+        login: toolbox.login().clone(),
         launch: Launch {
             argv: [shell, "-c", &args.cmd].map(OsString::from).into(),
             cwd: cwd.clone(),
@@ -203,7 +203,7 @@ pub(crate) fn limit(config: &ToolboxConfig, max_output_tokens: Option<usize>) ->
 struct Run {
     sandbox: Arc<Sandbox>,
     sessions: Arc<Sessions>,
-    login_path: Arc<LoginPath>,
+    login: Arc<LoginEnvironment>,
     launch: Launch,
     line: String,
     escalated: bool,
@@ -215,8 +215,7 @@ struct Run {
 
 impl Run {
     async fn perform(mut self, progress: mpsc::UnboundedSender<Progress>) -> ToolOutput {
-        let path = self.login_path.get().await;
-        self.launch.env.extend(path.map(|path| ("PATH".into(), path)));
+        self.launch.env.extend(self.login.get().await);
         let command = match Command::start(&self.sandbox, self.launch, &self.sessions).await {
             Ok(command) => command,
             Err(error) => return not_started(self.shown, &error.to_string()),

@@ -192,7 +192,7 @@ mod tests {
             env: std::collections::BTreeMap::new(),
             secrets: crate::sandbox::SecretPlaces::default(),
             secret_values: crate::Secrets::default(),
-            login_path: false,
+            login: None,
             outputs_dir: PathBuf::new(),
             journal_dir: None,
             keep_background: false,

@@ -1,6 +1,7 @@
 //! What the model may do on this machine: the tools it is offered, the policy that judges each call, and the
 //! sandbox every command and file operation runs in. Whether and when a call is made is `agent-core`'s business.
 
+mod account;
 mod apply_patch;
 mod arguments;
 mod exec_command;
@@ -12,7 +13,7 @@ mod grep_files;
 mod job;
 mod list_dir;
 mod live;
-mod login_path;
+mod login_environment;
 #[cfg(feature = "measuring")]
 #[doc(hidden)]
 pub mod measuring;
@@ -30,10 +31,11 @@ mod update_plan;
 mod view_image;
 mod write_stdin;
 
+pub use account::shell_of_account;
 pub use apply_patch::apply_patch_to;
 pub use exec_command::output_file;
 pub use files::entries;
-pub use login_path::shell_of_account;
+pub use login_environment::{LoginPolicy, LoginVariables};
 pub use patch::{
     PatchPreview, PatchRefusal, PatchSummary, PreviewedChange, UnifiedDiff, recover_patches,
     recover_patches_of_others,

@@ -132,7 +132,7 @@ impl Command {
         };
         let state = Arc::new(Shared {
             progress: Mutex::new(State {
-                redactor: Redactor::new(launch.secrets),
+                redactor: Redactor::new(&launch.secrets),
                 capture: Capture::new(launch.spill),
                 decoder: Decoder::default(),
                 ended: None,

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use agent_protocol::{Content, ItemDetails};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
@@ -21,9 +21,9 @@ const HELD_FROM: usize = SHORTEST / 2;
 
 const MARK: &str = "[secret removed]";
 
-/// The values that must not appear. Prints none of them.
+/// The values that must not appear; all clones know the same. Prints none of them.
 #[derive(Clone, Default)]
-pub struct Secrets(Arc<Known>);
+pub struct Secrets(Arc<RwLock<Arc<Known>>>);
 
 #[derive(Default)]
 struct Known {
@@ -35,17 +35,22 @@ struct Known {
 impl Secrets {
     /// Values of fewer than 8 bytes are left out.
     pub fn new(values: impl IntoIterator<Item = String>) -> Self {
-        let mut values: Vec<_> =
-            values.into_iter().filter(|value| value.len() >= SHORTEST).collect();
-        // As a terminal prints them.
-        let lines = values.iter().filter(|value| value.contains('\n'));
-        values.extend(lines.map(|value| value.replace('\n', "\r\n")).collect::<Vec<_>>());
-        values.sort_unstable();
-        values.dedup();
-        Self(Arc::new(Known { values, search: OnceLock::new() }))
+        let secrets = Self::default();
+        secrets.learn(values);
+        secrets
     }
 
-    /// Out of all that is shown, sent or kept of it.
+    /// These must not appear from now on, either.
+    pub(crate) fn learn(&self, values: impl IntoIterator<Item = String>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *known = Arc::new(Known::of(known.values.iter().cloned().chain(values)));
+    }
+
+    fn known(&self) -> Arc<Known> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes them out of all that is shown, sent or kept of it.
     pub fn remove_from(&self, output: &mut ToolOutput) {
         for part in &mut output.content {
             if let Content::Text { text } = part {
@@ -66,22 +71,35 @@ impl Secrets {
     }
 
     fn remove(&self, text: &mut String) {
-        let Some(search) = self.search() else { return };
+        let known = self.known();
+        let Some(search) = known.search() else { return };
         if search.automaton.is_match(&*text) {
-            let marks = vec![MARK; self.0.values.len()];
+            let marks = vec![MARK; known.values.len()];
             *text = search.automaton.replace_all(text, &marks);
         }
+    }
+}
+
+impl Known {
+    fn of(values: impl Iterator<Item = String>) -> Self {
+        let mut values: Vec<_> = values.filter(|value| value.len() >= SHORTEST).collect();
+        // As a terminal prints them.
+        let lines = values.iter().filter(|value| value.contains('\n') && !value.contains("\r\n"));
+        values.extend(lines.map(|value| value.replace('\n', "\r\n")).collect::<Vec<_>>());
+        values.sort_unstable();
+        values.dedup();
+        Self { values, search: OnceLock::new() }
     }
 
     /// None when there are no values.
     fn search(&self) -> Option<&Search> {
-        self.0.search.get_or_init(|| Search::of(&self.0.values)).as_ref()
+        self.search.get_or_init(|| Search::of(&self.values)).as_ref()
     }
 }
 
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} secrets", self.0.values.len())
+        write!(f, "{} secrets", self.known().values.len())
     }
 }
 
@@ -141,10 +159,10 @@ impl Search {
 }
 
 /// Takes the values out of a stream of bytes that comes in pieces, wherever it is cut.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Redactor {
     #[serde(with = "values")]
-    secrets: Secrets,
+    known: Arc<Known>,
     /// The end of what came, where it may begin a value: shorter than the longest.
     tail: Vec<u8>,
     /// Bytes of the tail that were let out.
@@ -152,17 +170,18 @@ pub(crate) struct Redactor {
 }
 
 impl Redactor {
-    pub(crate) fn new(secrets: Secrets) -> Self {
-        Self { secrets, ..Self::default() }
+    /// What is learnt later does not count.
+    pub(crate) fn new(secrets: &Secrets) -> Self {
+        Self { known: secrets.known(), ..Self::default() }
     }
 
     /// What may be seen of all that came, and was not yet.
     pub(crate) fn push<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        let Self { secrets, tail, told } = self;
-        let Some(search) = secrets.search() else { return bytes.into() };
+        let Self { known, tail, told } = self;
+        let Some(search) = known.search() else { return bytes.into() };
         let joined = if tail.is_empty() { vec![] } else { [tail, bytes].concat() };
         let came = if tail.is_empty() { bytes } else { &joined };
-        let (found, held) = search.found_in(&secrets.0.values, came);
+        let (found, held) = search.found_in(&known.values, came);
         let seen = if came.len() - held < HELD_FROM { came.len() } else { held };
         let clean = if tail.is_empty() && found.is_empty() {
             (&bytes[..seen]).into()
@@ -178,9 +197,16 @@ impl Redactor {
     pub(crate) fn finish(&mut self) -> Vec<u8> {
         let (tail, told) = (std::mem::take(&mut self.tail), std::mem::take(&mut self.told));
         // A shorter value may be in what could have been a longer one.
-        let search = self.secrets.search();
+        let search = self.known.search();
         let found = search.map(|search| search.all_in(&tail)).unwrap_or_default();
         marked(&tail, told, &found)
+    }
+}
+
+impl std::fmt::Debug for Redactor {
+    /// Its tail may be a part of a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redactor")
     }
 }
 
@@ -200,14 +226,16 @@ fn marked(bytes: &[u8], from: usize, values: &[Range<usize>]) -> Vec<u8> {
 mod values {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
-    use super::Secrets;
+    use std::sync::Arc;
 
-    pub(super) fn serialize<S: Serializer>(from: &Secrets, to: S) -> Result<S::Ok, S::Error> {
-        from.0.values.serialize(to)
+    use super::Known;
+
+    pub(super) fn serialize<S: Serializer>(from: &Arc<Known>, to: S) -> Result<S::Ok, S::Error> {
+        from.values.serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Secrets, D::Error> {
-        Ok(Secrets::new(Vec::deserialize(from)?))
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Known>, D::Error> {
+        Ok(Arc::new(Known::of(Vec::deserialize(from)?.into_iter())))
     }
 }
 
@@ -222,7 +250,7 @@ mod tests {
 
     /// What is seen after each of the pieces, and at the end.
     fn seen(values: &[&str], pieces: &[&[u8]]) -> Vec<String> {
-        let mut redactor = Redactor::new(secrets(values));
+        let mut redactor = Redactor::new(&secrets(values));
         let mut seen: Vec<_> =
             pieces.iter().map(|piece| redactor.push(piece).into_owned()).collect();
         seen.push(redactor.finish());
@@ -264,7 +292,7 @@ mod tests {
 
     #[test]
     fn another_process_goes_on_where_this_one_stopped() {
-        let mut first = Redactor::new(secrets(&["tokvalue12345"]));
+        let mut first = Redactor::new(&secrets(&["tokvalue12345"]));
         assert_eq!(*first.push(b"a tokval"), *b"a ");
         let handed = serde_json::to_string(&first).unwrap();
         let mut second: Redactor = serde_json::from_str(&handed).unwrap();

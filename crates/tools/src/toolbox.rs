@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::login_path::LoginPath;
+use crate::login_environment::{LoginEnvironment, LoginPolicy};
 use crate::patch::PatchPreview;
 use crate::redact::Secrets;
 use crate::sandbox::{Sandbox, SandboxPolicy, SecretPlaces, Tier, WindowSize};
@@ -43,8 +43,8 @@ pub struct ToolboxConfig {
     pub secrets: SecretPlaces,
     /// Taken out of whatever a tool says.
     pub secret_values: Secrets,
-    /// Commands are to find what the person's login shell finds: it is asked for its `PATH`.
-    pub login_path: bool,
+    /// What commands get of the environment of the person's login shell; none: it is not asked.
+    pub login: Option<LoginPolicy>,
     /// Where whole outputs go that are too long for the model; made when first needed.
     pub outputs_dir: PathBuf,
     /// Where a patch is noted before it is applied, so that a crash in the middle is undone (`recover_patches`); made
@@ -137,7 +137,7 @@ pub struct Toolbox {
     /// For what the person allowed to run outside.
     unconfined: Arc<Sandbox>,
     sessions: Arc<Sessions>,
-    login_path: Arc<LoginPath>,
+    login: Arc<LoginEnvironment>,
     played_back: Option<PlayedBack>,
     weakness_is_told: AtomicBool,
 }
@@ -175,7 +175,7 @@ impl Toolbox {
             sandbox: Arc::new(Sandbox::new(config.helper.clone(), policy)),
             unconfined: Arc::new(Sandbox::new(config.helper.clone(), unconfined)),
             sessions: Arc::default(),
-            login_path: Arc::new(LoginPath::new(config.login_path, &config.env)),
+            login: Arc::new(LoginEnvironment::new(&config)),
             played_back: None,
             weakness_is_told: AtomicBool::new(false),
             config: Arc::new(config),
@@ -218,8 +218,8 @@ impl Toolbox {
         &self.unconfined
     }
 
-    pub(crate) fn login_path(&self) -> &Arc<LoginPath> {
-        &self.login_path
+    pub(crate) fn login(&self) -> &Arc<LoginEnvironment> {
+        &self.login
     }
 
     pub(crate) fn sessions(&self) -> &Arc<Sessions> {
@@ -229,9 +229,9 @@ impl Toolbox {
     /// Builds the place the next call will run in, so that it need not wait for it. Returns at once; must be called
     /// within a runtime.
     pub fn warm_up(&self) {
-        let (sandbox, login_path) = (self.sandbox.clone(), self.login_path.clone());
+        let (sandbox, login) = (self.sandbox.clone(), self.login.clone());
         tokio::spawn(async move { sandbox.prepare().await });
-        tokio::spawn(async move { drop(login_path.get().await) });
+        tokio::spawn(async move { drop(login.get().await) });
     }
 
     pub(crate) fn config(&self) -> &Arc<ToolboxConfig> {
@@ -359,7 +359,7 @@ mod tests {
             env: BTreeMap::new(),
             secrets: SecretPlaces::default(),
             secret_values: Secrets::default(),
-            login_path: false,
+            login: None,
             outputs_dir: PathBuf::new(),
             journal_dir: None,
             keep_background: false,

@@ -106,7 +106,7 @@ static KEYS: &[Key] = &[
     key("shell_environment_policy.exclude", Texts, Never),
     key("shell_environment_policy.include_only", Texts, Never),
     key("shell_environment_policy.set.*", Text, Never),
-    key("shell_environment_policy.experimental_use_profile", Unused, Never),
+    key("shell_environment_policy.experimental_use_profile", Flag, Never),
     key("project_doc_max_bytes", Count, May),
     key("project_doc_fallback_filenames", Texts, May),
     key("project_root_markers", Texts, Never),

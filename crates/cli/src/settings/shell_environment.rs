@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use super::secret_variables::without_secrets;
+use agent_tools::{LoginPolicy, LoginVariables};
+
+use super::secret_variables::{secret_values, without_secrets};
 use crate::config::Config;
 
 /// What `inherit = "core"` keeps.
@@ -22,7 +24,7 @@ pub(crate) struct ShellEnvironment {
     /// Only these, when there are any.
     include_only: Vec<String>,
     set: BTreeMap<String, String>,
-    /// The person's login shell may be started.
+    /// The person's login shell may be started, and its profile counts.
     asks_login_shell: bool,
 }
 
@@ -47,7 +49,8 @@ impl ShellEnvironment {
             exclude: names("exclude"),
             include_only: names("include_only"),
             set: config.text_map([SECTION, "set"]),
-            asks_login_shell: config.flag(["allow_login_shell"]) != Some(false),
+            asks_login_shell: config.flag(["allow_login_shell"]) != Some(false)
+                && config.flag([SECTION, "experimental_use_profile"]) != Some(false),
         }
     }
 
@@ -66,9 +69,28 @@ impl ShellEnvironment {
         environment
     }
 
-    /// Whether the search path is the person's own, to be completed by their login shell.
-    pub(crate) fn takes_login_path(&self) -> bool {
-        self.asks_login_shell && self.keeps("PATH") && !self.set.keys().any(|name| name == "PATH")
+    /// What commands get of the person's login shell beside `own` variables; none when it is not asked.
+    pub(crate) fn login_policy(&self, own: &BTreeMap<OsString, OsString>) -> Option<LoginPolicy> {
+        if !self.asks_login_shell || self.inherit == Inherit::None {
+            return None;
+        }
+        let takes_path = self.keeps("PATH") && !self.set.keys().any(|name| name == "PATH");
+        let (policy, own) = (self.clone(), own.clone());
+        Some(LoginPolicy::new(takes_path, move |said| policy.judge_login(&own, said)))
+    }
+
+    /// Judged together with ours, as some secrets are told by several variables, and replacing none.
+    fn judge_login(
+        &self,
+        own: &BTreeMap<OsString, OsString>,
+        said: BTreeMap<OsString, OsString>,
+    ) -> LoginVariables {
+        let is_new = |name: &OsString| said.contains_key(name) && !own.contains_key(name);
+        let mut all = said.clone();
+        all.extend(own.clone());
+        let mut given = self.apply(&all);
+        given.retain(|name, _| is_new(name));
+        LoginVariables { given, secret_values: secret_values(&all) }
     }
 
     fn keeps(&self, name: &str) -> bool {

@@ -546,15 +546,55 @@ fn commands_get_the_environment_without_secrets_as_the_policy_says() {
         policy("ignore_default_excludes=true"),
         "AWS_REGION EDITOR GIT_CONFIG_KEY_0 GIT_CONFIG_KEY_OF PATH SSH_AUTH_SOCK github_token"
     );
-    let takes_login_path = |rest: &str| {
+}
+
+#[test]
+fn the_variables_of_the_login_shell_are_judged_like_ours_and_replace_none() {
+    let place = Place::new().var("PATH", "/bin").var("EDITOR", "vi").var("MY_TOKEN", "own");
+    let said = [
+        ("EDITOR", "ed"),
+        ("MY_TOKEN", "another"),
+        ("LANG", "de"),
+        ("PAGER", "most"),
+        ("API_KEY", "tell-nobody"),
+        ("DB", "postgres://me:hunter2@here/a"),
+    ];
+    let said: std::collections::BTreeMap<_, _> =
+        said.map(|(name, value)| (name.into(), value.into())).into();
+    let policy = |rest: &str| {
         let settings = place.resolve(&format!("exec x {rest}"));
-        settings.shell_environment.takes_login_path()
+        settings.shell_environment.login_policy(place.environment.variables())
     };
-    assert!(takes_login_path("") && takes_login_path("-c shell_environment_policy.inherit=core"));
-    for policy in ["inherit=none", "exclude=[\"path\"]", "set={PATH=\"/bin\"}"] {
-        assert!(!takes_login_path(&format!("-c shell_environment_policy.{policy}")), "{policy}");
+    let judged = |rest: &str| {
+        let policy = policy(&format!("-c shell_environment_policy.{rest}")).unwrap();
+        let judged = policy.judge(said.clone());
+        let names = judged.given.keys().map(|name| name.to_string_lossy().into_owned());
+        let names = names.collect::<Vec<_>>().join(" ");
+        (names, policy.takes_path(), judged.secret_values)
+    };
+    let (names, takes_path, secret_values) = judged("inherit=all");
+    assert_eq!((names.as_str(), takes_path), ("DB LANG PAGER", true));
+    for value in ["tell-nobody", "hunter2"] {
+        assert!(secret_values.iter().any(|known| known == value), "{secret_values:?}");
     }
-    assert!(!takes_login_path("-c allow_login_shell=false"));
+    for (rest, names, takes_path) in [
+        ("inherit=core", "LANG", true),
+        ("exclude=[\"path\",\"L*\"]", "DB PAGER", false),
+        ("include_only=[\"*PAGER\"]", "PAGER", false),
+        ("set={PATH=\"/bin\",PAGER=\"less\"}", "DB LANG PAGER", false),
+        ("ignore_default_excludes=true", "API_KEY DB LANG PAGER", true),
+        ("experimental_use_profile=true", "DB LANG PAGER", true),
+    ] {
+        let (found, path, _) = judged(rest);
+        assert_eq!((found.as_str(), path), (names, takes_path), "{rest}");
+    }
+    for rest in [
+        "allow_login_shell=false",
+        "shell_environment_policy.inherit=none",
+        "shell_environment_policy.experimental_use_profile=false",
+    ] {
+        assert!(policy(&format!("-c {rest}")).is_none(), "{rest}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::login_path::field_of_account;
+use crate::account::field_of_account;
 use serde::{Deserialize, Serialize};
 use table::{IN_HOME, IN_OUR_HOMES, NAMED, OF_THE_SYSTEM, PARTS_OF_HOME};
 
@@ -25,7 +25,12 @@ impl SecretPlaces {
         self.kept.iter().chain(&self.named)
     }
 
-    pub(super) fn extend(&mut self, other: Self) {
+    /// Whether whatever hides these hides the others, too.
+    pub(crate) fn covers(&self, others: &Self) -> bool {
+        others.iter().all(|other| self.iter().any(|place| other.starts_with(place)))
+    }
+
+    pub(crate) fn extend(&mut self, other: Self) {
         self.kept.extend(other.kept);
         self.named.extend(other.named);
     }

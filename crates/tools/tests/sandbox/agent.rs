@@ -31,7 +31,7 @@ pub(crate) fn config(mode: &str, home: &Path) -> ToolboxConfig {
         secret_values: agent_tools::Secrets::default(),
         writable_roots: vec![],
         network: false,
-        login_path: false,
+        login: None,
         outputs_dir: cwd.clone(),
         journal_dir: None,
         keep_background: false,
