@@ -254,6 +254,9 @@ impl Reader<'_> {
             let found = found(&key, &value);
             return Err(ConfigError::Wrong { origin, key, found, allowed: known.kind.allowed() });
         }
+        for name in known.kind.strangers(&value) {
+            self.notes.object(unknown(&key.child("granular").child(name), &origin))?;
+        }
         let value = match known.kind {
             Kind::File => self.absolute(value),
             Kind::Files => match value {

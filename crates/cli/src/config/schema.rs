@@ -274,6 +274,13 @@ impl Kind {
         }
     }
 
+    /// The names within a value of this kind that this version does not know.
+    pub(crate) fn strangers(self, value: &toml::Value) -> Vec<&str> {
+        let granular = value.get("granular").and_then(toml::Value::as_table);
+        let names = granular.filter(|_| self == Approval).into_iter().flatten();
+        names.map(|(name, _)| name.as_str()).filter(|name| !GRANULAR.contains(name)).collect()
+    }
+
     pub(crate) fn takes(self, value: &toml::Value) -> bool {
         let texts = || value.as_array().is_some_and(|all| all.iter().all(toml::Value::is_str));
         match self {
@@ -293,6 +300,10 @@ impl Kind {
 }
 
 const APPROVAL: &[&str] = &["untrusted", "on-request", "never"];
+
+/// The kinds of questions that `granular` may name.
+const GRANULAR: &[&str] =
+    &["sandbox_approval", "rules", "mcp_elicitations", "request_permissions", "skill_approval"];
 
 /// What of it this version does not know is no reason to refuse it.
 fn is_granular(value: &toml::Value) -> bool {

@@ -667,11 +667,12 @@ fn a_wrong_rule_is_a_note_with_its_place_and_with_strict_config_an_error() {
 #[test]
 fn a_granular_policy_says_which_questions_are_asked() {
     let place =
-        Place::new().config("approval_policy = { granular = { rules = true, later = true } }");
+        Place::new().config("approval_policy = { granular = { rules = true, bogus = true } }");
     let asked = agent_protocol::Granular { rules: true, ..Default::default() };
     assert_eq!(place.resolve("").permissions.approval, ApprovalPolicy::Granular(asked));
     assert_eq!(place.resolve("exec x").permissions.approval, ApprovalPolicy::Never);
-    assert_eq!(place.notes(""), "");
+    assert_snapshot!(place.notes(""), @"/home/.config/agent/config.toml:1: unknown key `approval_policy.granular.bogus`");
+    assert_snapshot!(place.error("--strict-config"), @"/home/.config/agent/config.toml:1: unknown key `approval_policy.granular.bogus`");
     let wrong = Place::new().config("approval_policy = { granular = { rules = 1 } }");
     assert_snapshot!(wrong.error(""), @"/home/.config/agent/config.toml:1: `approval_policy` is { granular = { rules = 1 } }; it must be one of untrusted, on-request, never, or { granular = { … } }");
 }
