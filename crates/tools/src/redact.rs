@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use agent_protocol::{Content, ItemDetails};
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind, Span, packed};
 use serde::{Deserialize, Serialize};
 
 use crate::ToolOutput;
@@ -73,9 +73,10 @@ impl Secrets {
     fn remove(&self, text: &mut String) {
         let known = self.known();
         let Some(search) = known.search() else { return };
-        if search.automaton.is_match(&*text) {
-            let marks = vec![MARK; known.values.len()];
-            *text = search.automaton.replace_all(text, &marks);
+        let found: Vec<_> = search.all_in(text.as_bytes()).collect();
+        if !found.is_empty() {
+            // Between values that are text there is text.
+            *text = String::from_utf8_lossy(&marked(text.as_bytes(), 0, &found)).into_owned();
         }
     }
 }
@@ -105,11 +106,44 @@ impl std::fmt::Debug for Secrets {
 
 /// What finds the values.
 struct Search {
-    automaton: AhoCorasick,
+    finder: Finder,
     /// Bytes of the longest value.
     longest: usize,
     /// The bytes that values begin with.
     first: [bool; 256],
+}
+
+/// Finds the leftmost value, and the longest of those.
+enum Finder {
+    /// Twenty times as quick: what a command prints without end is not to wait for us.
+    Packed(packed::Searcher),
+    /// For more values than that takes, and other processors.
+    Automaton(AhoCorasick),
+}
+
+impl Finder {
+    fn of(values: &[String]) -> Option<Self> {
+        let mut quick = packed::Config::new();
+        quick.match_kind(packed::MatchKind::LeftmostLongest);
+        if let Some(quick) = quick.builder().extend(values).build() {
+            return Some(Self::Packed(quick));
+        }
+        // The other kinds take many times the memory.
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(values);
+        automaton.ok().map(Self::Automaton)
+    }
+
+    fn find(&self, bytes: &[u8], from: usize) -> Option<Range<usize>> {
+        let span = Span { start: from, end: bytes.len() };
+        let found = match self {
+            Self::Packed(quick) => quick.find_in(bytes, span),
+            Self::Automaton(automaton) => automaton.find(Input::new(bytes).span(span)),
+        };
+        found.map(|found| found.range())
+    }
 }
 
 impl Search {
@@ -117,30 +151,29 @@ impl Search {
         let longest = values.iter().map(String::len).max()?;
         let mut first = [false; 256];
         values.iter().for_each(|value| first[usize::from(value.as_bytes()[0])] = true);
-        // The other kinds are quicker by little and take many times the memory.
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(values)
-            .ok()?;
-        Some(Self { automaton, longest, first })
+        Some(Self { finder: Finder::of(values)?, longest, first })
     }
 
-    fn all_in(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        self.automaton.find_iter(bytes).map(|found| found.range()).collect()
+    fn all_in<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let found = self.finder.find(bytes, at)?;
+            at = found.end;
+            Some(found)
+        })
     }
 
     /// The values that are surely in there, and where what may begin one more is at the end.
     fn found_in(&self, values: &[String], bytes: &[u8]) -> (Vec<Range<usize>>, usize) {
         let (mut found, mut held) = (vec![], self.unfinished(values, bytes, 0));
-        for value in self.automaton.find_iter(bytes) {
-            if held <= value.start() {
+        for value in self.all_in(bytes) {
+            if held <= value.start {
                 break;
             }
-            if held < value.end() {
-                held = self.unfinished(values, bytes, value.end());
+            if held < value.end {
+                held = self.unfinished(values, bytes, value.end);
             }
-            found.push(value.range());
+            found.push(value);
         }
         (found, held)
     }
@@ -198,7 +231,8 @@ impl Redactor {
         let (tail, told) = (std::mem::take(&mut self.tail), std::mem::take(&mut self.told));
         // A shorter value may be in what could have been a longer one.
         let search = self.known.search();
-        let found = search.map(|search| search.all_in(&tail)).unwrap_or_default();
+        let found =
+            search.map(|search| search.all_in(&tail).collect::<Vec<_>>()).unwrap_or_default();
         marked(&tail, told, &found)
     }
 }
@@ -288,6 +322,15 @@ mod tests {
             assert_eq!(seen(VALUES, pieces), expected);
         }
         assert_eq!(seen(&[], &[b"tokval", b"ue12345"]), ["tokval", "ue12345", ""]);
+    }
+
+    #[test]
+    fn of_many_secrets_each_is_found() {
+        let values: Vec<_> = (0..200).map(|number| format!("value-{number:03}")).collect();
+        let secrets = Secrets::new(values.clone());
+        let mut text = values.join(" ") + " value-200";
+        secrets.remove(&mut text);
+        assert_eq!(text, format!("{MARK} ").repeat(200) + "value-200");
     }
 
     #[test]
