@@ -190,6 +190,7 @@ impl World {
                 roots.filter_map(|root| repositories::common_of_worktree(root)).collect();
             policy.writable_roots.extend(common);
         }
+        addresses::know_home(&policy.env);
         let kept_by_git = credentials::files(&policy);
         policy.secrets.named.extend(kept_by_git);
         // Before anything is closed to this process.

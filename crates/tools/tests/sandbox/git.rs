@@ -62,6 +62,8 @@ pub(crate) struct Plant {
     pub(crate) name: &'static str,
     /// Done beforehand, by the person.
     before: &'static str,
+    /// After that.
+    and: &'static str,
     /// What the command does.
     script: &'static str,
     /// Before it, in the same script.
@@ -82,6 +84,10 @@ impl Plant {
         Self { before, ..self }
     }
 
+    pub(crate) const fn after_both(self, before: &'static str, and: &'static str) -> Self {
+        Self { before, and, ..self }
+    }
+
     pub(crate) const fn then(self, then: &'static str) -> Self {
         Self { then, ..self }
     }
@@ -92,7 +98,7 @@ impl Plant {
 }
 
 pub(crate) const fn plant(name: &'static str, script: &'static str, later: &'static str) -> Plant {
-    Plant { name, before: "", script, with: "", then: "", later, in_a_worktree: false }
+    Plant { name, before: "", and: "", script, with: "", then: "", later, in_a_worktree: false }
 }
 
 pub(crate) const PLANTS: &[Plant] = &[
@@ -541,6 +547,7 @@ impl Plant {
             place.run_unconfined(WORKTREE);
         }
         place.run_unconfined(self.before);
+        place.run_unconfined(self.and);
         place
     }
 

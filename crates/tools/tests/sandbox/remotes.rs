@@ -13,6 +13,18 @@ const REWRITTEN: &str = r#"
     chmod +x fixtures/evil.git/hooks/pre-receive; git config url.$PWD/fixtures/.insteadOf x:
 "#;
 
+/// What runs is elsewhere, and only its configuration names it.
+const NAMED_BY_ANOTHER: &str = r#"
+    git init -q --bare fixtures/evil.git; rm -r fixtures/evil.git/hooks; mkdir fixtures/h
+    printf '#!/bin/sh\n%s/evil\n' "$PWD" >fixtures/h/pre-receive; chmod +x fixtures/h/pre-receive
+    git config -f fixtures/evil.git/config core.hooksPath "$PWD/fixtures/h"
+"#;
+
+/// It shares what another one has.
+const SHARING: &str = r#"
+    mkdir fixtures/sharing; cp fixtures/evil.git/HEAD fixtures/sharing/; echo ../evil.git >fixtures/sharing/commondir
+"#;
+
 /// Pushes to the plant's remote.
 const PUSH: &str = "git push far HEAD:refs/heads/x";
 
@@ -57,6 +69,47 @@ pub(crate) const PLANTS: &[Plant] = &[
         PUSH,
     )
     .after(REWRITTEN),
+    plant("s9_address_in_the_home", "git remote add far '~/../workspace/fixtures/evil.git'", PUSH)
+        .after(PUSHED_TO),
+    plant(
+        "s9_address_of_a_file_that_points",
+        "echo \"gitdir: fixtures/evil.git\" >file; git remote add far ./file",
+        PUSH,
+    )
+    .after(PUSHED_TO),
+    plant("s9_address_with_slashes_behind_it", "git remote add far fixtures/evil//", PUSH)
+        .after(PUSHED_TO),
+    plant(
+        "s9_address_that_is_called_like_a_remote",
+        "git remote add fixtures/evil https://example.invalid/x; git remote add far fixtures/evil",
+        PUSH,
+    )
+    .after(PUSHED_TO),
+    plant(
+        "s9_remote_with_a_long_configuration",
+        "git remote add far fixtures/evil.git",
+        PUSH,
+    )
+    .after_both(NAMED_BY_ANOTHER, "yes '#' | head -1000000 >>fixtures/evil.git/config"),
+    plant(
+        "s9_remote_with_a_linked_configuration",
+        "git remote add far fixtures/evil.git",
+        PUSH,
+    )
+    .after_both(NAMED_BY_ANOTHER, "mv fixtures/evil.git/config fixtures/c; ln -s ../c fixtures/evil.git/config"),
+    plant(
+        "s9_remote_with_a_configuration_for_one_worktree",
+        "git remote add far fixtures/evil.git",
+        PUSH,
+    )
+    .after_both(NAMED_BY_ANOTHER, r#"
+        cd fixtures/evil.git; git config -f config.worktree core.hooksPath "$(git config -f config core.hooksPath)"
+        git config -f config --unset core.hooksPath; git config -f config extensions.worktreeConfig true
+    "#),
+    plant("s9_remote_that_shares_hooks", "git remote add far fixtures/sharing", PUSH)
+        .after_both(PUSHED_TO, SHARING),
+    plant("s9_remote_that_shares_a_configuration", "git remote add far fixtures/sharing", PUSH)
+        .after_both(NAMED_BY_ANOTHER, SHARING),
     plant("s9_address_that_leads_nowhere_yet", "git remote add far ./later/evil.git", PUSH)
         .then("ln -s fixtures later")
         .after(PUSHED_TO),

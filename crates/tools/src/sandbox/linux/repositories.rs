@@ -222,7 +222,7 @@ pub(super) fn is_repository(directory: &Path) -> bool {
 }
 
 /// Where a `.git` that is no directory leads.
-fn pointed_to(directory: &Path, pointer: &Path) -> Option<PathBuf> {
+pub(super) fn pointed_to(directory: &Path, pointer: &Path) -> Option<PathBuf> {
     let mut file = pointer.to_owned();
     if pointer.is_symlink() {
         file = pointer.canonicalize().ok()?;
