@@ -12,8 +12,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::seen::{Entries, Seen};
-use super::state::{changed_at, now, read, read_through};
+use rustix::process::getuid;
+
+use super::seen::{Entries, Seen, Version};
+use super::state::{can_be_searched, changed_at, now, read, read_through};
 
 /// Bytes of a configuration, and of a file that points to a repository. Git reads some of them whole, however long
 /// they are, and only then cuts off the ends of lines.
@@ -67,8 +69,8 @@ pub(super) fn below(
     look
 }
 
-/// A directory to be looked into, and when it changed last.
-type Place = (PathBuf, i64);
+/// A directory to be looked into.
+type Place = (PathBuf, Version);
 
 struct Walk<'a> {
     since: i64,
@@ -107,9 +109,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn visit(&mut self, (directory, changed): Place) {
+    fn visit(&mut self, (directory, version): Place) {
         let seen = self.seen;
-        let entries = match seen.entries(&directory, changed) {
+        let entries = match seen.entries(&directory, version) {
             Some(entries) => Cow::Borrowed(entries),
             None => match Entries::read(&directory, &MARKS) {
                 Ok(entries) => Cow::Owned(entries),
@@ -117,12 +119,12 @@ impl<'a> Walk<'a> {
             },
         };
         if let Some(keeping) = &mut self.keeping {
-            keeping.keep(&directory, changed, now(), &entries);
+            keeping.keep(&directory, version, now(), &entries);
         }
         for git in entries.pointers.iter().filter_map(|path| pointed_to(&directory, path)) {
             self.add_pointed(git, &directory);
         }
-        if changed >= self.since {
+        if version.changed >= self.since {
             self.links.extend_from_slice(&entries.links);
         }
         let holds_objects = directory.file_name() == Some(OsStr::new("objects"));
@@ -140,14 +142,22 @@ impl<'a> Walk<'a> {
     }
 
     /// Most directories of a repository hold its objects, and nothing else ever: not looked into when they did not
-    /// change and hold no other.
+    /// change and hold no other, nor what git would be led away by.
     fn add(&mut self, directory: &Path, may_be_leaf: bool) {
         let Ok(found) = fs::symlink_metadata(directory) else { return };
-        let changed = changed_at(&found);
-        if changed >= self.since {
-            self.changed.push_back((directory.to_owned(), changed));
-        } else if !(may_be_leaf && found.nlink() == 2) {
-            self.rest.push_back((directory.to_owned(), changed));
+        let version = Version::of(&found);
+        let is_leaf = || {
+            let leads = |name| fs::symlink_metadata(directory.join(name)).is_ok();
+            may_be_leaf && found.nlink() == 2 && !LEADING.into_iter().any(leads)
+        };
+        // What can be listed may be closed all the same.
+        if !found.mode() & 0o111 != 0 && !can_be_searched(directory) {
+            self.leave(directory, &found);
+        }
+        if version.changed >= self.since {
+            self.changed.push_back((directory.to_owned(), version));
+        } else if !is_leaf() {
+            self.rest.push_back((directory.to_owned(), version));
         }
     }
 
@@ -158,7 +168,7 @@ impl<'a> Walk<'a> {
         }
         let git = directory.join(".git");
         match fs::symlink_metadata(&git) {
-            Ok(found) if found.is_dir() => self.changed.push_back((git, changed_at(&found))),
+            Ok(found) if found.is_dir() => self.changed.push_back((git, Version::of(&found))),
             Ok(_) => {
                 if let Some(git) = pointed_to(&directory, &git) {
                     self.add_pointed(git, &directory);
@@ -169,11 +179,15 @@ impl<'a> Walk<'a> {
         if is_repository(&directory) {
             self.look.found.insert(directory.clone());
         }
-        // What was closed all along, somebody else's database maybe, is nothing to be said each time.
-        let is_old =
-            fs::symlink_metadata(&directory).is_ok_and(|found| changed_at(&found) < self.since);
-        if !is_old {
-            self.look.unseen = Some(directory);
+        if let Ok(found) = fs::symlink_metadata(&directory) {
+            self.leave(&directory, &found);
+        }
+    }
+
+    /// What was closed all along and is somebody else's, their database maybe, is nothing to be said each time.
+    fn leave(&mut self, directory: &Path, found: &fs::Metadata) {
+        if changed_at(found) >= self.since || found.uid() == getuid().as_raw() {
+            self.look.unseen = Some(directory.to_owned());
         }
     }
 }
@@ -207,6 +221,9 @@ fn is_fan_out(path: &Path) -> bool {
     let name = path.file_name().map_or(&b""[..], OsStr::as_bytes);
     name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit)
 }
+
+/// By what git goes elsewhere from a directory that holds nothing but files.
+const LEADING: [&str; 2] = [".git", "commondir"];
 
 /// What is in a directory that git takes for a repository.
 const MARKS: [&str; 4] = ["HEAD", "commondir", "objects", "refs"];

@@ -5,7 +5,10 @@
 use std::collections::HashMap;
 use std::fs::{self, FileType};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+use super::state::changed_at;
 
 /// Times of files are so coarse that what changed this shortly before a look, in nanoseconds, may change once more
 /// without another time.
@@ -44,22 +47,37 @@ impl Entries {
     }
 }
 
-/// The entries of directories, each with the time of its last change when they were read.
+/// Which directory it is that has a name, and when it changed last: another one may have changed at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Version {
+    device: u64,
+    number: u64,
+    pub(super) changed: i64,
+}
+
+impl Version {
+    pub(super) fn of(found: &fs::Metadata) -> Self {
+        Self { device: found.dev(), number: found.ino(), changed: changed_at(found) }
+    }
+}
+
+/// The entries of directories, each with its version when they were read.
 #[derive(Debug, Default)]
-pub(super) struct Seen(HashMap<PathBuf, (i64, Entries)>);
+pub(super) struct Seen(HashMap<PathBuf, (Version, Entries)>);
 
 impl Seen {
-    /// Keeps what was read at `now` of a directory that had changed at `changed`.
-    pub(super) fn keep(&mut self, directory: &Path, changed: i64, now: i64, entries: &Entries) {
-        if changed < now - COARSE {
+    /// Keeps what was read of a directory at `now`.
+    pub(super) fn keep(&mut self, directory: &Path, version: Version, now: i64, entries: &Entries) {
+        if version.changed < now - COARSE {
             let entries = Entries { links: vec![], ..entries.clone() };
-            self.0.insert(directory.to_owned(), (changed, entries));
+            self.0.insert(directory.to_owned(), (version, entries));
         }
     }
 
-    /// None when the directory was not seen, or has changed since, forwards or, by a clock put back, backwards.
-    pub(super) fn entries(&self, directory: &Path, changed: i64) -> Option<&Entries> {
-        self.0.get(directory).filter(|(then, _)| *then == changed).map(|(_, entries)| entries)
+    /// None when the directory was not seen, is another one, or has changed since, forwards or, by a clock put back,
+    /// backwards.
+    pub(super) fn entries(&self, directory: &Path, version: Version) -> Option<&Entries> {
+        self.0.get(directory).filter(|(then, _)| *then == version).map(|(_, entries)| entries)
     }
 }
 
@@ -72,11 +90,21 @@ mod tests {
         let mut seen = Seen::default();
         let (early, late) = (Path::new("/early"), Path::new("/late"));
         let entries = Entries { marks: vec!["HEAD"], ..Entries::default() };
-        seen.keep(early, 10, 10 + COARSE + 1, &entries);
-        seen.keep(late, 10, 10 + COARSE, &entries);
-        assert_eq!(seen.entries(early, 10).unwrap().marks, ["HEAD"]);
-        for (directory, changed) in [(early, 9), (early, 11), (late, 10), (Path::new("/"), 10)] {
-            assert!(seen.entries(directory, changed).is_none(), "{directory:?} {changed}");
+        let version = Version { device: 1, number: 2, changed: 10 };
+        seen.keep(early, version, 10 + COARSE + 1, &entries);
+        seen.keep(late, version, 10 + COARSE, &entries);
+        assert_eq!(seen.entries(early, version).unwrap().marks, ["HEAD"]);
+        let others = [
+            Version { changed: 9, ..version },
+            Version { changed: 11, ..version },
+            Version { device: 2, ..version },
+            Version { number: 3, ..version },
+        ];
+        for other in others {
+            assert!(seen.entries(early, other).is_none(), "{other:?}");
+        }
+        for directory in [late, Path::new("/")] {
+            assert!(seen.entries(directory, version).is_none(), "{directory:?}");
         }
     }
 }

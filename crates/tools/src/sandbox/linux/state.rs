@@ -39,7 +39,7 @@ pub(super) enum State {
     },
     Link(PathBuf),
     Directory(BTreeMap<OsString, Self>),
-    /// Something that is too big to be remembered, or cannot be: known by its number and when it changed.
+    /// Something that is too big to be remembered, or closed: known by its number and when it changed.
     Other(u64, i64),
 }
 
@@ -93,6 +93,11 @@ pub(super) fn now() -> i64 {
 pub(super) fn nanoseconds(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX).saturating_sub(10_000_000)
+}
+
+/// Whether what is in a directory can be reached by its name.
+pub(super) fn can_be_searched(directory: &Path) -> bool {
+    fs::symlink_metadata(directory.join(".")).is_ok()
 }
 
 /// A file that may be anything by now: not followed, not waited for, and not longer than `limit`.
@@ -156,8 +161,11 @@ impl State {
             return fs::read_link(path).map_or(other, Self::Link);
         }
         if kind.is_dir() {
-            let Ok(directory) = fs::read_dir(path) else { return other };
-            let states = directory
+            let Ok(entries) = fs::read_dir(path) else { return other };
+            if !can_be_searched(path) {
+                return other;
+            }
+            let states = entries
                 .flatten()
                 .map(|entry| (entry.file_name(), Self::within(&entry.path(), left)));
             return Self::Directory(states.collect());

@@ -40,14 +40,14 @@ fn what_is_as_it_was_seen_is_not_read_again_and_what_it_points_to_is() {
     fs::write(root.join("b/.git"), "gitdir: ../nowhere\n").unwrap();
     let roots = std::slice::from_ref(&root);
     let fresh = seen_below(roots, PATIENT);
-    let changed = |path: &Path| changed_at(&fs::symlink_metadata(path).unwrap());
+    let version = |path: &Path| Version::of(&fs::symlink_metadata(path).unwrap());
     // All of it was made too shortly before.
-    assert!(fresh.entries(&root, changed(&root)).is_none());
+    assert!(fresh.entries(&root, version(&root)).is_none());
 
     let mut seen = Seen::default();
     for directory in [&root, &root.join("a"), &root.join("a/.git"), &root.join("b")] {
         let entries = Entries::read(directory, &MARKS).unwrap();
-        seen.keep(directory, changed(directory), i64::MAX, &entries);
+        seen.keep(directory, version(directory), i64::MAX, &entries);
     }
     let look = |seen: &Seen| below(roots, &[], i64::MAX, PATIENT, seen).found;
     assert_eq!(look(&seen), BTreeSet::from([root.join("a/.git")]));
@@ -74,6 +74,39 @@ fn repositories_are_found_where_no_other_repository_would_have_them() {
         below(std::slice::from_ref(&root), &[], i64::MAX, PATIENT, &Seen::default()).found,
         wanted
     );
+}
+
+#[test]
+fn what_leads_away_from_among_the_objects_is_found() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().canonicalize().unwrap();
+    for (directory, file) in [("ab", ".git"), ("cd", "commondir"), ("ef", "commondir")] {
+        fs::create_dir_all(root.join("objects").join(directory)).unwrap();
+        fs::write(root.join("objects").join(directory).join(file), "gitdir: ../../made").unwrap();
+    }
+    fs::write(root.join("objects/cd/HEAD"), "").unwrap();
+    repository_at(&root.join("made"));
+    let look = below(std::slice::from_ref(&root), &[], i64::MAX, PATIENT, &Seen::default());
+    let wanted = ["made", "objects/cd"].map(|git| root.join(git));
+    assert_eq!(look.found, BTreeSet::from(wanted));
+    assert_eq!(look.pointed, BTreeSet::from([(root.join("made"), root.join("objects/ab"))]));
+}
+
+#[test]
+fn a_closed_directory_of_ones_own_is_said_however_old_it_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().canonicalize().unwrap();
+    let (closed, roots) = (root.join("closed"), std::slice::from_ref(&root));
+    fs::create_dir_all(closed.join("within")).unwrap();
+    for mode in [0o311, 0o600] {
+        fs::set_permissions(&closed, fs::Permissions::from_mode(mode)).unwrap();
+        let look = below(roots, &[], i64::MAX, PATIENT, &Seen::default());
+        // Nothing is closed to root.
+        let unseen = (!getuid().is_root()).then(|| closed.clone());
+        assert_eq!(look.unseen, unseen, "{mode:o}");
+    }
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 #[test]
