@@ -8,6 +8,7 @@ mod asked;
 mod bpf;
 mod cgroup;
 mod changes;
+mod closed;
 mod command;
 mod command_line;
 mod configuration;

@@ -6,6 +6,14 @@ use crate::git::{Plant, plant};
 /// A repository that was there before, of the person's.
 const NESTED: &str = "git init -q dep; cd dep; echo a >a; git add a; git commit -q -m one";
 
+/// The hooks of both are links of the person's.
+const LINKED_TO_SAMPLES: &str = r#"
+    for git in .git dep/.git; do
+        printf '#!/bin/sh\n' >$git/hooks/pre-commit.sample; chmod +x $git/hooks/pre-commit.sample
+        ln -s pre-commit.sample $git/hooks/pre-commit
+    done
+"#;
+
 /// Makes `$e` the repository of `pot`, which git looks into as it is part of the repository around it.
 const PART: &str = r#"
     mkdir -p .git/lfs pot; git init -q --bare "$e"
@@ -91,6 +99,27 @@ pub(crate) const PLANTS: &[Plant] = &[
         "",
     )
     .after("mkdir scripts; printf '#!/bin/sh\\n' >scripts/pre-commit; chmod +x scripts/pre-commit; ln scripts/pre-commit .git/hooks/pre-commit"),
+    plant(
+        "s9_hook_that_is_a_link_to_its_sample",
+        "cat evil >.git/hooks/pre-commit.sample; cat evil >dep/.git/hooks/pre-commit.sample",
+        "cd dep; git commit -q --allow-empty -m more",
+    )
+    .after_both(NESTED, LINKED_TO_SAMPLES),
+    plant(
+        "s9_hook_that_is_a_link_to_its_sample_in_a_repository_that_is_moved",
+        "cat evil >dep/.git/hooks/pre-commit.sample; mv dep dep2",
+        "cd dep2; git commit -q --allow-empty -m more",
+    )
+    .after_both(NESTED, LINKED_TO_SAMPLES),
+    plant(
+        "s9_hook_that_is_too_big_to_be_remembered",
+        "cat evil >dep/.git/hooks/pre-commit",
+        "cd dep; git commit -q --allow-empty -m more",
+    )
+    .after_both(
+        NESTED,
+        "cd dep/.git/hooks; (printf '#!/bin/sh\\nexit\\n'; head -c 17M /dev/zero) >pre-commit; chmod +x pre-commit",
+    ),
     plant("s9_configuration_behind_the_persons_own_link", r#"git config -f cfg core.fsmonitor ./evil"#, r#""#)
         .after(r#"mv .git/config cfg; ln -s ../cfg .git/config"#),
     plant("s9_hook_put_where_hooks_are_looked_for", "cp evil .husky/post-commit", "")

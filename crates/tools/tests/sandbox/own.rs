@@ -48,6 +48,18 @@ const NESTED: &str = r#"
     git config filter.lfs.clean cat; git config credential.helper store
 "#;
 
+/// Two repositories with a hook each, which are to be closed.
+const CLOSED: &str = r#"
+    git init -q -b main .; git init -q dep
+    for git in .git dep/.git; do printf '#!/bin/sh\necho own >>own\n' >$git/hooks/pre-commit; chmod +x $git/hooks/pre-commit; done
+"#;
+
+const CLOSED_IS_THERE: &str = r#"
+    chmod 700 .git/hooks dep/.git/hooks
+    for tree in . dep; do (cd $tree; git -c user.name=A -c user.email=a@b commit -q --allow-empty -m x); done
+    test "$(cat own dep/own)" = "$(printf 'own\nown')"; test ! -e mark; test ! -e dep/mark
+"#;
+
 const NESTED_IS_THERE: &str = r#"
     test -x dep/.git/hooks/pre-commit; test "$(git -C dep config filter.lfs.clean)" = cat
     test "$(git -C dep config credential.helper)" = store
@@ -115,7 +127,50 @@ pub(crate) const OWN: &[Own] = &[
         "git config core.fsmonitor ./evil; chmod 500 .git",
         r#"
         test -z "$(git config core.fsmonitor)"; test "$(git config alias.st)" = status
-        grep -q fsmonitor .git/config.aside-*; test -w .git
+        grep -q fsmonitor .git/config.aside-*; test "$(stat -c %a .git)" = 500
+    "#,
+    ),
+    own(
+        "s9_own_hooks_in_directories_that_cannot_be_listed",
+        CLOSED,
+        r#"
+        for git in .git dep/.git; do
+            echo 'touch mark' >>$git/hooks/pre-commit; cp $git/hooks/pre-commit $git/hooks/post-commit; chmod 311 $git/hooks
+        done
+    "#,
+        CLOSED_IS_THERE,
+    ),
+    own(
+        "s9_own_hooks_in_directories_that_are_closed",
+        CLOSED,
+        r#"
+        for git in .git dep/.git; do
+            echo 'touch mark' >>$git/hooks/pre-commit; cp $git/hooks/pre-commit $git/hooks/post-commit; chmod 0 $git/hooks
+        done
+    "#,
+        CLOSED_IS_THERE,
+    ),
+    own(
+        "s9_own_directory_with_closed_hooks_is_left_alone",
+        "git init -q -b main .; git init -q dep; chmod 311 dep/.git/hooks; chmod 0 .git/hooks",
+        "touch a",
+        "test ! -e .git/hooks.aside-*; test -z \"$(grep 'put back\\|took away' said)\"",
+    ),
+    own(
+        "s9_own_directory_that_is_closed_over_a_plant",
+        "git init -q -b main .; git init -q d/dep",
+        r#"
+        mkdir d/e; git init -q d/e/new
+        for git in d/dep/.git d/e/new/.git; do
+            git config -f $git/config core.fsmonitor "touch $PWD/mark; false"
+            printf '#!/bin/sh\ntouch "%s/mark"\n' "$PWD" >$git/hooks/pre-commit; chmod +x $git/hooks/pre-commit
+        done
+        chmod 500 d/e/new/.git; chmod 311 d/e; chmod 600 d
+    "#,
+        r#"
+        test "$(stat -c %a d)" = 600; chmod 700 d; test "$(stat -c %a d/e)" = 311; test "$(stat -c %a d/e/new/.git)" = 500
+        chmod 700 d/e d/e/new/.git; test -z "$(grep 'could not put back' said)"
+        for tree in d/dep d/e/new; do git -C $tree -c user.name=A -c user.email=a@b commit -q --allow-empty -m x; done; test ! -e mark
     "#,
     ),
     own(

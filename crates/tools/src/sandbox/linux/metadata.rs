@@ -333,6 +333,11 @@ impl Metadata {
         moved.map(|before| before.moved_to(git))
     }
 
+    /// Whether a directory that is closed may have been looked into before the command.
+    pub(super) fn was_open(&self, directory: &Path) -> bool {
+        fs::symlink_metadata(directory).is_ok_and(|found| changed_at(&found) >= self.began)
+    }
+
     /// All that commands can write to.
     fn reached(&self) -> Vec<PathBuf> {
         self.roots.iter().chain(&self.beside).cloned().collect()

@@ -16,8 +16,8 @@ use super::state::{State, read_through};
 /// Bytes of a configuration outside the roots.
 const MAX_CONFIG: u64 = 16 << 20;
 
-/// What git looks for in `core.hooksPath`.
-const HOOKS: &[&str] = &[
+/// What git looks for among hooks.
+pub(super) const HOOKS: &[&str] = &[
     "applypatch-msg",
     "pre-applypatch",
     "post-applypatch",
@@ -42,6 +42,10 @@ const HOOKS: &[&str] = &[
     "proc-receive",
     "post-receive",
     "post-update",
+    "p4-changelist",
+    "p4-prepare-changelist",
+    "p4-post-changelist",
+    "p4-pre-submit",
 ];
 
 /// Where something may be named.

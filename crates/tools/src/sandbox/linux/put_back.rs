@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::closed::Opened;
 use super::state::{MAX_FILE, State, now};
 
 /// Bytes of a text that is told when there is no other place for it.
@@ -49,13 +50,22 @@ impl Change {
     pub(super) fn put_back(&self, secrets: &[PathBuf]) -> String {
         let path = self.path.display();
         let because = "it could make code run outside the sandbox";
-        self.open_parent();
+        let opened = Opened::on_the_way_to(&self.path);
         let done = match &self.to {
-            State::Absent => self.lay_aside(),
-            State::Other(..) => Err(io::Error::other("it was too big to be remembered")),
+            State::Absent | State::Other(..) => self.lay_aside(),
             _ => self.replace().or_else(|error| self.without_room(error)),
         };
+        drop(opened);
         match (done, &self.to) {
+            (Ok(Done::LaidAside(aside)), State::Other(..)) => {
+                let aside = aside.display();
+                format!(
+                    "could not put back {path}, which was too big to be remembered or closed: {because}; what was there is now {aside}"
+                )
+            }
+            (Ok(Done::NothingWasThere), State::Other(..)) => format!(
+                "could not put back {path}, which was too big to be remembered or closed: nothing is there now"
+            ),
             (Ok(Done::LaidAside(aside)), State::Absent) => {
                 let aside = aside.display();
                 format!("took away {path}, which was not there: {because}; it is now {aside}")
@@ -79,16 +89,6 @@ impl Change {
         }
     }
 
-    /// Whoever closed it before the end wants nothing to be moved there.
-    fn open_parent(&self) {
-        let Some(parent) = self.path.parent() else { return };
-        let Ok(found) = fs::symlink_metadata(parent) else { return };
-        if found.is_dir() && found.mode() & 0o700 != 0o700 {
-            let mode = (found.mode() & 0o7777) | 0o700;
-            let _ = fs::set_permissions(parent, fs::Permissions::from_mode(mode));
-        }
-    }
-
     fn replace(&self) -> io::Result<Done> {
         let new = self.name_beside();
         let done = self.write_beside(&new).and_then(|()| self.exchange(&new));
@@ -107,7 +107,7 @@ impl Change {
 
     /// Puts what lies at `new` in its place.
     fn exchange(&self, new: &Path) -> io::Result<Done> {
-        if fs::symlink_metadata(&self.path).is_err() {
+        if !is_there(&self.path)? {
             fs::rename(new, &self.path)?;
             self.sync();
             return Ok(Done::NothingWasThere);
@@ -134,7 +134,7 @@ impl Change {
 
     /// Under a name that nobody looks for, and that cannot be executed.
     fn lay_aside(&self) -> io::Result<Done> {
-        if fs::symlink_metadata(&self.path).is_err() {
+        if !is_there(&self.path)? {
             return Ok(Done::NothingWasThere);
         }
         forbid_execution(&self.path);
@@ -209,7 +209,7 @@ impl Change {
             return Err(Errno::INVAL.into());
         }
         let mode = (found.mode() & 0o7777) | 0o600;
-        let _ = fs::set_permissions(&self.path, fs::Permissions::from_mode(mode));
+        let _ = set_mode(&self.path, mode);
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
         File::options().read(true).write(true).custom_flags(flags).open(&self.path)
     }
@@ -252,11 +252,26 @@ impl Change {
     }
 }
 
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+/// What cannot be looked at may be there.
+fn is_there(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// By none of its names, of which there must be no other.
 fn forbid_execution(path: &Path) {
     let Ok(found) = fs::symlink_metadata(path) else { return };
     if found.is_file() && found.nlink() == 1 {
-        let _ = fs::set_permissions(path, fs::Permissions::from_mode(found.mode() & 0o666));
+        let _ = set_mode(path, found.mode() & 0o666);
     }
 }
 
@@ -307,15 +322,40 @@ mod tests {
     }
 
     #[test]
-    fn what_was_too_big_to_be_remembered_is_left_and_said() {
+    fn what_was_too_big_to_be_remembered_is_laid_aside_and_said() {
         let place = tempfile::tempdir().unwrap();
         let big = place.path().join("big");
         fs::File::create(&big).unwrap().set_len(MAX_FILE + 1).unwrap();
         let before = State::of(&big);
         assert!(before.changes_at(&big, place.path()).is_empty());
         fs::write(&big, "other").unwrap();
-        let changes = before.changes_at(&big, place.path());
-        assert!(changes[0].put_back(&[]).starts_with("could not put back"));
-        assert_eq!(fs::read_to_string(big).unwrap(), "other");
+        let change = before.changes_at(&big, place.path()).remove(0);
+        let said = change.put_back(&[]);
+        assert!(said.starts_with("could not put back") && said.contains(".aside-"), "{said}");
+        assert_eq!(files(place.path()), [("big".into(), "other".into())]);
+        assert!(!big.exists());
+        let said = change.put_back(&[]);
+        assert!(said.ends_with("nothing is there now"), "{said}");
+    }
+
+    #[test]
+    fn what_is_put_back_below_closed_directories_leaves_them_closed() {
+        let place = tempfile::tempdir().unwrap();
+        let (outer, inner) = (place.path().join("a"), place.path().join("a/b"));
+        fs::create_dir_all(&inner).unwrap();
+        fs::write(inner.join("file"), "other").unwrap();
+        for (directory, mode) in [(&inner, 0o500), (&outer, 0o600)] {
+            set_mode(directory, mode).unwrap();
+        }
+        let to = State::File { bytes: b"own".into(), mode: 0o644 };
+        let change = Change { path: inner.join("file"), to, aside: inner.clone() };
+        let said = change.put_back(&[]);
+        assert!(said.contains("what was there is now"), "{said}");
+        let mode = |path: &Path| fs::symlink_metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(&outer), 0o600);
+        set_mode(&outer, 0o700).unwrap();
+        assert_eq!(mode(&inner), 0o500);
+        assert_eq!(fs::read_to_string(inner.join("file")).unwrap(), "own");
+        set_mode(&inner, 0o700).unwrap();
     }
 }

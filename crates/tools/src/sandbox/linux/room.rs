@@ -12,6 +12,7 @@ use rustix::process::Pid;
 
 use super::World;
 use super::alongside::Alongside;
+use super::closed::Opened;
 use super::command::{self, say};
 use super::confine::Confinement;
 use super::first::{children_as_descriptor, likelier_to_be_ended, wake_by};
@@ -360,10 +361,23 @@ fn remembered(
     Metadata::remember(world, known, &errand.order, stay).map(Some)
 }
 
+/// Directories that are opened for a look; for each there is another look.
+const MOST_OPENED: usize = 16;
+
 /// Puts back what the command was not to change, and says so; within its walls, so that no link leads out. Not in another process,
 /// though this one can do nothing else afterwards: what still runs in the world may have taken all there can be.
 fn settle(world: &World, metadata: &Metadata) -> Vec<String> {
-    let changed = metadata.changed(world);
+    let mut changed = metadata.changed(world);
+    // What the command has closed it may have closed for what lies there.
+    let mut opened = Opened::default();
+    while opened.count() < MOST_OPENED
+        && changed
+            .unseen
+            .as_deref()
+            .is_some_and(|closed| metadata.was_open(closed) && opened.open(closed))
+    {
+        changed = metadata.changed(world);
+    }
     if changed.is_empty() {
         return vec![];
     }
