@@ -21,6 +21,7 @@ mod earlier;
 mod encoded;
 mod first;
 mod git_config;
+mod harmless;
 mod holding;
 mod known;
 mod limits;

@@ -87,6 +87,19 @@ pub(crate) const OWN: &[Own] = &[
         r#"test "$(git -C b remote get-url origin)" = "$PWD/a"; git -C b pull -q"#,
     ),
     own(
+        "s9_own_clones_of_a_repository_with_settings",
+        r#"
+        git init -q -b main a; git -C a -c user.name=A -c user.email=a@b commit -q --allow-empty -m x
+        git -C a config uploadpack.allowFilter true; git -C a config receive.denyCurrentBranch updateInstead
+        git -C a config core.sharedRepository group; git -C a config http.postBuffer 1000000
+    "#,
+        "git clone -q --filter=blob:none file://$PWD/a b; git clone -q --mirror a c; git clone -q --depth 1 file://$PWD/a d",
+        r#"
+        test ! -s said; for clone in b c d; do git -C $clone fetch -q; done; test "$(git -C c config remote.origin.mirror)" = true
+        test "$(git -C b config remote.origin.promisor)" = true
+    "#,
+    ),
+    own(
         "s9_own_submodule_that_a_command_adds",
         "git init -q -b main .; git init -q dep; git -C dep -c user.name=A -c user.email=a@b commit -q --allow-empty -m x",
         "git -c protocol.file.allow=always submodule --quiet add ./dep some/sub",

@@ -15,8 +15,6 @@ use super::state::read;
 use super::{git_config, links, persons, repositories, repository};
 use crate::account::{field_of_account, home_of_account_called};
 
-const ADDRESSES: &[&str] = &["remote.*.url", "remote.*.pushurl", "submodule.*.url"];
-
 /// The name of a remote, for which git takes an address too.
 const NAMES: &[&str] = &["remote.pushdefault", "branch.*.remote", "branch.*.pushremote"];
 
@@ -88,7 +86,7 @@ impl<'a> Here<'a> {
     fn addresses(&self, (name, value): &Entry) -> Vec<Vec<u8>> {
         let Some(value) = value else { return vec![] };
         let is_name = is_among(NAMES, name);
-        let is_place = is_among(ADDRESSES, name) || (is_name && !self.is_remote(value));
+        let is_place = is_among(git_config::ADDRESSES, name) || (is_name && !self.is_remote(value));
         if is_place { self.rewritten(value) } else { vec![] }
     }
 

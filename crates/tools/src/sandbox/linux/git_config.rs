@@ -1,59 +1,11 @@
-//! Which settings of a repository cannot make code run (S9). A list of the harmless ones: what is not on it counts as
+//! Which settings of a repository cannot make code run (S9). What is not known to be harmless (`harmless.rs`) counts as
 //! harmful, and so does a file that is not understood.
 
+use super::harmless;
 use super::settings::{Entry, Settings};
 
-/// `*` stands for the middle part, which may be missing.
-const HARMLESS: &[&str] = &[
-    "core.repositoryformatversion",
-    "core.filemode",
-    "core.bare",
-    "core.logallrefupdates",
-    "core.ignorecase",
-    "core.precomposeunicode",
-    "core.symlinks",
-    "core.autocrlf",
-    "core.eol",
-    "core.safecrlf",
-    "core.quotepath",
-    "core.sparsecheckout",
-    "core.sparsecheckoutcone",
-    "extensions.objectformat",
-    "extensions.refstorage",
-    // What is in that file is judged like this one.
-    "extensions.worktreeconfig",
-    "index.sparse",
-    "user.name",
-    "user.email",
-    "init.defaultbranch",
-    "push.default",
-    "push.autosetupremote",
-    "pull.rebase",
-    "pull.ff",
-    "merge.ff",
-    "merge.conflictstyle",
-    "rebase.autostash",
-    "rebase.autosquash",
-    "rerere.enabled",
-    "fetch.prune",
-    "gc.auto",
-    "branch.*.remote",
-    "branch.*.merge",
-    "branch.*.rebase",
-    "branch.*.pushremote",
-    "branch.*.description",
-    "remote.*.fetch",
-    "remote.*.push",
-    "remote.*.tagopt",
-    "remote.*.prune",
-    "remote.pushdefault",
-    "submodule.active",
-    "submodule.*.active",
-    "submodule.*.branch",
-];
-
-/// Addresses are harmless while they name no program to be started.
-const ADDRESSES: &[&str] = &["remote.*.url", "remote.*.pushurl", "submodule.*.url"];
+/// Addresses are harmless while they name no program to be started. `*` stands for the middle part.
+pub(super) const ADDRESSES: &[&str] = &["remote.*.url", "remote.*.pushurl", "submodule.*.url"];
 
 /// Names of files that are read, not run. Attributes choose among programs that are named elsewhere.
 const NO_PROGRAMS: &[&str] = &[
@@ -165,9 +117,8 @@ fn quoted(text: &[u8], escape: fn(u8) -> Vec<u8>) -> Vec<u8> {
 }
 
 pub(super) fn is_harmless((name, value): &Entry) -> bool {
-    let is_among = |names: &[&str]| names.iter().any(|pattern| matches(pattern, name));
-    is_among(HARMLESS)
-        || (is_among(ADDRESSES)
+    harmless::is_known(name)
+        || (ADDRESSES.iter().any(|pattern| matches(pattern, name))
             && value.as_ref().is_none_or(|value| {
                 !value.windows(2).any(|two| two == b"::") && !value.starts_with(b"-")
             }))
