@@ -23,6 +23,7 @@ mod first;
 mod git_config;
 mod harmless;
 mod holding;
+mod hooks;
 mod known;
 mod limits;
 mod links;

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use super::settings::{Entry, Settings};
 use super::state::read;
-use super::{git_config, links, persons, repositories, repository};
+use super::{git_config, hooks, links, persons, repositories};
 use crate::account::{field_of_account, home_of_account_called};
 
 /// The name of a remote, for which git takes an address too.
@@ -211,7 +211,7 @@ fn runs_something(git: &Path) -> bool {
     };
     let runs = |git: PathBuf| {
         let mut configs = CONFIGS.iter().map(|name| git.join(name));
-        configs.any(|config| is_there(&config) && !is_plain(&config)) || repository::has_hooks(&git)
+        configs.any(|config| is_there(&config) && !is_plain(&config)) || hooks::has_hooks(&git)
     };
     let is_lost = is_there(&git.join("commondir")) && repositories::common_directory(git).is_none();
     is_lost || with_common(git.to_owned()).any(runs)

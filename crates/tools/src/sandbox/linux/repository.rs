@@ -1,22 +1,19 @@
 //! What git runs or obeys of one repository: before a command, and what of it is to be put back after.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::configuration::Judge;
 use super::encoded::{Encoded, read_all, write_all};
-use super::named::HOOKS;
+use super::hooks::{hooks_and_remotes, is_sample};
 use super::put_back::Change;
 use super::settings::Entry;
-use super::state::{Budget, State, can_be_searched, nanoseconds};
+use super::state::{State, nanoseconds};
 use super::{addresses, git_config, links};
 
 const CONFIGS: &[&str] = &["config", "config.worktree"];
-/// Directories of files that each stand for a remote, as git once had them; nothing writes them any more.
-const REMOTES: &[&str] = &["remotes", "branches"];
 const OTHERS: &[&str] = &["info/attributes", "commondir"];
 const TODO: &str = "rebase-merge/git-rebase-todo";
 /// Where a merge's strategy is named, which is a program's name too.
@@ -259,66 +256,6 @@ fn identity(git: &Path) -> Option<Identity> {
     Some(((found.dev(), found.ino()), made))
 }
 
-/// What git would start: anything but the samples it brings, unless another hook is a link that leads to one.
-fn hooks(git: &Path) -> BTreeMap<PathBuf, State> {
-    let directory = git.join("hooks");
-    let mut hooks = paths_in(&directory, HOOKS);
-    hooks.retain(|path| !is_sample(path));
-    let links = hooks.iter().filter(|path| path.is_symlink());
-    let ways =
-        links.map(|link| links::follow(link)).flat_map(|way| [way.links, vec![way.end]].concat());
-    let samples: BTreeSet<_> = ways
-        .filter_map(|path| Some(directory.join(path.strip_prefix(&directory).ok()?.iter().next()?)))
-        .filter(|path| is_sample(path))
-        .collect();
-    with_states(hooks.into_iter().chain(samples))
-}
-
-fn is_sample(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "sample")
-}
-
-fn hooks_and_remotes(git: &Path) -> BTreeMap<PathBuf, State> {
-    let remotes = REMOTES.iter().flat_map(|name| with_states(paths_in(&git.join(name), &[])));
-    hooks(git).into_iter().chain(remotes).collect()
-}
-
-/// What is in a directory; itself, when it is a link. Of one that cannot be listed what git looks for by its name, or itself
-/// where that is anything, or closed too.
-fn paths_in(directory: &Path, looked_for: &[&str]) -> Vec<PathBuf> {
-    if directory.is_symlink() {
-        return vec![directory.to_owned()];
-    }
-    let is_there = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
-    match fs::read_dir(directory) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            vec![]
-        }
-        Ok(entries) if can_be_searched(directory) => {
-            entries.flatten().map(|entry| entry.path()).collect()
-        }
-        Err(_) if can_be_searched(directory) && !looked_for.is_empty() => {
-            looked_for.iter().map(|name| directory.join(name)).filter(is_there).collect()
-        }
-        _ => vec![directory.to_owned()],
-    }
-}
-
-/// As much of them as can be remembered together.
-fn with_states(paths: impl IntoIterator<Item = PathBuf>) -> BTreeMap<PathBuf, State> {
-    let mut left = Budget::default();
-    let with_state = |path: PathBuf| {
-        let state = State::within(&path, &mut left);
-        (path, state)
-    };
-    paths.into_iter().map(with_state).collect()
-}
-
-/// Whether git would start something there when it is pushed to or fetched from.
-pub(super) fn has_hooks(git: &Path) -> bool {
-    !hooks(git).is_empty()
-}
-
 fn has_other_names(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.nlink() > 1)
 }
@@ -409,35 +346,5 @@ mod tests {
         assert_eq!(without_programs(&before, &now), Some(to));
         assert_eq!(without_programs(&before, &file("exec make\n")), None);
         assert_eq!(without_programs(&State::Absent, &file("pick 1\n")), None);
-    }
-
-    #[test]
-    fn samples_are_no_hooks_however_many_there_are_unless_a_link_leads_to_them() {
-        let place = tempfile::tempdir().unwrap();
-        let git = place.path().canonicalize().unwrap();
-        let directory = git.join("hooks");
-        fs::create_dir(&directory).unwrap();
-        for name in &HOOKS[1..] {
-            fs::write(directory.join(name), "own").unwrap();
-        }
-        std::os::unix::fs::symlink("x.sample", directory.join(HOOKS[0])).unwrap();
-        for number in 0..10_100 {
-            fs::write(directory.join(format!("{number}.sample")), "").unwrap();
-        }
-        let absent = State::Absent;
-        let found = hooks(&git);
-        assert_eq!(found.len(), HOOKS.len() + 1);
-        assert_eq!(found.get(&directory.join("x.sample")), Some(&absent));
-        let of_name = |name: &&str| found.get(&directory.join(name)).and_then(State::bytes);
-        assert!(HOOKS[1..].iter().all(|name| of_name(name) == Some(b"own")));
-
-        let repository = Repository::remember(git.clone());
-        fs::write(directory.join("0.sample"), "other").unwrap();
-        fs::write(directory.join("x.sample"), "other").unwrap();
-        let changes = repository.changes(&[]);
-        assert_eq!(changes.len(), 1, "{changes:?}");
-        assert_eq!((&changes[0].path, &changes[0].to), (&directory.join("x.sample"), &absent));
-        let changes = appeared(&git, &[], |_| true);
-        assert_eq!(changes.len(), HOOKS.len());
     }
 }
