@@ -115,10 +115,14 @@ impl Earlier {
         self.files.get(path).cloned().or_else(was_repository)
     }
 
-    /// As it was; none where it came later, so that nobody knows how it was before: it is judged by itself then.
-    pub(super) fn repository(&mut self, git: &Path) -> Option<Repository> {
+    /// As it was; none where it came later, so that nobody knows how it was before: it is judged by itself then. Where there
+    /// `is_room` for little only, of its hooks no more than whether they have changed.
+    pub(super) fn repository(&mut self, git: &Path, is_room: bool) -> Option<Repository> {
         let is_reached = self.roots.iter().any(|root| git.starts_with(root));
-        let remembered = || (!is_reached).then(|| Repository::remember(git.to_owned()));
+        let remembered = || {
+            let all = (!is_reached).then(|| Repository::remember(git.to_owned()));
+            if is_room { all } else { all.map(Repository::shortened) }
+        };
         self.moved_to(git).or_else(|| self.repositories.remove(git)).or_else(remembered)
     }
 

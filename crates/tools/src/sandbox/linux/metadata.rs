@@ -35,7 +35,7 @@ const PINNED_OF_GIT: &[&str] = &["hooks", "info/attributes", "commondir"];
 /// much to be looked at for each command.
 pub(super) const PATIENCE: Patience =
     Patience { for_changed: Duration::from_secs(3), for_all: Duration::from_secs(1) };
-/// Bytes of the repositories that are remembered beside those of the roots.
+/// Bytes that are remembered of repositories; of others beside those of the roots no more than whether they have changed.
 const MOST_REMEMBERED: usize = 32 << 20;
 
 /// What was there before a command.
@@ -132,19 +132,12 @@ impl Metadata {
         let others = gits.iter().filter(|git| !of_roots.contains(git));
         let mut repositories: Vec<Repository> = Vec::new();
         let mut room = MOST_REMEMBERED;
-        let mut too_many = BTreeSet::new();
         for git in of_roots.iter().chain(others) {
-            // What there is no room for is judged by itself, as what appeared is.
-            if room == 0 && !of_roots.contains(git) {
-                too_many.insert(git.clone());
-                continue;
-            }
-            let repository = earlier.repository(git);
+            let repository = earlier.repository(git, room > 0 || of_roots.contains(git));
             room = room.saturating_sub(repository.as_ref().map_or(0, Repository::size));
             repositories.extend(repository);
         }
         gits.extend(of_roots.iter().cloned());
-        gits.retain(|git| !too_many.contains(git));
         let present = Present::of(known, gits, &repositories, &earlier);
         let mut metadata = Self {
             roots,

@@ -10,7 +10,7 @@ use super::encoded::{Encoded, read_all, write_all};
 use super::hooks::{hooks_and_remotes, is_sample};
 use super::put_back::Change;
 use super::settings::Entry;
-use super::state::{State, nanoseconds};
+use super::state::{Budget, State, nanoseconds};
 use super::{addresses, git_config, links};
 
 const CONFIGS: &[&str] = &["config", "config.worktree"];
@@ -94,6 +94,17 @@ impl Repository {
             begun: Begun::of(&git),
             git,
         }
+    }
+
+    /// Without what hooks and attributes hold: known by number and when it changed.
+    pub(super) fn shortened(mut self) -> Self {
+        let others = self.others.iter_mut().map(|(path, state)| (&*path, state));
+        for (path, state) in self.hooks.iter_mut().chain(others) {
+            if matches!(state, State::File { .. } | State::Directory(_)) {
+                *state = State::within(path, &mut Budget::none());
+            }
+        }
+        self
     }
 
     /// One of its files of configuration, if it is this one's.

@@ -30,6 +30,13 @@ impl Default for Budget {
     }
 }
 
+impl Budget {
+    /// Of whatever is there, nothing is remembered but its number and when it changed.
+    pub(super) fn none() -> Self {
+        Self { entries: 0, bytes: 0 }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Absent,
