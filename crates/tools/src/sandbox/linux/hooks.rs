@@ -107,4 +107,22 @@ mod tests {
         let changes = appeared(&git, &[], |_| true);
         assert_eq!(changes.len(), HOOKS.len());
     }
+
+    #[test]
+    fn a_sample_that_was_a_hook_is_nothing_to_be_put_into_another_repository() {
+        let place = tempfile::tempdir().unwrap();
+        let place = place.path().canonicalize().unwrap();
+        let (git, directory) = (place.join("a"), place.join("a/hooks"));
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("x.sample"), "own").unwrap();
+        std::os::unix::fs::symlink("x.sample", directory.join(HOOKS[0])).unwrap();
+        let repository = Repository::remember(git.clone());
+        fs::remove_file(directory.join("x.sample")).unwrap();
+        let changes = repository.changes(&[]);
+        assert_eq!(changes.len(), 1, "{changes:?}");
+        assert_eq!(changes[0].to.bytes(), Some(&b"own"[..]));
+        fs::rename(&git, place.join("b")).unwrap();
+        fs::create_dir(&git).unwrap();
+        assert!(repository.changes(&[]).is_empty());
+    }
 }

@@ -170,8 +170,11 @@ impl Repository {
     fn hooks_by_now(&self) -> BTreeMap<PathBuf, State> {
         let mut hooks = hooks_and_remotes(&self.git);
         hooks.retain(|path, _| !is_sample(path));
-        let samples = self.hooks.keys().filter(|path| is_sample(path));
-        hooks.extend(samples.map(|path| with_state(path.clone())));
+        let samples = self.hooks.iter().filter(|(path, _)| is_sample(path));
+        let samples = samples.map(|(path, before)| (with_state(path.clone()), before));
+        // One that is gone is missing like any other hook.
+        let known = samples.filter(|((_, now), before)| *now != State::Absent || now == *before);
+        hooks.extend(known.map(|(now, _)| now));
         hooks
     }
 
