@@ -1,7 +1,6 @@
 //! S9: what commands of a thread have left for git while the thread goes on, and with it what it has for itself: its
 //! temporary directory.
 
-use std::convert::Infallible;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -16,8 +15,8 @@ pub(crate) struct Going {
     pub(crate) name: &'static str,
     /// What the person has there.
     before: &'static str,
-    /// What a command does, and another one after it.
-    commands: [&'static str; 2],
+    /// What commands do, one after the other.
+    commands: &'static [&'static str],
     /// What the person does then.
     later: &'static str,
 }
@@ -33,27 +32,28 @@ pub(crate) const GOING: &[Going] = &[
     Going {
         name: "s9_going_on_with_a_repository_in_the_temporary_directory",
         before: "",
-        commands: [POINTER, "true"],
+        commands: &[POINTER, "true"],
         later: "git -C new status",
     },
     Going {
         name: "s9_going_on_with_a_repository_that_is_pointed_to_later",
         before: "",
-        commands: [EVIL, r#"mkdir new; ln -s "$TMPDIR/e/.git" new/.git"#],
+        commands: &[EVIL, r#"mkdir new; ln -s "$TMPDIR/e/.git" new/.git"#],
         later: "git -C new status",
     },
     Going {
         name: "s9_going_on_behind_a_closed_door",
         before: PARTS,
-        commands: ["chmod 0 v", "chmod 755 v; cd v; mv data/HEAD.txt data/HEAD; mv data .git"],
+        commands: &["chmod 0 v", "chmod 755 v; cd v; mv data/HEAD.txt data/HEAD; mv data .git"],
         later: "git -C v status",
     },
-    // The room of the second command is built, and looks, while the first one runs.
+    // The room of the last command is built, and looks, while the one before runs.
     Going {
         name: "s9_going_on_with_what_was_there_for_a_moment",
         before: PARTS,
-        commands: [
-            "cd v; mv data .git; mv .git/HEAD.txt .git/HEAD; touch ../begun; sleep .2; mv .git/HEAD .git/HEAD.txt",
+        commands: &[
+            "cd v; mv data .git",
+            ">v/.git/HEAD; sleep .2; rm v/.git/HEAD",
             "cd v; mv .git/HEAD.txt .git/HEAD",
         ],
         later: "git -C v status",
@@ -93,27 +93,11 @@ pub(crate) fn plays(name: &str, tier: &str, home: &Path) -> i32 {
         for script in going.commands {
             let input = serde_json::json!({ "cmd": script }).to_string();
             let call = agent::prepared(&toolbox, "exec_command", &input).expect("a command");
-            let said = runtime.block_on(async {
-                let (call, next) = (agent::performed(call), builds_the_next(&toolbox));
-                tokio::select! {
-                    said = call => said,
-                    never = next => match never {},
-                }
-            });
-            println!("{said:?}");
+            println!("{:?}", runtime.block_on(agent::performed(call)));
         }
         bash(going.later, home);
     }
     if home.join("mark").exists() { WORKED } else { FAILED }
-}
-
-/// While a command runs that says how far it is, the room of the next one is built.
-async fn builds_the_next(toolbox: &Toolbox) -> Infallible {
-    while !Path::new("begun").exists() {
-        tokio::task::yield_now().await;
-    }
-    toolbox.warm_up();
-    std::future::pending().await
 }
 
 fn bash(script: &str, temporary: &Path) {

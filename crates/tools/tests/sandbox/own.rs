@@ -312,6 +312,18 @@ pub(crate) const OWN: &[Own] = &[
         "test ! -s said; git status; git -C sub2 log",
     ),
     own(
+        "s9_own_repositories_of_which_not_all_can_be_remembered",
+        r#"
+        for name in a b c d; do git init -q $name; head -c 15000000 /dev/zero >$name/.git/hooks/pre-commit; done
+        git -C d config alias.st status
+    "#,
+        "echo evil >d/.git/hooks/pre-push; chmod +x d/.git/hooks/pre-push",
+        r#"
+        test -s d/.git/hooks/pre-commit; test "$(git -C d config alias.st)" = status
+        test ! -e d/.git/hooks/pre-push; test "$(grep -c aside- said)" = 1
+    "#,
+    ),
+    own(
         "s9_own_tree_that_is_removed_with_what_is_named_in_it",
         "git init -q n; mkdir n/h; echo x >n/h/pre-commit; git -C n config core.hooksPath h",
         "rm -rf n",

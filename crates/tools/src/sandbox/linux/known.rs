@@ -17,7 +17,7 @@ const FRESH: Duration = Duration::from_millis(500);
 pub(super) struct Known {
     at: Instant,
     /// What the register said then.
-    changed: i64,
+    changed: Option<i64>,
     pub(super) gits: BTreeSet<PathBuf>,
     /// Where others may lie, as there was no time to look.
     pub(super) left: Vec<PathBuf>,
@@ -74,7 +74,7 @@ impl Known {
     fn nothing() -> Self {
         Self {
             at: Instant::now(),
-            changed: 0,
+            changed: None,
             gits: BTreeSet::new(),
             left: vec![],
             trees: BTreeSet::new(),
@@ -94,6 +94,6 @@ impl Known {
 
     /// Whether no command that ran by then, or began since, may have made some of it.
     pub(super) fn holds(&self, world: &World) -> bool {
-        self.changed == world.register.changed()
+        self.changed.is_some() && self.changed == world.register.changed()
     }
 }

@@ -109,22 +109,6 @@ impl Register {
         Ok(value)
     }
 
-    /// When a command of anybody's began or ended last: what was seen before that may have been a command's.
-    pub(super) fn changed(&self) -> i64 {
-        let mut last = [0; 8];
-        let read = self.file.read_exact_at(&mut last, CHANGED);
-        read.map_or(0, |()| i64::from_ne_bytes(last))
-    }
-
-    fn begin(&self) -> io::Result<()> {
-        self.runs.set(true);
-        self.change()
-    }
-
-    fn change(&self) -> io::Result<()> {
-        without_being_ended(|| self.file.write_all_at(&now().to_ne_bytes(), CHANGED))
-    }
-
     /// The room that expected to run does.
     ///
     /// # Errors
@@ -137,6 +121,24 @@ impl Register {
         self.begin()?;
         drop(turn);
         Ok(())
+    }
+
+    /// When a command of anybody's began or ended last, if that is known: what was seen before may have been a command's.
+    pub(super) fn changed(&self) -> Option<i64> {
+        let mut last = [0; 8];
+        self.file.read_exact_at(&mut last, CHANGED).ok()?;
+        Some(i64::from_ne_bytes(last)).filter(|last| *last != 0)
+    }
+
+    fn begin(&self) -> io::Result<()> {
+        self.runs.set(true);
+        self.change()
+    }
+
+    fn change(&self) -> io::Result<()> {
+        let written = without_being_ended(|| self.file.write_all_at(&now().to_ne_bytes(), CHANGED));
+        // A limit of the person's may keep it from being written, but not from being taken away.
+        written.or_else(|_| clear(&self.file, CHANGED, 8))
     }
 
     /// Nobody goes by this room any more. What it remembered lies there until another takes its place: to free what a file
@@ -243,8 +245,7 @@ impl Register {
     }
 
     fn blank(&self, place: i64) -> io::Result<()> {
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        Ok(fallocate(&self.file, flags, offset(place), MOST)?)
+        clear(&self.file, offset(place), MOST)
     }
 }
 
@@ -266,6 +267,12 @@ fn lock(file: &File, command: i32, kind: i32, first: i64, count: i64) -> io::Res
 /// Not all that can be written to has.
 fn has_locks(file: &File) -> bool {
     lock(file, libc::F_OFD_GETLK, libc::F_WRLCK, TURN, 1).is_ok()
+}
+
+/// Makes zeroes of it, where there is anything.
+fn clear(file: &File, from: u64, length: u64) -> io::Result<()> {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    Ok(fallocate(file, flags, from, length)?)
 }
 
 fn offset(place: i64) -> u64 {
