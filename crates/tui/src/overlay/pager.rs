@@ -1,6 +1,7 @@
 //! A text on the whole terminal, gone through with the keys of pagers, and searched.
 
 mod entries;
+mod joined;
 mod output;
 mod search;
 
@@ -9,7 +10,7 @@ use ratatui_core::style::Modifier;
 use ratatui_core::text::Line;
 
 use output::Output;
-use search::{Hit, marked};
+use search::Search;
 
 use super::{Around, Overlay, Place, Reply};
 use crate::composer::{Composer, History};
@@ -30,6 +31,8 @@ pub(crate) struct Pager {
     lines: Vec<Line<'static>>,
     /// Of these lines, in their order.
     links: Vec<Link>,
+    /// What follows them and may still change, as it was drawn last.
+    live: Rendered,
     top: usize,
     /// It goes to its end before it is drawn: it is to go there, or was there when it was drawn last.
     at_end: bool,
@@ -37,9 +40,7 @@ pub(crate) struct Pager {
     page: usize,
     /// What is searched, while it is being written.
     asking: Option<Composer>,
-    query: String,
-    /// What was found of it last.
-    hit: Option<Hit>,
+    search: Search,
     /// Of the conversation; their outputs can be opened.
     commands: Vec<Ran>,
     /// The one that is pointed at.
@@ -91,12 +92,12 @@ impl Pager {
             columns: 0,
             lines: Vec::new(),
             links: Vec::new(),
+            live: Rendered::default(),
             top: 0,
             at_end: false,
             page: 1,
             asking: None,
-            query: String::new(),
-            hit: None,
+            search: Search::default(),
             commands: Vec::new(),
             mark: None,
         }
@@ -110,6 +111,7 @@ impl Pager {
             self.lines.clear();
             self.links.clear();
             self.commands.clear();
+            self.search.begin_again();
         }
         match &mut self.body {
             Body::Page(page) if anew => {
@@ -118,8 +120,7 @@ impl Pager {
             }
             Body::Page(_) => {}
             Body::Output(output) => {
-                let top = output.fill(&mut self.lines, self.top, anew, around);
-                if top != self.top {
+                if let Some(top) = output.fill(&mut self.lines, self.top, anew, around) {
                     self.found_moved(top);
                 }
             }
@@ -136,11 +137,12 @@ impl Pager {
                     let row = self.lines.len() + 1;
                     let ran = command_of(cell).map(|item_id| Ran { row, item_id });
                     self.commands.extend(ran);
-                    let links = cell::links(cell, around.columns, around.theme).into_iter();
-                    let before_it = self.lines.len();
-                    let here = |link: Link| Link { line: before_it + link.line, ..link };
-                    self.links.extend(links.map(here));
-                    self.lines.extend(whole(std::slice::from_ref(cell), before, around));
+                    let mut said = Rendered {
+                        lines: std::mem::take(&mut self.lines),
+                        links: std::mem::take(&mut self.links),
+                    };
+                    said.append(whole(cell, before, around));
+                    (self.lines, self.links) = (said.lines, said.links);
                     before = Some(cell);
                 }
                 *shown = finished;
@@ -149,15 +151,20 @@ impl Pager {
     }
 
     /// What may still change: it is made for each frame.
-    fn unfinished(&self, around: &Around<'_>) -> Vec<Line<'static>> {
-        let Body::Transcript(shown) = self.body else { return Vec::new() };
-        let cells = whole(&around.transcript.cells[shown..], None, around);
+    fn unfinished(&self, around: &Around<'_>) -> Rendered {
+        let Body::Transcript(shown) = self.body else { return Rendered::default() };
+        let mut all = Rendered::default();
+        let mut before = None;
+        for cell in &around.transcript.cells[shown..] {
+            all.append(whole(cell, before, around));
+            before = Some(cell);
+        }
         let said = around.transcript.live.previews.iter();
         // What a command has printed stands below its line.
-        let said = said.filter(|preview| preview.field != DeltaField::Output);
-        let said =
-            said.flat_map(|preview| cell::message(&preview.text, around.columns, around.theme));
-        cells.into_iter().chain(said).collect()
+        for preview in said.filter(|preview| preview.field != DeltaField::Output) {
+            all.append(markdown::render(&preview.text, around.columns, around.theme));
+        }
+        all
     }
 
     fn is_on_page(&self, command: &Ran) -> bool {
@@ -213,7 +220,9 @@ impl Overlay for Pager {
         }
         let top = self.top;
         match (key.code, key.modifiers.ctrl) {
-            (KeyCode::Esc, _) if !self.query.is_empty() => self.query.clear(),
+            (KeyCode::Esc, _) if !self.search.query.is_empty() => {
+                self.search = Search::default();
+            }
             (KeyCode::Esc | KeyCode::Char('q'), false) | (KeyCode::Char('c' | 't' | 'o'), true) => {
                 return Reply::Done(vec![]);
             }
@@ -234,8 +243,8 @@ impl Overlay for Pager {
             (KeyCode::Home | KeyCode::Char('g'), false) => self.top = 0,
             (KeyCode::End | KeyCode::Char('G'), false) => self.at_end = true,
             (KeyCode::Char('/'), false) => self.asking = Some(Composer::new(History::default())),
-            (KeyCode::Char('n'), false) => self.find(self.found_row() + 1, Way::Forward),
-            (KeyCode::Char('N'), false) => self.find(self.found_row(), Way::Back),
+            (KeyCode::Char('n'), false) => self.find(Way::Forward),
+            (KeyCode::Char('N'), false) => self.find(Way::Back),
             _ => {}
         }
         self.at_end &= self.top == top || matches!(key.code, KeyCode::End | KeyCode::Char('G'));
@@ -244,8 +253,9 @@ impl Overlay for Pager {
 
     fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
         self.fill(around);
-        let unfinished = self.unfinished(around);
-        let all = self.lines.len() + unfinished.len();
+        self.live = self.unfinished(around);
+        self.search.look(&self.lines, &self.live.lines, self.columns);
+        let all = self.lines.len() + self.live.lines.len();
         self.page = around.rows.saturating_sub(2).max(1);
         let last = all.saturating_sub(self.page);
         if self.at_end {
@@ -256,8 +266,7 @@ impl Overlay for Pager {
         self.at_end = self.top == last;
         let style = around.theme.accent.add_modifier(Modifier::BOLD);
         let mut rows = vec![Line::styled(self.title.clone(), style)];
-        let text = self.lines.iter().chain(&unfinished).skip(self.top).take(self.page);
-        rows.extend(text.map(|line| marked(line, &self.query)));
+        rows.extend(self.page_rows());
         let pointed_at = self.mark.and_then(|at| self.commands.get(at));
         if let Some(command) = pointed_at.filter(|command| self.is_on_page(command)) {
             let row = &mut rows[1 + command.row - self.top];
@@ -269,11 +278,18 @@ impl Overlay for Pager {
     }
 
     fn links(&self) -> Vec<Link> {
-        let at = |line: usize| self.links.partition_point(|link| link.line < line);
-        let shown = &self.links[at(self.top)..at(self.top + self.page)];
+        let kept = self.lines.len();
+        let live =
+            self.live.links.iter().map(|link| Link { line: kept + link.line, ..link.clone() });
+        let page = self.top..self.top + self.page;
+        let first = self.links.partition_point(|link| link.line < page.start);
+        let all = self.links[first..].iter().cloned().chain(live);
         // Below the title.
-        let row = |link: &Link| Link { line: 1 + link.line - self.top, ..link.clone() };
-        shown.iter().map(row).collect()
+        let row = |link: Link| Link { line: 1 + link.line - page.start, ..link };
+        all.skip_while(|link| link.line < page.start)
+            .take_while(|link| link.line < page.end)
+            .map(row)
+            .collect()
     }
 
     fn field(&mut self) -> Option<&mut Composer> {
@@ -339,7 +355,8 @@ fn those_that_fit(mut hints: Vec<(u8, &str)>, columns: usize) -> String {
     }
 }
 
-fn whole(cells: &[Cell], before: Option<&Cell>, around: &Around<'_>) -> Vec<Line<'static>> {
+/// All of a cell, and where its links lead.
+fn whole(cell: &Cell, before: Option<&Cell>, around: &Around<'_>) -> Rendered {
     let look = cell::Look {
         columns: around.columns,
         detail: cell::Detail::Whole,
@@ -352,5 +369,6 @@ fn whole(cells: &[Cell], before: Option<&Cell>, around: &Around<'_>) -> Vec<Line
         tail: around.transcript.tail_of(&item.id),
         ..cell::Progress::default()
     };
-    cell::all(cells, before, progress, &look)
+    let lines = cell::all(std::slice::from_ref(cell), before, progress, &look);
+    Rendered { lines, links: cell::links(cell, around.columns, around.theme) }
 }

@@ -54,17 +54,17 @@ impl Output {
         self.whole = Whole::Known(whole);
     }
 
-    /// Makes the rows for what is known now, or for another width. Returns the row where `top` is then.
+    /// Makes the rows for what is known now, or for another width. Returns the row where `top` is then, if there are others.
     pub(super) fn fill(
         &mut self,
         rows: &mut Vec<Line<'static>>,
         top: usize,
         anew: bool,
         around: &Around<'_>,
-    ) -> usize {
+    ) -> Option<usize> {
         let news = self.news(around);
         if news.is_none() && !anew {
-            return top;
+            return None;
         }
         // None is before the first line.
         let line = self.begins.partition_point(|begin| *begin <= top).checked_sub(1);
@@ -76,10 +76,10 @@ impl Output {
         }
         *rows = self.rows(around);
         if line.is_none() && self.before > 0 {
-            return top;
+            return Some(top);
         }
         let next = self.begins.get(at + 1).or(self.begins.last()).copied().unwrap_or(0);
-        (self.begins.get(at).copied().unwrap_or(next) + below).min(next.saturating_sub(1))
+        Some((self.begins.get(at).copied().unwrap_or(next) + below).min(next.saturating_sub(1)))
     }
 
     /// What there is to show that is not shown yet, and how many lines before it are not kept.

@@ -1,22 +1,67 @@
-//! Searching a pager: to which row it goes, which of how many that is, and how it stands out.
+//! Searching a pager: what is found of which text, which hit one is at, and how it stands out. A text that was broken at
+//! the edge is searched as one, so that it is found whatever the window's width.
+
+use std::ops::Range;
 
 use ratatui_core::style::Modifier;
 use ratatui_core::text::{Line, Span};
 
+use super::joined::{MAX_JOINED, are_joined, folded, hits};
 use super::{Pager, Way};
 use crate::composer::ComposerOutcome;
 use crate::filter::written;
 use crate::key::{KeyCode, KeyEvent};
 use crate::overlay::Around;
+use crate::view::count;
 use crate::width;
 
-/// A row with what is searched.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Hit {
-    row: usize,
-    /// Which it is, from 1, of how many.
-    number: usize,
-    of: usize,
+/// What is searched, and what was found.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    pub(super) query: String,
+    /// The rows where hits begin, of rows that stay as they are.
+    kept: Vec<usize>,
+    /// So many rows stay as they are, and were searched.
+    searched: usize,
+    /// Of rows that may still change.
+    live: Vec<usize>,
+    /// The hit one is at.
+    at: Option<usize>,
+}
+
+impl Search {
+    /// The rows are others than they were.
+    pub(super) fn begin_again(&mut self) {
+        self.kept.clear();
+        self.searched = 0;
+    }
+
+    /// Looks at the rows that were added, and at those that may still change.
+    pub(super) fn look(&mut self, rows: &[Line<'_>], live: &[Line<'_>], columns: usize) {
+        let needle = folded(&self.query);
+        let begins = |rows: &[Line<'_>], before: usize| {
+            let hits = hits(&rows.iter().collect::<Vec<_>>(), &needle, columns).into_iter();
+            hits.filter_map(|hit| hit.first().map(|part| before + part.row)).collect::<Vec<_>>()
+        };
+        self.kept.extend(begins(&rows[self.searched..], self.searched));
+        self.searched = rows.len();
+        self.live = begins(live, rows.len());
+        self.at = self.at.filter(|at| *at < self.len());
+    }
+
+    fn len(&self) -> usize {
+        self.kept.len() + self.live.len()
+    }
+
+    fn row(&self, at: usize) -> Option<usize> {
+        self.kept.iter().chain(&self.live).nth(at).copied()
+    }
+
+    /// The first hit from this row on.
+    fn from(&self, row: usize) -> usize {
+        let before = |rows: &[usize]| rows.partition_point(|begins| *begins < row);
+        before(&self.kept) + before(&self.live)
+    }
 }
 
 impl Pager {
@@ -27,100 +72,95 @@ impl Pager {
         {
             self.asking = None;
         } else if field.handle(key) == ComposerOutcome::Send {
-            self.query = field.take().text();
+            self.search = Search { query: field.take().text(), ..Search::default() };
             self.asking = None;
-            self.hit = None;
             let top = self.top;
-            self.find(top, Way::Forward);
+            self.find(Way::Forward);
             self.at_end &= self.top == top;
         }
     }
 
-    /// Goes to the first hit from row `from` on, or before it; beyond the end it begins anew.
-    pub(super) fn find(&mut self, from: usize, way: Way) {
-        let rows = self.hits();
-        let before = rows.partition_point(|row| *row < from);
-        let last = rows.len().saturating_sub(1);
-        let at = match way {
-            Way::Forward if before > last => 0,
-            Way::Forward => before,
-            Way::Back => before.checked_sub(1).unwrap_or(last),
+    /// Goes to the next hit or the one before, from the last one unless one has gone away from it; beyond the end it begins
+    /// anew.
+    pub(super) fn find(&mut self, way: Way) {
+        self.search.look(&self.lines, &self.live.lines, self.columns);
+        let page = self.top..self.top + self.page;
+        let search = &mut self.search;
+        let here = search.at.filter(|at| search.row(*at).is_some_and(|row| page.contains(&row)));
+        let last = search.len().checked_sub(1);
+        let at = match (way, here) {
+            (Way::Forward, Some(at)) => at + 1,
+            (Way::Forward, None) => search.from(page.start),
+            (Way::Back, Some(at)) => at.checked_sub(1).unwrap_or(usize::MAX),
+            (Way::Back, None) => search.from(page.start).checked_sub(1).unwrap_or(usize::MAX),
         };
-        self.hit = hit(&rows, at);
-        if let Some(hit) = self.hit {
-            self.top = hit.row;
+        search.at = last.map(|last| match way {
+            Way::Forward if at > last => 0,
+            Way::Forward => at,
+            Way::Back => at.min(last),
+        });
+        if let Some(row) = search.at.and_then(|at| search.row(at)) {
+            self.top = row;
         }
     }
 
     /// What was at the top is at row `top` now, and what was found as far from it as before.
     pub(super) fn found_moved(&mut self, top: usize) {
-        if let Some(Hit { row, .. }) = self.hit {
-            let row = (row + top).saturating_sub(self.top);
-            let rows = self.hits();
-            self.hit = hit(&rows, rows.partition_point(|hit| *hit < row));
+        let search = &mut self.search;
+        let found = search.at.and_then(|at| search.row(at));
+        search.begin_again();
+        if let Some(row) = found {
+            search.look(&self.lines, &self.live.lines, self.columns);
+            let at = search.from((row + top).saturating_sub(self.top));
+            search.at = (at < search.len()).then_some(at);
         }
         self.top = top;
     }
 
-    /// The rows with what is searched.
-    fn hits(&self) -> Vec<usize> {
-        let query = self.query.to_lowercase();
-        if query.is_empty() {
-            return Vec::new();
-        }
-        let holds = |line: &Line<'_>| line.to_string().to_lowercase().contains(&query);
-        let rows = self.lines.iter().enumerate().filter(|(_, line)| holds(line));
-        rows.map(|(row, _)| row).collect()
-    }
-
-    /// Where the search goes on: from the last hit, unless one has gone away from it.
-    pub(super) fn found_row(&self) -> usize {
-        let here = self.hit.filter(|hit| (self.top..self.top + self.page).contains(&hit.row));
-        here.map_or(self.top, |hit| hit.row)
-    }
-
     /// What came of the search.
     pub(super) fn outcome(&self, around: &Around<'_>) -> Option<String> {
-        if self.query.is_empty() {
+        let search = &self.search;
+        if search.query.is_empty() {
             return None;
         }
-        let said = match self.hit {
-            Some(Hit { number, of, .. }) => format!("n N: {number} of {of}, "),
-            None => "not found: ".to_owned(),
+        let said = match (search.at, search.len()) {
+            (_, 0) => "not found: ".to_owned(),
+            (Some(at), of) => format!("n N: {} of {of}, ", at + 1),
+            (None, of) => format!("n N: {}, ", count(of, "hit")),
         };
         let room = around.columns.saturating_sub(width::of(&said));
         let mark = around.theme.glyphs.ellipsis;
-        Some(format!("{said}{}", width::shortened(&written(&self.query), room, mark)))
+        Some(format!("{said}{}", width::shortened(&written(&search.query), room, mark)))
+    }
+
+    /// The rows that are seen, with what is searched standing out.
+    pub(super) fn page_rows(&self) -> Vec<Line<'static>> {
+        let all: Vec<_> = self.lines.iter().chain(&self.live.lines).collect();
+        let end = (self.top + self.page).min(all.len());
+        let needle = folded(&self.search.query);
+        // What is seen may be a part of a text.
+        let goes_on = |row: &usize| *row > 0 && are_joined(all[*row - 1], all[*row], self.columns);
+        let before = (1..=self.top).rev().take(MAX_JOINED).take_while(goes_on).count();
+        let after = (end..all.len()).take(MAX_JOINED).take_while(goes_on).count();
+        let rows = &all[self.top - before..end + after];
+        let mut marks = vec![Vec::new(); rows.len()];
+        let parts = hits(rows, &needle, self.columns).into_iter().flatten();
+        parts.for_each(|part| marks[part.row].push(part.bytes));
+        let seen = rows.iter().zip(&marks).skip(before).take(end - self.top);
+        seen.map(|(line, marks)| marked(line, marks)).collect()
     }
 }
 
-fn hit(rows: &[usize], at: usize) -> Option<Hit> {
-    rows.get(at).map(|row| Hit { row: *row, number: at + 1, of: rows.len() })
-}
-
-/// The line, with what was searched standing out.
-pub(super) fn marked(line: &Line<'static>, query: &str) -> Line<'static> {
-    let text = line.to_string();
-    // Lower case may be longer than what it stands for: then only its own letters are marked.
-    let lower = text.to_lowercase();
-    let (haystack, needle) = if lower.len() == text.len() {
-        (lower, query.to_lowercase())
-    } else {
-        (text, query.to_owned())
-    };
-    let hits: Vec<_> = if needle.is_empty() {
-        Vec::new()
-    } else {
-        haystack.match_indices(&needle).map(|(at, hit)| at..at + hit.len()).collect()
-    };
-    if hits.is_empty() {
+/// The line, with these parts of it standing out.
+fn marked(line: &Line<'static>, parts: &[Range<usize>]) -> Line<'static> {
+    if parts.is_empty() {
         return line.clone();
     }
     let mut spans = Vec::new();
     let mut at = 0;
     for span in &line.spans {
         for (offset, c) in span.content.char_indices() {
-            let is_hit = hits.iter().any(|hit| hit.contains(&(at + offset)));
+            let is_hit = parts.iter().any(|part| part.contains(&(at + offset)));
             let style =
                 if is_hit { span.style.add_modifier(Modifier::REVERSED) } else { span.style };
             spans.push(Span::styled(c.to_string(), style));
