@@ -46,6 +46,8 @@ pub struct App {
     /// The call that was asked about last.
     asked: Option<String>,
     attentive: Attentive,
+    /// A question that waits, with what was begun of its answer.
+    put_off: Option<Box<dyn Overlay>>,
     /// What the word under the cursor may become.
     completion: Option<Completion>,
     /// The word for which nothing more is to be offered.
@@ -90,6 +92,7 @@ impl App {
             overlays: Vec::new(),
             asked: None,
             attentive: Attentive::default(),
+            put_off: None,
             completion: None,
             dismissed: None,
             found_prompts: false,
@@ -131,7 +134,7 @@ impl App {
     pub fn clear(&mut self) {
         self.transcript = Transcript::default();
         self.drawn = 0;
-        self.asked = None;
+        (self.asked, self.put_off) = (None, None);
         self.activity.forget_calls();
         self.outbox.forget_sent();
         self.overlays.clear();

@@ -55,6 +55,8 @@ pub struct Composer {
     columns: usize,
     /// As many rows are gone by a page key.
     page: usize,
+    /// Pictures can go with what is written.
+    takes_pictures: bool,
     /// The column that going up and down keeps to.
     goal: Option<usize>,
 }
@@ -69,8 +71,14 @@ impl Composer {
             vim: None,
             columns: 80,
             page: 10,
+            takes_pictures: true,
             goal: None,
         }
+    }
+
+    /// An empty field that is for text alone: what was sent before is of no interest, and the path of a picture stays one.
+    pub fn field() -> Self {
+        Self { takes_pictures: false, ..Self::new(History::default()) }
     }
 
     /// Breaks its text at `columns`, the last of which is kept for the cursor.

@@ -5,7 +5,7 @@ mod codes;
 
 use std::time::Duration;
 
-use codes::{coded, is_chord, lettered, modifiers, numbered, shifted_latin};
+use codes::{coded, is_chord, is_foreign, lettered, modifiers, numbered, shifted_latin};
 
 use crate::key::{KeyCode, KeyEvent, Modifiers};
 
@@ -351,7 +351,7 @@ fn sequence(arguments: &str, last: u8) -> Option<Report> {
         }
         letter => lettered(letter, modifiers),
     };
-    key.map(Report::Key)
+    key.filter(|key| !is_foreign(*key, held)).map(Report::Key)
 }
 
 /// What follows `ESC ]` and its kind, up to its end.

@@ -48,7 +48,8 @@ impl Attentive {
     }
 
     fn meant(&self, key: KeyEvent, now_ms: u64) -> Meant {
-        let is_text = matches!(key.code, KeyCode::Char(_)) && !key.modifiers.ctrl;
+        let is_chord = key.modifiers.ctrl || key.modifiers.alt;
+        let is_text = matches!(key.code, KeyCode::Char(_)) && !is_chord;
         let since = self.last.as_ref().map(|last| now_ms.saturating_sub(last.at_ms));
         let shown = self.shown_ms.map(|shown| now_ms.saturating_sub(shown));
         let was_seen = shown.is_some_and(|since| since >= SEEN_MS);
@@ -109,7 +110,8 @@ impl App {
         if let Some(question) = self.unasked().cloned() {
             self.asked = Some(question.call_id.clone());
             self.attentive.shown_ms = None;
-            self.overlays.push(Box::new(Approval::new(question)));
+            let begun = self.put_off.take().filter(|begun| !begun.is_over(&self.transcript));
+            self.overlays.push(begun.unwrap_or_else(|| Box::new(Approval::new(question))));
         }
     }
 
@@ -144,7 +146,7 @@ impl App {
     /// The question waits: the person is writing.
     pub(super) fn put_off(&mut self) {
         if self.is_asking() {
-            self.overlays.pop();
+            self.put_off = self.overlays.pop();
             self.asked = None;
         }
     }

@@ -34,6 +34,11 @@ impl App {
     /// What is to be drawn now. Finished lines are handed out once.
     pub fn draw(&mut self) -> Frame {
         let place = self.overlays.last().map_or(Place::Below, |overlay| overlay.place());
+        let (columns, most) = (usize::from(self.columns), usize::from(self.most_written()));
+        if let Some(field) = self.overlays.last_mut().and_then(|overlay| overlay.field()) {
+            field.resize(columns.saturating_sub(2));
+            field.confine(most);
+        }
         if place == Place::Whole {
             let field = self.overlays.last_mut().and_then(|overlay| overlay.field());
             let written = field.map_or(0, |field| field.height());

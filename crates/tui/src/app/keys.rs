@@ -14,9 +14,8 @@ impl App {
     /// What a key does.
     pub(super) fn take_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let (may_leave, may_go_back) = self.told_once();
-        if (key.code, key.modifiers.ctrl) == (KeyCode::Char('t'), true) && self.is_asking() {
-            self.look_up();
-            return vec![];
+        if let Some(effects) = self.take_beside_overlay(key, may_leave) {
+            return effects;
         }
         if let Some(overlay) = self.overlays.last_mut() {
             let reply = overlay.press(key);
@@ -43,7 +42,6 @@ impl App {
             (KeyCode::Esc, _) if self.is_running() && !self.is_inserting() => {
                 return self.interrupt();
             }
-            (KeyCode::Char('t'), false) if key.modifiers.alt => self.turn_over_fold(),
             (KeyCode::F(2), _) => self.hides_status = !self.hides_status,
             (KeyCode::Esc, _) if self.composer.is_empty() && self.composer.mode().is_none() => {
                 if may_go_back {
@@ -69,6 +67,37 @@ impl App {
             _ => return self.write(key),
         }
         vec![]
+    }
+
+    /// Keys that mean the same whatever is open below the conversation, and those that mean nothing to what is: only a letter
+    /// alone answers or steers it.
+    fn take_beside_overlay(&mut self, key: KeyEvent, may_leave: bool) -> Option<Vec<Effect>> {
+        let Modifiers { ctrl, alt, .. } = key.modifiers;
+        let writes = self.overlays.last_mut().is_none_or(|overlay| overlay.field().is_some());
+        let asks = self.overlays.last().is_some_and(|overlay| overlay.asks());
+        match key.code {
+            KeyCode::Char('t') if alt && !ctrl && !self.is_paging() => self.turn_over_fold(),
+            KeyCode::Char(_) if alt && !writes => {}
+            KeyCode::Char('t') if ctrl && asks => self.look_up(),
+            KeyCode::Char('c') if ctrl && asks => return Some(self.stop_question(may_leave)),
+            _ => return None,
+        }
+        Some(vec![])
+    }
+
+    /// What is being written is cleared first, then what asks is stopped; twice leaves.
+    fn stop_question(&mut self, may_leave: bool) -> Vec<Effect> {
+        if may_leave {
+            return vec![Effect::Leave];
+        }
+        self.may_leave = true;
+        match self.overlays.last_mut().and_then(|overlay| overlay.field()) {
+            Some(field) if !field.is_empty() => {
+                field.clear();
+                vec![]
+            }
+            _ => self.interrupt(),
+        }
     }
 
     /// What is said of the next key is of no other: whether ctrl-c may leave, and esc go back.

@@ -6,6 +6,7 @@ mod commands;
 mod looks;
 mod permissions;
 mod reading;
+mod refusing;
 mod searching;
 mod shortening;
 mod talking;

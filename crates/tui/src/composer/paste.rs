@@ -12,7 +12,8 @@ impl Composer {
     /// Takes what was pasted.
     pub fn paste(&mut self, text: &str) {
         // A command line of the person's own has no pictures, and means the path.
-        let paths = image_paths(text).filter(|_| self.first_char() != Some('!'));
+        let takes_pictures = self.takes_pictures && self.first_char() != Some('!');
+        let paths = image_paths(text).filter(|_| takes_pictures);
         if let Some(paths) = paths {
             for path in paths {
                 self.attach(Image::at(path));

@@ -4,13 +4,19 @@ use crate::key::{KeyCode, KeyEvent, Modifiers};
 
 pub(super) fn modifiers(code: u16) -> Modifiers {
     let bits = code.saturating_sub(1);
-    Modifiers { shift: bits & 1 != 0, alt: bits & 2 != 0, ctrl: bits & 4 != 0 }
+    Modifiers { shift: bits & 1 != 0, alt: bits & (2 | 32) != 0, ctrl: bits & 4 != 0 }
+}
+
+/// With super or hyper held a key types nothing, and is no other key of ours.
+pub(super) fn is_foreign(key: KeyEvent, held: u16) -> bool {
+    const SUPER_HYPER: u16 = 8 | 16;
+    matches!(key.code, KeyCode::Char(_)) && held.saturating_sub(1) & SUPER_HYPER != 0
 }
 
 /// Whether a key of a layout without Latin letters is part of a chord, which means the key of the Latin layout there.
 pub(super) fn is_chord(code: u32, held: u16) -> bool {
-    const ALT_CTRL_SUPER: u16 = 2 | 4 | 8;
-    code > 0x7f && held.saturating_sub(1) & ALT_CTRL_SUPER != 0
+    const ALT_CTRL: u16 = 2 | 4;
+    code > 0x7f && held.saturating_sub(1) & ALT_CTRL != 0
 }
 
 /// What a key of the standard layout types with shift, where it is no letter.

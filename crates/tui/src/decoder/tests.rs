@@ -31,6 +31,8 @@ fn a_key_is_the_same_however_the_terminal_writes_it() {
         ("\x1b[27u\x1b[99;5u\x1b[122;6u", "<esc><c-c><c-s-z>"),
         ("\x1b[44:60;4u\x1b[97;3u", "<a-lt><a-a>"),
         ("\x1b[97;1:3u\x1b[97;5:2u", "<c-a>"),
+        // What is held with super is no key of ours; caps lock and its like change nothing.
+        ("\x1b[121;9ua\x1b[121;17u\x1b[121;65u\x1b[121;33u", "ay<a-y>"),
         ("\x1b[57400u\x1b[57414u", "1<enter>"),
         // Chords on a Cyrillic layout are those of the keys' Latin places; text is not.
         ("\x1b[1089::99;5u\x1b[1079::112;3u", "<c-c><a-p>"),

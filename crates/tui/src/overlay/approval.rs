@@ -6,7 +6,7 @@ use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
 use super::{Around, Overlay, Reply};
-use crate::composer::{Composer, ComposerOutcome, History};
+use crate::composer::{Composer, ComposerOutcome};
 use crate::effect::Effect;
 use crate::filter::exact;
 use crate::key::{KeyCode, KeyEvent};
@@ -30,8 +30,10 @@ pub(crate) struct Approval {
     /// Rows that did not fit when it was drawn last.
     below: usize,
     page: usize,
-    /// What the model is told instead, while it is being written.
-    telling: Option<Composer>,
+    /// What the model is told instead; what was begun of it is gone on with.
+    reason: Composer,
+    /// It is being written.
+    is_telling: bool,
 }
 
 impl Approval {
@@ -43,7 +45,8 @@ impl Approval {
             top: 0,
             below: usize::MAX,
             page: 1,
-            telling: None,
+            reason: Composer::field(),
+            is_telling: false,
         }
     }
 
@@ -52,11 +55,10 @@ impl Approval {
     }
 
     fn tell(&mut self, key: KeyEvent) -> Reply {
-        let Some(composer) = &mut self.telling else { return Reply::Stay };
         if key.code == KeyCode::Esc {
-            self.telling = None;
-        } else if composer.handle(key) == ComposerOutcome::Send {
-            let message = Some(composer.take().text());
+            self.is_telling = false;
+        } else if self.reason.handle(key) == ComposerOutcome::Send {
+            let message = Some(self.reason.take().text());
             return self.decide(Decision::Deny { message });
         }
         Reply::Stay
@@ -74,7 +76,7 @@ impl Approval {
 
 impl Overlay for Approval {
     fn press(&mut self, key: KeyEvent) -> Reply {
-        if self.telling.is_some() {
+        if self.is_telling {
             return self.tell(key);
         }
         match (key.code, key.modifiers.ctrl) {
@@ -87,10 +89,10 @@ impl Overlay for Approval {
             },
             (KeyCode::Char('n'), false) => self.decide(Decision::Deny { message: None }),
             (KeyCode::Char('t'), false) => {
-                self.telling = Some(Composer::new(History::default()));
+                self.is_telling = true;
                 Reply::Stay
             }
-            (KeyCode::Char('c'), true) | (KeyCode::Esc, _) => Reply::Ask(vec![Effect::Interrupt]),
+            (KeyCode::Esc, _) => Reply::Ask(vec![Effect::Interrupt]),
             (KeyCode::Down, _) => {
                 self.top += 1.min(self.below);
                 Reply::Stay
@@ -118,7 +120,7 @@ impl Overlay for Approval {
             self.laid = asked(&self.question, around);
         }
         let all = &self.laid;
-        let answers = answers(self.telling.is_some(), self.question.prefix.is_some(), around);
+        let answers = answers(self.is_telling, self.question.prefix.is_some(), around);
         let room = around.rows.saturating_sub(answers.len() + 2).max(1);
         self.page = room.saturating_sub(1).max(1);
         self.top = self.top.min(all.len().saturating_sub(room));
@@ -134,7 +136,7 @@ impl Overlay for Approval {
     }
 
     fn field(&mut self) -> Option<&mut Composer> {
-        self.telling.as_mut()
+        self.is_telling.then_some(&mut self.reason)
     }
 
     fn asks(&self) -> bool {

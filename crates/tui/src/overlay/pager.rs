@@ -13,7 +13,7 @@ use output::Output;
 use search::Search;
 
 use super::{Around, Overlay, Place, Reply};
-use crate::composer::{Composer, History};
+use crate::composer::Composer;
 use crate::effect::Page;
 use crate::filter::{exact, plain};
 use crate::key::{KeyCode, KeyEvent};
@@ -242,7 +242,7 @@ impl Overlay for Pager {
             (KeyCode::Char('u'), _) => self.top = self.top.saturating_sub(self.page / 2),
             (KeyCode::Home | KeyCode::Char('g'), false) => self.top = 0,
             (KeyCode::End | KeyCode::Char('G'), false) => self.at_end = true,
-            (KeyCode::Char('/'), false) => self.asking = Some(Composer::new(History::default())),
+            (KeyCode::Char('/'), false) => self.asking = Some(Composer::field()),
             (KeyCode::Char('n'), false) => self.find(Way::Forward),
             (KeyCode::Char('N'), false) => self.find(Way::Back),
             _ => {}

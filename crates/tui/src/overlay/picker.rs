@@ -4,7 +4,7 @@ use ratatui_core::style::Modifier;
 use ratatui_core::text::{Line, Span};
 
 use super::{Around, Overlay, Reply};
-use crate::composer::{Composer, History};
+use crate::composer::Composer;
 use crate::effect::{Choice, Effect};
 use crate::filter::written;
 use crate::fuzzy::rank;
@@ -41,7 +41,7 @@ impl Picker {
             title: written(title).into_owned(),
             choices,
             fit: Vec::new(),
-            field: Composer::new(History::default()),
+            field: Composer::field(),
             at: 0,
             everywhere,
             is_first: false,
@@ -84,7 +84,7 @@ impl Picker {
     /// What fits no answer was none, and is not kept.
     fn forget_secret(&mut self) {
         if self.is_unseen() && self.fit.is_empty() {
-            self.field = Composer::new(History::default());
+            self.field = Composer::field();
             self.narrow();
         }
     }
@@ -157,7 +157,6 @@ impl Overlay for Picker {
 
     fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
         let theme = around.theme;
-        self.field.resize(around.columns.saturating_sub(2));
         let title = Line::styled(self.title.clone(), theme.accent.add_modifier(Modifier::BOLD));
         let title = wrap::wrap(&title, around.columns);
         let room = around.rows.saturating_sub(3 + title.len()).clamp(1, ROWS);

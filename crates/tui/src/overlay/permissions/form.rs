@@ -5,7 +5,7 @@ use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
 use super::{Around, effect_word};
-use crate::composer::{Composer, ComposerOutcome, History};
+use crate::composer::{Composer, ComposerOutcome};
 use crate::key::{KeyCode, KeyEvent};
 use crate::{view, wrap};
 
@@ -34,13 +34,13 @@ impl Form {
             old: None,
             effect: RuleEffect::Allow,
             scope: RuleScope::Project,
-            words: Composer::new(History::default()),
+            words: Composer::field(),
             was_sent: false,
         }
     }
 
     pub(super) fn changing(rule: ShownRule) -> Self {
-        let mut words = Composer::new(History::default());
+        let mut words = Composer::field();
         words.insert_str(&rule.words);
         let scope = rule.scope.unwrap_or(RuleScope::Project);
         Self { effect: rule.effect, scope, words, was_sent: false, old: Some(rule) }
@@ -88,7 +88,6 @@ impl Form {
 
     pub(super) fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
         let theme = around.theme;
-        self.words.resize(around.columns.saturating_sub(2));
         let row = |lead: &str, words: [&'static str; 3], at: usize| {
             let mut spans = vec![Span::styled(format!("  {lead:<6}"), theme.dim)];
             for (number, word) in words.into_iter().enumerate() {
