@@ -269,13 +269,13 @@ impl Composer {
         self.buffer.replace(0..self.buffer.text().len(), &text);
     }
 
-    /// Takes a message back for editing, before what is written now.
+    /// Takes a message back for editing, before what is written now: one goes on writing where one was.
     pub fn put_back(&mut self, message: &Message) {
         let mut text = self.chips.text(message);
         if !self.is_empty() {
             text.push('\n');
         }
-        self.buffer.replace(0..0, &text);
+        self.buffer.precede(&text);
     }
 
     /// Inserts text as if it had been typed.

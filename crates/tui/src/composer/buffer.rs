@@ -29,6 +29,8 @@ struct Edit {
     inserted: String,
     /// Where the cursor stood before.
     cursor: usize,
+    /// Where it stood after it.
+    after: usize,
 }
 
 /// What was done last, where it decides what the next thing does.
@@ -83,6 +85,15 @@ impl Buffer {
         self.apply(range, with);
     }
 
+    /// Puts `text` before all else as one step; the cursor stays where it is in the rest.
+    pub(super) fn precede(&mut self, text: &str) {
+        let cursor = self.cursor + text.len();
+        self.replace(0..0, text);
+        if let Some(edit) = self.past.last_mut().filter(|_| !text.is_empty()) {
+            (edit.after, self.cursor) = (cursor, cursor);
+        }
+    }
+
     fn apply(&mut self, range: Range<usize>, with: &str) {
         if range.is_empty() && with.is_empty() {
             return;
@@ -92,8 +103,9 @@ impl Buffer {
             removed: self.text[range.clone()].to_owned(),
             inserted: with.to_owned(),
             cursor: self.cursor,
+            after: range.start + with.len(),
         };
-        self.cursor = range.start + with.len();
+        self.cursor = edit.after;
         self.text.replace_range(range, with);
         self.future.clear();
         if self.past.len() == MAX_UNDO {
@@ -118,6 +130,7 @@ impl Buffer {
                 edit.inserted.push(c);
                 self.text.insert(self.cursor, c);
                 self.cursor += typed.len();
+                edit.after = self.cursor;
                 self.future.clear();
             }
             _ => self.apply(self.cursor..self.cursor, typed),
@@ -192,7 +205,7 @@ impl Buffer {
         self.last = Last::Other;
         if let Some(edit) = self.future.pop() {
             self.text.replace_range(edit.at..edit.at + edit.removed.len(), &edit.inserted);
-            self.cursor = edit.at + edit.inserted.len();
+            self.cursor = edit.after;
             self.past.push(edit);
         }
     }

@@ -155,6 +155,23 @@ fn pictures_are_attached_by_their_path() {
 }
 
 #[test]
+fn a_message_that_comes_back_leaves_the_cursor_where_one_writes() {
+    let mut composer = composer();
+    press(&mut composer, "a draft<left><left>");
+    composer.put_back(&Message::from("two".to_owned()));
+    composer.put_back(&Message::from("one".to_owned()));
+    assert_eq!(shown(&composer), "one\ntwo\na dra|ft");
+    press(&mut composer, "X");
+    assert_eq!(shown(&composer), "one\ntwo\na draX|ft");
+    press(&mut composer, "<c-_>");
+    assert_eq!(shown(&composer), "one\ntwo\na dra|ft");
+    press(&mut composer, "<c-_><c-_>");
+    assert_eq!(shown(&composer), "a dra|ft");
+    press(&mut composer, "<a-_><a-_>");
+    assert_eq!(shown(&composer), "one\ntwo\na dra|ft");
+}
+
+#[test]
 fn the_history_is_gone_through_and_loses_no_draft() {
     for (keys, expected) in [
         ("<up>", "second\nline|"),
