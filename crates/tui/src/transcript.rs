@@ -153,10 +153,12 @@ impl Transcript {
                 self.bytes.stateless += step.bytes_stateless;
                 self.note_way(step);
             }
-            Event::TransportRetry { attempt, max, message, .. } => {
+            Event::TransportRetry { attempt, max, kind, message, .. } => {
                 self.live.begin_again();
-                let (attempt, max, reason) = (*attempt, *max, message.clone());
-                self.retry = Some(Retry { attempt, max, reason });
+                self.live.sent = None;
+                self.note_trouble(*kind);
+                let (attempt, max, kind, reason) = (*attempt, *max, *kind, message.clone());
+                self.retry = Some(Retry { attempt, max, kind, reason });
             }
             Event::TransportFallback { reason, .. } => self.fallback = Some(reason.clone()),
             // What shortens the conversation may take another way than what comes after it.
@@ -176,12 +178,7 @@ impl Transcript {
             Event::TurnCompleted(turn) => self.turn_completed(turn),
             Event::TurnFailed(turn) => {
                 self.usage = turn.usage;
-                if matches!(
-                    turn.error.kind,
-                    ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Auth
-                ) {
-                    self.connection = Connection::Lost;
-                }
+                self.note_trouble(turn.error.kind);
                 self.notice(match turn.error.kind {
                     ErrorKind::Interrupted => Notice::Said("Stopped.".to_owned()),
                     _ => Notice::Failed(turn.error.message.clone()),

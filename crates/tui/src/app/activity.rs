@@ -26,6 +26,8 @@ pub(super) struct Activity {
     /// Questions that wait for the person, and since when: that time is not of the work.
     asked: u32,
     asked_ms: u64,
+    /// When the request is sent again that could not be answered.
+    tries_again_ms: u64,
 }
 
 /// One under way.
@@ -95,6 +97,9 @@ impl Activity {
                 let asked = self.calls.iter_mut().filter(|it| it.call_id.as_ref() == Some(call_id));
                 asked.for_each(|call| call.began_ms = now_ms);
             }
+            Event::TransportRetry { delay_ms, .. } => {
+                self.tries_again_ms = now_ms.saturating_add(*delay_ms);
+            }
             Event::TurnCompleted(_) | Event::TurnFailed(_) => {
                 self.calls.clear();
                 self.asked = 0;
@@ -137,6 +142,10 @@ impl Activity {
         mark: &str,
     ) -> String {
         let since = |ms: u64| elapsed(now_ms.saturating_sub(ms));
+        if let Some(retry) = transcript.retry.as_ref().filter(|retry| retry.is_limited()) {
+            let left_ms = self.tries_again_ms.saturating_sub(now_ms);
+            return limited(retry, left_ms.div_ceil(1000), columns);
+        }
         if let Some(retry) = &transcript.retry {
             return reconnecting(retry, &since(self.began_ms), columns, mark);
         }
@@ -201,9 +210,24 @@ impl Activity {
     }
 }
 
+/// The wait counts down. Of what the provider says no sentence is cut: it may say the same time in the middle.
+fn limited(retry: &Retry, seconds: u64, columns: usize) -> String {
+    let Retry { attempt, max, reason, .. } = retry;
+    let of = if *max == 0 { String::new() } else { format!(" of {max}") };
+    let when = match seconds {
+        0 => "tries again".to_owned(),
+        _ => format!("tries again in {}", elapsed(seconds.saturating_mul(1000))),
+    };
+    let words = format!("Rate limit, {when} ({attempt}{of})");
+    let first = reason.split_inclusive(". ").next().unwrap_or_default().trim_end();
+    let said = [reason.as_str(), first].map(|said| format!("{words} · {said}"));
+    let said = said.into_iter().find(|said| width::of(said) <= columns);
+    said.unwrap_or(if width::of(&words) <= columns { words } else { when })
+}
+
 /// What is the matter stands at both ends of the reason: what failed, and how.
 fn reconnecting(retry: &Retry, took: &str, columns: usize, mark: &str) -> String {
-    let Retry { attempt, max, reason } = retry;
+    let Retry { attempt, max, reason, .. } = retry;
     let of = if *max == 0 { String::new() } else { format!(" of {max}") };
     let attempt = format!("attempt {attempt}{of} · {took}");
     let words = format!("Reconnecting, {attempt}");

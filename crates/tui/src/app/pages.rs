@@ -139,6 +139,7 @@ pub(super) fn connection(transcript: &Transcript) -> Option<&'static str> {
     Some(match sent.unwrap_or(transcript.connection) {
         Connection::Unknown => return None,
         Connection::Lost => "not connected",
+        Connection::Limited => "rate limit",
         Connection::By(TransportKind::Websocket) => "WebSocket",
         Connection::By(TransportKind::HttpSse) => "HTTP",
         Connection::By(TransportKind::Replay) => "a recording",

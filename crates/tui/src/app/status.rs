@@ -115,7 +115,9 @@ fn say(app: &App, part: Part) -> Option<String> {
         Part::Sandbox => thread.sandbox.to_string(),
         Part::Approval => format!("asks: {}", thread.approval_policy),
         Part::Context => left(transcript.fill.tokens(), facts.context_window)?,
-        Part::Connection if transcript.retry.is_some() => "reconnecting".to_owned(),
+        Part::Connection if transcript.retry.as_ref().is_some_and(|it| !it.is_limited()) => {
+            "reconnecting".to_owned()
+        }
         Part::Connection => pages::connection(transcript)?.to_owned(),
         Part::Saved => {
             let saved = bytes.stateless.saturating_sub(bytes.sent);

@@ -1,6 +1,6 @@
 //! How requests travel, as far as the thread has said it: nothing is claimed of a way before it has worked.
 
-use agent_protocol::{Event, StepCompleted, TransportKind};
+use agent_protocol::{ErrorKind, Event, StepCompleted, TransportKind};
 
 use super::{Notice, Transcript};
 
@@ -13,15 +13,25 @@ pub enum Connection {
     By(TransportKind),
     /// The last one did not arrive.
     Lost,
+    /// The last one arrived, and was not answered: there were too many.
+    Limited,
 }
 
-/// The connection was lost, and the request is tried again.
+/// The request is tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
     pub attempt: u32,
     /// 0 tries for as long as the network is away.
     pub max: u32,
+    pub kind: ErrorKind,
     pub reason: String,
+}
+
+impl Retry {
+    /// There were too many requests; the connection is all right.
+    pub fn is_limited(&self) -> bool {
+        self.kind == ErrorKind::RateLimit
+    }
 }
 
 /// What went up.
@@ -48,9 +58,21 @@ impl Transcript {
         }
     }
 
-    /// A step whose request never left travelled no way.
+    /// What went wrong says how things are until a request is answered.
+    pub(super) fn note_trouble(&mut self, kind: ErrorKind) {
+        match kind {
+            ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Auth => {
+                self.connection = Connection::Lost;
+            }
+            ErrorKind::RateLimit => self.connection = Connection::Limited,
+            _ => {}
+        }
+    }
+
+    /// A step whose request never left travelled no way, and one that was not answered says nothing of it.
     pub(super) fn note_way(&mut self, step: &StepCompleted) {
-        if step.connection > 0 && !self.fill.is_compacting() {
+        let is_answered = step.connection > 0 && !step.response_id.is_empty();
+        if is_answered && !self.fill.is_compacting() {
             self.connection = Connection::By(step.transport);
         }
     }

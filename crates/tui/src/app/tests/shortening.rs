@@ -123,3 +123,53 @@ fn reconnecting_says_for_how_long_and_keeps_both_ends_of_the_reason() {
     assert!(cut.ends_with("error 111) · esc stops"), "{cut}");
     assert_eq!(row(40), "• attempt 4 of 6 · 12 s · esc stops");
 }
+
+#[test]
+fn a_rate_limit_says_when_it_is_tried_again_and_no_connection_was_lost() {
+    let reason = "Rate limit reached for m. Please try again in 18.3 s. (status 429)";
+    let mut app = app_with_window();
+    app.update(Input::Resize { columns: 130, rows: 24 });
+    step_started(&mut app);
+    app.update(Input::Tick(1_000));
+    let (message, kind) = (reason.to_owned(), ErrorKind::RateLimit);
+    let retry = Event::TransportRetry { attempt: 2, max: 6, delay_ms: 18_300, kind, message };
+    happened(&mut app, retry.clone());
+    let row = |app: &mut App, columns| {
+        app.update(Input::Resize { columns, rows: 24 });
+        shown(app).1[0].clone()
+    };
+    let words = "• Rate limit, tries again in 19 s (2 of 6)";
+    assert_eq!(row(&mut app, 130), format!("{words} · {reason} · esc stops"));
+    assert_eq!(row(&mut app, 90), format!("{words} · Rate limit reached for m. · esc stops"));
+    assert_eq!(row(&mut app, 60), format!("{words} · esc stops"));
+    app.update(Input::Tick(12_000));
+    assert!(row(&mut app, 60).contains("tries again in 8 s (2 of 6)"));
+    app.update(Input::Tick(20_000));
+    assert!(row(&mut app, 60).contains("Rate limit, tries again (2 of 6)"));
+    let line = |app: &mut App| shown(app).1.last().cloned().unwrap();
+    app.update(Input::Resize { columns: 130, rows: 24 });
+    assert!(line(&mut app).contains("rate limit") && !line(&mut app).contains("reconnecting"));
+}
+
+#[test]
+fn who_stops_what_did_not_get_through_is_told_of_no_connection_that_works() {
+    for (kind, says) in
+        [(ErrorKind::Network, "not connected"), (ErrorKind::RateLimit, "rate limit")]
+    {
+        let mut app = app_with_window();
+        app.update(Input::Resize { columns: 130, rows: 24 });
+        step_started(&mut app);
+        happened(&mut app, step_completed(1));
+        happened(&mut app, Event::StepStarted { step: 2 });
+        happened(&mut app, Event::RequestSent { transport: TransportKind::Websocket });
+        let message = "no".to_owned();
+        let retry = Event::TransportRetry { attempt: 1, max: 6, delay_ms: 1, kind, message };
+        happened(&mut app, retry);
+        let Event::StepCompleted(mut step) = step_completed(2) else { unreachable!() };
+        step.response_id.clear();
+        happened(&mut app, Event::StepCompleted(step));
+        happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Interrupted)));
+        let line = shown(&mut app).1.last().cloned().unwrap();
+        assert!(line.contains(says) && !line.contains("WebSocket"), "{line}");
+    }
+}
