@@ -82,6 +82,8 @@ pub struct App {
     /// `/status` was given, and waits for what is checked out.
     wants_status: bool,
     outbox: Outbox,
+    /// What is asked now came up on the way through what waited for the end of a turn.
+    queue_is_held: bool,
 }
 
 impl App {
@@ -115,6 +117,7 @@ impl App {
             hides_status: false,
             wants_status: false,
             outbox: Outbox::default(),
+            queue_is_held: false,
         };
         app.resize(columns, rows);
         app
@@ -138,6 +141,9 @@ impl App {
         self.activity.forget_calls();
         self.outbox.forget_sent();
         self.overlays.clear();
+        self.queue_is_held = false;
+        // What waited was meant for the thread that ends.
+        self.write_on_queued();
         if std::mem::take(&mut self.begins_anew) {
             self.note("A new thread begins here.".to_owned());
         }
@@ -308,7 +314,7 @@ impl App {
         self.overlays.retain(|overlay| !overlay.is_over(&self.transcript));
         self.ask();
         let mut effects = self.find_out(&record.event);
-        effects.extend(self.go_on_with_queue(&record.event));
+        effects.extend(self.go_on_with_queue(&record.event, was_running));
         effects
     }
 
@@ -385,6 +391,7 @@ impl App {
 
     /// The person goes on writing what was to begin a turn.
     fn hold_off(&mut self, held: Effect) {
+        self.write_on_queued();
         match held {
             Effect::Send(message) => {
                 self.outbox.not_sent(&message);

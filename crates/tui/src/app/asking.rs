@@ -126,7 +126,8 @@ impl App {
             Meant::Writing => self.put_off(),
             Meant::Question => {}
         }
-        let effects = self.take_key(key);
+        let mut effects = self.take_key(key);
+        self.go_on_when_answered(&mut effects);
         self.ask();
         effects
     }

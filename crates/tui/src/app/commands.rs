@@ -49,14 +49,14 @@ impl App {
             slash::Line::Message => None,
             slash::Line::Known(slash, argument) => {
                 let name = slash.name;
-                if slash.when == When::Idle && self.is_running() {
-                    let reason = format!("/{name} waits for the end of the turn; esc stops it.");
-                    return Some(self.refuse(message, &reason));
-                }
                 if message.pictures().next().is_some() {
                     return Some(
                         self.refuse(message, &format!("A picture does not go with /{name}.")),
                     );
+                }
+                if self.must_wait(message) {
+                    self.outbox.queue(message.clone());
+                    return Some(vec![]);
                 }
                 Some(self.run(slash.verb, argument))
             }
@@ -78,6 +78,14 @@ impl App {
                 Some(self.refuse(message, &format!("There is no command /{name}. {near}")))
             }
         }
+    }
+
+    /// It is a command for the end of the turn, or of what else goes on.
+    pub(super) fn must_wait(&self, message: &Message) -> bool {
+        let text = message.text();
+        let line = slash::read(text.trim(), &self.prompts);
+        let is_for_later = matches!(line, slash::Line::Known(slash, _) if slash.when == When::Idle);
+        is_for_later && self.is_running()
     }
 
     /// Does one command.

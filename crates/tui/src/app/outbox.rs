@@ -59,6 +59,11 @@ impl Outbox {
     }
 
     /// The first of those for after the turn.
+    pub(super) fn first(&self) -> Option<&Message> {
+        self.queued.first()
+    }
+
+    /// The same, which no longer waits.
     pub(super) fn next(&mut self) -> Option<Message> {
         (!self.queued.is_empty()).then(|| self.queued.remove(0))
     }

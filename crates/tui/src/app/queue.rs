@@ -6,31 +6,47 @@ use super::App;
 use crate::effect::Effect;
 
 impl App {
-    /// After a turn comes what was written for then. A turn that did not end well gives it back instead.
-    pub(super) fn go_on_with_queue(&mut self, event: &Event) -> Vec<Effect> {
+    /// After a turn, or what else went on, comes what was written for then. A turn that did not end well gives it back
+    /// instead.
+    pub(super) fn go_on_with_queue(&mut self, event: &Event, was_running: bool) -> Vec<Effect> {
         match event {
-            Event::TurnCompleted(_) => self.carry_out_queue(),
             Event::TurnFailed(_) => {
                 self.write_on_queued();
                 vec![]
             }
+            Event::TurnCompleted(_) => self.carry_out_queue(),
+            _ if was_running && !self.is_running() => self.carry_out_queue(),
             _ => vec![],
         }
     }
 
-    /// Up to what begins a turn, whose end goes on with the rest, or ends the thread.
+    /// Up to what begins a turn, whose end goes on with the rest, ends the thread, or asks something.
     fn carry_out_queue(&mut self) -> Vec<Effect> {
+        let overlays = self.overlays.len();
         let mut effects = Vec::new();
-        while let Some(message) = self.outbox.next() {
+        while self.outbox.first().is_some_and(|first| !self.must_wait(first))
+            && let Some(message) = self.outbox.next()
+        {
             let more = self.carry_out(message);
-            let goes_on = |effect: &Effect| matches!(effect, Effect::Run(_) | Effect::Compact);
-            let is_last = !more.iter().all(goes_on);
+            let is_last = more.iter().any(ends_idleness);
             effects.extend(more);
             if is_last {
                 break;
             }
+            if self.overlays.len() > overlays {
+                self.queue_is_held = true;
+                break;
+            }
         }
         effects
+    }
+
+    /// What was asked on the way through the queue is answered: the rest comes after that.
+    pub(super) fn go_on_when_answered(&mut self, effects: &mut Vec<Effect>) {
+        if self.overlays.is_empty() && std::mem::take(&mut self.queue_is_held) {
+            let may_go_on = !self.is_running() && !effects.iter().any(ends_idleness);
+            effects.extend(if may_go_on { self.carry_out_queue() } else { vec![] });
+        }
     }
 
     /// Stops what runs. What waits to be heard, or for the end of the turn, comes back to be written anew.
@@ -40,9 +56,14 @@ impl App {
         wanted.chain([Effect::Interrupt]).collect()
     }
 
-    fn write_on_queued(&mut self) {
+    pub(super) fn write_on_queued(&mut self) {
         for message in self.outbox.take_queued().into_iter().rev() {
             self.composer.put_back(&message);
         }
     }
+}
+
+/// A turn begins, or the thread ends.
+fn ends_idleness(effect: &Effect) -> bool {
+    matches!(effect, Effect::Send(_) | Effect::Review(_) | Effect::Open(_) | Effect::Leave)
 }

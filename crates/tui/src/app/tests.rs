@@ -53,6 +53,25 @@ fn happened(app: &mut App, event: Event) {
     assert!(app.update(Input::Record(Box::new(record))).is_empty());
 }
 
+/// What is done at the end of a turn.
+fn turn_completes(app: &mut App) -> Vec<Effect> {
+    let TurnFailed { usage, turn_usage, duration_ms, steps, timing, network, .. } =
+        turn_failed(ErrorKind::Internal);
+    let event = Event::TurnCompleted(agent_protocol::TurnCompleted {
+        usage,
+        turn_usage,
+        cost_usd: None,
+        duration_ms,
+        steps,
+        final_message: String::new(),
+        timing,
+        network,
+        schema_valid: None,
+    });
+    let record = Record { seq: None, at: String::new(), event, wire: vec![] };
+    app.update(Input::Record(Box::new(record)))
+}
+
 fn shown(app: &mut App) -> (Vec<String>, Vec<String>) {
     let Frame { finished, region, .. } = app.draw();
     app.was_drawn();

@@ -88,8 +88,9 @@ fn shortening_waits_for_the_end_of_a_turn_in_sight() {
     let mut app = app_with_window();
     happened(&mut app, Event::TurnStarted {});
     assert!(type_in(&mut app, "/compact<enter>").is_empty());
-    let said = shown(&mut app).0.join("\n");
-    assert!(said.contains("/compact waits for the end of the turn; esc stops it."), "{said}");
+    let (finished, rows) = shown(&mut app);
+    assert!(finished.iter().all(|row| !row.contains("/compact")), "{finished:?}");
+    assert!(rows.iter().any(|row| row.contains("/compact (after this turn")), "{rows:?}");
     assert_eq!(type_in(&mut app, "<esc>"), [Effect::Interrupt]);
 }
 

@@ -410,23 +410,45 @@ fn what_is_kept_for_after_the_turn_is_done_then_as_it_would_have_been_at_once() 
         app.update(Input::Paste(line.into()));
         assert!(type_in(&mut app, "<tab>").is_empty(), "{line}");
     }
-    let TurnFailed { usage, turn_usage, duration_ms, steps, timing, network, .. } =
-        turn_failed(ErrorKind::Internal);
-    let event = Event::TurnCompleted(agent_protocol::TurnCompleted {
-        usage,
-        turn_usage,
-        cost_usd: None,
-        duration_ms,
-        steps,
-        final_message: String::new(),
-        timing,
-        network,
-        schema_valid: None,
-    });
-    let record = Record { seq: None, at: String::new(), event, wire: vec![] };
-    let effects = app.update(Input::Record(Box::new(record)));
+    let effects = turn_completes(&mut app);
     let [Effect::Compact, Effect::Run(line), Effect::Send(message)] = &effects[..] else {
         panic!("{effects:?}")
     };
     assert_eq!((line.as_str(), message.text().as_str()), ("make", "then this"));
+}
+
+#[test]
+fn what_waits_for_the_end_of_a_turn_goes_on_after_what_it_asks() {
+    let mut app = app();
+    happened(&mut app, thread_started());
+    happened(&mut app, Event::TurnStarted {});
+    type_in(&mut app, "/effort<enter>then this<tab>and this<tab>");
+    assert!(turn_completes(&mut app).is_empty());
+    assert!(app.is_covered(), "the list is open");
+    let effects = type_in(&mut app, "high<enter>");
+    let [Effect::UseEffort(level), Effect::Send(message)] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((level.as_str(), message.text().as_str()), ("high", "then this"));
+    app.clear();
+    assert!(shown(&mut app).1.contains(&"› and this".to_owned()), "it is not lost");
+}
+
+#[test]
+fn what_waits_for_a_command_line_of_ones_own_goes_on_after_it() {
+    let mut app = app();
+    happened(&mut app, thread_started());
+    let Event::ItemStarted { mut item, rule } = running("sleep 9") else { unreachable!() };
+    item.call_id = None;
+    happened(&mut app, Event::ItemStarted { item: item.clone(), rule });
+    assert!(type_in(&mut app, "/effort high<enter>").is_empty());
+    // The end of a turn is not yet that of the command line.
+    assert!(turn_completes(&mut app).is_empty());
+    if let ItemDetails::CommandExecution(command) = &mut item.details {
+        (command.status, command.exit_code) = (Status::Completed, Some(0));
+    }
+    let event = Event::ItemCompleted { item };
+    let record = Record { seq: None, at: String::new(), event, wire: vec![] };
+    let effects = app.update(Input::Record(Box::new(record)));
+    assert_eq!(effects, [Effect::UseEffort("high".into())]);
 }

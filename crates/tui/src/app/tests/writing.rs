@@ -44,8 +44,11 @@ fn what_changes_the_thread_waits_for_the_end_of_the_turn() {
     let mut app = app();
     happened(&mut app, Event::TurnStarted {});
     assert!(type_in(&mut app, "/new<enter>").is_empty());
-    assert!(shown(&mut app).0.join(" ").contains("end of the turn"));
-    assert_eq!(type_in(&mut app, "<c-u>/name it<enter>"), [Effect::Name("it".into())]);
+    let (finished, rows) = shown(&mut app);
+    assert!(finished.is_empty(), "nothing is said above what goes on");
+    assert!(rows.iter().any(|row| row.contains("/new (after this turn")), "{rows:?}");
+    assert_eq!(type_in(&mut app, "/name it<enter>"), [Effect::Name("it".into())]);
+    assert_eq!(turn_completes(&mut app), [Effect::Open(Next::New)]);
 }
 
 #[test]
