@@ -85,6 +85,8 @@ pub(crate) async fn run(
         say,
         inputs,
     };
+    let (environment, cwd) = (environment.clone(), settings.workspace.cwd.clone());
+    stage.app.know_files(move |path| environment.absolute(path, &cwd).is_file());
     if settings.vim() {
         stage.app.use_vim();
     }

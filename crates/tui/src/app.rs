@@ -16,6 +16,8 @@ mod queue;
 mod said;
 mod status;
 
+use std::path::Path;
+
 use agent_protocol::{Event, Record};
 
 use activity::Activity;
@@ -194,6 +196,11 @@ impl App {
     /// Vim's keys from the beginning.
     pub fn use_vim(&mut self) {
         self.composer.toggle_vim();
+    }
+
+    /// Asks `is_file` whether a path that is pasted leads to a picture.
+    pub fn know_files(&mut self, is_file: impl Fn(&Path) -> bool + Send + Sync + 'static) {
+        self.composer.know_files(is_file);
     }
 
     /// All that the model thinks from the beginning.

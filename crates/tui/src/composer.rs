@@ -29,6 +29,7 @@ pub use history::History;
 pub use keys::KEYS;
 use layout::Layout;
 use motion::Words;
+use paste::Files;
 pub use token::{Token, TokenKind};
 pub use vim::Mode;
 use vim::Vim;
@@ -57,6 +58,7 @@ pub struct Composer {
     page: usize,
     /// Pictures can go with what is written.
     takes_pictures: bool,
+    files: Files,
     /// The column that going up and down keeps to.
     goal: Option<usize>,
 }
@@ -72,6 +74,7 @@ impl Composer {
             columns: 80,
             page: 10,
             takes_pictures: true,
+            files: Files::default(),
             goal: None,
         }
     }

@@ -1,6 +1,10 @@
 //! What is pasted: text as it is while it is short, a chip when it is long, a picture when it is the path of one.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{Chip, Composer, Image, chip::cleaned};
 
@@ -8,12 +12,34 @@ use super::{Chip, Composer, Image, chip::cleaned};
 const MAX_LINES: usize = 10;
 const MAX_BYTES: usize = 1000;
 
+/// Tells whether there is a file, which nothing here can see: the path of a picture that is none is text.
+#[derive(Clone)]
+pub(super) struct Files(Arc<dyn Fn(&Path) -> bool + Send + Sync>);
+
+impl Default for Files {
+    fn default() -> Self {
+        Self(Arc::new(|_| true))
+    }
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Files")
+    }
+}
+
 impl Composer {
+    /// Asks `is_file` whether a path that is pasted leads to a file.
+    pub fn know_files(&mut self, is_file: impl Fn(&Path) -> bool + Send + Sync + 'static) {
+        self.files = Files(Arc::new(is_file));
+    }
+
     /// Takes what was pasted.
     pub fn paste(&mut self, text: &str) {
         // A command line of the person's own has no pictures, and means the path.
         let takes_pictures = self.takes_pictures && self.first_char() != Some('!');
-        let paths = image_paths(text).filter(|_| takes_pictures);
+        let there = |paths: &Vec<PathBuf>| paths.iter().all(|path| (self.files.0)(path));
+        let paths = image_paths(text).filter(|paths| takes_pictures && there(paths));
         if let Some(paths) = paths {
             for path in paths {
                 self.attach(Image::at(path));

@@ -155,6 +155,17 @@ fn pictures_are_attached_by_their_path() {
 }
 
 #[test]
+fn the_path_of_a_picture_that_is_not_there_is_text() {
+    let mut composer = composer();
+    composer.know_files(|path| path.starts_with("/there"));
+    composer.paste("/there/a.png");
+    composer.paste("/gone/b.png");
+    assert_eq!(shown(&composer), "[image a.png] /gone/b.png|");
+    composer.paste(" /there/c.png /gone/d.png");
+    assert_eq!(shown(&composer), "[image a.png] /gone/b.png /there/c.png /gone/d.png|");
+}
+
+#[test]
 fn a_message_that_comes_back_leaves_the_cursor_where_one_writes() {
     let mut composer = composer();
     press(&mut composer, "a draft<left><left>");
