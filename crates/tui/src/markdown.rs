@@ -2,6 +2,7 @@
 //! changes; the cost of a piece depends on the block it belongs to, not on the message, and blocks of text have a
 //! largest size.
 
+mod bare;
 mod blocks;
 mod code;
 mod inline;

@@ -11,7 +11,7 @@ use ratatui_core::{
     text::Span,
 };
 
-use super::{Link, Rendered};
+use super::{Link, Rendered, bare};
 use crate::{
     filter::written,
     theme::Theme,
@@ -194,9 +194,10 @@ impl Inline {
         let room = room_beside(columns, first, rest);
         let mut prefix = first;
         for line in &self.lines {
+            let links = line.all_links();
             for row in rows(line.text.as_str(), room) {
                 let before: usize = prefix.iter().map(|s| width::of(&s.content)).sum();
-                line.link_row(&row, before, out);
+                line.link_row(&row, &links, before, out);
                 let mut spans = prefix.to_vec();
                 spans.extend(line.text.spans(row));
                 out.lines.push(spans.into());
@@ -207,10 +208,24 @@ impl Inline {
 }
 
 impl Linked {
+    /// Those of Markdown, and addresses that stand for themselves.
+    fn all_links(&self) -> Vec<(Range<usize>, Arc<str>)> {
+        let mut links = self.links.clone();
+        links.extend(bare::addresses(self.text.as_str(), &self.links));
+        links.sort_by_key(|(range, _)| range.start);
+        links
+    }
+
     /// Notes the links of a row that is about to be added, whose text begins at column `before`.
-    fn link_row(&self, row: &Range<usize>, before: usize, out: &mut Rendered) {
+    fn link_row(
+        &self,
+        row: &Range<usize>,
+        links: &[(Range<usize>, Arc<str>)],
+        before: usize,
+        out: &mut Rendered,
+    ) {
         let text = self.text.as_str();
-        for (range, target) in &self.links {
+        for (range, target) in links {
             let (start, end) = (range.start.max(row.start), range.end.min(row.end));
             if start < end {
                 let from = before + width::of(&text[row.start..start]);

@@ -122,6 +122,23 @@ fn text_that_was_wrapped_by_hand_is_wrapped_anew() {
 }
 
 #[test]
+fn an_address_leads_where_it_says_over_as_many_rows_as_it_takes() {
+    let address = "https://example.com/a_b/c?d=e_f";
+    for source in [format!("See {address}."), format!("| a |\n|---|\n| {address} |\n")] {
+        for columns in [16, 60] {
+            let rendered = render(&source, columns, &Theme::colourless());
+            let part = |link: &Link| -> String {
+                let row = rendered.lines[link.line].to_string();
+                row.chars().skip(link.columns.start).take(link.columns.len()).collect()
+            };
+            let parts: String = rendered.links.iter().map(part).collect();
+            assert_eq!(parts, address, "{columns}: {:?}", rendered.lines);
+            assert!(rendered.links.iter().all(|link| &*link.target == address));
+        }
+    }
+}
+
+#[test]
 fn links_lead_where_they_say() {
     let rendered = render("see [the text](https://a.b/c) here", 14, &Theme::default());
     let text: Vec<_> = rendered.lines.iter().map(ToString::to_string).collect();
