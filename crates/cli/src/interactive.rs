@@ -10,6 +10,7 @@ mod manners;
 mod next;
 mod opening;
 mod others;
+mod printed;
 mod prompts;
 
 use std::convert::Infallible;

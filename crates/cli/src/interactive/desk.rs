@@ -1,6 +1,6 @@
 //! Does what the screen asks for: sends commands to the thread, looks things up beside it, and says what came of it.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::files::Files;
 use super::history::History;
-use super::{branch, clipboard, editor, facts, others, prompts};
+use super::{branch, clipboard, editor, facts, others, printed, prompts};
 use crate::args::ReviewArgs;
 use crate::config::{Environment, models_of_profiles};
 use crate::models::Models;
@@ -269,7 +269,7 @@ impl Desk<'_> {
             state.map(|state| state.join("threads").join(&self.thread_id).join("outputs"));
         let file = outputs.map(|outputs| agent_tools::output_file(&outputs, call_id));
         self.aside(move || {
-            let whole = file.and_then(|file| read_beginning(&file));
+            let whole = file.and_then(|file| printed::read(&file));
             Some(told(whole.unwrap_or(known)))
         });
     }
@@ -361,19 +361,6 @@ fn permissions(settings: &Settings) -> String {
         rules.writable_roots.iter().map(|root| format!("Writable too: {}\n", root.display()));
     let modes = format!("sandbox {}, asks {}", rules.sandbox, rules.approval);
     format!("{sandbox} {network}\n{approval}\n{trust}\n{}{modes}", roots.collect::<String>())
-}
-
-/// More than this nobody goes through; the file is there for those who do.
-const MOST_SHOWN: u64 = 16 * 1024 * 1024;
-
-fn read_beginning(file: &Path) -> Option<String> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(file).ok()?.take(MOST_SHOWN).read_to_end(&mut bytes).ok()?;
-    let mut text = String::from_utf8_lossy(&bytes).into_owned();
-    if bytes.len() as u64 == MOST_SHOWN {
-        text.push_str(&format!("\n… the rest is in {}\n", file.display()));
-    }
-    Some(text)
 }
 
 pub(super) fn failed(text: &str) -> Input {

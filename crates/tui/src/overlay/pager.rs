@@ -4,6 +4,7 @@ mod entries;
 mod joined;
 mod output;
 mod search;
+mod text;
 
 use agent_protocol::{DeltaField, ItemDetails, ThreadItem};
 use ratatui_core::style::Modifier;
@@ -11,16 +12,17 @@ use ratatui_core::text::Line;
 
 use output::Output;
 use search::Search;
+use text::Text;
 
 use super::{Around, Overlay, Place, Reply};
 use crate::composer::Composer;
 use crate::effect::Page;
-use crate::filter::{exact, plain};
+use crate::filter::exact;
 use crate::key::{KeyCode, KeyEvent};
 use crate::markdown::{Link, Rendered};
 use crate::slash::Verb;
 use crate::transcript::Cell;
-use crate::{cell, diff, markdown, width, wrap};
+use crate::{cell, diff, markdown, width};
 
 #[derive(Debug)]
 pub(crate) struct Pager {
@@ -57,10 +59,23 @@ struct Ran {
 #[derive(Debug)]
 enum Body {
     Page(Page),
-    /// What a command that ran when it was opened has printed.
+    /// It stands in place of the lines, which may be too many.
+    Text(Text),
+    /// What a command that ran when it was opened has printed, in the same way.
     Output(Output),
     /// The conversation; so many of its cells are in the lines.
     Transcript(usize),
+}
+
+impl Body {
+    /// What stands in place of the lines.
+    fn text(&self) -> Option<&Text> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Output(output) => Some(output.text()),
+            Self::Page(_) | Self::Transcript(_) => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -71,7 +86,11 @@ enum Way {
 
 impl Pager {
     pub(crate) fn page(title: &str, page: Page) -> Self {
-        Self::new(exact(title).replace('\n', " "), Body::Page(page))
+        let body = match page {
+            Page::Plain(text) => Body::Text(Text::new(text)),
+            page => Body::Page(page),
+        };
+        Self::new(exact(title).replace('\n', " "), body)
     }
 
     /// The whole conversation, at its end.
@@ -118,9 +137,10 @@ impl Pager {
                 let Rendered { lines, links } = of_page(page, around);
                 (self.lines, self.links) = (lines, links);
             }
-            Body::Page(_) => {}
+            Body::Text(text) if anew => text.lay(around.columns),
+            Body::Page(_) | Body::Text(_) => {}
             Body::Output(output) => {
-                if let Some(top) = output.fill(&mut self.lines, self.top, anew, around) {
+                if let Some(top) = output.fill(self.top, anew, around) {
                     self.found_moved(top);
                 }
             }
@@ -254,8 +274,11 @@ impl Overlay for Pager {
     fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
         self.fill(around);
         self.live = self.unfinished(around);
-        self.search.look(&self.lines, &self.live.lines, self.columns);
-        let all = self.lines.len() + self.live.lines.len();
+        self.look();
+        let all = match self.body.text() {
+            Some(text) => text.len(),
+            None => self.lines.len() + self.live.lines.len(),
+        };
         self.page = around.rows.saturating_sub(2).max(1);
         let last = all.saturating_sub(self.page);
         if self.at_end {
@@ -325,22 +348,12 @@ fn command_of(cell: &Cell) -> Option<String> {
 
 fn of_page(page: &Page, around: &Around<'_>) -> Rendered {
     let lines = match page {
-        Page::Plain(text) => plain_rows(text, around.columns),
+        Page::Plain(_) => Vec::new(),
         Page::Entries(entries) => entries::lines(entries, around.columns),
         Page::Markdown(text) => return markdown::render(text, around.columns, around.theme),
         Page::Diff(unified) => diff::render(unified, around.columns, usize::MAX, around.theme),
     };
     Rendered { lines, links: Vec::new() }
-}
-
-fn plain_rows(text: &str, columns: usize) -> Vec<Line<'static>> {
-    plain(text).lines().flat_map(|row| wrapped(row, columns)).collect()
-}
-
-/// The rows of a line.
-fn wrapped(line: &str, columns: usize) -> Vec<Line<'static>> {
-    let line = width::expand_tabs(line, 0).into_owned();
-    wrap::wrap(&Line::raw(line), columns)
 }
 
 /// Hints in a row; none is cut but the last that is left.

@@ -2,10 +2,8 @@
 //! and go, and when they turn out to be the end of far more.
 
 use agent_protocol::{ItemDetails, Status};
-use ratatui_core::text::Line;
 
-use super::wrapped;
-use crate::filter::plain;
+use super::text::Text;
 use crate::overlay::Around;
 use crate::view::count;
 
@@ -15,15 +13,18 @@ const TELLING: usize = 8;
 #[derive(Debug)]
 pub(super) struct Output {
     item_id: String,
-    /// As it is shown.
-    text: String,
-    /// So many lines before it are not kept.
-    before: usize,
-    /// The row at which each line of the text begins, and the one after the last.
-    begins: Vec<usize>,
+    shown: Shown,
     /// How many lines before it were not kept when it was read, and how many bytes there were.
     read: Option<(usize, usize)>,
     whole: Whole,
+}
+
+#[derive(Debug, Default)]
+struct Shown {
+    /// Its first line says how many before the others are not kept, if there are any.
+    text: Text,
+    /// So many lines are not kept.
+    before: usize,
 }
 
 /// All that the command printed, where the transcript does not have it.
@@ -38,9 +39,7 @@ impl Output {
     pub(super) fn of(item_id: &str) -> Self {
         Self {
             item_id: item_id.to_owned(),
-            text: String::new(),
-            before: 0,
-            begins: Vec::new(),
+            shown: Shown::default(),
             read: None,
             whole: Whole::Unknown,
         }
@@ -54,38 +53,37 @@ impl Output {
         self.whole = Whole::Known(whole);
     }
 
-    /// Makes the rows for what is known now, or for another width. Returns the row where `top` is then, if there are others.
-    pub(super) fn fill(
-        &mut self,
-        rows: &mut Vec<Line<'static>>,
-        top: usize,
-        anew: bool,
-        around: &Around<'_>,
-    ) -> Option<usize> {
+    pub(super) fn text(&self) -> &Text {
+        &self.shown.text
+    }
+
+    /// Breaks what is known now, or breaks it at another width. Returns the row where `top` is then, if there are others.
+    pub(super) fn fill(&mut self, top: usize, anew: bool, around: &Around<'_>) -> Option<usize> {
         let news = self.news(around);
         if news.is_none() && !anew {
             return None;
         }
+        let (line, below) = self.shown.text.line_at(top);
         // None is before the first line.
-        let line = self.begins.partition_point(|begin| *begin <= top).checked_sub(1);
-        let below = line.map_or(0, |line| top - self.begins[line]);
+        let line = line.checked_sub(self.shown.first());
         let mut at = line.unwrap_or(0);
-        if let Some((text, before)) = news {
-            at = self.place_in(&text, before, at);
-            (self.text, self.before) = (text, before);
+        if let Some(mut news) = news {
+            news.text.lay(around.columns);
+            at = self.shown.place_in(&news, at);
+            self.shown = news;
+        } else {
+            self.shown.text.lay(around.columns);
         }
-        *rows = self.rows(around);
-        if line.is_none() && self.before > 0 {
+        if line.is_none() && self.shown.before > 0 {
             return Some(top);
         }
-        let next = self.begins.get(at + 1).or(self.begins.last()).copied().unwrap_or(0);
-        Some((self.begins.get(at).copied().unwrap_or(next) + below).min(next.saturating_sub(1)))
+        Some(self.shown.text.row_at(self.shown.first() + at, below))
     }
 
-    /// What there is to show that is not shown yet, and how many lines before it are not kept.
-    fn news(&mut self, around: &Around<'_>) -> Option<(String, usize)> {
+    /// What there is to show that is not shown yet.
+    fn news(&mut self, around: &Around<'_>) -> Option<Shown> {
         match std::mem::replace(&mut self.whole, Whole::Shown) {
-            Whole::Known(whole) => return Some((plain(&whole).into_owned(), 0)),
+            Whole::Known(whole) => return Some(Shown { text: Text::new(whole), before: 0 }),
             Whole::Shown => return None,
             Whole::Unknown => self.whole = Whole::Unknown,
         }
@@ -103,21 +101,37 @@ impl Output {
             }
         };
         let read = (before, text.len());
-        (self.read.replace(read) != Some(read)).then(|| (plain(text).into_owned(), before))
+        (self.read.replace(read) != Some(read)).then(|| Shown::of(text, before, around))
+    }
+}
+
+impl Shown {
+    fn of(text: &str, before: usize, around: &Around<'_>) -> Self {
+        let mark = around.theme.glyphs.ellipsis;
+        let text = match before {
+            0 => text.to_owned(),
+            _ => format!("{mark} {} before\n{text}", count(before, "line")),
+        };
+        Self { text: Text::new(text), before }
     }
 
-    /// Which line of `text` the line `at` of what is shown is: the nearest to where it is by count, as what was printed
-    /// fast was not all shown.
-    fn place_in(&self, text: &str, before: usize, at: usize) -> usize {
-        let counted = (self.before + at).saturating_sub(before);
+    /// The first line that was printed.
+    fn first(&self) -> usize {
+        usize::from(self.before > 0)
+    }
+
+    /// Which line of `other` the line `at` is: the nearest to where it is by count, as what was printed fast was not all
+    /// shown.
+    fn place_in(&self, other: &Self, at: usize) -> usize {
+        let counted = (self.before + at).saturating_sub(other.before);
         // The first may have lost its beginning, the last be unfinished.
         let skipped = usize::from(at == 0 && self.before > 0);
-        let mut shown = self.text.lines().skip(at + skipped);
+        let mut shown = self.text.lines_from(self.first() + at + skipped);
         let mut telling: Vec<_> = shown.by_ref().take(TELLING).collect();
-        if shown.next().is_none() && !self.text.ends_with('\n') {
+        if shown.next().is_none() && !self.text.is_ended() {
             telling.pop();
         }
-        let lines: Vec<_> = text.lines().collect();
+        let lines: Vec<_> = other.text.lines_from(other.first()).collect();
         let is_it = |at: &usize| lines.get(*at..).is_some_and(|rest| rest.starts_with(&telling));
         let expected = counted + skipped;
         if is_it(&expected) {
@@ -125,21 +139,5 @@ impl Output {
         }
         let found = (skipped..lines.len()).filter(is_it).min_by_key(|at| at.abs_diff(expected));
         found.map_or(counted, |at| at - skipped)
-    }
-
-    fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
-        let mut rows = Vec::new();
-        if self.before > 0 {
-            let mark = around.theme.glyphs.ellipsis;
-            let dropped = format!("{mark} {} before", count(self.before, "line"));
-            rows.extend(wrapped(&dropped, around.columns));
-        }
-        self.begins.clear();
-        for line in self.text.lines() {
-            self.begins.push(rows.len());
-            rows.extend(wrapped(line, around.columns));
-        }
-        self.begins.push(rows.len());
-        rows
     }
 }

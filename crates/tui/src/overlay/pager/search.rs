@@ -7,6 +7,7 @@ use ratatui_core::style::Modifier;
 use ratatui_core::text::{Line, Span};
 
 use super::joined::{MAX_JOINED, are_joined, folded, hits};
+use super::text::Text;
 use super::{Pager, Way};
 use crate::composer::ComposerOutcome;
 use crate::filter::written;
@@ -49,6 +50,15 @@ impl Search {
         self.at = self.at.filter(|at| *at < self.len());
     }
 
+    /// The same of a text, which stays as it is until the search begins again.
+    pub(super) fn look_at_text(&mut self, text: &Text) {
+        if self.searched != text.len() {
+            self.kept = text.hits(&self.query);
+            self.searched = text.len();
+            self.at = self.at.filter(|at| *at < self.len());
+        }
+    }
+
     fn len(&self) -> usize {
         self.kept.len() + self.live.len()
     }
@@ -80,10 +90,18 @@ impl Pager {
         }
     }
 
+    /// Looks for what is searched in what was added.
+    pub(super) fn look(&mut self) {
+        match self.body.text() {
+            Some(text) => self.search.look_at_text(text),
+            None => self.search.look(&self.lines, &self.live.lines, self.columns),
+        }
+    }
+
     /// Goes to the next hit or the one before, from the last one unless one has gone away from it; beyond the end it begins
     /// anew.
     pub(super) fn find(&mut self, way: Way) {
-        self.search.look(&self.lines, &self.live.lines, self.columns);
+        self.look();
         let page = self.top..self.top + self.page;
         let search = &mut self.search;
         let here = search.at.filter(|at| search.row(*at).is_some_and(|row| page.contains(&row)));
@@ -106,13 +124,12 @@ impl Pager {
 
     /// What was at the top is at row `top` now, and what was found as far from it as before.
     pub(super) fn found_moved(&mut self, top: usize) {
-        let search = &mut self.search;
-        let found = search.at.and_then(|at| search.row(at));
-        search.begin_again();
+        let found = self.search.at.and_then(|at| self.search.row(at));
+        self.search.begin_again();
         if let Some(row) = found {
-            search.look(&self.lines, &self.live.lines, self.columns);
-            let at = search.from((row + top).saturating_sub(self.top));
-            search.at = (at < search.len()).then_some(at);
+            self.look();
+            let at = self.search.from((row + top).saturating_sub(self.top));
+            self.search.at = (at < self.search.len()).then_some(at);
         }
         self.top = top;
     }
@@ -135,6 +152,10 @@ impl Pager {
 
     /// The rows that are seen, with what is searched standing out.
     pub(super) fn page_rows(&self) -> Vec<Line<'static>> {
+        if let Some(text) = self.body.text() {
+            let rows = text.rows(self.top..self.top + self.page, &self.search.query).into_iter();
+            return rows.map(|(line, marks)| marked(&line, &marks)).collect();
+        }
         let all: Vec<_> = self.lines.iter().chain(&self.live.lines).collect();
         let end = (self.top + self.page).min(all.len());
         let needle = folded(&self.search.query);
