@@ -23,6 +23,7 @@ pub use reasoning::Fold;
 
 const TIGHT_ROWS: usize = 2;
 const MESSAGE_ROWS: usize = 20;
+const REASON_ROWS: usize = 6;
 
 /// How much of a cell is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,10 @@ pub fn lines(cell: &Cell, progress: &Progress<'_>, look: &Look<'_>) -> Vec<Line<
     let body = match cell {
         Cell::Notice(Notice::Said(text)) => block(theme.glyphs.bullet, text, theme.dim, columns),
         Cell::Notice(Notice::Failed(text)) => block("!", text, theme.removed, columns),
+        Cell::Notice(Notice::Refused(text)) => {
+            let rows = block(theme.glyphs.bullet, text, theme.dim, columns);
+            beginning(rows, look)
+        }
         Cell::Item(item) => of_item(item, progress, look),
     };
     std::iter::once(Line::default()).chain(body).collect()
@@ -158,6 +163,19 @@ fn said(text: &str, look: &Look<'_>) -> Vec<Line<'static>> {
         lines.push(Line::styled(text, theme.dim));
     }
     lines
+}
+
+/// Of many rows the first, and how many more there are.
+fn beginning(mut rows: Vec<Line<'static>>, look: &Look<'_>) -> Vec<Line<'static>> {
+    let most = look.detail.rows(REASON_ROWS);
+    let hidden = rows.len().saturating_sub(most);
+    if hidden > 0 {
+        rows.truncate(most);
+        let count = crate::view::count(hidden, "more row");
+        let text = format!("  {} {count}; ctrl-t shows them", look.theme.glyphs.ellipsis);
+        rows.push(Line::styled(text, look.theme.dim));
+    }
+    rows
 }
 
 /// What a tool does in words, when it is done and while it does it.

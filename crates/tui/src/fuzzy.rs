@@ -76,6 +76,8 @@ impl FileIndex {
 
     /// The `limit` paths that fit `query` best, the best first. Without a query, those nearest to the root.
     pub fn search(&mut self, query: &str, limit: usize) -> Vec<FileMatch> {
+        // Paths are written from where one is.
+        let query = query.strip_prefix("./").unwrap_or(query);
         if query.is_empty() {
             return self.nearest(limit);
         }
@@ -171,6 +173,17 @@ mod tests {
 
     fn paths(found: Vec<FileMatch>) -> Vec<String> {
         found.into_iter().map(|found| found.path).collect()
+    }
+
+    #[test]
+    fn a_path_from_where_one_is_finds_what_it_names() {
+        let mut index = FileIndex::default();
+        index.add(["name.rs", "src/other.rs"].map(str::to_owned));
+        let mut paths = |query| -> Vec<String> {
+            index.search(query, 9).into_iter().map(|found| found.path).collect()
+        };
+        assert_eq!(paths("./name"), ["name.rs"]);
+        assert_eq!(paths("./").len(), 2);
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub enum Cell {
 pub enum Notice {
     Said(String),
     Failed(String),
+    /// What the person said why something was not to be done, which may be long.
+    Refused(String),
 }
 
 /// A command in the background.
@@ -143,7 +145,7 @@ impl Transcript {
                 self.questions.retain(|question| question.call_id != *call_id);
                 self.unpermitted.retain(|id| id != call_id);
                 if let Decision::Deny { message: Some(message) } = decision {
-                    self.notice(Notice::Said(format!("You said: {message}")));
+                    self.notice(Notice::Refused(format!("You said: {message}")));
                 }
             }
             Event::StepCompleted(step) => {

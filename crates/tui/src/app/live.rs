@@ -11,7 +11,8 @@ use crate::cell::{self, Detail, Look, Progress};
 use crate::composer::Message;
 use crate::filter::written;
 use crate::transcript::{Cell, together};
-use crate::wrap;
+use crate::view::count;
+use crate::{width, wrap};
 
 /// Lines of each message that waits.
 const WAITING_ROWS: usize = 3;
@@ -37,7 +38,11 @@ impl App {
         let mut lines = if calls.len() > for_calls { self.calls(for_calls) } else { calls };
         lines.extend(end_of(said, for_said));
         lines.extend(if plan.len() > for_plan { self.plan_within(for_plan) } else { plan });
-        lines.extend(end_of(waiting, for_waiting));
+        lines.extend(if waiting.len() > for_waiting {
+            self.waiting_within(for_waiting)
+        } else {
+            waiting
+        });
         lines
     }
 
@@ -111,6 +116,34 @@ impl App {
             lines.extend(cell::draft(&draft.changes, &look));
         }
         lines
+    }
+
+    /// What waits, in at most so many rows: a row for each, or the last of them and how many more there are.
+    fn waiting_within(&self, rows: usize) -> Vec<Line<'static>> {
+        let all: Vec<_> = self.outbox.all().map(|(message, _)| message).collect();
+        let shown = if all.len() <= rows { rows } else { rows.saturating_sub(1) };
+        let hidden = all.len().saturating_sub(shown);
+        let mark = self.theme.glyphs.ellipsis;
+        let more = match (hidden, shown) {
+            (0, _) => None,
+            (_, 0) => {
+                Some(format!("{mark} {} waiting; up takes one back", count(hidden, "message")))
+            }
+            _ => Some(format!("{mark} {} waiting", count(hidden, "more message"))),
+        };
+        let row = |message: &&Message| {
+            let text = written(&message.shown()).into_owned();
+            let first = text.lines().next().unwrap_or_default();
+            let more = if first.len() < text.trim_end().len() { mark } else { "" };
+            format!("{} {first}{more}", self.theme.glyphs.quote)
+        };
+        let columns = usize::from(self.columns);
+        let rows = more.into_iter().chain(all[hidden..].iter().map(row)).take(rows);
+        rows.map(|row| {
+            let row = width::expand_tabs(&row, 0).into_owned();
+            Line::styled(width::shortened(&row, columns, mark), self.theme.dim)
+        })
+        .collect()
     }
 
     /// Messages that were not heard yet, and those for after the turn.

@@ -156,7 +156,7 @@ pub(super) fn export(transcript: &Transcript) -> String {
     for cell in &transcript.cells {
         let item = match cell {
             Cell::Item(item) => item,
-            Cell::Notice(Notice::Said(said) | Notice::Failed(said)) => {
+            Cell::Notice(Notice::Said(said) | Notice::Failed(said) | Notice::Refused(said)) => {
                 let _ = write!(text, "> {}\n\n", written(said.trim()).replace('\n', "\n> "));
                 continue;
             }

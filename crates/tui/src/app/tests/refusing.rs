@@ -118,3 +118,19 @@ fn from_a_question_ctrl_c_twice_leaves_too() {
         assert_eq!(type_in(&mut app, "<c-c>"), [Effect::Leave]);
     }
 }
+
+#[test]
+fn a_long_reason_is_shortened_where_all_of_it_can_be_read_elsewhere() {
+    let mut app = app();
+    asks(&mut app, "make");
+    let message = Some("Not that, please. ".repeat(40));
+    let decision = Decision::Deny { message };
+    happened(&mut app, Event::ApprovalResolved { call_id: "c".into(), decision, rule: None });
+    let finished = shown(&mut app).0;
+    assert!(finished.len() < 10, "{finished:#?}");
+    assert!(finished.iter().any(|row| row.contains("ctrl-t shows them")), "{finished:#?}");
+    app.update(Input::Resize { columns: 40, rows: 40 });
+    type_in(&mut app, "<c-t>");
+    let all = shown(&mut app).1.join(" ");
+    assert_eq!(all.matches("please.").count(), 40, "{all}");
+}

@@ -452,3 +452,24 @@ fn what_waits_for_a_command_line_of_ones_own_goes_on_after_it() {
     let effects = app.update(Input::Record(Box::new(record)));
     assert_eq!(effects, [Effect::UseEffort("high".into())]);
 }
+
+#[test]
+fn on_few_rows_what_waits_is_seen_with_how_many_more_there_are() {
+    let mut app = App::new(Theme::colourless(), 40, 10);
+    app.update(Input::Prompts(vec![]));
+    happened(&mut app, Event::TurnStarted {});
+    for number in 1..=6 {
+        type_in(&mut app, &format!("number {number} of what is to be done after this<tab>"));
+    }
+    for draft in 0..6 {
+        let (_, rows) = shown(&mut app);
+        let is_named = |row: &String| row.contains("number") || row.contains("waiting");
+        let others = ["waiting for", "connecting", "working", "›", "draft"];
+        let tails = rows.iter().filter(|row| {
+            !row.is_empty() && !is_named(row) && !others.iter().any(|other| row.contains(other))
+        });
+        assert_eq!(tails.count(), 0, "{rows:#?}");
+        assert!(rows.iter().any(|row| row.contains("waiting")), "{rows:#?}");
+        app.update(Input::Paste(format!("draft {draft}\n")));
+    }
+}
