@@ -243,6 +243,24 @@ Binary files /dev/null and b/p.png differ
 ";
 
     #[test]
+    fn links_and_modes_are_said_of_a_file() {
+        let diff = "diff --git a/link b/link\nnew file mode 120000\n--- /dev/null\n+++ b/link\n@@ -0,0 +1 @@\n+text\n\
+                    diff --git a/run b/run\nold mode 100644\nnew mode 100755\n\
+                    diff --git a/gone b/gone\ndeleted file mode 120000\n\
+                    diff --git a/file b/file\nnew file mode 100644\n";
+        let rows = render(diff, 60, usize::MAX, &Theme::colourless());
+        let rows: Vec<_> = rows.iter().map(ToString::to_string).collect();
+        for title in [
+            "link (new link) +1 -0",
+            "run (mode 100644 → 100755)",
+            "gone (deleted link)",
+            "file (new)",
+        ] {
+            assert!(rows.iter().any(|row| row == title), "{title}: {rows:#?}");
+        }
+    }
+
+    #[test]
     fn a_diff_is_drawn_with_numbers_and_counts() {
         let theme = Theme::default();
         assert_snapshot!("diff_80", shown(&render(TWO, 80, 100, &theme)));

@@ -23,6 +23,9 @@ impl Add for Counts {
 pub(super) struct File<'a> {
     old: Option<&'a str>,
     new: Option<&'a str>,
+    /// What git says that they are; none where it says nothing.
+    old_mode: Option<&'a str>,
+    new_mode: Option<&'a str>,
     pub(super) rows: Vec<Row<'a>>,
 }
 
@@ -84,11 +87,18 @@ impl File<'_> {
 
     /// Its name, and what it was called before, with `arrow` between.
     pub(super) fn title(&self, arrow: &str) -> String {
-        match (self.old, self.new) {
+        const LINK: &str = "120000";
+        let is_link = self.new_mode.or(self.old_mode) == Some(LINK);
+        let kind = if is_link { " link" } else { "" };
+        let title = match (self.old, self.new) {
             (Some(old), Some(new)) if old != new => format!("{old} {arrow} {new}"),
-            (Some(old), None) => format!("{old} (deleted)"),
-            (None, Some(new)) => format!("{new} (new)"),
+            (Some(old), None) => format!("{old} (deleted{kind})"),
+            (None, Some(new)) => format!("{new} (new{kind})"),
             _ => self.path(),
+        };
+        match (self.old_mode, self.new_mode) {
+            (Some(old), Some(new)) if old != new => format!("{title} (mode {old} {arrow} {new})"),
+            _ => title,
         }
     }
 }
@@ -153,10 +163,16 @@ impl<'a> Parser<'a> {
             self.file().old = name(path);
         } else if let Some(path) = line.strip_prefix("+++ ") {
             self.file().new = name(path);
-        } else if line.starts_with("new file") {
+        } else if let Some(mode) = line.strip_prefix("new file") {
             self.file().old = None;
-        } else if line.starts_with("deleted file") {
+            self.file().new_mode = mode.strip_prefix(" mode ");
+        } else if let Some(mode) = line.strip_prefix("deleted file") {
             self.file().new = None;
+            self.file().old_mode = mode.strip_prefix(" mode ");
+        } else if let Some(mode) = line.strip_prefix("old mode ") {
+            self.file().old_mode = Some(mode);
+        } else if let Some(mode) = line.strip_prefix("new mode ") {
+            self.file().new_mode = Some(mode);
         } else if line.starts_with("Binary") || line.starts_with('\\') {
             self.file().rows.push(Row::Note(line));
         }
@@ -178,7 +194,7 @@ impl<'a> Parser<'a> {
             && paths.starts_with("a/");
         let cut = if same { Some(middle) } else { paths.rfind(" b/") };
         let (old, new) = cut.map_or((paths, paths), |at| (&paths[..at], &paths[at + 1..]));
-        self.files.push(File { old: name(old), new: name(new), rows: Vec::new() });
+        self.files.push(File { old: name(old), new: name(new), ..File::default() });
         self.in_header = true;
     }
 
