@@ -106,6 +106,23 @@ impl Composer {
 
     /// What a key does.
     pub fn handle(&mut self, key: KeyEvent) -> ComposerOutcome {
+        let Some(vim) = &self.vim else { return self.press(key) };
+        if let Some(keys) = vim.repeated(key) {
+            keys.into_iter().for_each(|key| {
+                self.press(key);
+            });
+            return ComposerOutcome::Handled;
+        }
+        let (mode, before) = (vim.mode(), self.buffer.text().to_owned());
+        let outcome = self.press(key);
+        let has_changed = self.buffer.text() != before;
+        if let Some(vim) = &mut self.vim {
+            vim.note(key, mode, has_changed);
+        }
+        outcome
+    }
+
+    fn press(&mut self, key: KeyEvent) -> ComposerOutcome {
         let goal = self.goal.take();
         if self.history.is_searching()
             && let Some(outcome) = self.search_key(key)
@@ -132,8 +149,8 @@ impl Composer {
                 (ComposerOutcome::Ignored, Some([esc, key]))
                     if self.mode() == Some(Mode::Insert) =>
                 {
-                    self.handle(esc);
-                    self.handle(key)
+                    self.press(esc);
+                    self.press(key)
                 }
                 (outcome, _) => outcome,
             },
@@ -366,7 +383,13 @@ impl Composer {
 
     /// Draws the rows around the cursor, and says where the cursor is.
     pub fn render(&self, area: Rect, cells: &mut Cells, theme: &Theme) -> Position {
-        self.layout().draw(self.buffer.cursor(), area, cells, theme)
+        let selected = self.vim.as_ref().and_then(|vim| vim.selected(&self.buffer));
+        self.layout().selecting(selected.unwrap_or_default()).draw(
+            self.buffer.cursor(),
+            area,
+            cells,
+            theme,
+        )
     }
 }
 

@@ -225,6 +225,7 @@ impl App {
         let mode = match self.composer.mode() {
             Some(Mode::Normal) => "NORMAL · ",
             Some(Mode::Insert) => "INSERT · ",
+            Some(Mode::Visual) => "VISUAL · ",
             None => "",
         };
         let background = match self.transcript.processes.len() {

@@ -127,9 +127,12 @@ impl App {
         }
     }
 
-    /// Esc first leaves what vim calls inserting.
+    /// Esc first leaves what vim calls inserting, or selecting.
     fn is_inserting(&self) -> bool {
-        self.composer.mode() == Some(Mode::Insert) && !self.composer.is_empty()
+        match self.composer.mode() {
+            Some(Mode::Insert) => !self.composer.is_empty(),
+            mode => mode == Some(Mode::Visual),
+        }
     }
 
     /// What a key does to the list above the composer; none when it is not meant for it.

@@ -1,11 +1,11 @@
 //! The text in rows: where the cursor stands, and what is above or below it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use ratatui_core::{
     buffer::Buffer as Cells,
     layout::{Position, Rect},
-    style::Style,
+    style::{Modifier, Style},
 };
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -29,6 +29,8 @@ pub(super) struct Layout<'a> {
     chips: &'a Chips,
     columns: usize,
     rows: Vec<Row>,
+    /// Stands out.
+    selected: Range<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +45,18 @@ struct Row {
 impl<'a> Layout<'a> {
     /// Breaks `text` into rows of `columns`, of which the last is kept for the cursor.
     pub(super) fn new(text: &'a str, chips: &'a Chips, columns: usize) -> Self {
-        let mut layout = Self { text, chips, columns, rows: Vec::new() };
+        let mut layout = Self { text, chips, columns, rows: Vec::new(), selected: 0..0 };
         let mut start = 0;
         for line in text.split('\n') {
             layout.break_line(start, line);
             start += line.len() + 1;
         }
         layout
+    }
+
+    /// These bytes stand out.
+    pub(super) fn selecting(self, selected: Range<usize>) -> Self {
+        Self { selected, ..self }
     }
 
     fn break_line(&mut self, start: usize, line: &str) {
@@ -156,13 +163,15 @@ impl<'a> Layout<'a> {
 
     fn draw_row(&self, row: Row, y: u16, area: Rect, cells: &mut Cells, theme: &Theme) {
         let mut x = area.x;
-        for grapheme in self.text[row.start..row.end].graphemes(true) {
+        for (offset, grapheme) in self.text[row.start..row.end].grapheme_indices(true) {
             let room = usize::from(area.right().saturating_sub(x));
             let shown = self.shown(grapheme);
             let style = match shown {
                 Cow::Owned(_) => theme.accent,
                 Cow::Borrowed(_) => Style::new(),
             };
+            let is_selected = self.selected.contains(&(row.start + offset));
+            let style = if is_selected { style.add_modifier(Modifier::REVERSED) } else { style };
             let text = if grapheme == "\t" { "    " } else { shown.as_ref() };
             (x, _) = cells.set_stringn(x, y, text, room, style);
         }

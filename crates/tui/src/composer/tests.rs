@@ -333,6 +333,61 @@ fn vim_moves_and_operates() {
 }
 
 #[test]
+fn vim_selects_repeats_and_knows_objects() {
+    for (text, commands, expected) in [
+        ("one two", "0vd", "|ne two"),
+        ("one two three", "0vwd", "|wo three"),
+        ("one two", "0viwd", "| two"),
+        ("one two", "0vey$p", "one twoon|e"),
+        ("one two", "0vecx<esc>", "|x two"),
+        ("one two", "0vwov<esc>x", "|ne two"),
+        ("a<c-j>b<c-j>c", "ggVjd", "|c"),
+        ("a<c-j>b<c-j>c", "ggVyGp", "a\nb\nc\n|a"),
+        ("a<c-j>b", "ggVcx<esc>", "|x\nb"),
+        ("one two", "0v<esc>x", "|ne two"),
+        ("one two", "0veU", "|ONE two"),
+        ("one two three", "0dw.", "|three"),
+        ("one two three", "0cwx<esc>w.", "x |x three"),
+        ("abc", "0xu.", "|bc"),
+        ("abcd", "0x..", "|d"),
+        ("Ab c", "0~~~~", "aB |C"),
+        ("ab", "03~", "A|B"),
+        ("one two", "0guU", "|one two"),
+        ("one two", "0gUw", "|ONE two"),
+        ("say \"a b\" now", "0ci\"x<esc>", "say \"|x\" now"),
+        ("say \"a b\" now", "0da\"", "say | now"),
+        ("f(a, g(b), c)", "0fbci(x<esc>", "f(a, g(|x), c)"),
+        ("f(a, g(b), c)", "0fadi(", "f(|)"),
+        ("f(a)", "0fada(", "|f"),
+        ("x[1]{2}'3'", "0f1di[f2di{f3di'", "x[]{}'|'"),
+        ("one two-x three", "0wdiW", "one | three"),
+        ("one two", "$daw", "on|e"),
+        // What we do not have takes nothing else with it.
+        ("one two", "0ci(", "|one two"),
+        ("one two", "0\"ayw", "|one two"),
+        ("one two", "0majx", "|ne two"),
+        ("a<c-j>b", "gg>>x", "|\nb"),
+        ("one two", "0=wx", "|ne two"),
+        ("one two", "0:dd<enter>x", "|ne two"),
+        ("one two", "0/dd<esc>x", "|ne two"),
+        ("one two", "0vzd<esc>x", "|ne two"),
+    ] {
+        assert_eq!(vim(text, commands), expected, "{text:?} {commands}");
+    }
+    let mut composer = composer();
+    composer.toggle_vim();
+    press(&mut composer, "one two<esc>0v");
+    assert_eq!(composer.mode(), Some(Mode::Visual));
+    let area = Rect::new(0, 0, 20, 1);
+    let mut cells = Cells::empty(area);
+    press(&mut composer, "e");
+    composer.render(area, &mut cells, &Theme::colourless());
+    let reversed = ratatui_core::style::Modifier::REVERSED;
+    let marked = cells.content.iter().filter(|cell| cell.modifier.contains(reversed)).count();
+    assert_eq!(marked, 3, "what is selected stands out");
+}
+
+#[test]
 fn vim_leaves_enter_and_escape_to_their_meaning() {
     let mut composer = composer();
     composer.toggle_vim();

@@ -1,8 +1,10 @@
 //! Vim's keys: counts, operators and motions of normal mode. Insert mode is the composer's own keys.
 
 mod moves;
-
-use std::ops::Range;
+mod objects;
+mod operate;
+mod repeat;
+mod select;
 
 use super::{
     buffer::{Buffer, Side},
@@ -10,6 +12,16 @@ use super::{
 };
 use crate::key::{KeyCode, KeyEvent, Modifiers};
 use moves::{Find, Reach, Target};
+use operate::{in_case, put};
+use repeat::Repeat;
+use select::Selection;
+
+/// Operators that we do not have; they take what follows them as those we have do.
+const OTHER_OPERATORS: [char; 4] = ['>', '<', '=', '!'];
+/// What takes one more key with it, and does nothing here: registers, marks, macros, windows.
+const OTHER_PREFIXES: [char; 10] = ['"', 'm', 'q', '@', '\'', '`', 'z', 'Z', '[', ']'];
+/// What begins a line that ends with Enter or Esc, and does nothing here.
+const LINES: [char; 3] = [':', '/', '?'];
 
 /// What keys mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +31,8 @@ pub enum Mode {
     Insert,
     /// Commands.
     Normal,
+    /// What is gone over is selected.
+    Visual,
 }
 
 /// What came of a key.
@@ -38,13 +52,15 @@ pub(super) struct Vim {
     pending: Pending,
     /// The last search for a character in the line.
     find: Option<Find>,
+    selection: Option<Selection>,
+    repeat: Repeat,
 }
 
 /// What was typed of a command that is not complete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Pending {
     count: usize,
-    /// `d`, `c` or `y`, and the count before it.
+    /// `d`, `c`, `y` or another, and the count before it.
     operator: Option<(char, usize)>,
     /// What waits for one more character.
     prefix: Option<char>,
@@ -67,7 +83,7 @@ impl Pending {
 
 impl Vim {
     pub(super) fn mode(&self) -> Mode {
-        self.mode
+        if self.selection.is_some() { Mode::Visual } else { self.mode }
     }
 
     pub(super) fn key(&mut self, key: KeyEvent, buffer: &mut Buffer) -> Answer {
@@ -79,18 +95,34 @@ impl Vim {
                 buffer.go(motion::left(text, at).max(motion::line_start(text, at)));
             }
             (Mode::Insert, _) => return Answer::Pass,
+            (Mode::Normal, KeyCode::Enter) if self.is_in_line() => {
+                self.pending = Pending::default()
+            }
+            (Mode::Normal, KeyCode::Backspace) if self.is_in_line() => {}
             (Mode::Normal, KeyCode::Esc) if self.pending != Pending::default() => {
                 self.pending = Pending::default();
             }
+            (Mode::Normal, KeyCode::Esc) if self.selection.is_some() => self.selection = None,
             (Mode::Normal, KeyCode::Char('r')) if key.modifiers.ctrl => buffer.redo(),
             (Mode::Normal, KeyCode::Char(c)) if !held => return self.command(c, buffer),
             (Mode::Normal, KeyCode::Backspace) => return self.command('h', buffer),
-            (Mode::Normal, _) => return Answer::Pass,
+            _ => return Answer::Pass,
         }
         Answer::Done
     }
 
+    fn is_in_line(&self) -> bool {
+        self.pending.prefix.is_some_and(|prefix| LINES.contains(&prefix))
+    }
+
     fn command(&mut self, c: char, buffer: &mut Buffer) -> Answer {
+        if self.is_in_line() {
+            return Answer::Done;
+        }
+        if self.pending.prefix == Some('g') && matches!(c, 'u' | 'U' | '~') {
+            self.pending.prefix = None;
+            return self.begin_operator(c);
+        }
         if let Some(prefix) = self.pending.prefix.take() {
             self.prefixed(prefix, c, buffer);
             self.settle(buffer);
@@ -103,17 +135,29 @@ impl Vim {
                     self.pending.count.saturating_mul(10).saturating_add(digit).min(100_000);
                 return Answer::Done;
             }
-            'd' | 'c' | 'y' if self.pending.operator.is_none() => {
-                self.pending.operator = Some((c, self.pending.count));
-                self.pending.count = 0;
-                return Answer::Done;
-            }
             'r' | 'f' | 'F' | 't' | 'T' | 'g' => {
                 self.pending.prefix = Some(c);
                 return Answer::Done;
             }
-            'i' | 'a' if self.pending.operator.is_some() => {
+            'i' | 'a' if self.pending.operator.is_some() || self.selection.is_some() => {
                 self.pending.prefix = Some(c);
+                return Answer::Done;
+            }
+            c if OTHER_PREFIXES.contains(&c) || LINES.contains(&c) => {
+                self.pending.prefix = Some(c);
+                return Answer::Done;
+            }
+            _ => {}
+        }
+        if let Some(selection) = self.selection {
+            return self.select(selection, c, buffer);
+        }
+        let begins = matches!(c, 'd' | 'c' | 'y') || OTHER_OPERATORS.contains(&c);
+        match c {
+            c if begins && self.pending.operator.is_none() => return self.begin_operator(c),
+            'v' | 'V' if self.pending.operator.is_none() => {
+                self.begin_selection(c, buffer);
+                self.pending = Pending::default();
                 return Answer::Done;
             }
             'j' | 'k' if self.pending.operator.is_none() => {
@@ -128,6 +172,12 @@ impl Vim {
             None => {}
         }
         self.settle(buffer);
+        Answer::Done
+    }
+
+    fn begin_operator(&mut self, c: char) -> Answer {
+        self.pending.operator = Some((c, self.pending.count));
+        self.pending.count = 0;
         Answer::Done
     }
 
@@ -153,8 +203,14 @@ impl Vim {
                 }
             }
             ('g', 'g') => self.go(Target { at: 0, reach: Reach::Lines }, buffer),
-            ('i', 'w') => self.operate(moves::word_at(text, at), buffer),
-            ('a', 'w') => self.operate(moves::word_and_space_at(text, at), buffer),
+            ('i' | 'a', c) if self.selection.is_some() => {
+                self.select_object(prefix == 'a', c, buffer);
+            }
+            ('i' | 'a', c) => {
+                if let Some(range) = objects::object(c, prefix == 'a', text, at) {
+                    self.operate(range, buffer);
+                }
+            }
             ('f' | 'F' | 't' | 'T', c) => {
                 let find = Find { kind: prefix, c };
                 self.find = Some(find);
@@ -172,7 +228,7 @@ impl Vim {
         let count = self.pending.count();
         let changes = self.pending.operator.map(|(operator, _)| operator);
         match c {
-            'd' | 'c' | 'y' if changes == Some(c) => Some(moves::lines_down(text, at, count - 1)),
+            c if changes == Some(c) => Some(moves::lines_down(text, at, count - 1)),
             'j' => Some(moves::lines_down(text, at, count)),
             'k' => Some(moves::lines_up(text, at, count)),
             'G' => Some(match self.pending.given_count() {
@@ -216,45 +272,6 @@ impl Vim {
         }
     }
 
-    fn operate(&mut self, range: Range<usize>, buffer: &mut Buffer) {
-        let Some((operator, _)) = self.pending.operator else { return };
-        buffer.go(range.start);
-        if operator == 'y' {
-            let text = buffer.text()[range].to_owned();
-            buffer.keep(text);
-            return;
-        }
-        buffer.kill(range, Side::After);
-        if operator == 'c' {
-            self.mode = Mode::Insert;
-        }
-    }
-
-    /// Whole lines, without the break after the last: what is kept of them ends with one.
-    fn operate_lines(&mut self, range: Range<usize>, buffer: &mut Buffer) {
-        let Some((operator, _)) = self.pending.operator else { return };
-        let text = buffer.text();
-        let kept = format!("{}\n", &text[range.clone()]);
-        if operator == 'y' {
-            buffer.keep(kept);
-            return;
-        }
-        let cut = match operator {
-            'c' => range,
-            _ if range.end < text.len() => range.start..range.end + 1,
-            _ => range.start.saturating_sub(1)..range.end,
-        };
-        let start = cut.start;
-        buffer.replace(cut, "");
-        buffer.keep(kept);
-        let at = start.min(buffer.text().len());
-        if operator == 'c' {
-            self.mode = Mode::Insert;
-        } else {
-            buffer.go(motion::line_start(buffer.text(), at));
-        }
-    }
-
     /// The commands that are no motions.
     fn change(&mut self, c: char, buffer: &mut Buffer) {
         let (text, at) = (buffer.text(), buffer.cursor());
@@ -288,6 +305,14 @@ impl Vim {
                     self.go(target, buffer);
                 }
             }
+            '~' => {
+                let to = moves::target('l', text, at, self.pending.count());
+                let to = to.map_or(at, |target| target.at);
+                let turned = in_case(&text[at..to], '~');
+                let behind = at + turned.len();
+                buffer.replace(at..to, &turned);
+                buffer.go(behind);
+            }
             'p' => put(Side::After, buffer),
             'P' => put(Side::Before, buffer),
             'u' => buffer.undo(),
@@ -312,26 +337,4 @@ impl Vim {
 pub(super) fn taken_apart(key: KeyEvent) -> Option<[KeyEvent; 2]> {
     let modifiers = Modifiers { alt: false, ..key.modifiers };
     key.modifiers.alt.then(|| [KeyEvent::plain(KeyCode::Esc), KeyEvent { modifiers, ..key }])
-}
-
-/// Puts what was cut beside the character under the cursor; whole lines below its line or above.
-fn put(side: Side, buffer: &mut Buffer) {
-    let Some(kept) = buffer.killed().map(str::to_owned) else { return };
-    let (text, at) = (buffer.text(), buffer.cursor());
-    let (start, end) = (motion::line_start(text, at), motion::line_end(text, at));
-    match (kept.strip_suffix('\n'), side) {
-        (Some(lines), Side::After) => {
-            buffer.replace(end..end, &format!("\n{lines}"));
-            buffer.go(end + 1);
-        }
-        (Some(_), Side::Before) => {
-            buffer.replace(start..start, &kept);
-            buffer.go(start);
-        }
-        (None, side) => {
-            let at = if side == Side::After { motion::right(text, at).min(end) } else { at };
-            buffer.replace(at..at, &kept);
-            buffer.go(motion::left(buffer.text(), at + kept.len()));
-        }
-    }
 }

@@ -153,32 +153,38 @@ fn word_end(text: &str, at: usize, words: Words) -> usize {
 }
 
 /// The word, or the space, that `at` is in.
-pub(super) fn word_at(text: &str, at: usize) -> Range<usize> {
+pub(super) fn word_at(text: &str, at: usize, words: Words) -> Range<usize> {
     let line_start = motion::line_start(text, at);
-    let class = class_at(text, at);
+    let class = class_at(text, at, words);
     let mut start = at;
-    while start > line_start && class_at(text, motion::left(text, start)) == class {
+    while start > line_start && class_at(text, motion::left(text, start), words) == class {
         start = motion::left(text, start);
     }
-    start..end_of(class, text, at)
+    start..end_of(class, text, at, words)
 }
 
-/// The same, with the space behind it.
-pub(super) fn word_and_space_at(text: &str, at: usize) -> Range<usize> {
-    let word = word_at(text, at);
-    word.start..end_of(Some(Class::Space), text, word.end)
+/// The same, with the space behind it, or with that before it where there is none.
+pub(super) fn word_and_space_at(text: &str, at: usize, words: Words) -> Range<usize> {
+    let word = word_at(text, at, words);
+    let end = end_of(Some(Class::Space), text, word.end, words);
+    if end > word.end {
+        return word.start..end;
+    }
+    let line_start = motion::line_start(text, at);
+    let before = text[line_start..word.start].trim_end_matches([' ', '\t']).len();
+    line_start + before..word.end
 }
 
 /// Where what is of `class` ends, in its line.
-fn end_of(class: Option<Class>, text: &str, at: usize) -> usize {
+fn end_of(class: Option<Class>, text: &str, at: usize, words: Words) -> usize {
     let line_end = motion::line_end(text, at);
     let mut end = at;
-    while end < line_end && class_at(text, end) == class {
+    while end < line_end && class_at(text, end, words) == class {
         end = motion::right(text, end);
     }
     end
 }
 
-fn class_at(text: &str, at: usize) -> Option<Class> {
-    text[at..].graphemes(true).next().map(|grapheme| Words::Letters.class(first(grapheme)))
+fn class_at(text: &str, at: usize, words: Words) -> Option<Class> {
+    text[at..].graphemes(true).next().map(|grapheme| words.class(first(grapheme)))
 }
