@@ -8,6 +8,7 @@ use agent_core::{Threads, UndoLog};
 use agent_protocol::{ApprovalPolicy, Command, Content, ImageDetail, RuleChange, SandboxMode};
 use agent_tui::composer::{Image, ImageSource, Message, Part};
 use agent_tui::effect::{Effect, Facts, Input, Next, Page};
+use agent_tui::plain;
 use agent_tui::runner::Act;
 use agent_tui::transcript::Notice;
 use base64::Engine as _;
@@ -269,8 +270,9 @@ impl Desk<'_> {
             state.map(|state| state.join("threads").join(&self.thread_id).join("outputs"));
         let file = outputs.map(|outputs| agent_tools::output_file(&outputs, call_id));
         self.aside(move || {
-            let whole = file.and_then(|file| printed::read(&file));
-            Some(told(whole.unwrap_or(known)))
+            let whole = file.and_then(|file| printed::read(&file)).unwrap_or(known);
+            // Of much this takes a while.
+            Some(told(plain(&whole).into_owned()))
         });
     }
 

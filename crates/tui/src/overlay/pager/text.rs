@@ -44,18 +44,30 @@ impl Text {
 
     /// Breaks it at so many columns.
     pub(super) fn lay(&mut self, columns: usize) {
-        (self.columns, self.rows) = (columns, 0);
-        self.kept.clear();
-        let mut byte = 0;
-        for (number, line) in self.text.split_inclusive('\n').enumerate() {
-            if number % STEP == 0 {
-                self.kept.push(Begin { byte, row: self.rows });
+        let text = std::mem::take(&mut self.text);
+        *self = Self { columns, ..Self::default() };
+        let (mut begin, mut lines, mut is_plain) = (0, 0, true);
+        // A million lines are to take no time: each byte is looked at once.
+        for (at, byte) in text.bytes().enumerate() {
+            if byte != b'\n' {
+                is_plain &= matches!(byte, b' '..=b'~');
+                continue;
             }
-            byte += line.len();
-            let line = without_end(line);
-            let is_short = line.len() <= columns && line.bytes().all(|b| matches!(b, b' '..=b'~'));
-            self.rows += if is_short { 1 } else { broken(line, columns).1.len() };
+            self.lay_line(&text, begin..at, lines, is_plain);
+            (begin, lines, is_plain) = (at + 1, lines + 1, true);
         }
+        if begin < text.len() {
+            self.lay_line(&text, begin..text.len(), lines, is_plain);
+        }
+        self.text = text;
+    }
+
+    fn lay_line(&mut self, text: &str, line: Range<usize>, number: usize, is_plain: bool) {
+        if number.is_multiple_of(STEP) {
+            self.kept.push(Begin { byte: line.start, row: self.rows });
+        }
+        let is_row = is_plain && line.len() <= self.columns;
+        self.rows += if is_row { 1 } else { broken(&text[line], self.columns).1.len() };
     }
 
     /// How many rows it has.
@@ -147,11 +159,6 @@ impl Text {
         }
         all
     }
-}
-
-fn without_end(line: &str) -> &str {
-    let line = line.strip_suffix('\n').unwrap_or(line);
-    line.strip_suffix('\r').unwrap_or(line)
 }
 
 /// The line as it is shown, and its rows.
