@@ -110,11 +110,16 @@ fn a_picture_that_cannot_go_along_keeps_the_message_back() {
     screen.wait_for("A picture does not go with /review.");
     screen.wait_for(&format!("› /review {LABEL}"));
     screen.press("<c-c>");
-    std::fs::remove_file(&path).unwrap();
     screen.paste(path.to_str().unwrap());
+    screen.wait_for(&format!("› {LABEL}"));
+    std::fs::remove_file(&path).unwrap();
     screen.press("<enter>");
     screen.wait_for("Not sent: ");
     screen.wait_for(&format!("› {LABEL}"));
+    // Once it is gone its path is text.
+    screen.press("<c-c>");
+    screen.paste(path.to_str().unwrap());
+    screen.wait_for("/a b.png");
     assert!(!sent_after(0, &server).contains("[image"));
     leave(screen);
 }
