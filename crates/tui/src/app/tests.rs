@@ -5,6 +5,7 @@ mod asking;
 mod commands;
 mod looks;
 mod permissions;
+mod queue;
 mod reading;
 mod refusing;
 mod searching;

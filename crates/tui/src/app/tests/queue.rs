@@ -1,0 +1,60 @@
+//! What waits for the end of a turn: when it goes on, and how it is seen.
+
+use super::*;
+
+#[test]
+fn what_waits_for_the_end_of_a_turn_goes_on_after_what_it_asks() {
+    let mut app = app();
+    happened(&mut app, thread_started());
+    happened(&mut app, Event::TurnStarted {});
+    type_in(&mut app, "/effort<enter>then this<tab>and this<tab>");
+    assert!(turn_completes(&mut app).is_empty());
+    assert!(app.is_covered(), "the list is open");
+    let effects = type_in(&mut app, "high<enter>");
+    let [Effect::UseEffort(level), Effect::Send(message)] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((level.as_str(), message.text().as_str()), ("high", "then this"));
+    app.clear();
+    assert!(shown(&mut app).1.contains(&"› and this".to_owned()), "it is not lost");
+}
+
+#[test]
+fn what_waits_for_a_command_line_of_ones_own_goes_on_after_it() {
+    let mut app = app();
+    happened(&mut app, thread_started());
+    let Event::ItemStarted { mut item, rule } = running("sleep 9") else { unreachable!() };
+    item.call_id = None;
+    happened(&mut app, Event::ItemStarted { item: item.clone(), rule });
+    assert!(type_in(&mut app, "/effort high<enter>").is_empty());
+    // The end of a turn is not yet that of the command line.
+    assert!(turn_completes(&mut app).is_empty());
+    if let ItemDetails::CommandExecution(command) = &mut item.details {
+        (command.status, command.exit_code) = (Status::Completed, Some(0));
+    }
+    let event = Event::ItemCompleted { item };
+    let record = Record { seq: None, at: String::new(), event, wire: vec![] };
+    let effects = app.update(Input::Record(Box::new(record)));
+    assert_eq!(effects, [Effect::UseEffort("high".into())]);
+}
+
+#[test]
+fn on_few_rows_what_waits_is_seen_with_how_many_more_there_are() {
+    let mut app = App::new(Theme::colourless(), 40, 10);
+    app.update(Input::Prompts(vec![]));
+    happened(&mut app, Event::TurnStarted {});
+    for number in 1..=6 {
+        type_in(&mut app, &format!("number {number} of what is to be done after this<tab>"));
+    }
+    for draft in 0..6 {
+        let (_, rows) = shown(&mut app);
+        let is_named = |row: &String| row.contains("number") || row.contains("waiting");
+        let others = ["waiting for", "connecting", "working", "›", "draft"];
+        let tails = rows.iter().filter(|row| {
+            !row.is_empty() && !is_named(row) && !others.iter().any(|other| row.contains(other))
+        });
+        assert_eq!(tails.count(), 0, "{rows:#?}");
+        assert!(rows.iter().any(|row| row.contains("waiting")), "{rows:#?}");
+        app.update(Input::Paste(format!("draft {draft}\n")));
+    }
+}
