@@ -286,7 +286,6 @@ const SAYS_ITS_SIZE: &str =
     "trap 'stty size; exit' WINCH; stty size; touch ready; sleep 100 & wait";
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "a test says why it is not run")]
 async fn s15_a_server_that_one_command_starts_is_reached_by_the_next() {
     const SERVE: &str = r#"
 import socket, threading
