@@ -90,3 +90,33 @@ fn a_hit_that_was_broken_stands_out_in_both_rows() {
     assert_eq!(marked(&mut app), ["alpha", "beta"]);
     assert!(footer(&mut app).contains("1 of 1"), "{}", footer(&mut app));
 }
+
+#[test]
+fn what_was_found_of_a_command_that_runs_stays_at_another_width_and_when_its_beginning_goes() {
+    let mut app = app();
+    happened(&mut app, running("tick"));
+    let prints = |app: &mut App, rows: std::ops::Range<u32>| {
+        let long = "word ".repeat(10);
+        let delta = rows.map(|row| format!("tick {row} {long}end {row}\n")).collect();
+        let (item_id, field) = ("i9".to_owned(), DeltaField::Output);
+        happened(app, Event::ItemDelta { item_id, field, delta });
+    };
+    prints(&mut app, 0..800);
+    type_in(&mut app, "<c-o>");
+    shown(&mut app);
+    type_in(&mut app, "/tick 700 word<enter>");
+    for columns in [40, 30, 200] {
+        app.update(Input::Resize { columns, rows: 12 });
+        let rows = shown(&mut app).1;
+        assert!(rows[1].starts_with("tick 700 word"), "{columns}: {rows:?}");
+        assert!(rows[11].contains("1 of 1"), "{columns}: {rows:?}");
+    }
+    app.update(Input::Resize { columns: 30, rows: 12 });
+    shown(&mut app);
+    prints(&mut app, 800..900);
+    let rows = shown(&mut app).1;
+    assert!(rows[1].starts_with("tick 700 word") && rows[11].contains("1 of 1"), "{rows:?}");
+    assert_eq!(marked(&mut app), ["tick 700 word"]);
+    type_in(&mut app, "g");
+    assert!(shown(&mut app).1[1].ends_with("lines before"), "its beginning has gone");
+}
