@@ -24,6 +24,7 @@ mod git_config;
 mod harmless;
 mod holding;
 mod hooks;
+mod index;
 mod known;
 mod limits;
 mod links;
@@ -194,6 +195,7 @@ impl World {
             policy.writable_roots.extend(common);
         }
         addresses::know_home(&policy.env);
+        links::know_view(&policy, tier);
         let kept_by_git = credentials::files(&policy);
         policy.secrets.named.extend(kept_by_git);
         // Before anything is closed to this process.

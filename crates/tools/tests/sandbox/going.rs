@@ -42,6 +42,21 @@ pub(crate) const GOING: &[Going] = &[
         later: "git -C new status",
     },
     Going {
+        name: "s9_going_on_where_a_link_leads",
+        before: "",
+        commands: &[EVIL, r#"ln -s "$TMPDIR/e" new"#],
+        later: "git -C new status",
+    },
+    Going {
+        name: "s9_going_on_with_a_link_in_a_repository_in_the_temporary_directory",
+        before: "echo >~/.bashrc",
+        commands: &[
+            r#"git init -q "$TMPDIR/e"; mkdir "$TMPDIR/e/.git/logs"; git -C "$TMPDIR/e" config user.name 'x;touch ~/mark;y'"#,
+            r#"mkdir new; echo "gitdir: $TMPDIR/e/.git" >new/.git; ln -s ~/.bashrc "$TMPDIR/e/.git/logs/HEAD""#,
+        ],
+        later: "git -C new commit -q --allow-empty -m x; bash --rcfile ~/.bashrc -ic true",
+    },
+    Going {
         name: "s9_going_on_behind_a_closed_door",
         before: PARTS,
         commands: &["chmod 0 v", "chmod 755 v; cd v; mv data/HEAD.txt data/HEAD; mv data .git"],

@@ -34,6 +34,7 @@ mod place;
 mod remotes;
 mod terminal;
 mod told;
+mod ways;
 mod work;
 
 use std::path::Path;
@@ -349,7 +350,8 @@ fn suite(only: &str) -> ExitCode {
 fn cases(user: u32, own: u32) -> Vec<Case> {
     let attacks = attacks().into_iter().filter(|attack| user == 0 || !attack.as_root);
     let failing = failing::FAILING.iter().filter(|failing| failing.concerns(user));
-    let plants = git::PLANTS.iter().chain(nested::PLANTS).chain(remotes::PLANTS);
+    let plants =
+        git::PLANTS.iter().chain(nested::PLANTS).chain(remotes::PLANTS).chain(ways::PLANTS);
     let plants = plants.map(What::Plant);
     let plants = plants.chain(beside::BESIDE.iter().map(What::Beside));
     let plants = plants.chain(going::GOING.iter().map(What::Going));

@@ -15,9 +15,6 @@ use super::state::read;
 use super::{git_config, hooks, links, persons, repositories};
 use crate::account::{field_of_account, home_of_account_called};
 
-/// The name of a remote, for which git takes an address too.
-const NAMES: &[&str] = &["remote.pushdefault", "branch.*.remote", "branch.*.pushremote"];
-
 const CONFIGS: &[&str] = &["config", "config.worktree"];
 
 /// Bytes of a configuration that is read.
@@ -78,14 +75,17 @@ impl<'a> Here<'a> {
 
     fn runs(&self, entry: &Entry) -> bool {
         let is_unknown = |address: &Vec<u8>| !is_far(address) && homes_in(address).is_none();
-        let mut entered = self.paths(entry).into_iter().flat_map(|path| named(&path));
-        entered.any(|found| runs_something(&found)) || self.addresses(entry).iter().any(is_unknown)
+        let paths = self.paths(entry);
+        let entered = || paths.iter().flat_map(|path| named(path));
+        self.addresses(entry).iter().any(is_unknown)
+            || paths.iter().any(|path| links::is_unknowable(path))
+            || entered().any(|found| runs_something(&found))
     }
 
     /// All that a setting may mean.
     fn addresses(&self, (name, value): &Entry) -> Vec<Vec<u8>> {
         let Some(value) = value else { return vec![] };
-        let is_name = is_among(NAMES, name);
+        let is_name = is_among(git_config::REMOTES, name);
         let is_place = is_among(git_config::ADDRESSES, name) || (is_name && !self.is_remote(value));
         if is_place { self.rewritten(value) } else { vec![] }
     }
@@ -207,7 +207,9 @@ fn runs_something(git: &Path) -> bool {
     };
     let is_plain = |config: &Path| {
         let text = read(config, MAX_CONFIG);
-        text.and_then(|text| git_config::harmful(&text)).is_some_and(|harmful| harmful.is_empty())
+        let harmful = text.and_then(|text| git_config::harmful(&text));
+        // What is called by its name alone is not called here.
+        harmful.is_some_and(|all| all.iter().all(|(name, _)| name.starts_with(b"alias.")))
     };
     let runs = |git: PathBuf| {
         let mut configs = CONFIGS.iter().map(|name| git.join(name));
@@ -288,6 +290,8 @@ mod tests {
         plain_repository(&shared);
         assert!(is_plain());
         fs::write(git.join("hooks/update.sample"), "").unwrap();
+        fs::write(git.join("hooks/pre-commit"), "").unwrap();
+        fs::write(git.join("config.worktree"), "[alias]\n\tx = !y\n").unwrap();
         assert!(is_plain());
 
         let long = "#".repeat(usize::try_from(MAX_CONFIG).unwrap() + 1);

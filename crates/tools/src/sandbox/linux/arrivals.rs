@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::earlier::Earlier;
 use super::known::Known;
 use super::put_back::Change;
-use super::repositories::{self, has_its_name};
+use super::repositories::{self, Leading, has_its_name};
 use super::repository::{self, Repository, change};
 use super::state::State;
 use super::trees::taken_away;
@@ -22,8 +22,7 @@ pub(super) type Ways = BTreeSet<(PathBuf, PathBuf)>;
 /// is led to it.
 pub(super) struct Present {
     led: Led,
-    /// Git finds a repository also where a link leads.
-    linked: Ways,
+    leading: Leading,
     /// Below these may have been others: there was no time to look. Not below what nobody could look into, as commands can
     /// make that for themselves.
     left: Vec<PathBuf>,
@@ -75,7 +74,7 @@ impl Present {
         gits.retain(|git| is_remembered(git) || !earlier.came_later(git));
         let ways = known.trees.iter().filter(|way| !earlier.way_came_later(way));
         let led = Led { gits, ways: ways.cloned().collect() };
-        Self { led, linked: known.linked.clone(), left: known.left.clone() }
+        Self { led, leading: known.leading.clone(), left: known.left.clone() }
     }
 
     /// All repositories there were, and all that led to them, if that is known.
@@ -111,9 +110,15 @@ impl Present {
         (moved.git != git && !is_for_root && self.led.is_own(&moved.git)).then_some(moved)
     }
 
-    /// New ways to repositories that were there and that git was not led to, where they would run something: what points to
-    /// them, and links.
-    pub(super) fn new_ways(&self, pointed: &Ways, linked: &Ways, roots: &[PathBuf]) -> Vec<Change> {
+    /// What leads git elsewhere than before: to repositories that were there and that it was not led to, where they would run
+    /// something, by what points to them or by links; to where nobody here knows; and out of git directories.
+    pub(super) fn new_ways(
+        &self,
+        pointed: &Ways,
+        leading: &Leading,
+        remembered: &[Repository],
+        roots: &[PathBuf],
+    ) -> Vec<Change> {
         let runs = |git: &Path| {
             let parts = self.led.gits.iter().filter(|part| is_part(part, git));
             self.runs_something(git, roots)
@@ -123,9 +128,26 @@ impl Present {
             |git: &Path| !self.led.has_way(git) && !self.led.is_part_of_own(git) && runs(git);
         let pointed =
             pointed.difference(&self.led.ways).map(|(git, tree)| (git, tree.join(".git")));
-        let linked = linked.difference(&self.linked).map(|(git, link)| (git, link.clone()));
-        let new = pointed.chain(linked).filter(|(git, _)| is_strange(git));
-        new.map(|(_, way)| taken_away(way)).collect()
+        let before = &self.leading;
+        let linked = leading.linked.difference(&before.linked);
+        let linked = linked.map(|(git, link)| (git, link.clone()));
+        let strange = pointed.chain(linked).filter(|(git, _)| is_strange(git)).map(|(_, way)| way);
+        let unknowable = leading.unknowable.difference(&before.unknowable).cloned();
+        let ways = strange.chain(unknowable).map(taken_away);
+        let shared = leading.shared.difference(&before.shared);
+        let shared = shared.filter_map(|pointer| {
+            let alone = State::Absent.parted(&State::of(pointer))?;
+            Some(Change { to: alone, ..taken_away(pointer.clone()) })
+        });
+        let was_there = |(git, link): &(PathBuf, PathBuf)| {
+            let moved = self.moved_to(git, remembered, roots);
+            moved.zip(link.strip_prefix(git).ok()).is_some_and(|(moved, rest)| {
+                before.inner.contains(&(moved.git.clone(), moved.git.join(rest)))
+            })
+        };
+        let inner = leading.inner.difference(&before.inner).filter(|way| !was_there(way));
+        let inner = inner.map(|(git, link)| change(git, link, State::Absent));
+        ways.chain(shared).chain(inner).collect()
     }
 
     /// What leads one that has arrived to another one, whose worktree it is not.

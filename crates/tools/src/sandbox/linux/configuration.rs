@@ -24,7 +24,7 @@ impl Judge<'_> {
         if *now == State::Absent && (before == now || !is_same) {
             return None;
         }
-        let State::File { bytes, mode } = now else {
+        let State::File { bytes, mode, .. } = now else {
             return (before != now).then(|| before.clone());
         };
         let old = before.bytes().unwrap_or_default();
@@ -42,17 +42,17 @@ impl Judge<'_> {
                     (is_harmless || was_there.contains(entry)) && !running.contains(entry)
                 };
                 let bytes = git_config::only(bytes, is_kept);
-                Some(State::File { bytes, mode: mode | 0o600 })
+                Some(State::file(bytes, mode | 0o600))
             }
             State::File { .. }
                 if is_as_harmful && running.iter().all(|one| was_there.contains(one)) =>
             {
                 let bytes = git_config::only(bytes, |entry| !running.contains(entry));
-                Some(State::File { bytes, mode: *mode })
+                Some(State::file(bytes, *mode))
             }
             State::File { mode, .. } if running.iter().any(|one| was_there.contains(one)) => {
                 let bytes = git_config::only(old, |entry| !running.contains(entry));
-                Some(State::File { bytes, mode: *mode })
+                Some(State::file(bytes, *mode))
             }
             _ => Some(before.clone()),
         }
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_changed_configuration_that_cannot_be_read_is_put_back_and_a_new_one_emptied_of_what_is_harmful()
      {
-        let file = |text: &str| State::File { bytes: text.into(), mode: 0o644 };
+        let file = |text: &str| State::file(text.into(), 0o644);
         let judge = Judge { git: Path::new("/none"), roots: &[], running: &[] };
         let before = file("[core]\nbare = false\n[alias]\nst = status\n");
         for odd in

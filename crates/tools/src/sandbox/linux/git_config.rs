@@ -7,6 +7,17 @@ use super::settings::{Entry, Settings};
 /// Addresses are harmless while they name no program to be started. `*` stands for the middle part.
 pub(super) const ADDRESSES: &[&str] = &["remote.*.url", "remote.*.pushurl", "submodule.*.url"];
 
+/// The name of a remote, for which git takes an address too.
+pub(super) const REMOTES: &[&str] =
+    &["remote.pushdefault", "branch.*.remote", "branch.*.pushremote"];
+
+/// What runs a program, unless it is switched off.
+const SWITCHES: &[&str] = &["core.fsmonitor", "commit.gpgsign", "tag.gpgsign"];
+
+fn is_false(value: &[u8]) -> bool {
+    [&b"false"[..], b"no", b"off", b"0"].iter().any(|off| value.eq_ignore_ascii_case(off))
+}
+
 /// Names of files that are read, not run. Attributes choose among programs that are named elsewhere.
 const NO_PROGRAMS: &[&str] = &[
     "core.attributesfile",
@@ -117,11 +128,17 @@ fn quoted(text: &[u8], escape: fn(u8) -> Vec<u8>) -> Vec<u8> {
 }
 
 pub(super) fn is_harmless((name, value): &Entry) -> bool {
-    harmless::is_known(name)
-        || (ADDRESSES.iter().any(|pattern| matches(pattern, name))
-            && value.as_ref().is_none_or(|value| {
-                !value.windows(2).any(|two| two == b"::") && !value.starts_with(b"-")
-            }))
+    let is_among = |patterns: &[&str]| patterns.iter().any(|pattern| matches(pattern, name));
+    let names_program = || {
+        value.as_ref().is_some_and(|value| {
+            value.windows(2).any(|two| two == b"::")
+                || value.starts_with(b"ext://")
+                || value.starts_with(b"-")
+        })
+    };
+    let is_address = is_among(ADDRESSES) || is_among(REMOTES);
+    let is_off = || is_among(SWITCHES) && value.as_deref().is_some_and(is_false);
+    is_off() || (is_address && !names_program()) || harmless::is_known(name)
 }
 
 pub(super) fn matches(pattern: &str, name: &[u8]) -> bool {
@@ -146,6 +163,15 @@ mod tests {
             \tfetch = +refs/heads/*:refs/remotes/origin/*\n[branch \"a.b\"]\n\tmerge = refs/heads/a\n";
         assert_eq!(harmful(text), Some(vec![]));
         assert_eq!(Settings::read(&only(text, is_harmless)), Settings::read(text));
+    }
+
+    #[test]
+    fn what_runs_a_program_may_be_switched_off() {
+        let text = b"[core]\nfsmonitor = false\n[commit]\ngpgSign = No\n[tag]\ngpgSign = 0\n";
+        assert_eq!(harmful(text), Some(vec![]));
+        for text in ["[core]\nfsmonitor", "[core]\nfsmonitor =", "[commit]\ngpgSign = true"] {
+            assert_eq!(harmful(text.as_bytes()).map(|all| all.len()), Some(1), "{text}");
+        }
     }
 
     #[test]
@@ -199,6 +225,9 @@ mod tests {
             "[remote \"a\"]\nurl = \"ext\"::x",
             "[remote \"a\"]\nurl = ext:\":\"x",
             "[remote \"a\"]\nurl = \"-x\"",
+            "[remote \"a\"]\nurl = ext://x",
+            "[branch \"a\"]\nremote = ext::x",
+            "[remote]\npushDefault = ext::x",
             "[remote \"a\"]\nuploadpack = x",
             "[core]\nworktree",
         ] {

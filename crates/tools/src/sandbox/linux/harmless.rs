@@ -10,7 +10,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("author", "email name"),
     ("blame", "blankboundary coloring markignoredlines markunblamablelines showemail showroot"),
     ("branch", "autosetupmerge autosetuprebase sort"),
-    ("branch.*", "description merge pushremote rebase remote"),
+    // Those of editors and of forges' own programs too.
+    ("branch.*", "description gh-merge-base github-pr-owner-number merge rebase vscode-merge-base"),
     ("checkout", "defaultremote guess thresholdforparallelism workers"),
     ("clone", "defaultremotename filtersubmodules rejectshallow"),
     ("color", "*"),
@@ -104,11 +105,10 @@ const SETTINGS: &[(&str, &str)] = &[
          updateserverinfo",
     ),
     ("reftable", "blocksize geometricfactor indexobjects locktimeout restartinterval"),
-    ("remote", "pushdefault"),
     // What is missing is fetched from an address, which is judged by itself.
     (
         "remote.*",
-        "fetch mirror partialclonefilter promisor prune prunetags push skipdefaultupdate skipfetchall tagopt",
+        "fetch gh-resolved mirror partialclonefilter promisor prune prunetags push skipdefaultupdate skipfetchall tagopt",
     ),
     (
         "repack",

@@ -68,9 +68,26 @@ fn with_states(paths: impl IntoIterator<Item = PathBuf>) -> BTreeMap<PathBuf, St
     paths.into_iter().map(with_state).collect()
 }
 
+/// What git starts only where somebody works.
+const OF_WORK: &[&str] = &[
+    "applypatch-msg",
+    "pre-applypatch",
+    "post-applypatch",
+    "pre-commit",
+    "pre-merge-commit",
+    "prepare-commit-msg",
+    "commit-msg",
+    "post-commit",
+    "pre-rebase",
+    "post-rewrite",
+    "post-merge",
+    "pre-push",
+];
+
 /// Whether git would start something there when it is pushed to or fetched from.
 pub(super) fn has_hooks(git: &Path) -> bool {
-    !hooks(git).is_empty()
+    let is_of_work = |path: &PathBuf| OF_WORK.iter().any(|name| path.ends_with(name));
+    hooks(git).keys().any(|path| path.is_symlink() || !is_of_work(path))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use agent_protocol::SandboxMode;
 
 use super::metadata::{PATIENCE, beside, is_below, of_projects, roots, world_began};
-use super::repositories;
+use super::repositories::{self, Leading};
 use super::{World, links, persons, pins};
 
 /// How long it holds. Whatever else comes meanwhile is taken for the command's.
@@ -23,8 +23,7 @@ pub(super) struct Known {
     pub(super) left: Vec<PathBuf>,
     /// Git directories, be they outside the roots, with where their files are.
     pub(super) trees: BTreeSet<(PathBuf, PathBuf)>,
-    /// Git directories, with links of late that lead to or into them.
-    pub(super) linked: BTreeSet<(PathBuf, PathBuf)>,
+    pub(super) leading: Leading,
     /// Of git, for all repositories.
     pub(super) configs: Vec<PathBuf>,
     /// Where they are, links aside.
@@ -45,7 +44,7 @@ impl Known {
         let (roots, env) = (roots(world), &world.policy.env);
         let since = world_began(world);
         let look = repositories::below(&roots, &beside(world), since, PATIENCE, &world.seen);
-        let (left, linked) = (look.left, look.linked);
+        let (left, leading) = (look.left, look.leading);
         let mut trees = look.pointed;
         trees.extend(roots.iter().filter_map(|root| repositories::around(root)));
         let (mut of_person, mut our_homes) = (persons::files(env), persons::our_homes(env));
@@ -62,7 +61,7 @@ impl Known {
             gits,
             left,
             trees,
-            linked,
+            leading,
             configs,
             ends_of_configs,
             of_person,
@@ -78,7 +77,7 @@ impl Known {
             gits: BTreeSet::new(),
             left: vec![],
             trees: BTreeSet::new(),
-            linked: BTreeSet::new(),
+            leading: Leading::default(),
             configs: vec![],
             ends_of_configs: BTreeSet::new(),
             of_person: vec![],

@@ -1,17 +1,74 @@
 //! Where a path leads: the links on the way, each of which may be made to lead elsewhere, and what is at its end, whether
-//! it is there yet or not.
+//! it is there yet or not; and whether it leads there for the person too.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
+
+use crate::sandbox::{SandboxPolicy, Tier, secrets};
 
 /// As the kernel has it.
 const MOST_LINKS: usize = 40;
+
+/// What every process has for itself, or not everybody sees.
+const OF_PROCESSES: &str = "/proc";
+/// What a world of the full tier has for itself.
+const OF_WORLD: &[&str] = &["/run", "/tmp", "/var/tmp", "/dev", "/sys"];
+
+/// Of this process: a world has no variables, and all its rooms are its children.
+static VIEW: OnceLock<View> = OnceLock::new();
+
+/// Where this process sees what the person does not, or does not see what they do.
+#[derive(Debug, Default)]
+struct View {
+    own: Vec<PathBuf>,
+    roots: Vec<PathBuf>,
+}
+
+pub(super) fn know_view(policy: &SandboxPolicy, tier: Tier) {
+    VIEW.get_or_init(|| {
+        let of_world = if tier == Tier::Full { OF_WORLD } else { &[] };
+        let mut own: Vec<_> = of_world.iter().map(PathBuf::from).collect();
+        own.extend(secrets::paths(&policy.secrets));
+        let roots = policy.writable_roots.iter().filter_map(|root| root.canonicalize().ok());
+        View { own, roots: roots.collect() }
+    });
+}
+
+impl View {
+    /// Whether it has what is in this directory for itself. Roots are the same for all.
+    fn is_own(&self, directory: &Path) -> bool {
+        let is_in = |own: &Path| directory.starts_with(own);
+        let meets = |root: &PathBuf| root.starts_with(directory) || directory.starts_with(root);
+        (is_in(Path::new(OF_PROCESSES)) || self.own.iter().any(|own| is_in(own)))
+            && !self.roots.iter().any(meets)
+    }
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Way {
     pub(super) links: Vec<PathBuf>,
     pub(super) end: PathBuf,
+    /// It goes through a directory that is another one for the person, or not there, and out of it again: for them it may
+    /// end elsewhere.
+    pub(super) strays: bool,
+}
+
+impl Way {
+    /// To another directory.
+    fn turn(&mut self, turn: impl FnOnce(&mut PathBuf)) {
+        let view = VIEW.get_or_init(View::default);
+        let was_own = view.is_own(&self.end);
+        turn(&mut self.end);
+        self.strays |= was_own && !view.is_own(&self.end);
+    }
+}
+
+/// Whether nobody here can tell where a path leads for the person: it strays, or its end is so deep that it has no name.
+pub(super) fn is_unknowable(path: &Path) -> bool {
+    let is_too_deep = |error: std::io::Error| error.raw_os_error() == Some(libc::ENAMETOOLONG);
+    follow(path).strays || path.canonicalize().is_err_and(is_too_deep)
 }
 
 /// Where an absolute path leads.
@@ -21,7 +78,9 @@ pub(super) fn follow(path: &Path) -> Way {
     way.end.push("/");
     while let Some(part) = rest.pop() {
         if part == ".." {
-            way.end.pop();
+            way.turn(|end| {
+                let _ = end.pop();
+            });
             continue;
         }
         way.end.push(&part);
@@ -30,10 +89,12 @@ pub(super) fn follow(path: &Path) -> Way {
         }
         if let Ok(target) = way.end.read_link() {
             way.links.push(way.end.clone());
-            way.end.pop();
-            if target.is_absolute() {
-                way.end.push("/");
-            }
+            way.turn(|end| {
+                end.pop();
+                if target.is_absolute() {
+                    end.push("/");
+                }
+            });
             rest.extend(parts(&target));
         }
     }
@@ -57,7 +118,7 @@ pub(super) struct Ways(HashMap<PathBuf, Way>);
 impl Ways {
     /// No link leads to `path`.
     pub(super) fn add_plain(&mut self, path: &Path) {
-        self.0.insert(path.to_owned(), Way { links: vec![], end: path.to_owned() });
+        self.0.insert(path.to_owned(), Way { end: path.to_owned(), ..Way::default() });
     }
 
     pub(super) fn follow(&mut self, path: &Path) -> Way {
@@ -73,6 +134,7 @@ impl Ways {
             let rest = follow(&way.end);
             way.links.extend(rest.links);
             way.end = rest.end;
+            way.strays |= rest.strays;
         }
         self.0.insert(path.to_owned(), way.clone());
         way
@@ -94,6 +156,7 @@ mod tests {
         let way = Way {
             links: vec![place.join("one"), place.join("a/b/two"), place.join("one")],
             end: place.join("a/file"),
+            strays: false,
         };
         let path = place.join("./a/../one/two");
         assert_eq!(follow(&path), way);

@@ -340,10 +340,11 @@ impl Metadata {
     fn look(&self, world: &World, changes: &mut Vec<Change>) -> Option<PathBuf> {
         let missed = world.unseen.since();
         let since = world_began(world);
-        let Look { found, pointed, linked, unseen, .. } =
+        let Look { found, pointed, leading, unseen, .. } =
             repositories::below(&self.roots, &self.beside, since, PATIENCE, &world.seen);
         let (began, reached) = (self.began.min(missed), self.reached());
-        changes.extend(self.present.new_ways(&pointed, &linked, &reached));
+        let new_ways = self.present.new_ways(&pointed, &leading, &self.repositories, &reached);
+        changes.extend(new_ways);
         let (mut arrived, mut moved) = (Vec::new(), Vec::new());
         for git in &found {
             let known = self.repositories.iter().find(|known| known.git == *git);
@@ -352,6 +353,12 @@ impl Metadata {
                 arrived.push(git.clone());
                 moved.extend(self.moved_to(git));
             }
+            let is_touched = |path: &Path| {
+                arrived.last() == Some(git)
+                    || is_below(&self.beside, git)
+                    || is_new(path, git, began, world.began)
+            };
+            changes.extend(repository::indexes_that_lead_out(git, is_touched));
             let origin = match is_known {
                 true => Origin::There,
                 false => self.present.origin(git, &self.repositories, &self.roots, &self.earlier),

@@ -97,7 +97,7 @@ impl Pin {
             Ok(found) => {
                 let bytes = read_through(&held, MAX_FILE);
                 let mode = found.permissions().mode() & 0o7777;
-                bytes.map_or(State::Absent, |bytes| State::File { bytes, mode })
+                bytes.map_or(State::Absent, |bytes| State::file(bytes, mode))
             }
             Err(_) => State::Absent,
         }
@@ -127,12 +127,12 @@ pub(super) fn has_open_file(directory: &Path) -> bool {
 
 /// What a configuration has to become, so that what the person may have set stays where it is harmless.
 fn settings_to(before: &State, now: &State) -> Option<State> {
-    let (State::File { bytes: old, .. }, State::File { bytes, mode }) = (before, now) else {
+    let (State::File { bytes: old, .. }, State::File { bytes, mode, .. }) = (before, now) else {
         return (before != now).then(|| before.clone());
     };
     if git_config::harmful(bytes).is_some_and(|now| Some(now) == git_config::harmful(old)) {
         return None;
     }
     let bytes = git_config::with_harmful_of(bytes, old);
-    Some(bytes.map_or_else(|| before.clone(), |bytes| State::File { bytes, mode: *mode }))
+    Some(bytes.map_or_else(|| before.clone(), |bytes| State::file(bytes, *mode)))
 }

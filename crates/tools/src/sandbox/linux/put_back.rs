@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::closed::Opened;
 use super::state::{MAX_FILE, State, now};
 
+/// Bytes of a name that are left of it when it is laid aside.
+const MOST_OF_NAME: usize = 200;
 /// Bytes of a text that is told when there is no other place for it.
 const MOST_TOLD: usize = 64 << 10;
 
@@ -30,6 +33,8 @@ pub(super) struct Change {
 enum Done {
     NothingWasThere,
     LaidAside(PathBuf),
+    /// It was the same, with other names.
+    Parted,
     /// There was no room for both.
     Lost(Vec<u8>, io::Error),
     /// There was no room for what is to be there, and it is now aside.
@@ -74,6 +79,9 @@ impl Change {
                 let aside = aside.display();
                 format!("put back {path}: {because}; what was there is now {aside}")
             }
+            (Ok(Done::Parted), _) => {
+                format!("parted {path} from its other names: by those, {because}")
+            }
             (Ok(Done::NothingWasThere), _) => {
                 format!("put back {path}: without it, code could run outside the sandbox")
             }
@@ -112,6 +120,11 @@ impl Change {
             self.sync();
             return Ok(Done::NothingWasThere);
         }
+        if self.to.parted(&State::of(&self.path)).as_ref() == Some(&self.to) {
+            fs::rename(new, &self.path)?;
+            self.sync();
+            return Ok(Done::Parted);
+        }
         forbid_execution(&self.path);
         let done = match renameat_with(CWD, new, CWD, &self.path, RenameFlags::EXCHANGE) {
             Ok(()) => Done::LaidAside(self.farther(new.to_owned())),
@@ -139,8 +152,21 @@ impl Change {
         }
         forbid_execution(&self.path);
         let beside = self.name_beside();
-        fs::rename(&self.path, &beside)?;
-        Ok(Done::LaidAside(self.farther(beside)))
+        match fs::rename(&self.path, &beside) {
+            Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG) => {
+                self.rename_within(&beside)?;
+                Ok(Done::LaidAside(beside))
+            }
+            renamed => renamed.map(|()| Done::LaidAside(self.farther(beside))),
+        }
+    }
+
+    /// Where the new path is too long, and the names are not.
+    fn rename_within(&self, beside: &Path) -> io::Result<()> {
+        let parent = self.path.parent().map(File::open).transpose()?;
+        let names = self.path.file_name().zip(beside.file_name());
+        let ((old, new), parent) = names.zip(parent).ok_or(Errno::INVAL)?;
+        Ok(renameat_with(&parent, old, &parent, new, RenameFlags::NOREPLACE)?)
     }
 
     /// From beside its place, out of a directory where its name may still mean something, if that can be.
@@ -154,7 +180,7 @@ impl Change {
         // Before Linux 5.19, the walls let nothing be moved to another directory. And what has other names is still
         // executed by them.
         let copy = match State::of(&beside) {
-            State::File { bytes, mode } => State::File { bytes, mode: mode & 0o666 },
+            State::File { bytes, mode, .. } => State::file(bytes, mode & 0o666),
             other => other,
         };
         match copy.write_new(&aside) {
@@ -183,7 +209,7 @@ impl Change {
 
     /// In the place that what is there now takes up. Returns what that was.
     fn write_over(&self) -> io::Result<Vec<u8>> {
-        let State::File { bytes, mode } = &self.to else { return Err(Errno::ISDIR.into()) };
+        let State::File { bytes, mode, .. } = &self.to else { return Err(Errno::ISDIR.into()) };
         let (file, size) = (self.open()?, bytes.len() as u64);
         let found = file.metadata()?;
         if found.nlink() > 1 || found.len() > MAX_FILE {
@@ -242,7 +268,8 @@ impl Change {
 
     fn name_in(&self, directory: &Path) -> PathBuf {
         loop {
-            let mut name = self.path.file_name().unwrap_or(OsStr::new("root")).to_owned();
+            let name = self.path.file_name().unwrap_or(OsStr::new("root")).as_bytes();
+            let mut name = OsStr::from_bytes(&name[..name.len().min(MOST_OF_NAME)]).to_owned();
             name.push(format!(".aside-{}", now()));
             let path = directory.join(name);
             if fs::symlink_metadata(&path).is_err() {
@@ -339,6 +366,24 @@ mod tests {
     }
 
     #[test]
+    fn what_has_a_name_or_a_path_that_can_be_no_longer_is_laid_aside_all_the_same() {
+        let place = tempfile::tempdir().unwrap();
+        let mut path = place.path().canonicalize().unwrap();
+        while path.as_os_str().len() < 4_096 - 2 * 201 {
+            path.push("d".repeat(200));
+        }
+        path.push("e".repeat(4_096 - 1 - 6 - path.as_os_str().len()));
+        fs::create_dir_all(&path).unwrap();
+        for path in [path.join(".git"), place.path().join("n".repeat(255))] {
+            fs::write(&path, "other").unwrap();
+            let change =
+                Change { to: State::Absent, aside: path.parent().unwrap().to_owned(), path };
+            let said = change.put_back(&[]);
+            assert!(said.starts_with("took away") && !change.path.exists(), "{said}");
+        }
+    }
+
+    #[test]
     fn what_is_put_back_below_closed_directories_leaves_them_closed() {
         let place = tempfile::tempdir().unwrap();
         let (outer, inner) = (place.path().join("a"), place.path().join("a/b"));
@@ -347,7 +392,7 @@ mod tests {
         for (directory, mode) in [(&inner, 0o500), (&outer, 0o600)] {
             set_mode(directory, mode).unwrap();
         }
-        let to = State::File { bytes: b"own".into(), mode: 0o644 };
+        let to = State::file(b"own".into(), 0o644);
         let change = Change { path: inner.join("file"), to, aside: inner.clone() };
         let said = change.put_back(&[]);
         assert!(said.contains("what was there is now"), "{said}");

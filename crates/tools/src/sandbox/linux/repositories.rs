@@ -14,12 +14,15 @@ use std::time::{Duration, Instant};
 
 use rustix::process::getuid;
 
-use super::seen::{Entries, Seen, Version};
+use super::seen::{Entries, Seen, Version, is_in_git};
 use super::state::{can_be_searched, changed_at, now, read, read_through};
+use super::{links, repository};
 
-/// Bytes of a configuration, and of a file that points to a repository. Git reads some of them whole, however long
-/// they are, and only then cuts off the ends of lines.
+/// Bytes of what is in a git directory and leads elsewhere. Git reads it whole, however long it is, and only then cuts off
+/// the ends of lines.
 const MAX_FILE: u64 = 16 << 20;
+/// Bytes of a `.git` that points to a repository, as git has it.
+const MAX_POINTER: u64 = 1 << 20;
 
 /// How long is looked. Not how much: whoever makes more to be looked at takes longer over it than the look does.
 #[derive(Clone, Copy)]
@@ -34,12 +37,24 @@ pub(super) struct Look {
     pub(super) found: BTreeSet<PathBuf>,
     /// Git directories, wherever they lie, with what points to them.
     pub(super) pointed: BTreeSet<(PathBuf, PathBuf)>,
-    /// Git directories, with links of late that lead to or into them.
-    pub(super) linked: BTreeSet<(PathBuf, PathBuf)>,
+    pub(super) leading: Leading,
     /// One of the directories that were not looked into.
     pub(super) unseen: Option<PathBuf>,
     /// Those for which there was no time.
     pub(super) left: Vec<PathBuf>,
+}
+
+/// By what git may be led away, beside what points to repositories.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leading {
+    /// Git directories, with links of late that lead to or into them.
+    pub(super) linked: BTreeSet<(PathBuf, PathBuf)>,
+    /// Git directories, with links within them, by which git would write elsewhere.
+    pub(super) inner: BTreeSet<(PathBuf, PathBuf)>,
+    /// Of what points to repositories or may lead to one, what leads nobody here knows where.
+    pub(super) unknowable: BTreeSet<PathBuf>,
+    /// Files that point to repositories and have other names, by which they can be written to.
+    pub(super) shared: BTreeSet<PathBuf>,
 }
 
 /// What there is below `roots`, which are resolved, for later looks to compare with.
@@ -50,8 +65,9 @@ pub(super) fn seen_below(roots: &[PathBuf], patience: Patience) -> Seen {
     walk.keeping.unwrap_or_default()
 }
 
-/// All git directories below `roots`, and those they point to below `others`; all are resolved. What changed after `since` is looked at first, so that no
-/// number of other directories hides it; what is as it was `seen` before is not read again.
+/// All git directories below `roots`, and where something leads there, below `others`; all are resolved. What changed after
+/// `since` is looked at first, so that no number of other directories hides it; what is as it was `seen` before is not read
+/// again.
 pub(super) fn below(
     roots: &[PathBuf],
     others: &[PathBuf],
@@ -61,8 +77,12 @@ pub(super) fn below(
 ) -> Look {
     let mut walk = Walk::new(since, seen);
     walk.through(roots, patience);
-    let Walk { mut look, links, .. } = walk;
-    look.linked = linked(&links, &look.found, since);
+    if walk.leads_to(others) {
+        walk.through(others, patience);
+    }
+    let Walk { mut look, links, is_too_deep, .. } = walk;
+    look.leading.inner = inner(&links, &look.found);
+    look.lead_by(&links, is_too_deep, since);
     let common: Vec<_> = look.found.iter().filter_map(|git| common_directory(git)).collect();
     look.found.extend(common);
     look.found.retain(|git| roots.iter().chain(others).any(|root| git.starts_with(root)));
@@ -78,15 +98,18 @@ struct Walk<'a> {
     keeping: Option<Seen>,
     changed: VecDeque<Place>,
     rest: VecDeque<Place>,
-    /// In what has changed.
+    /// In what has changed, and in git directories.
     links: Vec<PathBuf>,
+    /// There is something that has no name, as that would be too long.
+    is_too_deep: bool,
     look: Look,
 }
 
 impl<'a> Walk<'a> {
     fn new(since: i64, seen: &'a Seen) -> Self {
         let (changed, rest) = (VecDeque::new(), VecDeque::new());
-        Self { since, seen, keeping: None, changed, rest, links: vec![], look: Look::default() }
+        let look = Look::default();
+        Self { since, seen, keeping: None, changed, rest, links: vec![], is_too_deep: false, look }
     }
 
     fn through(&mut self, roots: &[PathBuf], patience: Patience) {
@@ -109,6 +132,15 @@ impl<'a> Walk<'a> {
         }
     }
 
+    fn leads_to(&self, places: &[PathBuf]) -> bool {
+        let is_there = |end: PathBuf| places.iter().any(|place| end.starts_with(place));
+        let late = self.links.iter().filter(|link| is_late(link, self.since));
+        let ends = late.filter_map(|link| link.canonicalize().ok());
+        let found = &self.look.found;
+        let common = found.iter().filter_map(|git| common_directory(git));
+        !places.is_empty() && found.iter().cloned().chain(common).chain(ends).any(is_there)
+    }
+
     fn visit(&mut self, (directory, version): Place) {
         let seen = self.seen;
         let entries = match seen.entries(&directory, version) {
@@ -121,10 +153,8 @@ impl<'a> Walk<'a> {
         if let Some(keeping) = &mut self.keeping {
             keeping.keep(&directory, version, now(), &entries);
         }
-        for git in entries.pointers.iter().filter_map(|path| pointed_to(&directory, path)) {
-            self.add_pointed(git, &directory);
-        }
-        if version.changed >= self.since {
+        entries.pointers.iter().for_each(|pointer| self.add_pointer(pointer, &directory));
+        if version.changed >= self.since || is_in_git(&directory) {
             self.links.extend_from_slice(&entries.links);
         }
         let holds_objects = directory.file_name() == Some(OsStr::new("objects"));
@@ -136,15 +166,32 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn add_pointed(&mut self, git: PathBuf, tree: &Path) {
-        self.look.pointed.insert((git.clone(), tree.to_owned()));
-        self.look.found.insert(git);
+    fn add_pointer(&mut self, pointer: &Path, tree: &Path) {
+        if fs::symlink_metadata(pointer).is_ok_and(|found| found.is_file() && found.nlink() > 1) {
+            self.look.leading.shared.insert(pointer.to_owned());
+        }
+        match pointed_to(tree, pointer) {
+            Some(git) => {
+                self.look.pointed.insert((git.clone(), tree.to_owned()));
+                self.look.found.insert(git);
+            }
+            None if is_pointer_unknowable(tree, pointer) => {
+                self.look.leading.unknowable.insert(pointer.to_owned());
+            }
+            None => {}
+        }
     }
 
     /// Most directories of a repository hold its objects, and nothing else ever: not looked into when they did not
     /// change and hold no other, nor what git would be led away by.
     fn add(&mut self, directory: &Path, may_be_leaf: bool) {
-        let Ok(found) = fs::symlink_metadata(directory) else { return };
+        let found = match fs::symlink_metadata(directory) {
+            Ok(found) => found,
+            Err(error) => {
+                self.is_too_deep |= error.raw_os_error() == Some(libc::ENAMETOOLONG);
+                return;
+            }
+        };
         let version = Version::of(&found);
         let is_leaf = || {
             let leads = |name| fs::symlink_metadata(directory.join(name)).is_ok();
@@ -169,11 +216,7 @@ impl<'a> Walk<'a> {
         let git = directory.join(".git");
         match fs::symlink_metadata(&git) {
             Ok(found) if found.is_dir() => self.changed.push_back((git, Version::of(&found))),
-            Ok(_) => {
-                if let Some(git) = pointed_to(&directory, &git) {
-                    self.add_pointed(git, &directory);
-                }
-            }
+            Ok(_) => self.add_pointer(&git, &directory),
             Err(_) => {}
         }
         if is_repository(&directory) {
@@ -192,23 +235,44 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Which of the repositories git finds where a link leads, if that has changed since. Those that have the name it looks for
-/// do not count, nor what they hold: they are met without a link.
-fn linked(
-    links: &[PathBuf],
-    found: &BTreeSet<PathBuf>,
-    since: i64,
-) -> BTreeSet<(PathBuf, PathBuf)> {
-    let is_met = |git: &Path| git.ancestors().any(|at| has_its_name(at) && found.contains(at));
-    let hidden: Vec<_> = found.iter().filter(|git| !is_met(git)).collect();
-    let leads_to = |link: &PathBuf| {
-        let is_late = fs::symlink_metadata(link).is_ok_and(|one| changed_at(&one) >= since);
-        let end = is_late.then(|| link.canonicalize().ok())??;
-        let git = hidden.iter().find(|git| end.starts_with(git))?;
-        Some(((*git).clone(), link.clone()))
-    };
-    // Most often there are none, and many links.
-    if hidden.is_empty() { BTreeSet::new() } else { links.iter().filter_map(leads_to).collect() }
+impl Look {
+    /// Goes where links lead that have changed since: git finds a repository there, too. Those that have the name it looks
+    /// for do not count, nor what they hold: they are met without a link, unless they are too deep.
+    fn lead_by(&mut self, links: &[PathBuf], is_too_deep: bool, since: i64) {
+        let found = &self.found;
+        let is_met = |git: &Path| git.ancestors().any(|at| has_its_name(at) && found.contains(at));
+        let hidden: Vec<_> = found.iter().filter(|git| !is_met(git)).collect();
+        // Most often there are none, and many links.
+        if hidden.is_empty() && !is_too_deep {
+            return;
+        }
+        for link in links.iter().filter(|link| is_late(link, since)) {
+            if links::is_unknowable(link) {
+                self.leading.unknowable.insert(link.clone());
+            } else if let Ok(end) = link.canonicalize()
+                && let Some(git) = hidden.iter().find(|git| end.starts_with(git))
+            {
+                self.leading.linked.insert(((*git).clone(), link.clone()));
+            }
+        }
+    }
+}
+
+fn is_late(link: &Path, since: i64) -> bool {
+    fs::symlink_metadata(link).is_ok_and(|found| changed_at(&found) >= since)
+}
+
+/// The links within git directories. Not those that git itself makes of a head, nor what is remembered as it is
+/// (`repository.rs`).
+fn inner(links: &[PathBuf], found: &BTreeSet<PathBuf>) -> BTreeSet<(PathBuf, PathBuf)> {
+    let of_git = links.iter().filter_map(|link| {
+        let git = link.ancestors().skip(1).find(|at| found.contains(*at))?;
+        let rest = link.strip_prefix(git).ok()?;
+        let is_head =
+            || rest == Path::new("HEAD") && link.read_link().is_ok_and(|to| to.starts_with("refs"));
+        (!repository::remembers(rest) && !is_head()).then(|| (git.to_owned(), link.clone()))
+    });
+    of_git.collect()
 }
 
 /// What git looks for in a directory and all around it.
@@ -222,8 +286,8 @@ fn is_fan_out(path: &Path) -> bool {
     name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// By what git goes elsewhere from a directory that holds nothing but files.
-const LEADING: [&str; 2] = [".git", "commondir"];
+/// By what git takes a directory that holds no other for a repository, or goes to one from there.
+const LEADING: [&str; 2] = [".git", "HEAD"];
 
 /// What is in a directory that git takes for a repository.
 const MARKS: [&str; 4] = ["HEAD", "commondir", "objects", "refs"];
@@ -238,18 +302,35 @@ pub(super) fn is_repository(directory: &Path) -> bool {
     make_repository(|mark| fs::symlink_metadata(directory.join(mark)).is_ok())
 }
 
-/// Where a `.git` that is no directory leads.
+/// Where a `.git` that is no directory leads; none, where that cannot be told.
 pub(super) fn pointed_to(directory: &Path, pointer: &Path) -> Option<PathBuf> {
     let mut file = pointer.to_owned();
     if pointer.is_symlink() {
-        file = pointer.canonicalize().ok()?;
+        file = end_of(pointer)?;
         if file.is_dir() {
             return Some(file);
         }
     }
-    let text = read(&file, MAX_FILE)?;
+    path_in(directory, &text_of_pointer(&file)?)
+}
+
+fn text_of_pointer(file: &Path) -> Option<Vec<u8>> {
+    let text = read(file, MAX_POINTER)?;
     let text = text.strip_prefix(b"gitdir:")?;
-    path_in(directory, text.strip_prefix(b" ").unwrap_or(text))
+    Some(text.strip_prefix(b" ").unwrap_or(text).to_vec())
+}
+
+/// Whether a `.git` that is no directory leads the person nobody here knows where.
+fn is_pointer_unknowable(directory: &Path, pointer: &Path) -> bool {
+    let end = pointer.canonicalize();
+    let text = end.ok().and_then(|file| text_of_pointer(&file)).unwrap_or_default();
+    links::is_unknowable(pointer)
+        || paths_in(directory, &text).iter().any(|path| links::is_unknowable(path))
+}
+
+/// For the person, too.
+fn end_of(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok().filter(|_| !links::follow(path).strays)
 }
 
 /// What a worktree's git directory shares with those of the other worktrees.
@@ -257,16 +338,19 @@ pub(super) fn common_directory(git: &Path) -> Option<PathBuf> {
     path_in(git, &read_through(&git.join("commondir"), MAX_FILE)?)
 }
 
-/// A path as such files hold it: any bytes up to the first zero, and ends of lines after it. Of what is around it git
-/// keeps some that others do not.
+/// The path that such a file holds.
 fn path_in(base: &Path, text: &[u8]) -> Option<PathBuf> {
+    paths_in(base, text).iter().find_map(|path| end_of(path))
+}
+
+/// What it may be: any bytes up to the first zero, and ends of lines after it. Of what is around it git keeps some that
+/// others do not.
+fn paths_in(base: &Path, text: &[u8]) -> [PathBuf; 2] {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let end =
         text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
     let text = &text[..end];
-    [text, text.trim_ascii()]
-        .into_iter()
-        .find_map(|path| base.join(OsStr::from_bytes(path)).canonicalize().ok())
+    [text, text.trim_ascii()].map(|path| base.join(OsStr::from_bytes(path)))
 }
 
 /// The common git directory of a worktree, when it lies elsewhere and itself says that the worktree is one of its own:

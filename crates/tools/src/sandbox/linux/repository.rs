@@ -1,7 +1,9 @@
 //! What git runs or obeys of one repository: before a command, and what of it is to be put back after.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +12,8 @@ use super::encoded::{Encoded, read_all, write_all};
 use super::hooks::{hooks_and_remotes, is_sample};
 use super::put_back::Change;
 use super::settings::Entry;
-use super::state::{Budget, State, nanoseconds};
-use super::{addresses, git_config, links};
+use super::state::{Budget, MAX_FILE, State, nanoseconds, read_through};
+use super::{addresses, git_config, index, links, repositories};
 
 const CONFIGS: &[&str] = &["config", "config.worktree"];
 const OTHERS: &[&str] = &["info/attributes", "commondir"];
@@ -19,7 +21,13 @@ const TODO: &str = "rebase-merge/git-rebase-todo";
 /// Where a merge's strategy is named, which is a program's name too.
 const STRATEGY: &str = "rebase-merge/strategy";
 const OPTIONS: &str = "sequencer/opts";
-const STRATEGIES: &[&str] = &["ort", "recursive", "resolve", "octopus", "ours", "subtree", ""];
+/// Not those that are scripts: they take their options for code.
+const STRATEGIES: &[&str] = &["ort", "recursive", "ours", "subtree", ""];
+
+/// Whether what has this path in a git directory is remembered as it is.
+pub(super) fn remembers(rest: &Path) -> bool {
+    rest.starts_with("hooks") || CONFIGS.iter().chain(OTHERS).any(|name| rest == Path::new(name))
+}
 
 /// A repository as it was.
 pub(super) struct Repository {
@@ -159,7 +167,8 @@ impl Repository {
         }
         let judge = Judge { git: &self.git, roots, running: &self.running };
         for (path, before) in &self.configs {
-            let to = judge.config_to(before, &State::of(path), is_same);
+            let now = State::of(path);
+            let to = judge.config_to(before, &now, is_same).or_else(|| before.parted(&now));
             changes.extend(to.map(|to| self.change(path, to)));
         }
         changes.extend(self.begun.changes(&self.git));
@@ -237,12 +246,35 @@ pub(super) fn appeared(
         .collect();
     let judge = Judge { git, roots, running: &[] };
     for path in CONFIGS.iter().map(|name| git.join(name)).filter(|path| is_new(path)) {
-        let to = judge.config_to(&State::Absent, &State::of(&path), false);
+        let (before, now) = (State::Absent, State::of(&path));
+        let to = judge.config_to(&before, &now, false).or_else(|| before.parted(&now));
         changes.extend(to.map(|to| change(git, &path, to)));
     }
     let begun = Begun::default().changes(git);
     changes.extend(begun.into_iter().filter(|change| is_new(&change.path)));
     changes
+}
+
+/// By which of its indexes, of those that are new, files would be taken out that belong to no tree.
+pub(super) fn indexes_that_lead_out(git: &Path, is_new: impl Fn(&Path) -> bool) -> Vec<Change> {
+    let is_index = |path: &PathBuf| {
+        let name = path.file_name().map_or(&b""[..], OsStr::as_bytes);
+        name == b"index" || name.starts_with(b"sharedindex.")
+    };
+    let entries = fs::read_dir(git).into_iter().flatten().flatten().map(|entry| entry.path());
+    let known = entries.chain([git.join("index")]).filter(is_index);
+    let new: BTreeSet<_> = known.filter(|path| is_new(path)).collect();
+    let leading_out = new.into_iter().filter(|index| index::leads_out(index, size_of_hash(git)));
+    leading_out.map(|index| change(git, &index, State::Absent)).collect()
+}
+
+/// In bytes: of the names of its objects.
+fn size_of_hash(git: &Path) -> usize {
+    let common = repositories::common_directory(git);
+    let config = common.as_deref().unwrap_or(git).join("config");
+    let text = read_through(&config, MAX_FILE).unwrap_or_default();
+    let format = git_config::values(&text, "extensions.objectformat").pop();
+    if format.as_deref() == Some(b"sha256") { 32 } else { 20 }
 }
 
 /// Of one that earlier commands made and whose configuration was judged then: what has become of its addresses.
@@ -301,7 +333,8 @@ impl Begun {
                 let path = git.join(name);
                 let (before, now) = (before.as_ref().unwrap_or(&State::Absent), State::of(&path));
                 if !before.is_still(&now, &path) && now != State::Absent {
-                    changes.extend(judge(before, &now).map(|to| change(git, &path, to)));
+                    let to = judge(before, &now).or_else(|| before.parted(&now));
+                    changes.extend(to.map(|to| change(git, &path, to)));
                 }
             };
         look(TODO, &self.todo, without_programs);
@@ -330,7 +363,7 @@ fn is_strategy(name: &[u8]) -> bool {
 
 /// The steps without the commands among them that were not there before.
 fn without_programs(before: &State, now: &State) -> Option<State> {
-    let State::File { bytes, mode } = now else { return Some(before.clone()) };
+    let State::File { bytes, mode, .. } = now else { return Some(before.clone()) };
     let known: Vec<_> = match before {
         State::File { bytes, .. } => bytes.split(|byte| *byte == b'\n').collect(),
         _ => vec![],
@@ -338,7 +371,7 @@ fn without_programs(before: &State, now: &State) -> Option<State> {
     let lines = bytes.split(|byte| *byte == b'\n');
     let kept: Vec<_> = lines.filter(|line| !runs_program(line) || known.contains(line)).collect();
     let kept = kept.join(&b'\n');
-    (kept != *bytes).then_some(State::File { bytes: kept, mode: *mode })
+    (kept != *bytes).then(|| State::file(kept, *mode))
 }
 
 fn runs_program(line: &[u8]) -> bool {
@@ -353,7 +386,7 @@ mod tests {
 
     #[test]
     fn of_the_steps_of_a_rebase_those_that_run_programs_go_but_for_the_persons() {
-        let file = |text: &str| State::File { bytes: text.into(), mode: 0o644 };
+        let file = |text: &str| State::file(text.into(), 0o644);
         let before = file("pick 1\nexec make\n");
         let now = file("exec make\npick 2 x\n \tx evil\nexec\tevil\nexecute\nxyz\n");
         let to = file("exec make\npick 2 x\nexecute\nxyz\n");

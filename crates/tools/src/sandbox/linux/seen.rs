@@ -22,7 +22,7 @@ pub(super) struct Entries {
     pub(super) marks: Vec<&'static str>,
     /// Each is a `.git`, in whatever case, and no directory.
     pub(super) pointers: Vec<PathBuf>,
-    /// All others. Not kept: they count only where something changed.
+    /// All others. Kept in git directories alone: elsewhere they count only where something changed.
     pub(super) links: Vec<PathBuf>,
 }
 
@@ -47,6 +47,11 @@ impl Entries {
     }
 }
 
+/// By its name: who has one of another name knows its links only where something changed.
+pub(super) fn is_in_git(directory: &Path) -> bool {
+    directory.components().any(|part| part.as_os_str() == ".git")
+}
+
 /// Which directory it is that has a name, and when it changed last: another one may have changed at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Version {
@@ -69,7 +74,10 @@ impl Seen {
     /// Keeps what was read of a directory at `now`.
     pub(super) fn keep(&mut self, directory: &Path, version: Version, now: i64, entries: &Entries) {
         if version.changed < now - COARSE {
-            let entries = Entries { links: vec![], ..entries.clone() };
+            let mut entries = entries.clone();
+            if !is_in_git(directory) {
+                entries.links.clear();
+            }
             self.0.insert(directory.to_owned(), (version, entries));
         }
     }

@@ -43,6 +43,8 @@ pub(super) enum State {
     File {
         bytes: Vec<u8>,
         mode: u32,
+        /// It has other names, by which it can be written to.
+        is_shared: bool,
     },
     Link(PathBuf),
     Directory(BTreeMap<OsString, Self>),
@@ -54,10 +56,11 @@ impl Encoded for State {
     fn write(&self, to: &mut Vec<u8>) {
         match self {
             Self::Absent => 0_u32.write(to),
-            Self::File { bytes, mode } => {
+            Self::File { bytes, mode, is_shared } => {
                 1_u32.write(to);
                 bytes.write(to);
                 mode.write(to);
+                is_shared.write(to);
             }
             Self::Link(target) => {
                 2_u32.write(to);
@@ -78,7 +81,11 @@ impl Encoded for State {
     fn read(from: &mut &[u8]) -> Option<Self> {
         Some(match u32::read(from)? {
             0 => Self::Absent,
-            1 => Self::File { bytes: Vec::read(from)?, mode: u32::read(from)? },
+            1 => Self::File {
+                bytes: Vec::read(from)?,
+                mode: u32::read(from)?,
+                is_shared: bool::read(from)?,
+            },
             2 => Self::Link(PathBuf::read(from)?),
             3 => Self::Directory(BTreeMap::read(from)?),
             4 => Self::Other(u64::read(from)?, i64::read(from)?),
@@ -127,6 +134,22 @@ fn read_with(path: &Path, limit: u64, flags: i32) -> Option<Vec<u8>> {
 }
 
 impl State {
+    /// A file without other names.
+    pub(super) fn file(bytes: Vec<u8>, mode: u32) -> Self {
+        Self::File { bytes, mode, is_shared: false }
+    }
+
+    /// What is there `now` without the other names that it did not have here.
+    pub(super) fn parted(&self, now: &Self) -> Option<Self> {
+        match (self, now) {
+            (Self::File { is_shared: true, .. }, _) => None,
+            (_, Self::File { bytes, mode, is_shared: true }) => {
+                Some(Self::file(bytes.clone(), *mode))
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn of(path: &Path) -> Self {
         Self::within(path, &mut Budget::default())
     }
@@ -181,8 +204,8 @@ impl State {
             return other;
         }
         left.bytes -= found.len();
-        let mode = found.mode() & 0o7777;
-        read(path, MAX_FILE).map_or(other, |bytes| Self::File { bytes, mode })
+        let (mode, is_shared) = (found.mode() & 0o7777, found.nlink() > 1);
+        read(path, MAX_FILE).map_or(other, |bytes| Self::File { bytes, mode, is_shared })
     }
 
     /// What has to be put back for all to be again as it was here.
@@ -195,10 +218,19 @@ impl State {
     /// Whether what was here then is what is at `path` now. Where each look has other rights, one may have read what the
     /// other could not.
     pub(super) fn is_still(&self, now: &Self, path: &Path) -> bool {
-        self == now
-            || matches!(self, Self::Other(number, changed)
-                if fs::symlink_metadata(path)
-                    .is_ok_and(|found| (found.ino(), changed_at(&found)) == (*number, *changed)))
+        let is_numbered = |number: u64, changed: i64| {
+            fs::symlink_metadata(path)
+                .is_ok_and(|found| (found.ino(), changed_at(&found)) == (number, changed))
+        };
+        match (self, now) {
+            // That another name is gone changes nothing.
+            (
+                Self::File { bytes, mode, is_shared },
+                Self::File { bytes: by_now, mode: mode_now, is_shared: is_shared_now },
+            ) => (bytes, mode) == (by_now, mode_now) && (*is_shared || !is_shared_now),
+            (Self::Other(number, changed), _) => self == now || is_numbered(*number, *changed),
+            _ => self == now,
+        }
     }
 
     fn compare(&self, now: &Self, path: &Path, aside: &Path, changes: &mut Vec<Change>) {
@@ -226,7 +258,7 @@ impl State {
             Self::Absent => Ok(()),
             Self::Other(..) => Err(io::Error::other("it was too big to be remembered")),
             Self::Link(target) => symlink(target, path),
-            Self::File { bytes, mode } => {
+            Self::File { bytes, mode, .. } => {
                 // Where it may be written, it need not be readable.
                 let mut file = File::options().write(true).create_new(true).open(path)?;
                 file.write_all(bytes)?;

