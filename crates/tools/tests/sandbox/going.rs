@@ -51,8 +51,8 @@ pub(crate) const GOING: &[Going] = &[
         name: "s9_going_on_with_a_link_in_a_repository_in_the_temporary_directory",
         before: "echo >~/.bashrc",
         commands: &[
-            r#"git init -q "$TMPDIR/e"; mkdir "$TMPDIR/e/.git/logs"; git -C "$TMPDIR/e" config user.name 'x;touch ~/mark;y'"#,
-            r#"mkdir new; echo "gitdir: $TMPDIR/e/.git" >new/.git; ln -s ~/.bashrc "$TMPDIR/e/.git/logs/HEAD""#,
+            r#"git init -q "$TMPDIR/e"; git -C "$TMPDIR/e" commit -q --allow-empty -m zero; git -C "$TMPDIR/e" config user.name 'x;touch ~/mark;y'"#,
+            r#"mkdir new; echo "gitdir: $TMPDIR/e/.git" >new/.git; ln -sf ~/.bashrc "$TMPDIR/e/.git/logs/HEAD""#,
         ],
         later: "git -C new commit -q --allow-empty -m x; bash --rcfile ~/.bashrc -ic true",
     },
