@@ -9,7 +9,7 @@ use super::known::Known;
 use super::put_back::Change;
 use super::repositories::{self, Leading, has_its_name};
 use super::repository::{self, Repository, change};
-use super::state::State;
+use super::state::{Budget, State};
 use super::trees::taken_away;
 
 /// Of a repository, what holds repositories that are its own.
@@ -135,9 +135,10 @@ impl Present {
         let unknowable = leading.unknowable.difference(&before.unknowable).cloned();
         let ways = strange.chain(unknowable).map(taken_away);
         let shared = leading.shared.difference(&before.shared);
-        let shared = shared.filter_map(|pointer| {
-            let alone = State::Absent.parted(&State::of(pointer))?;
-            Some(Change { to: alone, ..taken_away(pointer.clone()) })
+        let mut left = Budget::default();
+        let shared = shared.map(|pointer| {
+            let alone = State::Absent.parted(&State::within(pointer, &mut left));
+            Change { to: alone.unwrap_or(State::Absent), ..taken_away(pointer.clone()) }
         });
         let was_there = |(git, link): &(PathBuf, PathBuf)| {
             let moved = self.moved_to(git, remembered, roots);

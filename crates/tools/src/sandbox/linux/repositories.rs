@@ -167,11 +167,13 @@ impl<'a> Walk<'a> {
     }
 
     fn add_pointer(&mut self, pointer: &Path, tree: &Path) {
-        if fs::symlink_metadata(pointer).is_ok_and(|found| found.is_file() && found.nlink() > 1) {
-            self.look.leading.shared.insert(pointer.to_owned());
-        }
+        let is_shared =
+            || fs::symlink_metadata(pointer).is_ok_and(|it| it.is_file() && it.nlink() > 1);
         match pointed_to(tree, pointer) {
             Some(git) => {
+                if is_shared() {
+                    self.look.leading.shared.insert(pointer.to_owned());
+                }
                 self.look.pointed.insert((git.clone(), tree.to_owned()));
                 self.look.found.insert(git);
             }
