@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::links;
-use super::named::HOOKS;
+use super::named::{HOOKS, OF_WORK};
 use super::state::{Budget, State, can_be_searched};
 
 /// Directories of files that each stand for a remote, as git once had them; nothing writes them any more.
@@ -67,22 +67,6 @@ fn with_states(paths: impl IntoIterator<Item = PathBuf>) -> BTreeMap<PathBuf, St
     };
     paths.into_iter().map(with_state).collect()
 }
-
-/// What git starts only where somebody works.
-const OF_WORK: &[&str] = &[
-    "applypatch-msg",
-    "pre-applypatch",
-    "post-applypatch",
-    "pre-commit",
-    "pre-merge-commit",
-    "prepare-commit-msg",
-    "commit-msg",
-    "post-commit",
-    "pre-rebase",
-    "post-rewrite",
-    "post-merge",
-    "pre-push",
-];
 
 /// Whether git would start something there when it is pushed to or fetched from.
 pub(super) fn has_hooks(git: &Path) -> bool {

@@ -27,11 +27,11 @@ pub(super) const HOOKS: &[&str] = &[
     "commit-msg",
     "post-commit",
     "pre-rebase",
-    "post-checkout",
     "post-merge",
     "pre-push",
-    "pre-auto-gc",
     "post-rewrite",
+    "post-checkout",
+    "pre-auto-gc",
     "sendemail-validate",
     "fsmonitor-watchman",
     "post-index-change",
@@ -47,6 +47,9 @@ pub(super) const HOOKS: &[&str] = &[
     "p4-post-changelist",
     "p4-pre-submit",
 ];
+
+/// The first of them git starts only where somebody works.
+pub(super) const OF_WORK: &[&str] = HOOKS.split_at(12).0;
 
 /// Where something may be named.
 pub(super) struct Here<'a> {
