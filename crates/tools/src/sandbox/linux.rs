@@ -5,6 +5,7 @@ mod addresses;
 mod alongside;
 mod arrivals;
 mod asked;
+mod begun;
 mod bpf;
 mod cgroup;
 mod changes;

@@ -51,6 +51,20 @@ END
     python3 index.py
 "#;
 
+/// An index that names `../outside`, if the names of objects are short ones, and `a` otherwise: for now they are long.
+const TWOFOLD: &str = r#"
+    cd n; cat >index.py <<'END'
+import struct, subprocess
+oid = subprocess.run(["git", "hash-object", "-w", "../evil"], capture_output=True).stdout.decode().strip()
+text = b"DIRC" + struct.pack(">II", 2, 1) + struct.pack(">10I", 0, 0, 0, 0, 0, 0, 0o100644, 0, 0, 0)
+text += bytes.fromhex(oid) + struct.pack(">H", 10) + b"../outside" + b"\0\1a\0" + b"\0" * 4
+text += b"ZZZZ" + struct.pack(">I", 4) + b"\0" * 4 + b"\0" * 20
+open(".git/index", "wb").write(text)
+END
+    python3 index.py; cp .git/config .git/c; git config core.repositoryformatversion 1
+    git config extensions.objectformat sha256
+"#;
+
 /// A repository so deep that its path is too long, and `sub/.git` that leads there by short links.
 const DEEP: &str = r#"
     cat >deep.py <<'END'
@@ -112,6 +126,54 @@ pub(crate) const PLANTS: &[Plant] = &[
         "git config user.name 'x;touch ~/mark;y'; mkdir l; ln -s ~/.bashrc l/HEAD; rm -r .git/logs; mv l .git/logs",
         "git commit -q --allow-empty -m x; bash --rcfile ~/.bashrc -ic true",
     ),
+    plant(
+        "s9_log_that_is_a_head",
+        "git config user.name 'x;touch ~/mark;y'; mkdir .git/logs/objects; ln -sf refs/../../../../../../../../..$HOME/.bashrc .git/logs/HEAD",
+        "git commit -q --allow-empty -m x; bash --rcfile ~/.bashrc -ic true",
+    ),
+    plant(
+        "s9_log_that_is_an_attribute",
+        r#"
+        git config user.name 'x;touch ~/mark;y'; git checkout -q -b info/attributes; cd .git/logs/refs/heads
+        mkdir objects refs; cp ../../../HEAD .; ln -sf ~/.bashrc info/attributes
+    "#,
+        "git commit -q --allow-empty -m x; bash --rcfile ~/.bashrc -ic true",
+    ),
+    plant(
+        "s9_log_of_a_repository_of_another_name",
+        "mkdir -p x/refs/heads; ln -s ~/.bashrc x/refs/heads/main",
+        "cd n; git commit -q --allow-empty -m x; bash --rcfile ~/.bashrc -ic true",
+    )
+    .after("git init -q -b main --separate-git-dir n.git n; git -C n commit -q --allow-empty -m zero")
+    .then("git -C n config user.name 'x;touch ~/mark;y'; rm -r n.git/logs/refs; mv x/refs n.git/logs/refs"),
+    plant(
+        "s9_index_that_is_read_in_two_ways",
+        TWOFOLD,
+        "cd n; git checkout -- .; [ ! -e ../outside ] || touch ~/mark",
+    )
+    .after(NESTED)
+    .then("cat n/.git/c >n/.git/config"),
+    plant(
+        "s9_conflict_that_is_remembered_elsewhere",
+        r#"
+        id=$(printf %040d 1); at=.git/rr-cache/$id; mkdir -p $at; cp .git/config $at/preimage; cp $at/preimage $at/postimage
+        printf '[core]\n\tfsmonitor = ../evil\n' >>$at/postimage; printf '%s.-1\t%s\0' $id .git/config >.git/MERGE_RR
+    "#,
+        "cd n; git commit -q --allow-empty -m x; git status",
+    )
+    .after(NESTED)
+    .with("cd n"),
+    plant(
+        "s1_patch_with_an_option",
+        r#"
+        git checkout -q -b patches; for i in c d; do echo $i >$i; git add $i; git commit -q -m $i; done
+        git format-patch -q --full-index -o p -2; git checkout -q -; echo other >c; git add c; git commit -q -m o; git am p/*
+        echo "'--build-fake-ancestor=$HOME/docs/other'" >.git/rebase-apply/apply-opt
+    "#,
+        "cd n; git am --skip; [ \"$(cat ~/docs/other)\" = y ] || touch ~/mark",
+    )
+    .after_both(NESTED, DOCUMENTS)
+    .with("cd n"),
     plant(
         "s9_message_that_leads_to_the_configuration",
         "ln -s config n/.git/MERGE_MSG",

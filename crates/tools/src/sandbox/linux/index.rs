@@ -1,12 +1,13 @@
 //! The index of a repository, as far as git follows it without a question: to where it writes the files that it takes out. An
-//! index that git makes names nothing outside of the tree and nothing in a git directory; one that a command wrote may.
+//! index that git makes names nothing outside of the tree and nothing in a git directory; one that a command wrote may. And the
+//! lists of packs that it removes by.
 
 use std::path::Path;
 
 use super::state::read;
 
-/// Bytes of an index: of ten million files.
-const MAX_INDEX: u64 = 1 << 30;
+/// Bytes that are read of all that is judged in one look: of a few million files.
+pub(super) const MOST_READ: u64 = 512 << 20;
 /// Bytes of an entry before its hash: times, numbers, mode, owner, size.
 const BEFORE_HASH: usize = 40;
 /// Of its flags: there are more of them, and the length of its path as far as it fits.
@@ -14,15 +15,52 @@ const EXTENDED: u16 = 0x4000;
 const LENGTH: u16 = 0x0fff;
 /// Bytes of the name and length of an extension.
 const HEAD: usize = 8;
+/// Extensions that git must not leave out: what is shared, and that directories stand for what is in them.
+const KNOWN: [&[u8]; 2] = [b"link", b"sdir"];
+/// Bytes that git looks for at the end of an index, whatever its hash: it was written for the shorter ones.
+const SHORT_HASH: usize = 20;
 
 /// Whether git would take files out by this index, or what others share of it, that belong to no tree. One that nobody
-/// understands may be such a one.
-pub(super) fn leads_out(index: &Path, bytes_of_hash: usize) -> bool {
-    if index.symlink_metadata().is_err() {
+/// understands may be such a one, and one for which there is not enough `left`.
+pub(super) fn leads_out(index: &Path, bytes_of_hash: usize, left: &mut u64) -> bool {
+    leads(index, left, |text| holds_only_trees(text, bytes_of_hash))
+}
+
+/// Whether git would look for packs by this list of several, or remove them, where they are not its own.
+pub(super) fn packs_lead_out(list: &Path, left: &mut u64) -> bool {
+    leads(list, left, holds_only_names)
+}
+
+fn leads(path: &Path, left: &mut u64, is_good: impl FnOnce(&[u8]) -> Option<bool>) -> bool {
+    if path.symlink_metadata().is_err() {
         return false;
     }
-    let text = read(index, MAX_INDEX);
-    text.and_then(|text| holds_only_trees(&text, bytes_of_hash)) != Some(true)
+    let Some(text) = read(path, *left) else { return true };
+    *left = left.saturating_sub(text.len() as u64);
+    is_good(&text) != Some(true)
+}
+
+/// Of packs, in a list of them: a table of its parts, with an end, follows the head.
+fn holds_only_names(text: &[u8]) -> Option<bool> {
+    let mut rest = text;
+    let (signature, counts) = (take(&mut rest, 4)?, take(&mut rest, 8)?);
+    if signature != b"MIDX" {
+        return None;
+    }
+    let parts: Option<Vec<_>> = (0..=usize::from(counts[2])).map(|_| part(&mut rest)).collect();
+    let parts = parts?;
+    let mut names = parts.windows(2).filter(|two| two[0].0 == b"PNAM");
+    let is_of_names = |two: &[(&[u8], usize)]| {
+        text.get(two[0].1..two[1].1).is_some_and(|names| !names.contains(&b'/'))
+    };
+    Some(names.all(is_of_names))
+}
+
+/// A part of a list of packs: its name, and where it begins.
+fn part<'a>(text: &mut &'a [u8]) -> Option<(&'a [u8], usize)> {
+    let name = take(text, 4)?;
+    let at = u64::from_be_bytes(take(text, 8)?.try_into().ok()?);
+    Some((name, usize::try_from(at).ok()?))
 }
 
 /// Where an entry begins, and how much of the path before it goes on in its own.
@@ -74,13 +112,19 @@ fn tables_are_true(
     bytes_of_hash: usize,
 ) -> Option<bool> {
     // Where entries end is looked up at the end of all.
-    let last = text.len().checked_sub(2 * bytes_of_hash + HEAD + 4)?;
-    let mut table = &text[last..];
-    if take(&mut table, 4)? == b"EOIE" && number(&mut table)? == bytes_of_hash + 4 {
-        (number(&mut table)? == end).then_some(())?;
+    for hash in [bytes_of_hash, SHORT_HASH] {
+        let last = text.len().checked_sub(bytes_of_hash + hash + HEAD + 4)?;
+        let mut table = &text[last..];
+        if take(&mut table, 4)? == b"EOIE" && number(&mut table)? == hash + 4 {
+            (number(&mut table)? == end).then_some(())?;
+        }
     }
     while !extensions.is_empty() {
         let name = take(&mut extensions, 4)?;
+        // Of others git needs to know what they are, or refuses the index.
+        if !name[0].is_ascii_uppercase() && !KNOWN.contains(&name) {
+            return None;
+        }
         let length = number(&mut extensions)?;
         let mut table = take(&mut extensions, length)?;
         if name != b"IEOT" {
@@ -126,7 +170,7 @@ fn offset(text: &mut &[u8]) -> Option<usize> {
 
 /// As git asks it of a path before it adds one. Directories of an index that is sparse end with a slash; what replaces an
 /// entry of a shared index has no path.
-fn is_of_tree(path: &[u8]) -> bool {
+pub(super) fn is_of_tree(path: &[u8]) -> bool {
     let path = path.strip_suffix(b"/").unwrap_or(path);
     path.is_empty() || path.split(|byte| *byte == b'/').all(is_name)
 }
@@ -150,6 +194,10 @@ mod tests {
         let made = Command::new("git").args(line.split(' ')).current_dir(directory).output();
         let made = made.unwrap();
         assert!(made.status.success(), "{line}: {}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    fn leads_out(index: &Path, bytes_of_hash: usize) -> bool {
+        super::leads_out(index, bytes_of_hash, &mut MOST_READ.clone())
     }
 
     /// A repository with files of many names.
@@ -238,6 +286,35 @@ mod tests {
             assert!(leads_out(&index, 20), "{version}");
             std::fs::remove_file(&index).unwrap();
         }
+    }
+
+    #[test]
+    fn a_list_of_packs_names_those_beside_it() {
+        let place = repository("sha1");
+        let author = "-c user.name=a -c user.email=b";
+        git(place.path(), &format!("{author} commit -qm x"));
+        git(place.path(), "repack -adq");
+        git(place.path(), "multi-pack-index write");
+        let list = place.path().join(".git/objects/pack/multi-pack-index");
+        let leads_out = || packs_lead_out(&list, &mut MOST_READ.clone());
+        assert!(!leads_out());
+        let mut text = std::fs::read(&list).unwrap();
+        let at = text.windows(5).position(|part| part == b"pack-").unwrap();
+        text[at..at + 3].copy_from_slice(b"../");
+        std::fs::write(&list, &text).unwrap();
+        assert!(leads_out());
+        std::fs::write(&list, &text[..20]).unwrap();
+        assert!(leads_out());
+    }
+
+    #[test]
+    fn what_is_left_to_be_read_is_left_for_all_together() {
+        let place = repository("sha1");
+        let index = place.path().join(".git/index");
+        let length = index.metadata().unwrap().len();
+        let mut left = length + 1;
+        assert!(!super::leads_out(&index, 20, &mut left));
+        assert!(super::leads_out(&index, 20, &mut left));
     }
 
     #[test]

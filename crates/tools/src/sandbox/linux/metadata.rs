@@ -24,7 +24,7 @@ use super::repository::{self, Repository};
 use super::seen::Seen;
 use super::state::{self, State, changed_at};
 use super::trees::{Before, Trees};
-use super::{World, persons};
+use super::{World, index, persons};
 use crate::sandbox::message::Order;
 use crate::sandbox::{OF_PROJECT, Tier, secrets};
 
@@ -346,6 +346,7 @@ impl Metadata {
         let new_ways = self.present.new_ways(&pointed, &leading, &self.repositories, &reached);
         changes.extend(new_ways);
         let (mut arrived, mut moved) = (Vec::new(), Vec::new());
+        let mut left = index::MOST_READ;
         for git in &found {
             let known = self.repositories.iter().find(|known| known.git == *git);
             let is_known = known.is_some();
@@ -358,7 +359,7 @@ impl Metadata {
                     || is_below(&self.beside, git)
                     || is_new(path, git, began, world.began)
             };
-            changes.extend(repository::indexes_that_lead_out(git, is_touched));
+            changes.extend(repository::lists_that_lead_out(git, is_touched, &mut left));
             let origin = match is_known {
                 true => Origin::There,
                 false => self.present.origin(git, &self.repositories, &self.roots, &self.earlier),

@@ -100,6 +100,8 @@ struct Walk<'a> {
     rest: VecDeque<Place>,
     /// In what has changed, and in git directories.
     links: Vec<PathBuf>,
+    /// Git directories that do not lie in one of the usual name.
+    odd: Vec<PathBuf>,
     /// There is something that has no name, as that would be too long.
     is_too_deep: bool,
     look: Look,
@@ -109,7 +111,17 @@ impl<'a> Walk<'a> {
     fn new(since: i64, seen: &'a Seen) -> Self {
         let (changed, rest) = (VecDeque::new(), VecDeque::new());
         let look = Look::default();
-        Self { since, seen, keeping: None, changed, rest, links: vec![], is_too_deep: false, look }
+        Self {
+            since,
+            seen,
+            keeping: None,
+            changed,
+            rest,
+            links: vec![],
+            odd: vec![],
+            is_too_deep: false,
+            look,
+        }
     }
 
     fn through(&mut self, roots: &[PathBuf], patience: Patience) {
@@ -150,18 +162,24 @@ impl<'a> Walk<'a> {
                 Err(error) => return self.visit_blindly(directory, error.kind()),
             },
         };
+        let is_repository = make_repository(|mark| entries.marks.contains(&mark));
+        if is_repository && !is_in_git(&directory) {
+            self.odd.push(directory.clone());
+        }
+        let is_in_repository =
+            is_in_git(&directory) || self.odd.iter().any(|git| directory.starts_with(git));
         if let Some(keeping) = &mut self.keeping {
-            keeping.keep(&directory, version, now(), &entries);
+            keeping.keep(&directory, version, now(), &entries, is_in_repository);
         }
         entries.pointers.iter().for_each(|pointer| self.add_pointer(pointer, &directory));
-        if version.changed >= self.since || is_in_git(&directory) {
+        if version.changed >= self.since || is_in_repository {
             self.links.extend_from_slice(&entries.links);
         }
         let holds_objects = directory.file_name() == Some(OsStr::new("objects"));
         for path in &entries.directories {
             self.add(path, holds_objects && is_fan_out(path));
         }
-        if make_repository(|mark| entries.marks.contains(&mark)) {
+        if is_repository {
             self.look.found.insert(directory);
         }
     }
@@ -264,15 +282,18 @@ fn is_late(link: &Path, since: i64) -> bool {
     fs::symlink_metadata(link).is_ok_and(|found| changed_at(&found) >= since)
 }
 
-/// The links within git directories. Not those that git itself makes of a head, nor what is remembered as it is
+/// The links within git directories. Not those that git itself makes of a head, nor what is judged as it is
 /// (`repository.rs`).
 fn inner(links: &[PathBuf], found: &BTreeSet<PathBuf>) -> BTreeSet<(PathBuf, PathBuf)> {
     let of_git = links.iter().filter_map(|link| {
         let git = link.ancestors().skip(1).find(|at| found.contains(*at))?;
         let rest = link.strip_prefix(git).ok()?;
-        let is_head =
-            || rest == Path::new("HEAD") && link.read_link().is_ok_and(|to| to.starts_with("refs"));
-        (!repository::remembers(rest) && !is_head()).then(|| (git.to_owned(), link.clone()))
+        let is_head = || {
+            let to = link.read_link().unwrap_or_default();
+            let goes_back = to.components().any(|part| part.as_os_str() == "..");
+            rest == Path::new("HEAD") && to.starts_with("refs") && !goes_back
+        };
+        (!repository::judges(rest) && !is_head()).then(|| (git.to_owned(), link.clone()))
     });
     of_git.collect()
 }

@@ -1,12 +1,13 @@
 //! What git runs or obeys of one repository: before a command, and what of it is to be put back after.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::begun::Begun;
 use super::configuration::Judge;
 use super::encoded::{Encoded, read_all, write_all};
 use super::hooks::{hooks_and_remotes, is_sample};
@@ -17,16 +18,10 @@ use super::{addresses, git_config, index, links, repositories};
 
 const CONFIGS: &[&str] = &["config", "config.worktree"];
 const OTHERS: &[&str] = &["info/attributes", "commondir"];
-const TODO: &str = "rebase-merge/git-rebase-todo";
-/// Where a merge's strategy is named, which is a program's name too.
-const STRATEGY: &str = "rebase-merge/strategy";
-const OPTIONS: &str = "sequencer/opts";
-/// Not those that are scripts: they take their options for code.
-const STRATEGIES: &[&str] = &["ort", "recursive", "ours", "subtree", ""];
 
-/// Whether what has this path in a git directory is remembered as it is.
-pub(super) fn remembers(rest: &Path) -> bool {
-    rest.starts_with("hooks") || CONFIGS.iter().chain(OTHERS).any(|name| rest == Path::new(name))
+/// Whether what has this path in a git directory is judged by what it is, be it a link.
+pub(super) fn judges(rest: &Path) -> bool {
+    rest.starts_with("hooks") || CONFIGS.iter().any(|name| rest == Path::new(name))
 }
 
 /// A repository as it was.
@@ -210,9 +205,7 @@ impl Encoded for Repository {
         self.hooks.write(to);
         self.has_open_hook.write(to);
         write_all(self.others.iter(), to, |file, to| file.write(to));
-        self.begun.todo.write(to);
-        self.begun.strategy.write(to);
-        self.begun.options.write(to);
+        self.begun.write(to);
     }
 
     fn read(from: &mut &[u8]) -> Option<Self> {
@@ -224,11 +217,7 @@ impl Encoded for Repository {
             hooks: BTreeMap::read(from)?,
             has_open_hook: bool::read(from)?,
             others: read_all(from)?,
-            begun: Begun {
-                todo: Option::read(from)?,
-                strategy: Option::read(from)?,
-                options: Option::read(from)?,
-            },
+            begun: Begun::read(from)?,
         })
     }
 }
@@ -255,24 +244,41 @@ pub(super) fn appeared(
     changes
 }
 
-/// By which of its indexes, of those that are new, files would be taken out that belong to no tree.
-pub(super) fn indexes_that_lead_out(git: &Path, is_new: impl Fn(&Path) -> bool) -> Vec<Change> {
-    let is_index = |path: &PathBuf| {
-        let name = path.file_name().map_or(&b""[..], OsStr::as_bytes);
-        name == b"index" || name.starts_with(b"sharedindex.")
-    };
-    let entries = fs::read_dir(git).into_iter().flatten().flatten().map(|entry| entry.path());
-    let known = entries.chain([git.join("index")]).filter(is_index);
-    let new: BTreeSet<_> = known.filter(|path| is_new(path)).collect();
-    let leading_out = new.into_iter().filter(|index| index::leads_out(index, size_of_hash(git)));
-    leading_out.map(|index| change(git, &index, State::Absent)).collect()
+/// Those of its indexes by which files would be taken out that belong to no tree, where they are new, or the configuration
+/// that says how they are read; and the same of lists of packs that are not its own. No more is read of them than is `left`.
+pub(super) fn lists_that_lead_out(
+    git: &Path,
+    is_new: impl Fn(&Path) -> bool,
+    left: &mut u64,
+) -> Vec<Change> {
+    let common = repositories::common_directory(git);
+    let config = common.as_deref().unwrap_or(git).join("config");
+    let (are_read_anew, size) = (is_new(&config), OnceCell::new());
+    let packs = git.join("objects/pack");
+    let indexes = entries(git, |name| name == b"index" || name.starts_with(b"sharedindex."));
+    let lists = entries(&packs, |name| name == b"multi-pack-index");
+    let parts = entries(&packs.join("multi-pack-index.d"), |name| name.ends_with(b".midx"));
+    let mut leading_out = Vec::new();
+    for index in indexes.into_iter().filter(|path| are_read_anew || is_new(path)) {
+        let size = *size.get_or_init(|| size_of_hash(&config));
+        leading_out.extend(index::leads_out(&index, size, left).then_some(index));
+    }
+    for list in lists.into_iter().chain(parts).filter(|path| is_new(path)) {
+        leading_out.extend(index::packs_lead_out(&list, left).then_some(list));
+    }
+    leading_out.iter().map(|path| change(git, path, State::Absent)).collect()
+}
+
+/// What has one of these names in a directory.
+fn entries(directory: &Path, is_meant: fn(&[u8]) -> bool) -> Vec<PathBuf> {
+    let all = fs::read_dir(directory).into_iter().flatten().flatten();
+    let meant = all.filter(|entry| is_meant(entry.file_name().as_bytes()));
+    meant.map(|entry| entry.path()).collect()
 }
 
 /// In bytes: of the names of its objects.
-fn size_of_hash(git: &Path) -> usize {
-    let common = repositories::common_directory(git);
-    let config = common.as_deref().unwrap_or(git).join("config");
-    let text = read_through(&config, MAX_FILE).unwrap_or_default();
+fn size_of_hash(config: &Path) -> usize {
+    let text = read_through(config, MAX_FILE).unwrap_or_default();
     let format = git_config::values(&text, "extensions.objectformat").pop();
     if format.as_deref() == Some(b"sha256") { 32 } else { 20 }
 }
@@ -309,89 +315,4 @@ fn has_other_names(path: &Path) -> bool {
 fn with_state(path: PathBuf) -> (PathBuf, State) {
     let state = State::of(&path);
     (path, state)
-}
-
-/// A rebase or the like, half done.
-#[derive(Clone, Default)]
-struct Begun {
-    todo: Option<State>,
-    strategy: Option<State>,
-    options: Option<State>,
-}
-
-impl Begun {
-    fn of(git: &Path) -> Self {
-        let state = |name: &str| Some(State::of(&git.join(name)));
-        Self { todo: state(TODO), strategy: state(STRATEGY), options: state(OPTIONS) }
-    }
-
-    /// What a command began may be gone on with, but runs nothing that was not to run before.
-    fn changes(&self, git: &Path) -> Vec<Change> {
-        let mut changes = Vec::new();
-        let mut look =
-            |name: &str, before: &Option<State>, judge: fn(&State, &State) -> Option<State>| {
-                let path = git.join(name);
-                let (before, now) = (before.as_ref().unwrap_or(&State::Absent), State::of(&path));
-                if !before.is_still(&now, &path) && now != State::Absent {
-                    let to = judge(before, &now).or_else(|| before.parted(&now));
-                    changes.extend(to.map(|to| change(git, &path, to)));
-                }
-            };
-        look(TODO, &self.todo, without_programs);
-        look(STRATEGY, &self.strategy, |before, now| match now {
-            State::File { bytes, .. } if is_strategy(bytes) => None,
-            _ => Some(before.clone()),
-        });
-        look(OPTIONS, &self.options, |before, now| match now {
-            State::File { bytes, .. }
-                if git_config::harmful(bytes).is_some()
-                    && git_config::values(bytes, "options.strategy")
-                        .iter()
-                        .all(|name| is_strategy(name)) =>
-            {
-                None
-            }
-            _ => Some(before.clone()),
-        });
-        changes
-    }
-}
-
-fn is_strategy(name: &[u8]) -> bool {
-    STRATEGIES.iter().any(|known| known.as_bytes() == name.trim_ascii())
-}
-
-/// The steps without the commands among them that were not there before.
-fn without_programs(before: &State, now: &State) -> Option<State> {
-    let State::File { bytes, mode, .. } = now else { return Some(before.clone()) };
-    let known: Vec<_> = match before {
-        State::File { bytes, .. } => bytes.split(|byte| *byte == b'\n').collect(),
-        _ => vec![],
-    };
-    let lines = bytes.split(|byte| *byte == b'\n');
-    let kept: Vec<_> = lines.filter(|line| !runs_program(line) || known.contains(line)).collect();
-    let kept = kept.join(&b'\n');
-    (kept != *bytes).then(|| State::file(kept, *mode))
-}
-
-fn runs_program(line: &[u8]) -> bool {
-    let line = line.trim_ascii_start();
-    let rest = line.strip_prefix(b"exec").or_else(|| line.strip_prefix(b"x"));
-    rest.is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_the_steps_of_a_rebase_those_that_run_programs_go_but_for_the_persons() {
-        let file = |text: &str| State::file(text.into(), 0o644);
-        let before = file("pick 1\nexec make\n");
-        let now = file("exec make\npick 2 x\n \tx evil\nexec\tevil\nexecute\nxyz\n");
-        let to = file("exec make\npick 2 x\nexecute\nxyz\n");
-        assert_eq!(without_programs(&before, &now), Some(to));
-        assert_eq!(without_programs(&before, &file("exec make\n")), None);
-        assert_eq!(without_programs(&State::Absent, &file("pick 1\n")), None);
-    }
 }

@@ -47,7 +47,7 @@ impl Entries {
     }
 }
 
-/// By its name: who has one of another name knows its links only where something changed.
+/// By the name that git looks for.
 pub(super) fn is_in_git(directory: &Path) -> bool {
     directory.components().any(|part| part.as_os_str() == ".git")
 }
@@ -71,11 +71,18 @@ impl Version {
 pub(super) struct Seen(HashMap<PathBuf, (Version, Entries)>);
 
 impl Seen {
-    /// Keeps what was read of a directory at `now`.
-    pub(super) fn keep(&mut self, directory: &Path, version: Version, now: i64, entries: &Entries) {
+    /// Keeps what was read of a directory at `now`, its links where they count.
+    pub(super) fn keep(
+        &mut self,
+        directory: &Path,
+        version: Version,
+        now: i64,
+        entries: &Entries,
+        links_count: bool,
+    ) {
         if version.changed < now - COARSE {
             let mut entries = entries.clone();
-            if !is_in_git(directory) {
+            if !links_count {
                 entries.links.clear();
             }
             self.0.insert(directory.to_owned(), (version, entries));
@@ -99,8 +106,8 @@ mod tests {
         let (early, late) = (Path::new("/early"), Path::new("/late"));
         let entries = Entries { marks: vec!["HEAD"], ..Entries::default() };
         let version = Version { device: 1, number: 2, changed: 10 };
-        seen.keep(early, version, 10 + COARSE + 1, &entries);
-        seen.keep(late, version, 10 + COARSE, &entries);
+        seen.keep(early, version, 10 + COARSE + 1, &entries, false);
+        seen.keep(late, version, 10 + COARSE, &entries, false);
         assert_eq!(seen.entries(early, version).unwrap().marks, ["HEAD"]);
         let others = [
             Version { changed: 9, ..version },

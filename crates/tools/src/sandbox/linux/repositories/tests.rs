@@ -47,7 +47,7 @@ fn what_is_as_it_was_seen_is_not_read_again_and_what_it_points_to_is() {
     let mut seen = Seen::default();
     for directory in [&root, &root.join("a"), &root.join("a/.git"), &root.join("b")] {
         let entries = Entries::read(directory, &MARKS).unwrap();
-        seen.keep(directory, version(directory), i64::MAX, &entries);
+        seen.keep(directory, version(directory), i64::MAX, &entries, false);
     }
     let look = |seen: &Seen| below(roots, &[], i64::MAX, PATIENT, seen).found;
     assert_eq!(look(&seen), BTreeSet::from([root.join("a/.git")]));
