@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
+use agent_tools::has_plain_ignore_files;
 use ignore::{DirEntry, ParallelVisitor, ParallelVisitorBuilder, WalkBuilder, WalkState};
 
 use super::UndoError;
@@ -19,10 +20,20 @@ pub(super) type Found = Vec<(Box<[u8]>, Stat)>;
 #[derive(Debug, Default)]
 pub(super) struct Walked {
     pub(super) found: Found,
-    /// Directories that we may not read: what is in them is not known.
+    /// Directories that we may not read, or whose ignore files would never end: what is in them is not known.
     pub(super) closed: Vec<PathBuf>,
     /// Why it is not known what is there.
     failed: Option<(PathBuf, io::Error)>,
+}
+
+impl Walked {
+    /// A directory that was not walked through.
+    fn pass_by(&mut self, root: &Path, folder: PathBuf) {
+        if let (Ok(path), Ok(found)) = (folder.strip_prefix(root), folder.symlink_metadata()) {
+            self.found.push((bytes_of(path), Stat::of(&found)));
+        }
+        self.closed.push(folder);
+    }
 }
 
 /// What version control keeps for itself. It is not the person's to undo, and large.
@@ -77,10 +88,24 @@ fn walk_once(
     expected: usize,
 ) -> Result<Walked, UndoError> {
     let exclude = exclude.to_owned();
+    // Without them, what is ignored would be taken for new.
+    if let Some(folder) = root.ancestors().find(|folder| !has_plain_ignore_files(folder)) {
+        let source = io::Error::other("an ignore file in it is no regular file");
+        return Err(UndoError::Io { what: "read", path: folder.to_owned(), source });
+    }
+    let closed = Arc::new(Mutex::new(Vec::new()));
+    let passed = Arc::clone(&closed);
     let mut walker = WalkBuilder::new(root);
     walker.hidden(false).require_git(false).follow_links(false).filter_entry(move |entry| {
         let is_store = STORES.iter().any(|store| entry.file_name() == *store);
-        entry.depth() == 0 || !(is_store || entry.path() == exclude)
+        if entry.depth() > 0 && (is_store || entry.path() == exclude) {
+            return false;
+        }
+        let is_closed = is_directory(entry) && !has_plain_ignore_files(entry.path());
+        if is_closed && let Ok(mut passed) = passed.lock() {
+            passed.push(entry.path().to_owned());
+        }
+        !is_closed
     });
     let count = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
@@ -94,6 +119,9 @@ fn walk_once(
     }
     drop(builder);
     let mut walked = Walked::default();
+    for folder in closed.lock().iter_mut().flat_map(|closed| closed.drain(..)) {
+        walked.pass_by(root, folder);
+    }
     for part in receiver {
         walked.found.extend(part.found);
         walked.closed.extend(part.closed);
@@ -106,6 +134,10 @@ fn walk_once(
         Some((path, source)) => Err(UndoError::Io { what: "read", path, source }),
         None => Ok(walked),
     }
+}
+
+fn is_directory(entry: &DirEntry) -> bool {
+    entry.file_type().is_some_and(|kind| kind.is_dir())
 }
 
 struct Builder<'a> {
@@ -213,4 +245,34 @@ pub(super) fn bytes_of(path: &Path) -> Box<[u8]> {
 pub(super) fn path_of(root: &Path, path: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt as _;
     root.join(std::ffi::OsStr::from_bytes(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    fn pipe(path: &Path) {
+        mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    }
+
+    #[test]
+    fn r16_a_pipe_called_an_ignore_file_closes_its_directory() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (root, odd) = (scratch.path(), scratch.path().join("odd"));
+        std::fs::create_dir(&odd).unwrap();
+        std::fs::write(odd.join("file"), "").unwrap();
+        std::fs::write(root.join("plain"), "").unwrap();
+        pipe(&odd.join(".gitignore"));
+        for expected in [0, MANY] {
+            let mut walked = walk(root, Path::new("/none"), 99, expected).unwrap();
+            walked.found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            let found: Vec<_> = walked.found.iter().map(|(path, _)| path_of(root, path)).collect();
+            assert_eq!(found, [odd.clone(), root.join("plain")]);
+            assert_eq!(walked.closed, std::slice::from_ref(&odd));
+        }
+        // What is ignored from here on is not known: nothing may be taken for new.
+        pipe(&root.join(".ignore"));
+        assert!(walk(root, Path::new("/none"), 99, 0).is_err());
+    }
 }
