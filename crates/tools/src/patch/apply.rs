@@ -134,16 +134,19 @@ mod tests {
 
     #[test]
     fn what_changes_nothing_is_no_change() {
-        let dir = folder(&[("a", "1\n2\n"), ("b", "x\n")]);
+        let dir = folder(&[("a", "1\n2\n"), ("b", "x\n"), ("bin", "\0")]);
         let said = patched(
             dir.path(),
-            "*** Update File: a\n 1\n-2\n+2\n*** Add File: b\n+x\n*** Add File: c\n+y",
+            "*** Update File: a\n 1\n-2\n+2\n*** Add File: b\n+x\n*** Add File: c\n+y\n\
+             *** Update File: bin\n*** Move to: ./bin",
         );
         assert_eq!(
             said,
             "A c\na: nothing was changed, it is already as the patch makes it\n\
-             b: was there already, with the same content"
+             b: was there already, with the same content\n\
+             bin: nothing was changed, it is already as the patch makes it"
         );
+        assert_eq!(content(&dir, "bin"), "\0");
     }
 
     #[test]

@@ -324,6 +324,8 @@ impl Plan<'_> {
             State::Text { text, from: Some(from) } if from != path => {
                 moved(from, Some(text.clone()))
             }
+            // Onto itself.
+            State::Moved { from } if from == path => change(Kind::Update, path, shown, None, None),
             State::Moved { from } => moved(from, None),
             State::Text { text, .. } => match was(path) {
                 Found::Nothing => change(Kind::Add, path, shown, None, Some(text.clone())),
