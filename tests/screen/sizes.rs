@@ -45,6 +45,31 @@ fn what_a_lower_window_pushed_away_is_gone_when_it_is_higher_again() {
 }
 
 #[test]
+fn a_frame_that_the_terminal_does_not_take_at_once_is_drawn_to_its_end() {
+    const HIGH: u16 = 400;
+    let row = "is a row that is nearly as long as the window is wide, so that a frame is large";
+    let rows: String = (1..=2 * HIGH).map(|number| format!("{number} {row}\n")).collect();
+    let server = ScriptedModel::new().says(&format!("```\n{rows}```\n")).serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut screen = scene.screen(&["-m", "scripted", "-s", "read-only"], 100, HIGH);
+    wait_until_ready(&screen);
+    screen.press("go<enter>");
+    screen.wait_for("800 is a row");
+    wait_until_ready(&screen);
+    for _ in 0..5 {
+        screen.press("<c-t>");
+        screen.wait_until("the whole frame is there", |screen| {
+            let modes = screen.modes();
+            modes.alternate && !modes.synchronized && screen.screen().contains("800 is a row")
+        });
+        screen.press("q");
+        screen.wait_until("it is closed", |screen| !screen.modes().alternate);
+        wait_until_ready(&screen);
+    }
+    leave(screen);
+}
+
+#[test]
 fn a_terminal_that_answers_nothing_gets_its_new_size_all_the_same() {
     let server = ScriptedModel::new().says("Hello.").serve();
     let scene = Scene::new(AGENT).facing(&server);

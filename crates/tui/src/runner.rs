@@ -182,8 +182,7 @@ impl Terminal {
         let mut is_stale = true;
         loop {
             self.mend_after_panic(app)?;
-            let is_behind = output::is_behind();
-            let is_held = is_due && (is_behind || !self.may_draw(app)?);
+            let is_held = is_due && (output::is_behind() || !self.may_draw(app)?);
             if is_due && !is_held {
                 self.draw(app)?;
                 app.update(self.now());
@@ -191,7 +190,8 @@ impl Terminal {
                 drawn = Some(Instant::now());
                 is_stale = false;
             }
-            // What it has not read it cannot answer.
+            // It may not have taken all of what was just drawn. What it has not read it cannot answer.
+            let is_behind = output::is_behind();
             let answer_by = self.survey.deadline(is_held).filter(|_| !is_behind);
             let next = drawn.unwrap_or_else(Instant::now) + FRAME;
             let is_running = app.is_running();
