@@ -145,7 +145,8 @@ impl Decoder {
             [] => None,
             // Alt and one of these is hardly ever pressed, and means nothing here.
             [0x1b, b'[' | b'O'] => Some(WITHIN_SEQUENCE),
-            [_] | [_, _] => Some(AFTER_ESCAPE),
+            [0x1b] | [0x1b, ..0x80] => Some(AFTER_ESCAPE),
+            // A sequence, or a letter of several bytes: no key ends there.
             _ => Some(WITHIN_SEQUENCE),
         }
     }

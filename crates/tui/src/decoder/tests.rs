@@ -62,6 +62,16 @@ fn an_escape_is_a_key_when_nothing_follows() {
     assert_eq!((decoder.patience(), decoder.give_up()), (None, None));
     assert!(decoder.feed(b"\x1b[").is_empty());
     assert_eq!(decoder.patience(), Some(WITHIN_SEQUENCE), "an arrow over a slow line");
+    for (begun, rest) in [("한", "글"), ("\x1b한", ""), ("👍", ""), ("é", "")] {
+        let mut decoder = Decoder::default();
+        let (last, first) = begun.as_bytes().split_last().unwrap();
+        decoder.feed(first);
+        assert_eq!(decoder.patience(), Some(WITHIN_SEQUENCE), "{begun} over a slow line");
+        assert_eq!(
+            decoder.feed(&[&[*last], rest.as_bytes()].concat()).len(),
+            1 + rest.chars().count()
+        );
+    }
     let alt = keys("<a-[>").unwrap().into_iter().map(Report::Key).next();
     assert_eq!(decoder.give_up(), alt);
 }
