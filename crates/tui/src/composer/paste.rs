@@ -75,10 +75,16 @@ fn image_paths(text: &str) -> Option<Vec<PathBuf>> {
         return None;
     }
     let whole = text.trim();
-    if let Some(path) = image_path(whole) {
+    // With quotes and escapes it has to be read as a shell would; with more than one root it is several.
+    let is_unix = whole.starts_with('/') || whole.starts_with("~/");
+    let is_for_shell = is_unix && (whole.contains(['\\', '\'', '"']) || whole.contains(" /"));
+    if let Some(path) = image_path(whole).filter(|_| !is_for_shell) {
         return Some(vec![path]);
     }
-    let words = words(whole)?;
+    let Some(words) = words(whole) else {
+        // No shell wrote it: an apostrophe is one.
+        return image_path(whole).map(|path| vec![path]);
+    };
     (!words.is_empty()).then(|| words.iter().map(|word| image_path(word)).collect())?
 }
 
@@ -94,13 +100,11 @@ fn image_path(text: &str) -> Option<PathBuf> {
         return None;
     }
     let is_windows = path.get(1..3).is_some_and(|rest| rest == ":\\" || rest == ":/");
-    // With quotes and escapes it has to be read as a shell would; with more than one root it is several.
-    let is_plain = !path.contains(['\\', '\'', '"']) && !path.contains(" /");
-    let is_unix = is_plain && (path.starts_with('/') || path.starts_with("~/"));
+    let is_unix = path.starts_with('/') || path.starts_with("~/");
     (is_windows || is_unix).then(|| PathBuf::from(path))
 }
 
-/// `text` as a shell would split it: quotes and backslashes resolved.
+/// `text` as a shell would split it, which is at no other space: quotes and backslashes resolved.
 fn words(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -115,7 +119,7 @@ fn words(text: &str) -> Option<Vec<String>> {
                 word.get_or_insert_default();
             }
             (None, '\\') => word.get_or_insert_default().push(chars.next()?),
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (None, ' ' | '\t' | '\n' | '\r') => words.extend(word.take()),
             (None, c) => word.get_or_insert_default().push(c),
         }
     }
@@ -153,6 +157,11 @@ mod tests {
             ("file:///tmp/%ED%95%9C%20b.webp", Some(&["/tmp/한 b.webp"])),
             ("C:\\pics\\a.png", Some(&["C:\\pics\\a.png"])),
             ("~/a.jpeg", Some(&["~/a.jpeg"])),
+            ("/tmp/q\\'x.png", Some(&["/tmp/q'x.png"])),
+            ("'/tmp/q'\\''x.png'", Some(&["/tmp/q'x.png"])),
+            ("\"/tmp/q'x.png\" /tmp/b.png", Some(&["/tmp/q'x.png", "/tmp/b.png"])),
+            ("/tmp/Shot\\ at\\ 1.00\u{202f}PM.png", Some(&["/tmp/Shot at 1.00\u{202f}PM.png"])),
+            ("/tmp/q'x.png", Some(&["/tmp/q'x.png"])),
             ("assets/a.png", None),
             ("/tmp/a.txt", None),
             ("/tmp/a.png and text", None),
