@@ -51,6 +51,37 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_screen_back() {
     screen.finish().gave_the_terminal_back();
 }
 
+/// As over a line that takes half a second for both ways.
+#[test]
+fn what_a_distant_terminal_answers_is_not_typed_into_the_shell() {
+    let answer = Step::new().says(&lines(2_000)).at_tokens_per_second(400.0);
+    let server = ScriptedModel::new().step(answer).serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let mut screen = in_a_shell(&scene);
+    wait_until_ready(&screen);
+    screen.press("go<enter>");
+    screen.wait_for("line 20");
+    let passes = |screen: &PtyScreen, ms| {
+        let begun = Instant::now();
+        screen.wait_until("time passes", |_| begun.elapsed() > Duration::from_millis(ms));
+    };
+    screen.stall();
+    passes(&screen, 100);
+    screen.press("<c-z>");
+    passes(&screen, 500);
+    screen.go_on();
+    screen.wait_for("the job stopped");
+    passes(&screen, 300);
+    assert!(!screen.screen().contains("^[["), "{}", screen.screen());
+    screen.press("<enter>");
+    screen.wait_for(RUNNING);
+    screen.press("<esc>");
+    wait_until_ready(&screen);
+    screen.press("<c-d>");
+    screen.wait_for("the job ended");
+    screen.finish().gave_the_terminal_back();
+}
+
 #[test]
 fn after_a_stop_from_outside_the_terminal_is_taken_again() {
     let (_scene, _server, mut screen) = start(ScriptedModel::new().says("Still here."));

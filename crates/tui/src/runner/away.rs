@@ -16,8 +16,9 @@ use crate::keyboard::Keyboard;
 use crate::output;
 use crate::raw::Raw;
 
-/// Answers that are on their way come within this time, if they come.
-const LAST_WORDS: Duration = Duration::from_millis(250);
+/// Answers that are on their way come within this time, if they come: a terminal that never answers is not asked, and over
+/// a slow line they take long.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The signal that we go on comes within this time after we do.
 const ECHO: Duration = Duration::from_secs(1);
