@@ -111,7 +111,7 @@ fn on_the_alternate_screen_pages_scroll_and_nothing_is_left_behind() {
     screen.wait_for(&format!("line {COUNT} of many."));
     wait_until_ready(&screen);
     screen.send(b"\x1b[<64;5;5M");
-    screen.wait_for(" 3 lines below, pagedown");
+    screen.wait_for("3 lines below, pagedown or end");
     screen.send(b"\x1b[<65;5;5M");
     screen.wait_until("it is at its end", |screen| !screen.screen().contains("lines below"));
     screen.press("<c-t>");

@@ -82,6 +82,8 @@ pub struct App {
     begins_anew: bool,
     hides_status: bool,
     /// `/status` was given, and waits for what is checked out.
+    /// The person reads what was said earlier.
+    reads_back: bool,
     wants_status: bool,
     outbox: Outbox,
     /// What is asked now came up on the way through what waited for the end of a turn.
@@ -119,6 +121,7 @@ impl App {
             hides_status: false,
             wants_status: false,
             outbox: Outbox::default(),
+            reads_back: false,
             queue_is_held: false,
         };
         app.resize(columns, rows);

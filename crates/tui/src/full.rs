@@ -15,6 +15,9 @@ use crate::overlay::Place;
 use crate::terminal::{Inline, Region};
 use crate::view::count;
 
+/// Rows that say how much is below what is shown.
+const LABEL: usize = 1;
+
 /// All cells of the terminal, drawn on `W`.
 #[derive(Debug)]
 pub struct Full<W> {
@@ -29,7 +32,7 @@ pub struct Full<W> {
     below: usize,
     /// Where one was before all came again.
     kept: Option<Kept>,
-    /// How many lines were shown.
+    /// Rows above the region.
     page: usize,
 }
 
@@ -79,7 +82,8 @@ impl<W: Write> Full<W> {
 
     /// Shows so many lines before those that are shown.
     pub fn up(&mut self, lines: usize) {
-        self.below = (self.below + lines).min(self.lines.len().saturating_sub(self.page));
+        let shown = self.page.saturating_sub(LABEL).max(1);
+        self.below = (self.below + lines).min(self.lines.len().saturating_sub(shown));
     }
 
     /// Shows so many lines after those that are shown.
@@ -90,6 +94,11 @@ impl<W: Write> Full<W> {
     /// Shows later lines.
     pub fn page_down(&mut self) {
         self.down(self.page.saturating_sub(1).max(1));
+    }
+
+    /// What is shown are not the last lines.
+    pub fn reads_back(&self) -> bool {
+        self.below > 0
     }
 
     /// Shows the last lines.
@@ -120,9 +129,12 @@ impl<W: Write> Full<W> {
         if let Some(kept) = self.kept.take() {
             self.below = kept.below(self.lines.len(), self.columns);
         }
-        self.below = self.below.min(self.lines.len().saturating_sub(self.page));
+        // How much is below stands in a row of its own: nothing that is read is painted over.
+        let label = if self.below > 0 && height + 1 < self.rows { LABEL } else { 0 };
+        let most = self.page - label;
+        self.below = self.below.min(self.lines.len().saturating_sub(most));
         let end = self.lines.len() - self.below;
-        let begin = end.saturating_sub(self.page);
+        let begin = end.saturating_sub(most);
         let shown = &self.lines[begin..end];
         let mut cells = Buffer::empty(Rect::new(0, 0, self.columns, self.rows));
         let mut top = 0;
@@ -130,10 +142,11 @@ impl<W: Write> Full<W> {
             cells.set_line(0, top, line, self.columns);
             top += 1;
         }
-        if self.below > 0 && top > 0 {
-            let text = format!(" {} below, pagedown ", count(self.below, "line"));
+        if self.below > 0 && label > 0 {
+            let text = format!("{} below, pagedown or end", count(self.below, "line"));
             let width = u16::try_from(text.len()).unwrap_or(u16::MAX);
-            cells.set_string(self.columns.saturating_sub(width), top - 1, text, note);
+            cells.set_string(self.columns.saturating_sub(width), top, text, note);
+            top += 1;
         }
         for y in 0..height {
             for x in 0..region.area.width.min(self.columns) {
@@ -231,7 +244,7 @@ mod tests {
             (0..9).for_each(|_| full.page_up());
             draw(full, &["13"], "> ");
         });
-        assert_eq!(top, "1\n2\n3\n4\n5     8 lines below, pagedown\n>");
+        assert_eq!(top, "1\n2\n3\n4\n9 lines below, pagedown or end\n>");
         let end = seen(|full| {
             draw(full, &lines, "> ");
             full.page_up();
@@ -240,6 +253,30 @@ mod tests {
             draw(full, &["13"], "> ");
         });
         assert_eq!(end, "9\n10\n11\n12\n13\n>");
+    }
+
+    #[test]
+    fn who_reads_back_reads_whole_rows_and_comes_to_the_end_at_once() {
+        let wide = "so many words fill all columns";
+        assert_eq!(wide.len(), usize::from(COLUMNS));
+        let shown = seen(|full| {
+            draw(full, &[wide; 20], "> ");
+            full.page_up();
+            draw(full, &[], "> ");
+        });
+        let rows: Vec<_> = shown.lines().collect();
+        assert_eq!(rows[..4], [wide; 4]);
+        assert_eq!(rows[4], "4 lines below, pagedown or end");
+        let shown = seen(|full| {
+            draw(full, &[wide; 20], "> ");
+            (0..3).for_each(|_| full.page_up());
+            draw(full, &["the end"], "> ");
+            assert!(full.reads_back());
+            full.to_end();
+            draw(full, &[], "> ");
+            assert!(!full.reads_back());
+        });
+        assert!(shown.ends_with("the end\n>"), "{shown}");
     }
 
     #[test]
@@ -258,9 +295,9 @@ mod tests {
             shown.lines().next().map(str::to_owned)
         };
         assert_eq!(first(&[]).as_deref(), Some("8"));
-        assert_eq!(first(&[1, 3]).as_deref(), Some("4"));
-        assert_eq!(first(&[3, 1, 4]).as_deref(), Some("4"));
-        assert_eq!(first(&[4, 2, 1]).as_deref(), Some("4"));
+        assert_eq!(first(&[1, 3]).as_deref(), Some("5"));
+        assert_eq!(first(&[3, 1, 4]).as_deref(), Some("5"));
+        assert_eq!(first(&[4, 2, 1]).as_deref(), Some("5"));
     }
 
     #[test]

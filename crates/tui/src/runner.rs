@@ -284,7 +284,7 @@ impl Terminal {
         {
             match report {
                 Report::Key(key) if stops(key) => effects.extend(self.stop(app).await?),
-                Report::Key(key) if !app.is_covered() && self.scrolls(key) => {}
+                Report::Key(key) if !app.is_covered() && self.scrolls(app, key) => {}
                 Report::Key(key) => effects.extend(app.update(Input::Key(key))),
                 Report::Paste(text) => effects.extend(app.update(Input::Paste(text))),
                 Report::OpenPaste(text) => {

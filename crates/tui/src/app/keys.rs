@@ -11,6 +11,11 @@ use crate::key::{KeyCode, KeyEvent, Modifiers};
 use crate::slash::Verb;
 
 impl App {
+    /// There is nothing in the composer, and nothing over it.
+    pub(crate) fn writes_nothing(&self) -> bool {
+        self.composer.is_empty() && self.overlays.is_empty()
+    }
+
     /// What a key does.
     pub(super) fn take_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let (may_leave, may_go_back) = self.told_once();

@@ -20,9 +20,17 @@ const WAITING_ROWS: usize = 3;
 const LEAST_ROWS: usize = 5;
 
 impl App {
+    /// The person reads what was said earlier, above the region, or no longer does.
+    pub(crate) fn read_back(&mut self, reads_back: bool) {
+        self.reads_back = reads_back;
+    }
+
     /// How many of `room` rows what is under way may take, above `over` others: with them about half of the screen, of
-    /// which little has to move when it gets lower.
+    /// which little has to move when it gets lower. Who reads what was said earlier needs the rows for that.
     pub(super) fn live_room(&self, room: usize, over: usize) -> usize {
+        if self.reads_back {
+            return usize::from(self.rows / 6).min(room);
+        }
         usize::from(self.rows / 2).saturating_sub(over).max(LEAST_ROWS).min(room)
     }
 

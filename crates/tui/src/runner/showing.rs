@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::Terminal;
 use crate::app::{App, Frame};
 use crate::effect::{Effect, Input};
+use crate::full::Full;
 use crate::key::{KeyCode, KeyEvent};
 use crate::output::Output;
 use crate::overlay::Place;
@@ -15,12 +16,14 @@ use crate::terminal::{Inline, Region};
 
 impl Terminal {
     /// Whether the key is ours: the terminal's own scrolling knows nothing of the alternate screen.
-    pub(super) fn scrolls(&mut self, key: KeyEvent) -> bool {
+    pub(super) fn scrolls(&mut self, app: &App, key: KeyEvent) -> bool {
         let Some(full) = &mut self.full else { return false };
         match key.code {
             KeyCode::PageUp => full.page_up(),
             KeyCode::PageDown => full.page_down(),
             KeyCode::Enter => {
+            // In what is written it is the end of that.
+            KeyCode::End if full.reads_back() && app.writes_nothing() => full.to_end(),
                 full.to_end();
                 return false;
             }
@@ -67,6 +70,7 @@ impl Terminal {
             self.leave_whole()?;
             let region = Region { cells: region, links: vec![], cursor };
             let (is_moving, before) =
+        app.read_back(self.full.as_ref().is_some_and(Full::reads_back));
                 (app.is_running() || !finished.is_empty(), self.inline.asked());
             if !is_moving || !self.survey.may_ask() {
                 return self.inline.draw(&finished, &links, region);

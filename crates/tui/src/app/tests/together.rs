@@ -233,6 +233,22 @@ fn todo(number: usize) -> agent_protocol::Todo {
 }
 
 #[test]
+fn who_reads_what_was_said_earlier_has_the_rows_for_it() {
+    for (rows, live) in [(10, 1), (24, 4)] {
+        let mut app = App::new(Theme::colourless(), 40, rows);
+        step_started(&mut app);
+        let begun: String = (1..=9).map(|id| format!("+{id} make {id}\n")).collect();
+        play(&mut app, 1, &begun);
+        let all = shown(&mut app).1.len();
+        app.read_back(true);
+        let rows = shown(&mut app).1.len();
+        assert!(rows <= live + 4, "{rows}: beside activity, composer and facts");
+        app.read_back(false);
+        assert_eq!(shown(&mut app).1.len(), all);
+    }
+}
+
+#[test]
 fn on_few_rows_calls_and_plan_are_shortened_and_neither_is_pushed_away() {
     let mut app = App::new(Theme::colourless(), 40, 10);
     step_started(&mut app);
