@@ -118,6 +118,7 @@ impl App {
     /// A key goes to whom it is meant for.
     pub(super) fn press(&mut self, key: KeyEvent) -> Vec<Effect> {
         let asks = self.is_asking();
+        let asked = self.asked.clone().filter(|_| self.overlays.iter().any(|over| over.asks()));
         let meant = if asks { self.attentive.meant(key, self.now_ms) } else { Meant::Writing };
         let to_question = asks && meant != Meant::Writing;
         self.attentive.last = Some(Last { at_ms: self.now_ms, to_question });
@@ -127,6 +128,10 @@ impl App {
             Meant::Question => {}
         }
         let mut effects = self.take_key(key);
+        if !asks && asked.is_some() && self.asked == asked && self.is_asking() {
+            // Back from what was begun of an answer, or from the conversation: what comes now is no writing.
+            self.attentive.last = Some(Last { at_ms: self.now_ms, to_question: true });
+        }
         self.go_on_when_answered(&mut effects);
         self.ask();
         effects

@@ -443,6 +443,20 @@ fn the_conversation_can_be_read_before_a_question_is_answered() {
     assert!(matches!(type_every(&mut app, 700, "y")[..], [Effect::Decide { .. }]));
 }
 
+#[test]
+fn a_key_too_soon_after_one_is_back_at_a_question_is_not_what_one_writes() {
+    for away in ["t<esc>", "<c-t>q"] {
+        let mut app = app();
+        asks(&mut app, "git commit");
+        shown(&mut app);
+        type_every(&mut app, 700, away);
+        shown(&mut app);
+        assert!(type_every(&mut app, 300, "n").is_empty());
+        assert!(app.is_covered() && app.composer.is_empty(), "{away}");
+        assert!(matches!(type_every(&mut app, 700, "n")[..], [Effect::Decide { .. }]), "{away}");
+    }
+}
+
 /// Scrolling on is reading, and Esc stops at any time.
 #[test]
 fn keys_that_allow_nothing_need_no_time() {
