@@ -1,5 +1,6 @@
 //! Vim's keys: counts, operators and motions of normal mode. Insert mode is the composer's own keys.
 
+mod insert;
 mod moves;
 mod objects;
 mod operate;
@@ -11,8 +12,9 @@ use super::{
     motion,
 };
 use crate::key::{KeyCode, KeyEvent, Modifiers};
+use insert::Insertion;
 use moves::{Find, Reach, Target};
-use operate::{in_case, put};
+use operate::{in_case, join, put, replace_with};
 use repeat::Repeat;
 use select::Selection;
 
@@ -53,6 +55,8 @@ pub(super) struct Vim {
     /// The last search for a character in the line.
     find: Option<Find>,
     selection: Option<Selection>,
+    /// What is being typed, if it is to stand there more than once.
+    insertion: Option<Insertion>,
     repeat: Repeat,
 }
 
@@ -91,6 +95,7 @@ impl Vim {
         match (self.mode, key.code) {
             (Mode::Insert, KeyCode::Esc) => {
                 self.mode = Mode::Normal;
+                self.end_insertion(buffer);
                 let (text, at) = (buffer.text(), buffer.cursor());
                 buffer.go(motion::left(text, at).max(motion::line_start(text, at)));
             }
@@ -195,11 +200,10 @@ impl Vim {
     fn prefixed(&mut self, prefix: char, c: char, buffer: &mut Buffer) {
         let (text, at) = (buffer.text(), buffer.cursor());
         match (prefix, c) {
-            ('r', c) => {
-                let end = motion::right(text, at);
-                if at < motion::line_end(text, at) {
-                    buffer.replace(at..end, c.encode_utf8(&mut [0; 4]));
-                    buffer.go(at);
+            ('r', c) => replace_with(c, self.pending.count(), buffer),
+            ('g', 'e' | 'E') => {
+                if let Some(target) = moves::previous_end(c, text, at, self.pending.count()) {
+                    self.go(target, buffer);
                 }
             }
             ('g', 'g') => self.go(Target { at: 0, reach: Reach::Lines }, buffer),
@@ -245,6 +249,8 @@ impl Vim {
                 let same_line = if at < end && count == 1 { target.at.min(end) } else { target.at };
                 Some(Target { at: same_line, ..target })
             }
+            '}' if changes.is_some() => Some(moves::paragraphs_down(text, at, count)),
+            '%' if self.pending.given_count().is_some() => None,
             ';' => self.find?.target(text, at, count),
             ',' => self.find?.reversed().target(text, at, count),
             c => moves::target(c, text, at, count),
@@ -284,11 +290,11 @@ impl Vim {
             'A' => self.insert_at(end, buffer),
             'o' => {
                 buffer.replace(end..end, "\n");
-                self.mode = Mode::Insert;
+                self.insert_line_at(end + 1, buffer);
             }
             'O' => {
                 buffer.replace(start..start, "\n");
-                self.insert_at(start, buffer);
+                self.insert_line_at(start, buffer);
             }
             'x' | 's' | 'D' | 'C' | 'X' | 'S' | 'Y' => {
                 let (operator, to) = match c {
@@ -313,22 +319,13 @@ impl Vim {
                 buffer.replace(at..to, &turned);
                 buffer.go(behind);
             }
-            'p' => put(Side::After, buffer),
-            'P' => put(Side::Before, buffer),
-            'u' => buffer.undo(),
-            'J' if end < text.len() => {
-                let rest = &text[end + 1..];
-                let indent = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-                buffer.replace(end..end + 1 + indent, " ");
-                buffer.go(end);
-            }
+            'p' => put(Side::After, self.pending.count(), buffer),
+            'P' => put(Side::Before, self.pending.count(), buffer),
+            'u' => (0..self.pending.count()).for_each(|_| buffer.undo()),
+            // Of two lines as without a count.
+            'J' => (0..(self.pending.count() - 1).max(1)).for_each(|_| join(buffer)),
             _ => {}
         }
-    }
-
-    fn insert_at(&mut self, at: usize, buffer: &mut Buffer) {
-        self.mode = Mode::Insert;
-        buffer.go(at);
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::super::motion::{self, Class, Words, first};
+use super::objects;
 
 /// Where a motion leads, and how much an operator takes with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,9 +80,59 @@ pub(super) fn target(c: char, text: &str, at: usize, count: usize) -> Option<Tar
         'w' | 'W' => (repeated(&|at| next_word(text, at, words)), Reach::Before),
         'b' | 'B' => (repeated(&|at| previous_word(text, at, words)), Reach::Before),
         'e' | 'E' => (repeated(&|at| word_end(text, at, words)), Reach::Upto),
+        '{' => (repeated(&|at| previous_blank_line(text, at)), Reach::Before),
+        '}' => (repeated(&|at| next_blank_line(text, at)), Reach::Before),
+        '%' => (objects::matching(text, at)?, Reach::Upto),
         _ => return None,
     };
     Some(Target { at, reach })
+}
+
+/// `ge` or `gE`: the end of the word before, `count` times.
+pub(super) fn previous_end(c: char, text: &str, at: usize, count: usize) -> Option<Target> {
+    let words = if c == 'E' { Words::Space } else { Words::Letters };
+    let at = (0..count).try_fold(at, |at, _| (at > 0).then(|| end_before(text, at, words)))?;
+    Some(Target { at, reach: Reach::Upto })
+}
+
+/// What an operator takes up to a blank line: from within a line not the break before that one.
+pub(super) fn paragraphs_down(text: &str, at: usize, count: usize) -> Target {
+    let target = (0..count).fold(at, |at, _| next_blank_line(text, at));
+    let is_within = at > first_word(text, at) && text[..target].ends_with('\n');
+    Target { at: if is_within { target - 1 } else { target }, reach: Reach::Before }
+}
+
+/// The first line without anything in it below the lines that have something, or the end.
+fn next_blank_line(text: &str, at: usize) -> usize {
+    let mut from = at;
+    while text[from..].starts_with('\n') {
+        from += 1;
+    }
+    text[from..].find("\n\n").map_or(text.len(), |found| from + found + 1)
+}
+
+/// The last line without anything in it above the lines that have something, or the beginning.
+fn previous_blank_line(text: &str, at: usize) -> usize {
+    let mut start = motion::line_start(text, at);
+    if motion::line_end(text, start) == start {
+        while start > 0 && (start == 1 || text[..start].ends_with("\n\n")) {
+            start -= 1;
+        }
+    }
+    text[..start].rfind("\n\n").map_or(0, |found| found + 1)
+}
+
+/// The last character of the word before the one that `at` is in, or the first of all.
+fn end_before(text: &str, at: usize, words: Words) -> usize {
+    let mut behind = class_at(text, at, words);
+    for (start, grapheme) in text[..at].grapheme_indices(true).rev() {
+        let class = words.class(first(grapheme));
+        if class != Class::Space && (Some(class) != behind || class == Class::Chip) {
+            return start;
+        }
+        behind = Some(class);
+    }
+    0
 }
 
 /// `count` lines further down, or the last.

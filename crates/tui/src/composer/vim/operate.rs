@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use unicode_segmentation::UnicodeSegmentation as _;
+
 use super::{Mode, OTHER_OPERATORS, Vim};
 use crate::composer::{
     buffer::{Buffer, Side},
@@ -75,9 +77,35 @@ pub(super) fn in_case(text: &str, operator: char) -> String {
     turned
 }
 
+/// Puts `c` in the place of so many characters of the line, if there are as many.
+pub(super) fn replace_with(c: char, count: usize, buffer: &mut Buffer) {
+    let (text, at) = (buffer.text(), buffer.cursor());
+    let line = &text[at..motion::line_end(text, at)];
+    let ends: Vec<_> =
+        line.grapheme_indices(true).map(|(start, grapheme)| start + grapheme.len()).collect();
+    let Some(end) = ends.get(count - 1) else { return };
+    let with = c.to_string().repeat(count);
+    buffer.replace(at..at + end, &with);
+    buffer.go(at + with.len() - c.len_utf8());
+}
+
+/// The next line goes on this one.
+pub(super) fn join(buffer: &mut Buffer) {
+    let text = buffer.text();
+    let end = motion::line_end(text, buffer.cursor());
+    let Some(rest) = text.get(end + 1..) else { return };
+    let indent = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    buffer.replace(end..end + 1 + indent, " ");
+    buffer.go(end);
+}
+
+/// As many bytes are put back at once.
+const MAX_PUT: usize = 1_000_000;
+
 /// Puts what was cut beside the character under the cursor; whole lines below its line or above.
-pub(super) fn put(side: Side, buffer: &mut Buffer) {
-    let Some(kept) = buffer.killed().map(str::to_owned) else { return };
+pub(super) fn put(side: Side, count: usize, buffer: &mut Buffer) {
+    let Some(killed) = buffer.killed() else { return };
+    let kept = killed.repeat(count.min(MAX_PUT / killed.len().max(1)).max(1));
     let (text, at) = (buffer.text(), buffer.cursor());
     let (start, end) = (motion::line_start(text, at), motion::line_end(text, at));
     match (kept.strip_suffix('\n'), side) {
