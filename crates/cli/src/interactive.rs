@@ -39,7 +39,7 @@ pub(crate) use beginning::{Way, without_key};
 use desk::Desk;
 use files::Files;
 use history::History;
-use manners::{manners, themes};
+use manners::manners;
 use opening::{Opened, open};
 use others::Others;
 
@@ -269,7 +269,7 @@ impl Stage<'_> {
         let ThreadHandle { commands, mut records } = handle;
         window::tell(&commands);
         let thread_id = self.take_up(&mut records);
-        self.app.update(Input::Facts(facts(&self.settings, self.environment, &self.models)));
+        self.app.update(Input::Facts(facts(&self.settings, &self.models)));
         let mut desk = Desk {
             commands,
             say: self.say.clone(),
@@ -318,7 +318,7 @@ fn branch(settings: &Settings) -> Option<String> {
     })
 }
 
-fn facts(settings: &Settings, environment: &Environment, models: &Models) -> Facts {
+fn facts(settings: &Settings, models: &Models) -> Facts {
     Facts {
         effort: settings.model.reasoning.effort.clone(),
         context_window: settings.model.window(),
@@ -328,7 +328,6 @@ fn facts(settings: &Settings, environment: &Environment, models: &Models) -> Fac
         asks_trust: settings.asks_trust.clone(),
         status_line: settings.status_line(),
         models: settings.known_models(),
-        themes: themes(environment, settings),
     }
 }
 

@@ -31,7 +31,7 @@ use crate::effect::{Effect, Facts, Input};
 use crate::overlay::{Overlay, Pager, Permissions, Picker, Place, Reply, Secret, Trust};
 use crate::prompts::Prompt;
 use crate::slash::Verb;
-use crate::theme::Theme;
+use crate::theme::{Look, Scheme, Theme};
 use crate::transcript::{Cell, Notice, Transcript};
 
 pub use draw::Frame;
@@ -58,6 +58,7 @@ pub struct App {
     found_prompts: bool,
     prompts: Vec<Prompt>,
     facts: Facts,
+    scheme: Scheme,
     theme: Theme,
     columns: u16,
     rows: u16,
@@ -81,9 +82,9 @@ pub struct App {
     /// The person asked for a new thread.
     begins_anew: bool,
     hides_status: bool,
-    /// `/status` was given, and waits for what is checked out.
     /// The person reads what was said earlier.
     reads_back: bool,
+    /// `/status` was given, and waits for what is checked out.
     wants_status: bool,
     outbox: Outbox,
     /// What is asked now came up on the way through what waited for the end of a turn.
@@ -104,6 +105,7 @@ impl App {
             found_prompts: false,
             prompts: Vec::new(),
             facts: Facts::default(),
+            scheme: Scheme::default(),
             theme,
             columns: 0,
             rows: 0,
@@ -119,9 +121,9 @@ impl App {
             held: None,
             begins_anew: false,
             hides_status: false,
+            reads_back: false,
             wants_status: false,
             outbox: Outbox::default(),
-            reads_back: false,
             queue_is_held: false,
         };
         app.resize(columns, rows);
@@ -162,8 +164,8 @@ impl App {
     }
 
     /// Looks like this from here on; what is finished stays as it is.
-    pub fn restyle(&mut self, theme: Theme) {
-        self.theme = theme;
+    pub fn restyle(&mut self, look: Look) {
+        (self.scheme, self.theme) = (look.scheme, look.theme());
     }
 
     /// All that is finished is handed out again.

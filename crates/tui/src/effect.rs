@@ -9,7 +9,7 @@ use crate::composer::{Image, Message};
 use crate::fuzzy::FileMatch;
 use crate::key::KeyEvent;
 use crate::prompts::Prompt;
-use crate::theme::Theme;
+use crate::theme::Scheme;
 use crate::transcript::Notice;
 
 /// What happened.
@@ -162,6 +162,8 @@ pub enum Effect {
     /// Lets the person write in an editor.
     Edit(String),
     FindThreads(GoOn),
+    /// Takes these colours; the screen does that itself, as it knows what the terminal says.
+    Dress(Scheme),
     Leave,
 }
 
@@ -298,6 +300,4 @@ pub struct Facts {
     pub status_line: Option<Vec<String>>,
     /// Those the person may want.
     pub models: Vec<String>,
-    /// By name.
-    pub themes: Vec<(String, Theme)>,
 }

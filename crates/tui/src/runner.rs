@@ -174,6 +174,7 @@ impl Terminal {
         inputs: &mut UnboundedReceiver<Input>,
         mut act: impl FnMut(Effect) -> Act,
     ) -> io::Result<()> {
+        app.restyle(self.manners.look);
         let mut seconds = tokio::time::interval(Duration::from_secs(1));
         // Nobody asks for it while nothing runs, and what was not asked for is not made up for.
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -254,6 +255,10 @@ impl Terminal {
                 Output.write_all(said.as_bytes())?;
             }
             for effect in effects {
+                if let Effect::Dress(scheme) = effect {
+                    self.dress(app, Look { scheme, ..self.manners.look })?;
+                    continue;
+                }
                 match act(effect) {
                     Act::Done => {}
                     Act::Lend(until) => {
@@ -305,13 +310,7 @@ impl Terminal {
                 }
                 Report::Background(colour) => {
                     self.tells_background = true;
-                    let look = self.manners.look.on(colour);
-                    if look != std::mem::replace(&mut self.manners.look, look) {
-                        app.restyle(self.theme());
-                        if self.full.is_some() {
-                            self.restart(app)?;
-                        }
-                    }
+                    self.dress(app, self.manners.look.on(colour))?;
                 }
                 Report::Keyboard => {
                     if let Some((_, raw)) = &self.raw {

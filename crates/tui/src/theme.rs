@@ -109,13 +109,44 @@ impl Background {
     }
 }
 
-/// What is known of a terminal before it has said anything.
+/// What the person wants of the colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// As the terminal says.
+    #[default]
+    Auto,
+    Dark,
+    Light,
+    /// No colours.
+    None,
+}
+
+impl Scheme {
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Dark, Self::Light, Self::None];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::None => "none",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scheme| scheme.name() == name)
+    }
+}
+
+/// What is known of a terminal, and wanted of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
+    /// As many as it has.
     pub colours: Colours,
+    /// A guess, until it has said it.
     pub background: Background,
-    /// The terminal knows better, if it says so.
-    pub is_guess: bool,
+    pub scheme: Scheme,
     pub unicode: bool,
 }
 
@@ -123,17 +154,27 @@ impl Look {
     /// The same on the background that the terminal told.
     #[must_use]
     pub fn on(self, colour: [u8; 3]) -> Self {
-        let told = Background::of(colour);
-        Self { background: if self.is_guess { told } else { self.background }, ..self }
+        Self { background: Background::of(colour), ..self }
+    }
+
+    /// The colours and the background of all that is drawn.
+    fn chosen(self) -> (Colours, Background) {
+        match self.scheme {
+            Scheme::Auto => (self.colours, self.background),
+            Scheme::Dark => (self.colours, Background::Dark),
+            Scheme::Light => (self.colours, Background::Light),
+            Scheme::None => (Colours::None, self.background),
+        }
     }
 
     pub fn theme(self) -> Theme {
-        let theme = match (self.colours, self.background) {
+        let (colours, background) = self.chosen();
+        let theme = match (colours, background) {
             (Colours::None, _) => Theme::colourless(),
             (_, Background::Dark) => Theme::default(),
             (_, Background::Light) => Theme::light(),
         };
-        let lines = match (self.colours, self.background) {
+        let lines = match (colours, background) {
             (Colours::None | Colours::Sixteen, _) => None,
             (Colours::Many, Background::Dark) => Some((Color::Indexed(22), Color::Indexed(52))),
             (Colours::Many, Background::Light) => Some((Color::Indexed(194), Color::Indexed(224))),
@@ -223,16 +264,24 @@ impl Theme {
 mod tests {
     use super::*;
 
-    const GUESS: Look =
-        Look { colours: Colours::All, background: Background::Dark, is_guess: true, unicode: true };
+    const GUESS: Look = Look {
+        colours: Colours::All,
+        background: Background::Dark,
+        scheme: Scheme::Auto,
+        unicode: true,
+    };
 
     #[test]
     fn the_terminal_knows_its_background_better_than_a_guess_and_the_person_better_than_it() {
         const PAPER: [u8; 3] = [253, 246, 227];
         assert_eq!(GUESS.on(PAPER).background, Background::Light);
         assert_eq!(GUESS.on([40, 40, 60]).background, Background::Dark);
-        let chosen = Look { is_guess: false, ..GUESS };
-        assert_eq!(chosen.on(PAPER), chosen);
+        let chosen = Look { scheme: Scheme::Dark, ..GUESS }.on(PAPER);
+        assert_eq!(chosen.theme(), GUESS.theme());
+        let plain = Look { scheme: Scheme::None, ..GUESS }.on(PAPER);
+        assert_eq!(plain.theme(), Theme::colourless());
+        let again = Look { scheme: Scheme::Auto, ..chosen };
+        assert_eq!(again.theme(), GUESS.on(PAPER).theme(), "what it said meanwhile counts");
     }
 
     #[test]

@@ -123,6 +123,8 @@ impl Desk<'_> {
             Effect::FindWindow => self.find_window(),
             Effect::UseWindow { model, tokens } => self.use_window(&model, tokens),
             Effect::FindFiles(query) => self.files.find(query),
+            // Whoever shows us has done it.
+            Effect::Dress(_) => {}
             Effect::TakePicture => {
                 let (say, taking) =
                     (self.say.clone(), clipboard::take(self.environment, self.pictures()));
@@ -178,7 +180,7 @@ impl Desk<'_> {
     }
 
     fn facts(&self) -> Facts {
-        facts(self.settings, self.environment, self.models)
+        facts(self.settings, self.models)
     }
 
     /// Where pictures of this thread are kept.

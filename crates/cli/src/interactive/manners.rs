@@ -2,7 +2,7 @@
 
 use agent_tui::attention::{How, Notify, When};
 use agent_tui::runner::Manners;
-use agent_tui::theme::{Background, Colours, Look, Theme};
+use agent_tui::theme::{Background, Colours, Look, Scheme};
 
 use crate::config::Environment;
 use crate::settings::Settings;
@@ -18,17 +18,6 @@ pub(super) fn manners(environment: &Environment, settings: &Settings) -> Manners
     }
 }
 
-/// What `/theme` offers: the looks this terminal can have.
-pub(super) fn themes(environment: &Environment, settings: &Settings) -> Vec<(String, Theme)> {
-    let look = manners(environment, settings).look;
-    let named = [
-        ("dark", Look { background: Background::Dark, ..look }),
-        ("light", Look { background: Background::Light, ..look }),
-        ("none", Look { colours: Colours::None, ..look }),
-    ];
-    named.into_iter().map(|(name, look)| (name.to_owned(), look.theme())).collect()
-}
-
 /// Whether the terminal breaks its lines anew when it becomes narrower; xterm, GNU screen and the console cut them.
 fn reflows(environment: &Environment) -> bool {
     let is_screen = environment.var("STY").is_some() && environment.var("TMUX").is_none();
@@ -37,16 +26,11 @@ fn reflows(environment: &Environment) -> bool {
 }
 
 fn look(environment: &Environment, theme: &str) -> Look {
-    let plain = theme == "none" || environment.var("NO_COLOR").is_some();
-    let chosen = match theme {
-        "dark" => Some(Background::Dark),
-        "light" => Some(Background::Light),
-        _ => None,
-    };
+    let plain = environment.var("NO_COLOR").is_some();
     Look {
         colours: if plain { Colours::None } else { colours(environment) },
-        background: chosen.or_else(|| background(environment)).unwrap_or(Background::Dark),
-        is_guess: chosen.is_none(),
+        background: background(environment).unwrap_or(Background::Dark),
+        scheme: Scheme::named(theme).unwrap_or_default(),
         unicode: is_unicode(environment),
     }
 }
@@ -103,6 +87,7 @@ fn notify<'a>(wanted: Option<&toml::Value>, text: impl Fn(&'a str) -> Option<&'a
 #[cfg(test)]
 mod tests {
     use super::*;
+    use agent_tui::theme::Theme;
     use std::path::Path;
 
     fn with(variables: &[(&str, &str)]) -> Environment {
@@ -123,21 +108,22 @@ mod tests {
         ] {
             assert_eq!(look(&with(variables), "auto").colours, expected, "{variables:?}");
         }
-        assert_eq!(look(&with(&[("TERM", "xterm")]), "none").colours, Colours::None);
+        let plain = look(&with(&[("TERM", "xterm")]), "none");
+        assert_eq!(plain.theme(), Theme::colourless());
     }
 
     #[test]
     fn the_background_is_chosen_or_guessed() {
         for (variable, theme, expected) in [
-            ("15;0", "auto", (Background::Dark, true)),
-            ("0;15", "auto", (Background::Light, true)),
-            ("0;default;15", "dracula", (Background::Light, true)),
-            ("0;15", "dark", (Background::Dark, false)),
-            ("what", "", (Background::Dark, true)),
-            ("15;0", "light", (Background::Light, false)),
+            ("15;0", "auto", (Background::Dark, Scheme::Auto)),
+            ("0;15", "auto", (Background::Light, Scheme::Auto)),
+            ("0;default;15", "dracula", (Background::Light, Scheme::Auto)),
+            ("0;15", "dark", (Background::Light, Scheme::Dark)),
+            ("what", "", (Background::Dark, Scheme::Auto)),
+            ("15;0", "light", (Background::Dark, Scheme::Light)),
         ] {
             let look = look(&with(&[("TERM", "xterm"), ("COLORFGBG", variable)]), theme);
-            assert_eq!((look.background, look.is_guess), expected, "{variable} {theme}");
+            assert_eq!((look.background, look.scheme), expected, "{variable} {theme}");
         }
     }
 

@@ -6,6 +6,7 @@ use super::App;
 use crate::effect::{Choice, Effect, Next};
 use crate::overlay::Picker;
 use crate::slash::Verb;
+use crate::theme::Scheme;
 
 /// What models take, from the least to the most.
 const EFFORTS: [&str; 8] = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"];
@@ -94,24 +95,24 @@ impl App {
         }
     }
 
-    pub(super) fn choose_theme(&mut self, argument: &str) {
-        let found = self.facts.themes.iter().find(|(name, _)| name == argument);
-        if let Some((_, theme)) = found {
-            self.theme = theme.clone();
-            return;
-        }
+    pub(super) fn choose_theme(&mut self, argument: &str) -> Vec<Effect> {
         if !argument.is_empty() {
-            self.fail(format!("There is no theme `{argument}`; /theme shows those there are."));
-            return;
+            let found = Scheme::named(argument);
+            if found.is_none() {
+                let text = format!("There is no theme `{argument}`; /theme shows those there are.");
+                self.fail(text);
+            }
+            return found.map(Effect::Dress).into_iter().collect();
         }
-        let choice = |(name, theme): &(String, crate::theme::Theme)| Choice {
-            value: name.clone(),
-            label: name.clone(),
-            note: String::new(),
+        let choice = |scheme: Scheme| Choice {
+            value: scheme.name().to_owned(),
+            label: scheme.name().to_owned(),
+            note: if scheme == Scheme::Auto { "as the terminal says" } else { "" }.to_owned(),
             is_here: true,
-            is_current: *theme == self.theme,
+            is_current: scheme == self.scheme,
         };
-        let choices = self.facts.themes.iter().map(choice).collect();
+        let choices = Scheme::ALL.into_iter().map(choice).collect();
         self.overlays.push(Box::new(Picker::new(Verb::Theme, "Which colours?", choices)));
+        vec![]
     }
 }

@@ -104,10 +104,7 @@ impl App {
             Verb::EndThread => self.end_thread(argument),
             Verb::Permissions => vec![Effect::ShowPermissions],
             Verb::Model | Verb::Effort | Verb::Sandbox => self.change(verb, argument),
-            Verb::Theme => {
-                self.choose_theme(argument);
-                vec![]
-            }
+            Verb::Theme => self.choose_theme(argument),
             Verb::Status => self.say_status(),
             Verb::Processes => self.processes(argument),
             Verb::Output => self.output(argument),

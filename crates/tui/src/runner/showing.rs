@@ -13,6 +13,7 @@ use crate::key::{KeyCode, KeyEvent};
 use crate::output::Output;
 use crate::overlay::Place;
 use crate::terminal::{Inline, Region};
+use crate::theme::Look;
 
 impl Terminal {
     /// Whether the key is ours: the terminal's own scrolling knows nothing of the alternate screen.
@@ -21,9 +22,9 @@ impl Terminal {
         match key.code {
             KeyCode::PageUp => full.page_up(),
             KeyCode::PageDown => full.page_down(),
-            KeyCode::Enter => {
             // In what is written it is the end of that.
             KeyCode::End if full.reads_back() && app.writes_nothing() => full.to_end(),
+            KeyCode::Enter => {
                 full.to_end();
                 return false;
             }
@@ -47,6 +48,17 @@ impl Terminal {
         vec![]
     }
 
+    /// It looks like this from here on.
+    pub(super) fn dress(&mut self, app: &mut App, look: Look) -> io::Result<()> {
+        let before = self.theme();
+        self.manners.look = look;
+        app.restyle(look);
+        if self.full.is_some() && self.theme() != before {
+            self.restart(app)?;
+        }
+        Ok(())
+    }
+
     /// The alternate screen is empty, and all is drawn again.
     pub(super) fn restart(&mut self, app: &mut App) -> io::Result<()> {
         if let (Some(full), Some((_, raw))) = (&mut self.full, &self.raw) {
@@ -58,6 +70,7 @@ impl Terminal {
     }
 
     pub(super) fn draw(&mut self, app: &mut App) -> io::Result<()> {
+        app.read_back(self.full.as_ref().is_some_and(Full::reads_back));
         let mut frame = app.draw();
         if !self.manners.answers {
             frame.links.clear();
@@ -70,7 +83,6 @@ impl Terminal {
             self.leave_whole()?;
             let region = Region { cells: region, links: vec![], cursor };
             let (is_moving, before) =
-        app.read_back(self.full.as_ref().is_some_and(Full::reads_back));
                 (app.is_running() || !finished.is_empty(), self.inline.asked());
             if !is_moving || !self.survey.may_ask() {
                 return self.inline.draw(&finished, &links, region);

@@ -2,15 +2,15 @@
 
 use super::*;
 use crate::slash::TABLE;
+use crate::theme::{Background, Colours, Look, Scheme};
 
 /// A thread in which one message was said, a command run, and an answer given.
 fn worked() -> App {
     let mut app = App::new(Theme::colourless(), 80, 24);
     app.update(Input::Prompts(vec![]));
     happened(&mut app, thread_started());
-    let themes = vec![("light".to_owned(), Theme::default())];
     let models = vec!["gpt-6-sol".to_owned(), "gpt-6-luna".to_owned()];
-    app.update(Input::Facts(Facts { themes, models, ..Facts::default() }));
+    app.update(Input::Facts(Facts { models, ..Facts::default() }));
     happened(&mut app, Event::TurnStarted {});
     let item = |id: &str, details| ThreadItem {
         id: id.into(),
@@ -100,7 +100,9 @@ fn commands() -> Vec<(&'static str, Comes)> {
             Like("Write { path: None, text: \"## mend it\\n\\n```console\\n$ make test"),
         ),
         ("/export a.md<enter>", Like("Write { path: Some(\"a.md\")")),
-        ("/theme<enter>", Seen("› light")),
+        ("/theme<enter>", Seen("› auto   as the terminal says")),
+        ("/theme light<enter>", Of(Effect::Dress(Scheme::Light))),
+        ("/theme<enter><down><enter>", Of(Effect::Dress(Scheme::Dark))),
         ("/theme pink<enter>", Seen("! There is no theme `pink`")),
         ("/vim<enter>", Seen("INSERT · ")),
         ("/vim<enter>/vim<enter>", Seen("gpt-6-sol · ")),
@@ -154,9 +156,13 @@ fn a_diff_of_a_turn_that_runs_says_that_it_is_not_part_of_it() {
 #[test]
 fn the_colours_that_were_chosen_are_those_of_what_comes_next() {
     let mut app = worked();
-    type_in(&mut app, "/theme light<enter>");
-    assert_eq!(app.theme, Theme::default());
-    assert_ne!(app.theme, Theme::colourless());
+    let background = Background::Dark;
+    let look = Look { colours: Colours::All, background, scheme: Scheme::Light, unicode: true };
+    app.restyle(look);
+    assert_eq!(app.theme, look.theme());
+    type_in(&mut app, "/theme<enter>");
+    let (_, region) = shown(&mut app);
+    assert!(region.iter().any(|row| row.contains("› light")), "{region:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use ratatui_core::layout::Rect;
 use ratatui_core::style::{Color, Style};
 
 use super::*;
-use crate::theme::{Background, Colours, Look};
+use crate::theme::{Background, Colours, Look, Scheme};
 
 #[test]
 fn the_line_of_facts_says_what_the_person_wants_and_a_key_takes_it_away() {
@@ -250,7 +250,7 @@ fn the_screen_in_each_of_its_looks() {
     let all = Look {
         colours: Colours::All,
         background: Background::Dark,
-        is_guess: false,
+        scheme: Scheme::Auto,
         unicode: true,
     };
     let looks = [
