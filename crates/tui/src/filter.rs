@@ -4,12 +4,14 @@
 //! Our own state machine rather than crate `vte`: there an escape string that never ends hides all that follows, and
 //! here it must not.
 
+mod backspace;
 mod invisible;
 mod sgr;
 mod whole;
 
 use std::fmt::Write as _;
 
+use backspace::Behind;
 use invisible::{Visibility, joins, visibility};
 use sgr::Sgr;
 pub use whole::{exact, exact_name, is_harmless, plain, printable, written};
@@ -30,7 +32,7 @@ const MAX_SEQUENCE: usize = 4096;
 /// Makes text safe for a terminal piece by piece: sequences may be cut anywhere between two pieces.
 ///
 /// A carriage return begins its line again, so that of a progress bar the last version stays; where the line was
-/// handed out already, a new one begins instead.
+/// handed out already, a new one begins instead. A backspace goes back over what was not handed out.
 #[derive(Debug, Default)]
 pub struct Filter {
     styling: Styling,
@@ -41,6 +43,8 @@ pub struct Filter {
     joiner: Option<char>,
     returned: bool,
     out: String,
+    /// What a backspace went back over.
+    behind: Behind,
     /// Where the current line begins in `out`; none when its beginning was handed out.
     line: Option<usize>,
     /// The line has something on it.
@@ -87,7 +91,7 @@ impl Filter {
                 self.mark('\u{1b}');
             }
         }
-        self.settle_joiner(None);
+        self.go_behind();
         if self.sgr.is_set() {
             self.out.push_str("\x1b[0m");
             self.sgr = Sgr::default();
@@ -124,12 +128,17 @@ impl Filter {
             '\u{9e}' => self.state = State::Text('^', String::new()),
             '\u{9f}' => self.state = State::Text('_', String::new()),
             '\r' => {
-                self.settle_joiner(None);
+                self.go_behind();
                 self.returned = true;
                 // Nothing of the line's earlier version stands before what comes.
                 self.before = None;
             }
             '\n' => self.end_line(),
+            '\u{8}' => {
+                self.settle_joiner(None);
+                self.behind.go_back(&mut self.out, self.line);
+                self.before = None;
+            }
             c => self.show(c),
         }
     }
@@ -244,6 +253,7 @@ impl Filter {
         // A joiner stands before the mark, and so joins nothing.
         self.settle_joiner(None);
         self.begin_again();
+        text.chars().for_each(|c| self.behind.overwrite(c));
         self.out.push_str(text);
         self.before = None;
         self.line_used = true;
@@ -251,6 +261,7 @@ impl Filter {
 
     fn print_char(&mut self, c: char) {
         self.begin_again();
+        self.behind.overwrite(c);
         self.out.push(c);
         self.before = Some(c);
         self.line_used = true;
@@ -273,8 +284,14 @@ impl Filter {
         }
     }
 
-    fn end_line(&mut self) {
+    /// To the end of what stands in the line.
+    fn go_behind(&mut self) {
         self.settle_joiner(None);
+        self.out.push_str(&self.behind.take());
+    }
+
+    fn end_line(&mut self) {
+        self.go_behind();
         self.returned = false;
         self.out.push('\n');
         self.line = Some(self.out.len());

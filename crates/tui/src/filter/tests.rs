@@ -17,7 +17,7 @@ fn s21_only_colour_and_style_pass() {
         ("\x1b]52;c;cm0gLXJm\x1b\\x", "<OSC 52>x"),
         ("\x1b]8;;https://a.b\x07text\x1b]8;;\x07", "text"),
         ("\x1bP1$r\x1b\\x\x1b_apc\x1b\\", "<DCS>x<APC>"),
-        ("bell\x07 null\0 back\x08 del\x7f", "bell<U+0007> null<U+0000> back<U+0008> del<U+007F>"),
+        ("bell\x07 null\0 del\x7f", "bell<U+0007> null<U+0000> del<U+007F>"),
         ("\u{85}\u{8d}", "<U+0085><U+008D>"),
     ] {
         assert_eq!(printable(text), shown, "{text:?}");
@@ -66,6 +66,28 @@ fn of_a_line_drawn_again_and_again_the_last_version_stays() {
 }
 
 #[test]
+fn what_is_written_over_by_a_backspace_makes_way() {
+    for (text, shown) in [
+        ("z\x08q\n", "q\n"),
+        ("|\x08/\x08-\x08done", "done"),
+        ("N\x08NA\x08AM\x08ME\x08E _\x08x", "NAME x"),
+        ("한글\x08\x08자", "한자"),
+        ("한\x08글", "글"),
+        ("abc\x08\x08X\n", "aXc\n"),
+        ("abc\x08\x08\r\n", "abc\n"),
+        ("abc\x08\x08", "abc"),
+        ("\x08a\n\x08b", "a\nb"),
+        ("ab\x08\re", "e"),
+        ("e\u{301}\x08a", "a"),
+        ("\x1b[31mab\x1b[0m\x08c", "\x1b[31ma\x1b[0mc"),
+    ] {
+        assert_eq!(printable(text), shown, "{text:?}");
+    }
+    assert_eq!(written("a\x08b"), "a<U+0008>b", "what somebody wrote means itself");
+    assert_eq!(exact("a\x08b"), "a<U+0008>b");
+}
+
+#[test]
 fn s21_in_an_approval_every_byte_can_be_seen() {
     assert_eq!(exact("ls\u{a0}-l\t# ok\n"), "ls<U+00A0>-l\t# ok\n");
     assert_eq!(exact("a\x1b[8mb\rc\u{200d}"), "a<U+001B>[8mb<U+000D>c<U+200D>");
@@ -93,6 +115,7 @@ fn nasty() -> impl Strategy<Value = String> {
         Just("\x1b]".to_owned()),
         Just("\x07".to_owned()),
         Just("\r".to_owned()),
+        Just("\x08".to_owned()),
         Just("\n".to_owned()),
         "[0-9;:?mHJK]{1,3}",
         "[\u{80}-\u{9f}\u{200b}-\u{2070}👩🚀\u{fe0f}a-z]{1,3}",
@@ -128,7 +151,7 @@ proptest! {
         pieces.push_str(&filter.push(&text[cut..]));
         pieces.push_str(&filter.finish());
         prop_assert!(!pieces.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
-        if !text.contains('\r') {
+        if !text.contains(['\r', '\u{8}']) {
             prop_assert_eq!(pieces, plain(&text));
         }
         for shown in [exact(&text), written(&text)] {
