@@ -3,6 +3,7 @@
 //! has to be known only when the terminal takes another size, and then the terminal says it.
 
 mod above;
+mod extent;
 mod pen;
 mod row;
 mod target;
@@ -18,7 +19,8 @@ use ratatui_core::style::Style;
 use ratatui_core::text::Line;
 
 use crate::markdown::Link;
-use above::{Above, Fold, Rebuilt, Upper};
+use above::{Above, Rebuilt, Upper};
+use extent::{Extent, Fold};
 use pen::{end_style, put};
 use row::{Said, fitting, has_disputed, is_disputed, used};
 use target::{link, target_at};
@@ -164,12 +166,13 @@ impl<W: Write> Inline<W> {
     }
 
     fn upper(&self) -> Upper {
-        let width = |y| usize::from(used(&self.shown, y));
+        let extent = |y| Extent::of(&self.shown, y);
         let (row, column) = self.cursor;
         let height = self.shown.area.height;
+        let own = u16::try_from(row).ok().filter(|row| *row < height);
         Upper {
-            widths: (0..height).take(row).map(width).collect(),
-            own: u16::try_from(row).ok().filter(|row| *row < height).map_or(0, width),
+            rows: (0..height).take(row).map(extent).collect(),
+            own: own.map(extent).unwrap_or_default(),
             column: usize::from(column),
         }
     }
@@ -218,7 +221,7 @@ impl<W: Write> Inline<W> {
             row.set_line(0, 0, line, self.columns);
             let of_line = links.iter().take_while(|link| link.line <= index).count();
             self.put(&mut bytes, index, &row, 0, &links[..of_line]);
-            self.above.push(Said::new(line, &links[..of_line], used(&row, 0)));
+            self.above.push(Said::new(line, &links[..of_line], Extent::of(&row, 0)));
             links = &links[of_line..];
         }
         let top = finished.len();

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::extent::{Extent, Fold};
 use super::row::Said;
 
 /// Rows that are remembered; few terminals are higher.
@@ -10,8 +11,7 @@ const MAX_ROWS: usize = 300;
 
 #[derive(Debug)]
 struct Row {
-    /// Columns that are not blank.
-    width: usize,
+    extent: Extent,
     what: What,
 }
 
@@ -34,59 +34,41 @@ impl Row {
 
     /// It is perhaps broken together with what follows, and that makes a difference.
     fn may_join(&self, fold: Fold) -> bool {
-        matches!(self.what, What::Torn) && !self.width.is_multiple_of(fold.columns.max(1))
-    }
-}
-
-/// How many rows a terminal makes of one that was written for another width.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fold {
-    pub(super) columns: usize,
-    /// It breaks rows anew; else it cuts them.
-    pub(super) reflows: bool,
-}
-
-impl Fold {
-    fn rows(self, width: usize) -> usize {
-        if self.reflows { width.div_ceil(self.columns.max(1)).max(1) } else { 1 }
+        matches!(self.what, What::Torn) && !self.extent.fills_rows(fold.columns)
     }
 }
 
 /// The region down to the cursor.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Upper {
-    /// Of the rows above the cursor's.
-    pub(super) widths: Vec<usize>,
-    /// Of the cursor's row.
-    pub(super) own: usize,
+    /// The rows above the cursor's.
+    pub(super) rows: Vec<Extent>,
+    /// The cursor's row.
+    pub(super) own: Extent,
     pub(super) column: usize,
 }
 
 impl Upper {
     /// Rows of the cursor's own line above the cursor.
     fn own_above(&self, fold: Fold) -> usize {
-        if fold.reflows {
-            (self.column / fold.columns.max(1)).min(fold.rows(self.own) - 1)
-        } else {
-            0
-        }
+        self.own.row_of(self.column, fold)
     }
 
     /// Rows above the cursor.
-    fn rows(&self, fold: Fold) -> usize {
-        self.widths.iter().map(|width| fold.rows(*width)).sum::<usize>() + self.own_above(fold)
+    fn count(&self, fold: Fold) -> usize {
+        self.rows.iter().map(|row| row.rows(fold)).sum::<usize>() + self.own_above(fold)
     }
 
     /// So many rows of what a terminal makes of it, from the first on.
     fn first(&self, mut rows: usize, fold: Fold) -> Vec<Row> {
         let mut first = Vec::new();
-        for width in self.widths.iter().chain([&self.own]) {
-            let taken = fold.rows(*width).min(rows);
+        for row in self.rows.iter().chain([&self.own]) {
+            let taken = row.rows(fold).min(rows);
             rows -= taken;
             if taken > 0 {
-                let left = left_of(*width, taken, fold);
-                let what = if left.width < *width { What::Torn } else { What::Left };
-                first.push(Row { what, ..left });
+                let extent = row.first(taken, fold);
+                let what = if extent == *row { What::Left } else { What::Torn };
+                first.push(Row { extent, what });
             }
         }
         first
@@ -94,8 +76,7 @@ impl Upper {
 
     /// Cut at this width.
     fn cut(&mut self, columns: usize) {
-        self.widths.iter_mut().for_each(|width| *width = columns.min(*width));
-        self.own = columns.min(self.own);
+        self.rows.iter_mut().chain([&mut self.own]).for_each(|row| row.cut(columns));
     }
 }
 
@@ -152,7 +133,7 @@ impl Above {
 
     /// A line became finished.
     pub(super) fn push(&mut self, said: Said) {
-        self.rows.push_back(Row { width: usize::from(said.width), what: What::Finished(said) });
+        self.rows.push_back(Row { extent: said.extent.clone(), what: What::Finished(said) });
     }
 
     /// So many lines became finished with a frame, and the terminal is asked about it.
@@ -220,8 +201,8 @@ impl Above {
             // What was drawn on too few columns was cut there.
             let reflows = fold.reflows && is_narrow && self.spoiled_at.is_none();
             let fold = Fold { reflows, ..fold };
-            let most = usize::from(rows.saturating_sub(1)).min(before.widths.len());
-            let missed = before.rows(fold) - most;
+            let most = usize::from(rows.saturating_sub(1)).min(before.rows.len());
+            let missed = before.count(fold) - most;
             // What a frame leaves as it is was cut by the one before it.
             if missed > 0 || is_narrow || self.spoiled_at.is_some() {
                 self.spoil(end.saturating_sub(finished)..end, &before, missed, fold);
@@ -240,7 +221,7 @@ impl Above {
     ) {
         self.spoiled_at.get_or_insert(fold.columns);
         for row in self.rows.range_mut(finished.clone()) {
-            row.width = row.width.min(fold.columns);
+            row.extent.cut(fold.columns);
             if let What::Finished(said) = std::mem::replace(&mut row.what, What::Left) {
                 row.what = What::Spoiled(said);
             }
@@ -263,7 +244,7 @@ impl Above {
             self.is_unsure |= fold.reflows && columns != fold.columns;
         }
         let rebuilt = match reach {
-            None => Rebuilt { up: upper.rows(fold), again: self.spoiled() },
+            None => Rebuilt { up: upper.count(fold), again: self.spoiled() },
             Some(reach) if self.is_unsure => self.rebuild_all(&upper, fold, reach),
             Some(reach) => self
                 .rebuild_exactly(&upper, fold, reach)
@@ -285,14 +266,14 @@ impl Above {
     fn rebuild_exactly(&mut self, upper: &Upper, fold: Fold, reach: usize) -> Option<Rebuilt> {
         let mut up = upper.own_above(fold).min(reach);
         let mut beyond = VecDeque::new();
-        for width in upper.widths.iter().rev() {
-            let rows = fold.rows(*width);
+        for row in upper.rows.iter().rev() {
+            let rows = row.rows(fold);
             let within = rows.min(reach - up);
             up += within;
             if within < rows {
-                let left = left_of(*width, rows - within, fold);
+                let extent = row.first(rows - within, fold);
                 let what = if self.spoiled_at.is_some() { What::Torn } else { What::Left };
-                beyond.push_front(Row { what, ..left });
+                beyond.push_front(Row { extent, what });
             }
         }
         if !beyond.is_empty() {
@@ -303,14 +284,14 @@ impl Above {
         let mut first = None;
         let mut above = up;
         for (at, row) in self.rows.iter().enumerate().rev() {
-            let rows = fold.rows(row.width);
+            let rows = row.extent.rows(fold);
             let within = rows.min(reach - above);
             above += within;
             if within > 0 && row.is_left() {
                 if row.may_join(fold) {
                     return None;
                 }
-                first = Some((at, left_of(row.width, rows - within, fold)));
+                first = Some((at, row.extent.first(rows - within, fold)));
                 up = above;
             }
             if within < rows {
@@ -321,14 +302,15 @@ impl Above {
         if let Some((at, left)) = first {
             let gone = self.rows.split_off(at);
             again.splice(0..0, gone.into_iter().filter_map(|row| row.what.said()));
-            self.rows.extend(Some(left).filter(|left| left.width > 0));
+            let left = Some(left).filter(|left| !left.is_empty());
+            self.rows.extend(left.map(|extent| Row { extent, what: What::Left }));
         }
         Some(Rebuilt { up, again })
     }
 
     /// All that may be on the screen: what of it is written again was not lost in between, and at worst is there twice.
     fn rebuild_all(&mut self, upper: &Upper, fold: Fold, reach: usize) -> Rebuilt {
-        let region = upper.widths.len().min(reach);
+        let region = upper.rows.len().min(reach);
         let mut sought = reach - region;
         let mut endangered = self.endangered;
         let mut first = self.rows.len();
@@ -336,7 +318,7 @@ impl Above {
             let rows = match &self.rows[at].what {
                 What::Left | What::Torn => 0,
                 What::Spoiled(_) => 1,
-                What::Finished(_) => fold.rows(self.rows[at].width),
+                What::Finished(_) => self.rows[at].extent.rows(fold),
             };
             if endangered > 0 && rows > 0 {
                 endangered -= 1;
@@ -363,10 +345,4 @@ impl What {
             Self::Finished(said) | Self::Spoiled(said) => Some(said),
         }
     }
-}
-
-/// What is left of a row that is of no use, so many of the rows a terminal has made of it.
-fn left_of(width: usize, rows: usize, fold: Fold) -> Row {
-    let most = if fold.reflows { rows * fold.columns } else { rows.min(1) * width };
-    Row { width: most.min(width), what: What::Left }
 }

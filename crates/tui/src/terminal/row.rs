@@ -7,6 +7,7 @@ use ratatui_core::text::{Line, Span};
 
 use std::borrow::Cow;
 
+use super::extent::Extent;
 use super::pen::{end_style, put};
 use super::target::{link, target_at};
 use crate::markdown::Link;
@@ -18,26 +19,26 @@ pub(super) struct Said {
     line: Line<'static>,
     /// Of the line.
     links: Vec<Link>,
-    /// Columns up to the last that is not blank.
-    pub(super) width: u16,
+    pub(super) extent: Extent,
 }
 
 impl Said {
-    pub(super) fn new(line: &Line<'_>, links: &[Link], width: u16) -> Self {
+    pub(super) fn new(line: &Line<'_>, links: &[Link], extent: Extent) -> Self {
         let owned = |span: &Span<'_>| Span::styled(span.content.to_string(), span.style);
         let spans = line.spans.iter().map(owned).collect();
         let line = Line { spans, style: line.style, alignment: line.alignment };
-        Self { line, links: links.to_vec(), width }
+        Self { line, links: links.to_vec(), extent }
     }
 
     /// Writes it where the cursor stands, to be broken where the terminal breaks it: on more columns it is whole again.
     pub(super) fn write(&self, bytes: &mut String) {
-        let mut row = Buffer::empty(Rect::new(0, 0, self.width, 1));
-        row.set_line(0, 0, &self.line, self.width);
+        let width = self.extent.width();
+        let mut row = Buffer::empty(Rect::new(0, 0, width, 1));
+        row.set_line(0, 0, &self.line, width);
         let mut pen = Style::reset();
         let mut open: Option<&str> = None;
         let mut x = 0;
-        while x < self.width {
+        while x < width {
             let cell = &row[(x, 0)];
             let target = target_at(&self.links, x);
             if target != open {

@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 
 use super::*;
 
+/// The second cell of a wide character.
+const REST: char = '\0';
+
 /// Every row, those that left the screen first.
 struct Terminal {
     rows: Vec<Cells>,
@@ -75,20 +78,24 @@ impl Terminal {
     }
 
     fn put(&mut self, c: char) {
-        if self.cursor.1 >= self.columns {
+        let width = crate::width::of(c.encode_utf8(&mut [0; 4]));
+        if self.cursor.1 + width > self.columns {
             if self.wraps {
                 self.row().goes_on = true;
                 self.line_feed();
                 self.cursor.1 = 0;
+            } else if width > 1 {
+                return;
             } else {
                 self.cursor.1 = self.columns - 1;
             }
         }
         let column = self.cursor.1;
         let row = self.row();
-        row.text.resize(row.text.len().max(column + 1), ' ');
+        row.text.resize(row.text.len().max(column + width), ' ');
         row.text[column] = c;
-        self.cursor.1 += 1;
+        row.text[column + 1..column + width].fill(REST);
+        self.cursor.1 += width;
     }
 
     fn sequence(&mut self, arguments: &str, last: char) {
@@ -149,16 +156,27 @@ impl Terminal {
             let more = old[start..].iter().take_while(|row| row.goes_on).count();
             let end = (start + more + 1).min(old.len());
             let line: Vec<char> = old[start..end].iter().flat_map(|row| row.text.clone()).collect();
-            let pieces = line.chunks(self.columns).map(<[char]>::to_vec);
-            let mut pieces: Vec<_> = pieces.map(|text| Cells { text, goes_on: true }).collect();
+            let mut pieces: Vec<Cells> = Vec::new();
+            let mut rest = &line[..];
+            while !rest.is_empty() {
+                let is_cut = rest.get(self.columns) == Some(&REST);
+                let (text, after) =
+                    rest.split_at(rest.len().min(self.columns - usize::from(is_cut)));
+                pieces.push(Cells { text: text.to_vec(), goes_on: true });
+                rest = after;
+            }
             pieces.resize(pieces.len().max(1), Cells::default());
             pieces.last_mut().unwrap().goes_on = false;
             if (start..end).contains(&cursor) {
                 let before: usize = old[start..cursor].iter().map(|row| row.text.len()).sum();
-                let column = before + self.cursor.1;
-                let down = (column / self.columns).min(pieces.len() - 1);
+                let mut column = before + self.cursor.1;
+                let mut down = 0;
+                while down + 1 < pieces.len() && column >= pieces[down].text.len() {
+                    column -= pieces[down].text.len();
+                    down += 1;
+                }
                 place = self.rows.len() + down;
-                self.cursor.1 = column - down * self.columns;
+                self.cursor.1 = column;
             }
             self.rows.extend(pieces);
             start = end;
@@ -171,7 +189,7 @@ impl Terminal {
         let mut lines = Vec::new();
         let mut line = String::new();
         for row in &self.rows {
-            line.extend(&row.text);
+            line.extend(row.text.iter().filter(|c| **c != REST));
             if !row.goes_on {
                 lines.push(std::mem::take(&mut line).trim_end().to_owned());
             }
@@ -193,11 +211,12 @@ struct Scene {
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// So many lines become finished, and so many rows are under way, so long.
+    /// So many lines become finished, and so many rows are under way, so long, of this letter.
     Draw {
         finished: usize,
         live: usize,
         width: usize,
+        letter: char,
     },
     Resize(usize, usize),
     Hear,
@@ -218,7 +237,9 @@ impl Scene {
 
     fn take(&mut self, step: &Step) {
         match *step {
-            Step::Draw { finished, live, width } => self.draw(finished, live, width),
+            Step::Draw { finished, live, width, letter } => {
+                self.draw(finished, live, width, letter);
+            }
             Step::Resize(columns, height) => self.terminal.resize(columns, height),
             Step::Hear => {
                 self.hear();
@@ -232,7 +253,7 @@ impl Scene {
         self.terminal.write(&std::mem::take(&mut self.inline.out));
     }
 
-    fn draw(&mut self, finished: usize, live: usize, width: usize) {
+    fn draw(&mut self, finished: usize, live: usize, width: usize, letter: char) {
         if !self.is_certain {
             return;
         }
@@ -240,7 +261,7 @@ impl Scene {
         let width = width.min(usize::from(columns));
         let live = live.min(usize::from(self.inline.rows) - 1);
         while self.live.len() < finished + live {
-            self.live.push_back(filled(&format!("{:04}:", self.lines), width));
+            self.live.push_back(filled(&format!("{:04}:", self.lines), width, letter));
             self.lines += 1;
         }
         let first = self.said.len();
@@ -285,7 +306,7 @@ impl Scene {
         self.is_certain = true;
         // What is not finished is broken anew.
         let live = std::mem::take(&mut self.live).len();
-        self.draw(0, live, 10);
+        self.draw(0, live, 10, 'x');
     }
 
     /// How often each line is there that became finished.
@@ -300,16 +321,18 @@ impl Scene {
     }
 }
 
-fn filled(beginning: &str, width: usize) -> String {
-    format!("{beginning:x<width$}.")[..width.max(beginning.len())].to_owned()
+fn filled(beginning: &str, width: usize, letter: char) -> String {
+    let mut text = beginning.to_owned();
+    while crate::width::of(&text) + 3 <= width {
+        text.push(letter);
+    }
+    text + "."
 }
 
 fn draw() -> impl Strategy<Value = Step> {
-    (0..4_usize, 0..6_usize, 10..90_usize).prop_map(|(finished, live, width)| Step::Draw {
-        finished,
-        live,
-        width,
-    })
+    let letter = proptest::sample::select(vec!['x', '글']);
+    (0..4_usize, 0..6_usize, 10..90_usize, letter)
+        .prop_map(|(finished, live, width, letter)| Step::Draw { finished, live, width, letter })
 }
 
 fn resize(heights: &'static [usize]) -> impl Strategy<Value = Step> {
