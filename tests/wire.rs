@@ -193,6 +193,12 @@ async fn a_conversation_that_nears_the_limit_is_shortened_and_goes_on() {
     assert_eq!(trigger["type"], "compaction_trigger");
     // The server had forgotten nothing, so this too was only what is new.
     assert!(frames[1].json["previous_response_id"].is_string());
+    let told = usize::try_from(event["after_tokens"].as_u64().unwrap()).unwrap() * 4;
+    let sent = frames[2].text.len();
+    assert!(
+        sent.abs_diff(told) < sent / 10,
+        "{told} of {sent} bytes: instructions and tools count"
+    );
     let after = frames[2].json["input"].as_array().unwrap();
     assert!(frames[2].json["previous_response_id"].is_null());
     let types: Vec<_> =

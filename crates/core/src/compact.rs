@@ -87,10 +87,10 @@ pub(crate) async fn run(
             return Err(stop);
         }
     };
-    let after = window.iter().map(estimated_tokens).sum::<usize>() as u64;
+    let after = settings_tokens(thread) + window.iter().map(estimated_tokens).sum::<usize>();
     let compacted = Event::ContextCompacted {
         before_tokens: before,
-        after_tokens: after,
+        after_tokens: after as u64,
         reason: reason.to_owned(),
     };
     thread.conversation.publish_with(compacted, window)?;
@@ -291,7 +291,17 @@ fn is_from_person(item: &Item) -> bool {
     matches!(item.kind(), ItemKind::Message { role: Role::User, text, .. } if !text.starts_with(SUMMARY_HEADING))
 }
 
-/// Four bytes a token: good enough to decide what to keep.
+/// What every request carries beside the window, instructions and tools above all: it is in the number before, so it has
+/// to be in the one after.
+fn settings_tokens(thread: &Thread) -> usize {
+    estimated(thread.conversation.settings().json())
+}
+
 fn estimated_tokens(item: &Item) -> usize {
-    item.json().len().div_ceil(4)
+    estimated(item.json())
+}
+
+/// Four bytes a token: good enough to decide what to keep, and to say what is left.
+fn estimated(json: &str) -> usize {
+    json.len().div_ceil(4)
 }
