@@ -13,6 +13,7 @@ use agent_protocol::{
 };
 
 use crate::filter::exact;
+use crate::view::grouped;
 
 pub use connection::{Bytes, Connection, Retry};
 pub use live::{Draft, Live, Preview};
@@ -169,7 +170,9 @@ impl Transcript {
             }
             Event::ContextCompacted { before_tokens, after_tokens, .. } => {
                 self.notice(Notice::Said(format!(
-                    "The conversation was shortened from {before_tokens} to {after_tokens} tokens."
+                    "The conversation was shortened from {} to {} tokens.",
+                    grouped(*before_tokens),
+                    grouped(*after_tokens)
                 )));
             }
             Event::Budget { kind, used, limit } => {

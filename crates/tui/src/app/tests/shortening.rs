@@ -42,7 +42,9 @@ fn what_is_left_of_the_window_goes_up_when_the_conversation_is_shortened() {
     happened(&mut app, took(6_800));
     assert!(line(&mut app).contains("25 % context left"), "asking for it fills nothing");
     happened(&mut app, compacted(2_000));
-    assert!(line(&mut app).contains("75 % context left"));
+    let (finished, region) = shown(&mut app);
+    assert!(finished.join("\n").contains("from 5,914 to 2,000 tokens"), "{finished:?}");
+    assert!(region.last().unwrap().contains("75 % context left"));
     type_in(&mut app, "/status<enter>");
     let said = shown(&mut app).0.join("\n");
     assert!(said.contains("2,000 of 8,000 tokens, 25 %"), "{said}");
