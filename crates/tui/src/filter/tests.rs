@@ -79,6 +79,7 @@ fn what_is_written_over_by_a_backspace_makes_way() {
         ("\x08a\n\x08b", "a\nb"),
         ("ab\x08\re", "e"),
         ("e\u{301}\x08a", "a"),
+        ("ی\u{200c}و\x08a", "ی<U+200C>a"),
         ("\x1b[31mab\x1b[0m\x08c", "\x1b[31ma\x1b[0mc"),
     ] {
         assert_eq!(printable(text), shown, "{text:?}");

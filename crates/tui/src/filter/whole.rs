@@ -22,10 +22,16 @@ fn filtered(text: &str, styling: Styling) -> Cow<'_, str> {
     if text.chars().all(is_harmless) {
         return Cow::Borrowed(text);
     }
+    let safe = once(text, styling);
+    // What a backspace brought together was not judged side by side.
+    Cow::Owned(if text.contains('\u{8}') { once(&safe, styling) } else { safe })
+}
+
+fn once(text: &str, styling: Styling) -> String {
     let mut filter = Filter::new(styling);
     let mut safe = filter.push(text);
     safe.push_str(&filter.finish());
-    Cow::Owned(safe)
+    safe
 }
 
 /// `text`, which no terminal was meant to obey: no sequence is one and nothing is overwritten, what is not seen becomes
