@@ -82,6 +82,21 @@ fn without_a_key_there_are_three_ways_to_go_on() {
 }
 
 #[test]
+fn who_thinks_better_of_giving_a_key_has_the_other_ways_again() {
+    let scene = Scene::new(AGENT);
+    let mut screen = scene.screen(&[], COLUMNS, ROWS);
+    screen.wait_for("See the demo");
+    screen.press("<enter>");
+    screen.wait_for("esc goes back");
+    screen.press("half a key<esc>");
+    screen.wait_for("See the demo");
+    screen.press("<enter>");
+    screen.wait_for("esc goes back");
+    screen.signal(rustix::process::Signal::TERM);
+    screen.finish().gave_the_terminal_back();
+}
+
+#[test]
 fn a_model_server_that_does_not_run_is_told_at_once_with_how_to_start_it() {
     // The port is free again when the listener is gone.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

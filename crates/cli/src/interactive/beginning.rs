@@ -45,8 +45,9 @@ pub(crate) async fn without_key(
     let names = || missing.variables.iter().map(String::as_str);
     let known = names().find(|name| *name == "OPENAI_API_KEY");
     let variable = known.or_else(|| names().next()).unwrap_or("AGENT_API_KEY");
-    let mut title =
+    let welcome =
         format!("Welcome. There is no key for {} yet; nothing was sent anywhere.", missing.name);
+    let mut title = welcome.clone();
     let choices = [
         choice("key", "Give a key", "it is asked for next, and whether to keep it"),
         choice("local", "Use a model on this machine", &local.name),
@@ -57,8 +58,16 @@ pub(crate) async fn without_key(
         let question = Input::Ask { title, choices: choices.to_vec() };
         match ask(&mut terminal, question).await?.as_deref() {
             Some("key") => {
-                let home = Homes::of(environment).agent;
-                break key(&mut terminal, settings, missing, variable, home.as_deref()).await;
+                let prompt = format!("The key for {} (it is not shown):", missing.name);
+                match ask(&mut terminal, Input::AskSecret { title: prompt }).await? {
+                    Some(key) => {
+                        let home = Homes::of(environment).agent;
+                        let keeping = keep(&mut terminal, settings, variable, key, home.as_deref());
+                        break keeping.await;
+                    }
+                    None if terminal.ended_by().is_some() => break Ok(None),
+                    None => title = welcome.clone(),
+                }
             }
             Some("local") => match absence(local).await {
                 Some(said) => title = said,
@@ -86,16 +95,14 @@ async fn absence(local: &Provider) -> Option<String> {
     }
 }
 
-/// Asks for the key, and whether it is to be kept.
-async fn key(
+/// Asks whether the key is to be kept. None when the person leaves.
+async fn keep(
     terminal: &mut Terminal,
     settings: &Settings,
-    missing: &MissingKey,
     variable: &str,
+    key: String,
     home: Option<&Path>,
 ) -> anyhow::Result<Option<Way>> {
-    let title = format!("The key for {} (it is not shown):", missing.name);
-    let Some(key) = ask(terminal, Input::AskSecret { title }).await? else { return Ok(None) };
     if let Some(home) = home {
         let file = credentials::file(home);
         let choices = vec![

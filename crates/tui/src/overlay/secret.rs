@@ -55,7 +55,7 @@ impl Overlay for Secret {
         let count = self.text.chars().count();
         let hidden = "*".repeat(count.min(around.columns.saturating_sub(3)));
         rows.push(Line::from(vec![Span::styled("› ", around.theme.accent), Span::raw(hidden)]));
-        rows.push(Line::styled("enter takes it · esc leaves", around.theme.dim));
+        rows.push(Line::styled("enter takes it · esc goes back", around.theme.dim));
         rows
     }
 }
