@@ -69,20 +69,24 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     if call.input.trim_start().starts_with('{') {
         let function = ToolCall { form: CallForm::Function, ..call.clone() };
         let Args { input } = arguments::parse(&function, &spec(toolbox.config()))?;
-        return prepare_text(toolbox, &input);
+        return prepare_text(toolbox, &input, &toolbox.config().cwd);
     }
-    prepare_text(toolbox, &call.input)
+    prepare_text(toolbox, &call.input, &toolbox.config().cwd)
 }
 
-/// The call of this tool with `text`, also when it came some other way.
-pub(crate) fn prepare_text(toolbox: &Toolbox, text: &str) -> Result<Prepared, Rejection> {
+/// The call of this tool with `text`, also when it came some other way, whose paths begin at `cwd`.
+pub(crate) fn prepare_text(
+    toolbox: &Toolbox,
+    text: &str,
+    cwd: &Path,
+) -> Result<Prepared, Rejection> {
     let config = toolbox.config();
     let refuse = |problem: String| {
         let refusal = PatchRefusal::new(RejectReason::PatchMismatch, &[problem]);
         Rejection { reason: RejectReason::PatchMismatch, message: refusal.to_string() }
     };
     let patch = patch::read(text).map_err(refuse)?;
-    let places = patch::resolve_all(&patch, &config.cwd).map_err(refuse)?;
+    let places = patch::resolve_all(&patch, cwd).map_err(refuse)?;
     let mut paths: Vec<PathBuf> =
         patch::changed(&patch, &places).map(|(_, path)| path.clone()).collect();
     paths.sort();
@@ -310,6 +314,7 @@ pub fn apply_patch_to(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec_command;
     use agent_protocol::ChangeKind;
     use std::collections::BTreeMap;
     use tokio::sync::mpsc;
@@ -402,7 +407,8 @@ mod tests {
         let long = "+0123456789\n".repeat(10_000);
         let patch =
             |last: &str| format!("*** Begin Patch\n*** Add File: b\n{long}+{last}\n*** End Patch");
-        let of = |text: &str| prepare_text(&toolbox(dir.path(), true), text).ok().unwrap();
+        let of =
+            |text: &str| prepare_text(&toolbox(dir.path(), true), text, dir.path()).ok().unwrap();
         let (one, other) = (of(&patch("one")), of(&patch("two")));
         assert_eq!(one.details, other.details);
         assert_ne!(one.action, other.action);
@@ -425,6 +431,29 @@ mod tests {
             assert!(!seen.contains(&action), "{text}");
             seen.push(action);
         }
+    }
+
+    #[test]
+    fn one_that_is_called_by_a_command_line_begins_where_that_would_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let toolbox = toolbox(dir.path(), true);
+        let root = &toolbox.config().cwd;
+        std::fs::create_dir(root.join("sub")).unwrap();
+        let prepare = |workdir: &str| {
+            let line = format!("apply_patch <<'EOF'\n{PATCH}\nEOF");
+            let input = json!({"cmd": line, "workdir": workdir}).to_string();
+            let call =
+                ToolCall { name: exec_command::NAME.into(), ..call(CallForm::Function, &input) };
+            exec_command::prepare(&toolbox, &call)
+        };
+        for (workdir, expected) in [("", "a"), ("sub", "sub/a"), ("sub/..", "a")] {
+            let Action::Edit { paths, .. } = prepare(workdir).ok().unwrap().action else {
+                panic!("{workdir}")
+            };
+            assert_eq!(paths, [root.join(expected)], "{workdir}");
+        }
+        let refusal = prepare("gone").err().unwrap().message;
+        assert!(refusal.contains("there is no directory"), "{refusal}");
     }
 
     #[test]

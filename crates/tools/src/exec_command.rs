@@ -100,13 +100,6 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     if args.cmd.trim().is_empty() {
         return Err(refuse("exec_command: `cmd` is empty".to_owned()));
     }
-    // Models trained on a program of that name call it by a shell.
-    if patch::is_call(&args.cmd) {
-        return apply_patch::prepare_text(toolbox, &args.cmd);
-    }
-    if let Some(problem) = too_long(&args.cmd) {
-        return Err(refuse(problem));
-    }
     let cwd = args.workdir.map_or_else(|| config.cwd.clone(), |dir| config.cwd.join(dir));
     let found = std::fs::metadata(&cwd);
     if !found.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
@@ -117,6 +110,13 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
             }
             _ => format!("exec_command: there is no directory {shown}"),
         }));
+    }
+    // Models trained on a program of that name call it by a shell.
+    if patch::is_call(&args.cmd) {
+        return apply_patch::prepare_text(toolbox, &args.cmd, &cwd);
+    }
+    if let Some(problem) = too_long(&args.cmd) {
+        return Err(refuse(problem));
     }
     let escalated = args.sandbox_permissions == Some(Permissions::RequireEscalated);
     let shell = shell();
