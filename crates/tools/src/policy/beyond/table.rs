@@ -187,11 +187,12 @@ pub(super) const TABLE: &[Program] = &[
     // Compilers and what builds.
     Program {
         names: "c++ cc clang clang++ cpp g++ gcc gfortran gold ld ld.bfd ld.gold ld.lld lld",
-        long: "config gcc-toolchain ld-path plugin specs",
+        // Of gcc's two are other names: of `-B` and of `-Xlinker`.
+        long: "config for-linker gcc-toolchain ld-path plugin prefix specs",
         begins: "\
             @ -B -Xclang -Xlinker -fpass-plugin -fplugin -fuse-ld -iplugindir -load -plugin -specs \
             -wrapper",
-        holds: ",-plugin ,--plugin ,@",
+        holds: ",-fplugin ,-plugin ,--plugin ,@",
         ..NOTHING
     },
     Program { names: "ar nm objdump ranlib strip", long: "plugin", begins: "@", ..NOTHING },

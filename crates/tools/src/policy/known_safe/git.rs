@@ -4,8 +4,7 @@
 use super::options::Options;
 
 pub(super) fn only_reads(arguments: &[&str]) -> bool {
-    // `%G…` in a format has gpg run, and so have some fields in brackets.
-    if arguments.iter().any(|word| word.contains("%G") || !are_known_fields(word)) {
+    if arguments.iter().any(|word| names_signature(word) || !are_known_fields(word)) {
         return false;
     }
     let mut arguments = arguments;
@@ -25,7 +24,12 @@ pub(super) fn only_reads(arguments: &[&str]) -> bool {
     }
 }
 
-/// Of the fields `%(…)` in a format, if `word` is one.
+/// `%G…` in a format has gpg run, also behind a sign that says what separates it from the rest (`%+G…`).
+fn names_signature(word: &str) -> bool {
+    word.split('%').skip(1).any(|rest| rest.trim_start_matches(['+', '-', ' ']).starts_with('G'))
+}
+
+/// Of the fields `%(…)` in a format, if `word` is one; `signature` among them has gpg run.
 fn are_known_fields(word: &str) -> bool {
     word.split("%(").skip(1).all(|rest| {
         let end = rest.find([':', ')', ',']);
