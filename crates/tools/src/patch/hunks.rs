@@ -2,7 +2,7 @@
 //! placed is said with what stands there instead.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::mismatch::{Excerpt, MAX_SHOWN, Mismatch, Problem};
@@ -19,12 +19,37 @@ pub(crate) struct Applied {
     pub(crate) notes: Vec<String>,
 }
 
-/// Where a hunk goes: the lines of the file it replaces, and how they were found.
+/// Where a hunk goes: the lines of the file that are its kept and removed ones, and how they were found.
 struct Place {
     lines: Range<usize>,
     tolerance: Tolerance,
     /// Starts of other places that fit as well and that no locator rules out.
     others: Vec<usize>,
+}
+
+/// What a hunk changes there: its lines from the first that is not kept to the last, and those of the file for them.
+struct Change<'a> {
+    lines: &'a [HunkLine],
+    old: Range<usize>,
+}
+
+impl<'a> Change<'a> {
+    fn of(hunk: &'a Hunk, start: usize) -> Self {
+        let is_kept = |line: &HunkLine| matches!(line, HunkLine::Context(_));
+        let first = hunk.lines.iter().take_while(|line| is_kept(line)).count();
+        let last = hunk.lines.iter().rposition(|line| !is_kept(line));
+        let lines = &hunk.lines[first..last.map_or(first, |last| last + 1)];
+        let old = lines.iter().filter(|line| !matches!(line, HunkLine::Add(_))).count();
+        Self { lines, old: start + first..start + first + old }
+    }
+}
+
+struct Placed<'a> {
+    place: Place,
+    change: Change<'a>,
+    shift: Shift<'a>,
+    /// Of the hunk, counted from 1.
+    number: usize,
 }
 
 /// How many other places of a hunk are remembered.
@@ -41,12 +66,12 @@ pub(crate) fn apply(file: &TextFile, hunks: &[Hunk]) -> Result<Applied, Vec<Mism
     let mut search = Search::new(&lines);
     let mut placed = Vec::new();
     let mut mismatches = Vec::new();
-    for (index, hunk) in hunks.iter().enumerate() {
+    for (number, hunk) in (1..).zip(hunks) {
         match search.place(hunk) {
-            Ok((place, shift)) => placed.push((place, shift, index, hunk)),
+            Ok((place, change, shift)) => placed.push(Placed { place, change, shift, number }),
             Err((problem, nearest)) => {
                 let was_sought = problem != Problem::NotSought;
-                mismatches.push(Mismatch { hunk: index + 1, of: hunks.len(), problem, nearest });
+                mismatches.push(Mismatch { hunk: number, of: hunks.len(), problem, nearest });
                 if !was_sought {
                     break;
                 }
@@ -56,24 +81,26 @@ pub(crate) fn apply(file: &TextFile, hunks: &[Hunk]) -> Result<Applied, Vec<Mism
     if !mismatches.is_empty() {
         return Err(mismatches);
     }
+    let starts: BTreeSet<_> = placed.iter().map(|placed| placed.place.lines.start).collect();
     let notes =
-        placed.iter().filter_map(|(place, _, index, _)| note(place, index + 1, &search.taken));
+        placed.iter().filter_map(|Placed { place, number, .. }| note(place, *number, &starts));
     let notes = notes.collect();
     // Stable: two insertions at one place keep the order of the patch, and stand before what follows there.
-    placed.sort_by_key(|(place, ..)| (place.lines.start, place.lines.end));
+    placed.sort_by_key(|Placed { change, .. }| (change.old.start, change.old.end));
     let mut new = Vec::with_capacity(lines.len());
     let mut next = 0;
-    for (place, shift, _, hunk) in placed {
-        new.extend_from_slice(&file.lines[next..place.lines.start]);
-        next = place.lines.end;
-        replace(file, &place, shift, hunk, &mut new);
+    for Placed { change, shift, .. } in placed {
+        new.extend_from_slice(&file.lines[next..change.old.start]);
+        next = change.old.end;
+        replace(file, &change, shift, &mut new);
     }
     new.extend_from_slice(&file.lines[next..]);
     Ok(Applied { file: file.with_lines(new), notes })
 }
 
-fn note(place: &Place, hunk: usize, taken: &BTreeMap<usize, usize>) -> Option<String> {
-    let others = place.others.iter().filter(|start| !taken.contains_key(start));
+/// `starts` are the places of all hunks: another hunk may have one that would have fitted.
+fn note(place: &Place, hunk: usize, starts: &BTreeSet<usize>) -> Option<String> {
+    let others = place.others.iter().filter(|start| !starts.contains(start));
     let others: Vec<_> = others.map(|start| (start + 1).to_string()).take(5).collect();
     let line = place.lines.start + 1;
     match (place.tolerance.overlooked(), others.is_empty()) {
@@ -88,17 +115,15 @@ fn note(place: &Place, hunk: usize, taken: &BTreeMap<usize, usize>) -> Option<St
     }
 }
 
-/// Puts in what a hunk makes of its lines. Those it keeps stay as the file has them.
-fn replace(file: &TextFile, place: &Place, shift: Shift<'_>, hunk: &Hunk, new: &mut Vec<TextLine>) {
-    let mut at = place.lines.start;
-    for line in &hunk.lines {
+/// Puts in what a hunk makes of the lines it changes. Those it keeps between them stay as the file has them.
+fn replace(file: &TextFile, change: &Change<'_>, shift: Shift<'_>, new: &mut Vec<TextLine>) {
+    let mut at = change.old.start;
+    for line in change.lines {
         match line {
-            // Blank lines at the end of a hunk may have been left out of the place.
-            HunkLine::Context(_) if at < place.lines.end => {
+            HunkLine::Context(_) => {
                 new.push(file.lines[at].clone());
                 at += 1;
             }
-            HunkLine::Context(_) => {}
             HunkLine::Remove(_) => at += 1,
             HunkLine::Add(text) => {
                 let text = shift.of_line(text).unwrap_or_else(|| text.clone());
@@ -129,10 +154,12 @@ struct Search<'a> {
     lines: &'a [&'a str],
     /// Behind the last line that is not blank.
     text_end: usize,
-    /// What earlier hunks replace: where it ends by where it begins. No two overlap.
+    /// What earlier hunks change: where it ends by where it begins. No two overlap. What they only keep is free.
     taken: BTreeMap<usize, usize>,
     /// Where the next hunk is looked for first: after the one before it.
     from: usize,
+    /// And then: after what that one changes, so that both may have the lines that it keeps there.
+    near: usize,
     /// Lines looked at so far.
     sought: Cell<usize>,
 }
@@ -143,10 +170,10 @@ impl<'a> Search<'a> {
     fn new(lines: &'a [&'a str]) -> Self {
         let text_end = lines.iter().rposition(|line| !line.trim().is_empty());
         let text_end = text_end.map_or(0, |last| last + 1);
-        Self { lines, text_end, taken: BTreeMap::new(), from: 0, sought: Cell::new(0) }
+        Self { lines, text_end, taken: BTreeMap::new(), from: 0, near: 0, sought: Cell::new(0) }
     }
 
-    fn place<'h>(&mut self, hunk: &'h Hunk) -> Result<(Place, Shift<'h>), Unplaced>
+    fn place<'h>(&mut self, hunk: &'h Hunk) -> Result<(Place, Change<'h>, Shift<'h>), Unplaced>
     where
         'a: 'h,
     {
@@ -169,10 +196,13 @@ impl<'a> Search<'a> {
         let Range { start, end } = place.lines;
         let shift = shift(self.lines, &place, hunk)
             .ok_or_else(|| (Problem::Indentation(start), self.excerpt(start, end - start)))?;
-        self.from = end;
-        let taken = self.taken.entry(start).or_default();
-        *taken = end.max(*taken);
-        Ok((place, shift))
+        let change = Change::of(hunk, start);
+        (self.from, self.near) = (end, change.old.end);
+        if !change.lines.is_empty() {
+            let taken = self.taken.entry(change.old.start).or_default();
+            *taken = change.old.end.max(*taken);
+        }
+        Ok((place, change, shift))
     }
 
     /// The line named by the innermost locator.
@@ -197,13 +227,12 @@ impl<'a> Search<'a> {
 
     /// The first place from the locator or the last hunk on; else, when there is but one, any other place.
     fn find(&self, hunk: &Hunk, old: &[&str], located: Option<usize>) -> Option<Place> {
-        let from = located.unwrap_or(self.from);
         let shorter = without_blank_end(hunk, old);
         let variants = || [Some(old), shorter].into_iter().flatten();
         let free = |pattern: &[&str], start: usize| {
             self.is_free(start..start + pattern.len(), hunk.at_end)
         };
-        let ahead = |tolerance, pattern: &[&str]| {
+        let from = |from: usize, tolerance, pattern: &[&str]| {
             let start = self.first(pattern, tolerance, from, |start| free(pattern, start))?;
             let others = if hunk.locators.is_empty() && self.sought.get() < MOST_LINES / 2 {
                 let mut places = Places::new(self.lines, pattern, tolerance, 0);
@@ -215,6 +244,12 @@ impl<'a> Search<'a> {
                 vec![]
             };
             Some(Place { lines: start..start + pattern.len(), tolerance, others })
+        };
+        let ahead = |tolerance, pattern: &[&str]| match located {
+            Some(located) => from(located, tolerance, pattern),
+            None => {
+                from(self.from, tolerance, pattern).or_else(|| from(self.near, tolerance, pattern))
+            }
         };
         let anywhere = |tolerance, pattern: &[&str]| {
             let start = self.first(pattern, tolerance, 0, |start| free(pattern, start))?;
@@ -256,19 +291,35 @@ impl<'a> Search<'a> {
     }
 
     fn explain(&self, hunk: &Hunk, old: &[&str], located: Option<usize>) -> Unplaced {
-        let from = located.unwrap_or(0);
-        if hunk.at_end {
-            let mut each = Tolerance::ALL.into_iter();
-            let found = each.find_map(|tolerance| self.first(old, tolerance, 0, |_| true));
-            if let Some(start) = found {
+        let places = self.places(old);
+        if let Some(first) = places.first().copied() {
+            let lines = |start: usize| start..start + old.len();
+            if hunk.at_end && places.iter().all(|start| lines(*start).end < self.text_end) {
                 let end = self.lines.len().saturating_sub(3);
-                return (Problem::NotAtEnd(start), self.excerpt(end, 3));
+                return (Problem::NotAtEnd(first), self.excerpt(end, 3));
             }
+            let free = places.iter().copied().filter(|start| self.is_free(lines(*start), false));
+            let free: Vec<usize> = free.collect();
+            let problem =
+                if free.is_empty() { Problem::Taken(first) } else { Problem::Several(free) };
+            return (problem, None);
         }
+        let from = located.unwrap_or(0);
         let nearest = seek::nearest(&self.lines[from..], old).map(|first| from + first);
         let nearest = nearest.or_else(|| seek::nearest(self.lines, old));
         let problem = Problem::NoLines(old.iter().map(|line| (*line).to_owned()).collect());
         (problem, nearest.and_then(|first| self.excerpt(first, old.len())))
+    }
+
+    /// Where these lines stand, free or not, as much alike as any do.
+    fn places(&self, old: &[&str]) -> Vec<usize> {
+        let alike = |tolerance| {
+            let mut places = Places::new(self.lines, old, tolerance, 0);
+            let starts: Vec<usize> = places.by_ref().take(MOST_OTHERS).collect();
+            self.count(places.looked_at());
+            (!starts.is_empty()).then_some(starts)
+        };
+        Tolerance::ALL.into_iter().find_map(alike).unwrap_or_default()
     }
 
     /// The lines from `first` on, and a few around them.
@@ -289,327 +340,4 @@ fn without_blank_end<'a>(hunk: &Hunk, old: &'a [&'a str]) -> Option<&'a [&'a str
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::parse::{self, Section};
-    use super::*;
-    use proptest::prelude::*;
-
-    fn hunks(body: &str) -> Vec<Hunk> {
-        let text = format!("*** Begin Patch\n*** Update File: f\n{body}\n*** End Patch");
-        match parse::parse(&text).unwrap().sections.remove(0) {
-            Section::Update { hunks, .. } => hunks,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn patched(file: &str, body: &str) -> Result<(String, Vec<String>), String> {
-        match apply(&TextFile::parse(file), &hunks(body)) {
-            Ok(applied) => Ok((applied.file.to_text(), applied.notes)),
-            Err(mismatches) => {
-                Err(mismatches.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-            }
-        }
-    }
-
-    /// The new text, where nothing had to be overlooked.
-    fn cleanly(file: &str, body: &str) -> String {
-        let (text, notes) = patched(file, body).unwrap();
-        assert_eq!(notes, [""; 0]);
-        text
-    }
-
-    #[test]
-    fn lines_are_replaced_removed_and_added() {
-        for (file, body, expected) in [
-            ("a\nb\nc\n", "@@\n a\n-b\n+B\n+b\n c", "a\nB\nb\nc\n"),
-            ("a\nb\nc\n", "-b", "a\nc\n"),
-            ("a\nb\n", " a\n+x\n b", "a\nx\nb\n"),
-            ("a\n", "-a", ""),
-            ("", "+a", "a\n"),
-            // Without old lines: at the end, or below the line that is named.
-            ("a\nb\n", "@@\n+c", "a\nb\nc\n"),
-            ("fn a() {\n}\n", "@@ fn a() {\n+    x();", "fn a() {\n    x();\n}\n"),
-            ("a\nb\na\n", "-a\n+c\n*** End of File", "a\nb\nc\n"),
-            ("a\nb\n", "@@ a\n+c\n*** End of File", "a\nb\nc\n"),
-            ("a\nb\n", " a\n-b\n@@\n+c", "a\nc\n"),
-            ("h\na\n", "-a\n@@ h\n+b", "h\nb\n"),
-        ] {
-            assert_eq!(cleanly(file, body), expected, "{body}");
-        }
-    }
-
-    #[test]
-    fn hunks_are_placed_one_after_the_other() {
-        assert_eq!(
-            cleanly("a\nx\nb\nx\nc\nx\n", "@@ a\n-x\n+1\n@@ b\n-x\n+2"),
-            "a\n1\nb\n2\nc\nx\n"
-        );
-        assert_eq!(cleanly("x\nx\nx\n", "-x\n+1\n@@\n-x\n+2\n@@\n-x\n+3"), "1\n2\n3\n");
-        // In another order than in the file, where each fits one place only.
-        assert_eq!(cleanly("a\nb\nc\n", "-c\n+C\n@@\n-a\n+A"), "A\nb\nC\n");
-    }
-
-    #[test]
-    fn locators_find_the_right_one_of_equal_lines() {
-        let file = "class A:\n  def f():\n    pass\nclass B:\n  def f():\n    pass\n";
-        let expected = "class A:\n  def f():\n    pass\nclass B:\n  def f():\n    done\n";
-        let edit = "-    pass\n+    done";
-        for locators in
-            ["@@ class B:\n@@ def f():", "@@ class B", "@@ class B:", "@@ -4,3 +4,3 @@ class B:"]
-        {
-            assert_eq!(cleanly(file, &format!("{locators}\n{edit}")), expected, "{locators}");
-        }
-        // The line named may also be the first of the hunk.
-        assert_eq!(
-            cleanly(file, &format!("@@ class B:\n class B:\n   def f():\n{edit}")),
-            expected
-        );
-        // A second hunk below the same line, and a tool's heading that is not in the file.
-        assert_eq!(cleanly("h\na\nb\n", "@@ h\n-a\n+A\n@@ h\n-b\n+B"), "h\nA\nB\n");
-        assert_eq!(cleanly("a\n", "@@ -1 +1 @@ gone\n-a\n+b"), "b\n");
-    }
-
-    #[test]
-    fn what_differs_in_space_or_punctuation_is_found_and_kept_as_the_file_has_it() {
-        for (file, body, expected, note) in [
-            ("keep \t\nold \n", " keep\n-old\n+new", "keep \t\nnew\n", "white space at line ends"),
-            ("\tkeep\n\told\n", "   keep\n-\told\n+\tnew", "\tkeep\n\tnew\n", "indentation"),
-            (
-                "// “a” – b\nx\n",
-                " // \"a\" - b\n-x\n+y",
-                "// “a” – b\ny\n",
-                "typographic punctuation",
-            ),
-        ] {
-            let (text, notes) = patched(file, body).unwrap();
-            assert_eq!(text, expected, "{body}");
-            assert_eq!(notes, [format!("hunk 1 was found at line 1 by overlooking {note}")]);
-        }
-    }
-
-    #[test]
-    fn a_patch_indented_too_little_or_too_much_is_indented_like_the_file() {
-        let text = |file, body| patched(file, body).unwrap().0;
-        assert_eq!(
-            text("    if x:\n      y\n", "-if x:\n-  y\n+if z:\n+\n+  w"),
-            "    if z:\n\n      w\n"
-        );
-        assert_eq!(text("a\n  b\n", "-    a\n-      b\n+    c\n+      d"), "c\n  d\n");
-        // Nothing is added.
-        assert_eq!(text("  a\n    b\n", "-a\n-b"), "");
-        // Tabs for spaces, and the other way round.
-        assert_eq!(
-            text("all:\n\techo a\n", " all:\n-    echo a\n+    echo c\n+        deeper"),
-            "all:\n\techo c\n\t\tdeeper\n"
-        );
-        assert_eq!(
-            text("all:\n\techo a\n", " all:\n     echo a\n+    echo c"),
-            "all:\n\techo a\n\techo c\n"
-        );
-        assert_eq!(text("if x:\n    y\n", "-\ty\n+\tz\n+\t\tw"), "if x:\n    z\n        w\n");
-    }
-
-    #[test]
-    fn where_it_cannot_be_told_how_lines_are_indented_the_hunk_is_refused() {
-        assert_eq!(
-            patched("  a\n    b\n", "-a\n-b\n+c").unwrap_err(),
-            "its lines stand at line 1 with another indentation, which does not tell how the added lines are to be \
-             indented: write all of them as the file has them\nThe file has:\n1\t  a\n2\t    b"
-        );
-        let mixed = "def f():\n\ta\n    b\n";
-        assert!(patched(mixed, "-    a\n-    b\n+    c").is_err());
-    }
-
-    #[test]
-    fn a_long_search_in_a_file_of_equal_lines_ends() {
-        let file = "aaaa\n".repeat(300_000);
-        let body = "-aaaa\n".repeat(3_000) + "-b";
-        assert!(patched(&file, &body).unwrap_err().contains("these lines are not in the file"));
-        let many = vec!["-aaaa\n+c"; 2_000].join("\n@@\n");
-        assert!(patched(&file, &many).unwrap().0.starts_with("c\nc\n"));
-    }
-
-    #[test]
-    fn line_ends_bom_and_a_missing_final_newline_stay() {
-        for (file, body, expected) in [
-            ("a\r\nb\r\n", " a\n-b\n+c\n+d", "a\r\nc\r\nd\r\n"),
-            ("a\r\nb", "-b\n+c\n+d", "a\r\nc\r\nd"),
-            ("a\nb\r\nc\n", "-b\n+x", "a\nx\r\nc\n"),
-            ("\u{feff}a\nb\n", "-a\n+c", "\u{feff}c\nb\n"),
-            ("a\nb", " a\n-b", "a"),
-            ("a", "@@\n+b", "a\nb"),
-        ] {
-            assert_eq!(cleanly(file, body), expected, "{file:?} {body:?}");
-        }
-    }
-
-    #[test]
-    fn blank_lines_at_the_end_of_a_hunk_need_not_be_in_the_file() {
-        assert_eq!(cleanly("a\nb\n", " a\n-b\n+c\n\n"), "a\nc\n");
-        assert_eq!(cleanly("a\n\nb\n", " a\n\n-b\n+c\n"), "a\n\nc\n");
-    }
-
-    #[test]
-    fn a_place_that_was_one_of_several_is_said() {
-        let (text, notes) = patched("x\ny\nx\n", "-x\n+z").unwrap();
-        assert_eq!(text, "z\ny\nx\n");
-        assert_eq!(
-            notes,
-            ["hunk 1 was applied at line 1, but also fits at line 3: check that this was the one"]
-        );
-    }
-
-    #[test]
-    fn what_has_no_place_is_said_with_the_nearest_lines() {
-        let file = "fn one() {\n    work();\n}\n\nfn two() {\n    work(1);\n}\n";
-        assert_eq!(
-            patched(file, "@@\n fn two() {\n-    work(2);\n+    work(3);").unwrap_err(),
-            "these lines are not in the file:\nfn two() {\n    work(2);\n\
-             The nearest lines of the file are:\n4\t\n5\tfn two() {\n6\t    work(1);\n7\t}"
-        );
-        assert_eq!(
-            patched(file, "-fn one() {\n+fn two() {\n@@ fn three() {\n-}").unwrap_err(),
-            "hunk 2 of 2: no line is `fn three() {`, as `@@` says\n\
-             The nearest lines of the file are:\n1\tfn one() {\n2\t    work();\n3\t}\n4\t"
-        );
-        assert_eq!(
-            patched(file, "-fn one() {\n*** End of File").unwrap_err(),
-            "the lines stand at line 1, not at the end of the file as `*** End of File` says\n\
-             The file ends with:\n4\t\n5\tfn two() {\n6\t    work(1);\n7\t}"
-        );
-        assert_eq!(
-            patched("a\n", "-something else").unwrap_err(),
-            "these lines are not in the file:\nsomething else\nNothing in the file is like it: read it again."
-        );
-    }
-
-    #[test]
-    fn lines_are_not_added_in_the_middle_of_another_hunk() {
-        assert_eq!(
-            patched("a\nb\nc\n", "-a\n-b\n c\n@@ a\n+x").unwrap_err(),
-            "hunk 2 of 2: it adds lines at line 2, in the middle of what an earlier hunk changes: make them one hunk"
-        );
-    }
-
-    #[test]
-    fn all_hunks_without_a_place_are_said_at_once() {
-        let message = patched("a\n", "-x\n@@\n-a\n@@\n-y").unwrap_err();
-        assert!(message.contains("hunk 1 of 3") && message.contains("hunk 3 of 3"), "{message}");
-    }
-
-    /// A file, and the same with some lines changed, as hunks with one line of context.
-    fn edits() -> impl Strategy<Value = (Vec<String>, Vec<Option<Vec<String>>>)> {
-        prop::collection::vec(
-            ("[a-c ]{0,3}", prop::option::weighted(0.3, prop::collection::vec("[a-d]{0,2}", 0..3))),
-            1..12,
-        )
-        .prop_map(|mut lines| {
-            // So that there is something to change.
-            lines.insert(0, ("first".into(), Some(vec!["1".into()])));
-            lines.into_iter().unzip()
-        })
-    }
-
-    proptest! {
-        /// The oracle: whole-file hunks cannot be misplaced, so the result is known by construction.
-        #[test]
-        fn a_hunk_over_the_whole_file_gives_what_its_lines_say((old, edits) in edits(), newline in any::<bool>()) {
-            // A last line that is empty and has no line end is no line.
-            let newline = newline || old.last().unwrap().is_empty();
-            let mut body = String::from("@@");
-            let mut new = Vec::new();
-            for (line, edit) in old.iter().zip(&edits) {
-                match edit {
-                    None => {
-                        body.push_str(&format!("\n {line}"));
-                        new.push(line.clone());
-                    }
-                    Some(lines) => {
-                        body.push_str(&format!("\n-{line}"));
-                        for line in lines {
-                            body.push_str(&format!("\n+{line}"));
-                            new.push(line.clone());
-                        }
-                    }
-                }
-            }
-            let end = if newline { "\n" } else { "" };
-            let file = format!("{}{end}", old.join("\n"));
-            let text = patched(&file, &body).unwrap().0;
-            let expected = if new.is_empty() { String::new() } else { format!("{}{end}", new.join("\n")) };
-            prop_assert_eq!(text, expected);
-        }
-
-        #[test]
-        fn a_change_and_its_reverse_give_the_file_back(
-            lines in prop::collection::vec("[a-z]{6}[ -~]{0,20}", 3..12),
-            at in 0_usize..100,
-            added in prop::collection::vec("[A-Z]{6}[ -~]{0,20}", 1..4),
-            crlf in any::<bool>(),
-        ) {
-            let mut unique = lines.clone();
-            unique.sort();
-            unique.dedup();
-            prop_assume!(unique.len() == lines.len());
-            let end = if crlf { "\r\n" } else { "\n" };
-            let file = lines.iter().map(|line| format!("{line}{end}")).collect::<String>();
-            let old = &lines[at % lines.len()];
-            let minus = |lines: &[String]| lines.iter().map(|line| format!("-{line}")).collect::<Vec<_>>().join("\n");
-            let plus = |lines: &[String]| minus(lines).replace("\n-", "\n+").replacen('-', "+", 1);
-            let one = std::slice::from_ref(old);
-            let there = patched(&file, &format!("{}\n{}", minus(one), plus(&added))).unwrap().0;
-            prop_assert_ne!(&there, &file);
-            let back = patched(&there, &format!("{}\n{}", minus(&added), plus(one))).unwrap().0;
-            prop_assert_eq!(back, file);
-        }
-
-        /// The oracle is a diff tool: lines are unique, so that there is one place for each hunk.
-        #[test]
-        fn the_difference_of_two_files_turns_one_into_the_other(
-            kinds in prop::collection::vec(0_u8..5, 1..40),
-            // Without lines around it, an insertion goes to the end: line numbers say nothing.
-            context in 1_usize..4,
-            crlf in any::<bool>(),
-            newline in any::<bool>(),
-        ) {
-            // A file without a single line end would not tell how its lines end.
-            let (mut old, mut new) = (vec!["head".to_owned(), "goes".to_owned()], vec!["head".to_owned()]);
-            for (index, kind) in kinds.iter().enumerate() {
-                match kind {
-                    0 => old.push(format!("  old line {index}")),
-                    1 => new.push(format!("new line {index}")),
-                    _ => {
-                        old.push(format!("line {index} {{"));
-                        new.push(format!("line {index} {{"));
-                    }
-                }
-            }
-            let end = if crlf { "\r\n" } else { "\n" };
-            let join = |lines: &[String]| {
-                let last = if newline && !lines.is_empty() { end } else { "" };
-                format!("{}{last}", lines.join(end))
-            };
-            let (old, new) = (join(&old), join(&new));
-            let diff = similar::TextDiff::from_lines(&old, &new);
-            let diff = diff.unified_diff().context_radius(context).to_string();
-            let applied = patched(&old, diff.trim_end_matches('\n'));
-            prop_assert_eq!(applied.map(|(text, _)| text), Ok(new));
-        }
-
-        #[test]
-        fn no_file_and_no_hunks_make_it_panic(
-            file in "([ab \r\u{feff}é]{0,3}\n?){0,8}",
-            body in prop::collection::vec("(@@ ?[ab]?|[-+ ][ab ]{0,2}|\\*\\*\\* End of File)", 1..8),
-        ) {
-            let text = format!("*** Begin Patch\n*** Update File: f\n{}\n*** End Patch", body.join("\n"));
-            if let Ok(mut patch) = parse::parse(&text)
-                && let Section::Update { hunks, .. } = patch.sections.remove(0)
-            {
-                match apply(&TextFile::parse(&file), &hunks) {
-                    Ok(applied) => drop(applied.file.to_text()),
-                    Err(mismatches) => prop_assert!(!mismatches.is_empty() && !mismatches[0].to_string().is_empty()),
-                }
-            }
-        }
-    }
-}
+mod tests;

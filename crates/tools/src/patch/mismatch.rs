@@ -24,8 +24,12 @@ pub(super) enum Problem {
     NoLines(Vec<String>),
     /// The lines are there, but not at the end; the index of the first.
     NotAtEnd(usize),
-    /// It adds lines before this index, between those an earlier hunk replaces.
+    /// It adds lines before this index, between those an earlier hunk changes.
     InTaken(usize),
+    /// The lines are there from this index on, but an earlier hunk changes some of them.
+    Taken(usize),
+    /// The lines are there from each of these indexes on, and nowhere behind the locator or the hunk before.
+    Several(Vec<usize>),
     /// The lines are there from this index on, but indented so that it cannot be told how the added ones are to be.
     Indentation(usize),
     /// It was not looked for: the hunks before took too long.
@@ -59,6 +63,20 @@ impl fmt::Display for Mismatch {
                 "it adds lines at line {}, in the middle of what an earlier hunk changes: make them one hunk",
                 at + 1
             )?,
+            Problem::Taken(start) => write!(
+                f,
+                "its lines stand at line {}, where an earlier hunk changes some of them: make them one hunk",
+                start + 1
+            )?,
+            Problem::Several(starts) => {
+                let lines: Vec<_> = starts.iter().take(5).map(|at| (at + 1).to_string()).collect();
+                write!(
+                    f,
+                    "its lines stand at lines {}, each above the hunk before or the line that `@@` names: say by `@@` \
+                     which are meant",
+                    lines.join(", ")
+                )?
+            }
             Problem::Indentation(start) => write!(
                 f,
                 "its lines stand at line {} with another indentation, which does not tell how the added lines are to \
@@ -79,7 +97,11 @@ impl fmt::Display for Mismatch {
             }
         }
         let Some(nearest) = &self.nearest else {
-            if let Problem::InTaken(_) | Problem::NotSought = self.problem {
+            let says_all = matches!(
+                self.problem,
+                Problem::InTaken(_) | Problem::Taken(_) | Problem::Several(_) | Problem::NotSought
+            );
+            if says_all {
                 return Ok(());
             }
             return f.write_str("\nNothing in the file is like it: read it again.");
