@@ -72,6 +72,8 @@ fn does(words: &[String], from: usize, places: &Places) -> bool {
             "cpio" => any(is_archive_of_another_host) && !words.iter().any(|word| word == LOCAL),
             "cargo" => rest.first().is_some_and(|word| word.starts_with('+') && word.contains('/')),
             "hg" => does_more_by_hg(words, rest),
+            // Among other letters, too.
+            "zip" => any(|word| word.starts_with('-') && word.contains("TT")),
             "svn" => any(is_repository_of_this_machine),
             "jj" => {
                 let said = words.iter().take(3).any(|word| word == "clone" || word == "remote");
@@ -117,7 +119,10 @@ impl Program {
     fn is_told(&self, words: &[String], from: usize) -> bool {
         let rest = words.get(from..).unwrap_or(&[]);
         let begins = |word: &str| self.begins.split_whitespace().any(|it| word.starts_with(it));
-        let holds = |word: &str| self.holds.split_whitespace().any(|part| word.contains(part));
+        let holds = |word: &str| {
+            let word = word.to_lowercase();
+            self.holds.split_whitespace().any(|part| word.contains(part))
+        };
         let says_subcommand = from > 1 && words.get(1).is_some_and(|word| !word.starts_with('-'));
         let is_subcommand = |word: &str| {
             !says_subcommand && self.subcommands.split_whitespace().any(|known| known == word)

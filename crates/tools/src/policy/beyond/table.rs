@@ -12,7 +12,7 @@ pub(super) struct Program {
     pub(super) letters: &'static str,
     /// How an argument begins: options that are long behind a single `-`, and what is no option.
     pub(super) begins: &'static str,
-    /// What stands anywhere in an argument.
+    /// What stands anywhere in an argument, in small letters: SQL and the names of formats may be written in any.
     pub(super) holds: &'static str,
     /// Subcommands, where the rule says none.
     pub(super) subcommands: &'static str,
@@ -36,7 +36,7 @@ pub(super) const TABLE: &[Program] = &[
     Program { names: "ugrep ug", long: "filter pager view", ..NOTHING },
     Program {
         names: "less",
-        long: "lesskey-file lesskey-src lesskey-content",
+        long: "cmd lesskey-file lesskey-src lesskey-content",
         letters: "k",
         begins: "+",
         ..NOTHING
@@ -45,7 +45,7 @@ pub(super) const TABLE: &[Program] = &[
     Program {
         names: "ex nvim vi view vim",
         long: "cmd remote-expr remote-send",
-        letters: "SUcsu",
+        letters: "SUclsu",
         begins: "+",
         ..NOTHING
     },
@@ -63,7 +63,7 @@ pub(super) const TABLE: &[Program] = &[
         ..NOTHING
     },
     Program { names: "cpio", long: "rsh-command", ..NOTHING },
-    Program { names: "zip", long: "unzip-command", begins: "-TT", ..NOTHING },
+    Program { names: "zip", long: "unzip-command", ..NOTHING },
     // Texts and pictures made of others.
     Program {
         names: "latex lualatex pdflatex pdftex tex xelatex xetex",
@@ -77,18 +77,22 @@ pub(super) const TABLE: &[Program] = &[
         names: "pandoc",
         long: "defaults filter lua-filter pdf-engine pdf-engine-opt",
         letters: "FLd",
+        // Code that reads or writes a format, and `pandoc lua`.
+        holds: ".lua",
+        subcommands: "lua",
         ..NOTHING
     },
     Program {
         names: "asciidoctor sphinx-build",
         long: "define require template-engine",
-        letters: "CDcr",
+        letters: "CDTcr",
         ..NOTHING
     },
-    Program { names: "gs", begins: "@ -c -dNOSAFER", holds: "%pipe", ..NOTHING },
+    Program { names: "gs", begins: "@ -c -dNOSAFER", holds: "| %pipe", ..NOTHING },
     Program {
         names: "composite convert identify magick mogrify montage",
-        begins: "@ -script | ephemeral: msl:",
+        begins: "@ -script",
+        holds: "| ephemeral: msl:",
         ..NOTHING
     },
     // Versions, but for git's (`git.rs`): a setting, a hook or an alias of another place is a program.
@@ -158,6 +162,7 @@ pub(super) const TABLE: &[Program] = &[
     Program {
         names: "openssl",
         begins: "-config -engine -provider -ssl_client_engine --config --engine --provider",
+        subcommands: "engine",
         ..NOTHING
     },
     Program { names: "gh", subcommands: "alias config ext extension extensions", ..NOTHING },
@@ -165,7 +170,9 @@ pub(super) const TABLE: &[Program] = &[
     Program { names: "tcpdump", letters: "z", ..NOTHING },
     Program {
         names: "rclone",
-        long: "config metadata-mapper password-command sftp-ssh",
+        long: "config",
+        // As an option of the command, of one remote (`--sftp-ssh`) or within the name of one (`:sftp,ssh=x:`).
+        holds: "-command _command ssh= -ssh auth-proxy auth_proxy metadata-mapper metadata_mapper",
         subcommands: "config",
         ..NOTHING
     },
@@ -188,11 +195,11 @@ pub(super) const TABLE: &[Program] = &[
     Program {
         names: "c++ cc clang clang++ cpp g++ gcc gfortran gold ld ld.bfd ld.gold ld.lld lld",
         // Of gcc's two are other names: of `-B` and of `-Xlinker`.
-        long: "config for-linker gcc-toolchain ld-path plugin prefix specs",
+        long: "config for-linker gcc-toolchain ld-path load-pass-plugin plugin prefix specs",
         begins: "\
-            @ -B -Xclang -Xlinker -fpass-plugin -fplugin -fuse-ld -iplugindir -load -plugin -specs \
+            @ -B -Xclang -Xlinker -ccc- -fpass-plugin -fplugin -fuse-ld -iplugindir -load -plugin -specs \
             -wrapper",
-        holds: ",-fplugin ,-plugin ,--plugin ,@",
+        holds: ",-fplugin ,-load ,--load ,-plugin ,--plugin ,@ =-load",
         ..NOTHING
     },
     Program { names: "ar nm objdump ranlib strip", long: "plugin", begins: "@", ..NOTHING },
@@ -213,7 +220,7 @@ pub(super) const TABLE: &[Program] = &[
     Program {
         names: "go",
         begins: "\
-            -exec --exec -toolexec --toolexec -vettool --vettool -ldflags --ldflags -gccgoflags \
+            -exec --exec -fixtool --fixtool -toolexec --toolexec -vettool --vettool -ldflags --ldflags -gccgoflags \
             --gccgoflags -modfile --modfile -overlay --overlay -w",
         subcommands: "generate run tool",
         ..NOTHING
@@ -348,39 +355,44 @@ pub(super) const TABLE: &[Program] = &[
         ..NOTHING
     },
     Program {
+        names: "uv",
+        long: "\
+            config-file config-setting default-index directory extra-index-url find-links index index-url \
+            project python",
+        letters: "Cfip",
+        ..NOTHING
+    },
+    Program {
         names: "apt apt-get dnf yum",
         long: "config config-file installroot option setopt",
         letters: "co",
         begins: ". / ~",
+        holds: ".rpm",
         ..NOTHING
     },
     Program {
         names: "rpm rpmbuild rpmspec",
         long: "define eval load macros pipe rcfile",
         letters: "DE",
+        holds: ".rpm",
         ..NOTHING
     },
     Program { names: "pacman", long: "config hookdir", ..NOTHING },
-    Program { names: "dpkg", long: "post-invoke pre-invoke", ..NOTHING },
+    Program { names: "dpkg", long: "post-invoke pre-invoke", holds: ".deb", ..NOTHING },
     Program { names: "brew", begins: ". / ~", subcommands: "developer ruby sh", ..NOTHING },
     // Databases: what they are told in a word can be a command of the program itself.
-    Program {
-        names: "psql",
-        long: "file output",
-        letters: "fo",
-        holds: r"\ program PROGRAM",
-        ..NOTHING
-    },
+    Program { names: "psql", long: "file output", letters: "fo", holds: r"\ program", ..NOTHING },
     Program {
         names: "mariadb mysql",
         long: "defaults-extra-file defaults-file init-command pager plugin-dir",
-        holds: r"\ system",
+        holds: r"\ pager source system",
         ..NOTHING
     },
     Program {
         names: "sqlite3",
         begins: ". -cmd --cmd -init --init",
-        holds: "edit( load_extension",
+        // Functions, whose names may stand in quotes and apart from their brackets.
+        holds: "edit load_extension",
         ..NOTHING
     },
 ];
