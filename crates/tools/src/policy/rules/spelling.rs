@@ -115,7 +115,9 @@ fn name(words: &[String]) -> &str {
 fn scripts(words: &[String]) -> Vec<String> {
     let all: &[String] = if is_carrier(words) { words } else { &[] };
     let of_word = |word: &String| {
-        let behind_option = word.strip_prefix('-').and_then(|option| option.get(1..));
+        // `-cSCRIPT`; what is behind two signs is a name.
+        let behind_option = word.strip_prefix('-').filter(|option| !option.starts_with('-'));
+        let behind_option = behind_option.and_then(|option| option.get(1..));
         let value = word.split_once('=').map(|(_, value)| value);
         [Some(word.as_str()), behind_option, value].map(|script| script.map(str::to_owned))
     };

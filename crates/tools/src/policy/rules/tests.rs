@@ -192,6 +192,23 @@ fn what_is_forbidden_is_found_wherever_it_stands() {
 }
 
 #[test]
+fn an_option_of_another_program_is_not_what_is_forbidden() {
+    let rules = rules("prefix_rule([\"rm\"], \"forbidden\")");
+    for line in [
+        "docker run --rm -it image ls",
+        "podman run --rm image",
+        "docker compose run --rm web",
+        "kubectl run --rm -it p --image=a",
+        "timeout 5 docker run --rm image",
+    ] {
+        assert!(rules.against(line).is_none(), "{line}");
+    }
+    for line in ["docker run --rm image rm x", "bash -crm", "env --split-string='rm x'"] {
+        assert!(rules.against(line).is_some(), "{line}");
+    }
+}
+
+#[test]
 fn what_is_forbidden_is_found_however_it_is_spelt() {
     let rules = rules("prefix_rule([[\"git\", \"npm\"], \"commit\"], \"forbidden\")");
     for line in [
