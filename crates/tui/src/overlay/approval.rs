@@ -1,6 +1,8 @@
 //! The question whether a call may be done: all of what it would do, and nothing is done before all was seen. Only the
 //! keys that are named answer it.
 
+use std::borrow::Cow;
+
 use agent_protocol::{Action, ChangeKind, Decision, FileChange};
 use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
@@ -179,7 +181,10 @@ fn asked(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
             let pid = pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
             rows.text("  session ", &format!("{session_id}{pid}"), theme.dim);
             rows.text("  of ", command.as_deref().unwrap_or_default(), Style::new());
-            rows.text("  > ", input, Style::new());
+            rows.text("  > ", &input.replace('\n', "<U+000A>\n"), Style::new());
+            if input.contains(['\n', '\r']) {
+                rows.prose("<U+000A> and <U+000D> are Enter: what stands before is sent off.");
+            }
         }
         Action::Note => rows.title("Take a note?"),
     }
@@ -187,9 +192,19 @@ fn asked(question: &Question, around: &Around<'_>) -> Vec<Line<'static>> {
         rows.why(question);
     }
     if let Some(prefix) = &question.prefix {
-        rows.prefix(&prefix.join(" "));
+        let words: Vec<_> = prefix.iter().map(|word| as_word(word)).collect();
+        rows.prefix(&words.join(" "));
     }
     rows.rows
+}
+
+/// As a shell has it: where a word ends is seen.
+fn as_word(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:,+@%=".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
 }
 
 /// What it is for is read before so much.

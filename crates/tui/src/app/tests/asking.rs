@@ -104,24 +104,39 @@ fn an_edit_is_not_allowed_before_its_last_line_was_seen() {
     assert!(matches!(&type_in(&mut app, "y")[..], [Effect::Decide { .. }]));
 }
 
-#[test]
-fn what_is_typed_is_asked_about_with_the_command_it_is_typed_into() {
+/// What is shown of the question whether to type `input`.
+fn asked_to_type(input: &str) -> String {
     let mut app = app();
     let action = Action::Attend {
         session_id: 3,
         command: Some("ssh host".into()),
         pid: Some(77),
-        input: "reboot\n".into(),
+        input: input.into(),
         escalated: true,
     };
     let (call_id, reason) = ("c".into(), "Because.".into());
     let asked =
         Event::ApprovalRequested { call_id, action, reason, rule: None, lifts: None, prefix: None };
     happened(&mut app, asked);
-    let region = shown(&mut app).1.join("\n");
+    shown(&mut app).1.join("\n")
+}
+
+#[test]
+fn what_is_typed_is_asked_about_with_the_command_it_is_typed_into() {
+    let region = asked_to_type("reboot");
     for part in ["session 3, process 77", "of ssh host", "> reboot"] {
         assert!(region.contains(part), "{region}");
     }
+    assert!(!region.contains("Enter"), "{region}");
+}
+
+#[test]
+fn s20_it_is_seen_whether_enter_is_typed_and_how_often() {
+    let inputs = ["reboot", "reboot\n", "reboot\r", "reboot\n\n", "\nreboot"];
+    let mut seen = inputs.map(asked_to_type);
+    assert!(seen[1].contains("> reboot<U+000A>") && seen[1].contains("are Enter"), "{}", seen[1]);
+    seen.sort();
+    assert!(seen.windows(2).all(|pair| pair[0] != pair[1]), "{seen:#?}");
 }
 
 #[test]
@@ -174,13 +189,8 @@ fn a_question_that_was_answered_elsewhere_is_gone() {
     assert!(type_in(&mut app, "y").is_empty());
 }
 
-#[test]
-fn an_answer_that_lasts_is_given_only_where_its_words_are_offered() {
-    let mut app = app();
-    asks(&mut app, "make test");
-    shown(&mut app);
-    assert!(type_in(&mut app, "ep").is_empty(), "nothing was offered");
-    let mut app = App::new(Theme::colourless(), 80, 24);
+/// It is asked whether to run what a lasting rule could allow.
+fn offers(app: &mut App, prefix: &[String]) {
     let action = Action::Run {
         command: "make test".into(),
         cwd: "/w".into(),
@@ -188,16 +198,26 @@ fn an_answer_that_lasts_is_given_only_where_its_words_are_offered() {
         justification: None,
         terminal: false,
     };
-    let prefix = vec!["make".to_owned(), "test".to_owned()];
     let asked = Event::ApprovalRequested {
         call_id: "c".into(),
         action,
         reason: "Because.".into(),
         rule: None,
         lifts: None,
-        prefix: Some(prefix.clone()),
+        prefix: Some(prefix.to_vec()),
     };
-    happened(&mut app, asked);
+    happened(app, asked);
+}
+
+#[test]
+fn an_answer_that_lasts_is_given_only_where_its_words_are_offered() {
+    let mut app = app();
+    asks(&mut app, "make test");
+    shown(&mut app);
+    assert!(type_in(&mut app, "ep").is_empty(), "nothing was offered");
+    let mut app = App::new(Theme::colourless(), 80, 24);
+    let prefix = vec!["make".to_owned(), "test".to_owned()];
+    offers(&mut app, &prefix);
     assert!(shown(&mut app).1.join("\n").contains("begins with make test"));
     app.update(Input::Resize { columns: 40, rows: 24 });
     let rows = shown(&mut app).1.join("\n");
@@ -205,6 +225,14 @@ fn an_answer_that_lasts_is_given_only_where_its_words_are_offered() {
     assert!(rows.contains(narrow), "{rows}");
     let decision = Decision::Always { prefix };
     assert_eq!(type_in(&mut app, "e"), [Effect::Decide { call_id: "c".into(), decision }]);
+}
+
+#[test]
+fn the_words_of_an_offered_rule_are_told_apart() {
+    let mut app = App::new(Theme::colourless(), 80, 24);
+    offers(&mut app, &["mytool", "a b; rm", "it's", "", "-x=1"].map(str::to_owned));
+    let rows = shown(&mut app).1.join("\n");
+    assert!(rows.contains(r"begins with mytool 'a b; rm' 'it'\''s' '' -x=1"), "{rows}");
 }
 
 #[test]
