@@ -47,6 +47,22 @@ async fn nobody_is_there_in_exec_so_nothing_waits_and_what_would_be_asked_is_ref
 }
 
 #[tokio::test]
+async fn s19_a_program_of_the_project_is_not_known_by_the_name_it_has() {
+    for (path, runs) in [("WORK/bin:/usr/bin:/bin", false), ("/usr/bin:/bin:WORK/bin", true)] {
+        let server = ScriptedModel::new()
+            .calls("exec_command", json!({"cmd": "cat a.txt"}))
+            .says("Well.")
+            .serve();
+        let scene = Scene::new(AGENT).file("a.txt", "one\n").file("bin/cat", "#!/bin/sh\n");
+        let path = path.replace("WORK", scene.workspace().to_str().unwrap());
+        let scene = scene.env("PATH", &path).facing(&server);
+        let run = scene.run(&["exec", "--json", "-a", "untrusted", "look"]).await.succeeded();
+        let status = run.items("command_execution").last().unwrap()["status"].clone();
+        assert_eq!(status, if runs { "completed" } else { "declined" }, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn every_decision_is_in_the_rollout_with_the_rule_that_made_it() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "true"}))

@@ -126,6 +126,10 @@ pub(crate) fn open(
     )
     .with_rules(settings.rules.clone(), settings.rule_files.clone())
     .guarding(own_directories(settings));
+    let policy = match options.toolbox.env.get(OsStr::new("PATH")) {
+        Some(path) => policy.searching(path, &shared_directories(settings, &options.toolbox)),
+        None => policy,
+    };
     let may_change = !options.ephemeral && settings.permissions.sandbox != SandboxMode::ReadOnly;
     let undo = threads_dir.as_ref().zip(settings.state_dir.as_ref()).filter(|_| may_change);
     let undo = undo.map(|(threads, state)| UndoConfig {
@@ -201,6 +205,16 @@ fn recovered_of_others(threads: &Path, own: &str) -> Vec<String> {
 fn own_directories(settings: &Settings) -> Vec<PathBuf> {
     let named = settings.project_docs.homes.iter().chain(&settings.state_dir);
     named.flat_map(|dir| [Some(dir.clone()), dir.canonicalize().ok()]).flatten().collect()
+}
+
+/// In which not only the person writes: the model, commands, and who made the project.
+fn shared_directories(settings: &Settings, toolbox: &ToolboxConfig) -> Vec<PathBuf> {
+    let Workspace { cwd, root, repository, .. } = &settings.workspace;
+    let repository = repository.as_ref().map(|repository| &repository.root);
+    let project = [Some(cwd), root.as_ref(), repository].into_iter().flatten().cloned();
+    let temporary = toolbox.env.get(OsStr::new("TMPDIR")).map(PathBuf::from);
+    let temporary = temporary.into_iter().chain(["/tmp".into()]);
+    project.chain(toolbox.writable_roots.iter().cloned()).chain(temporary).collect()
 }
 
 /// What is said before the person's first message. Reads AGENTS.md and its kind.

@@ -1,5 +1,5 @@
-//! The policy: what an action is allowed to do, decided from values alone but for one look ([`places`]). Enforcing it is
-//! the sandbox's business.
+//! The policy: what an action is allowed to do, decided from values alone but for two looks ([`places`], [`search`]).
+//! Enforcing it is the sandbox's business.
 
 mod beyond;
 mod changes;
@@ -7,8 +7,10 @@ mod known_safe;
 mod offer;
 mod places;
 mod rules;
+mod search;
 pub(crate) mod shell;
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +19,7 @@ use agent_protocol::{Action, ApprovalPolicy, RejectReason, RuleScope, SandboxMod
 use places::in_their_places;
 use rules::{Author, Effect, Rule};
 pub use rules::{RuleCheck, RuleError, Rules};
+use search::SearchPath;
 
 /// What the person allowed for a thread.
 #[derive(Clone, Debug)]
@@ -25,6 +28,7 @@ pub struct Policy {
     sandbox: SandboxMode,
     /// Where the thread works.
     workspace: PathBuf,
+    search: SearchPath,
     rules: Rules,
     files: RuleFiles,
     /// The homes of what says how we work.
@@ -78,6 +82,7 @@ impl Policy {
             approval,
             sandbox,
             workspace,
+            search: SearchPath::default(),
             rules: Rules::default(),
             files: RuleFiles::default(),
             own: Vec::new(),
@@ -95,6 +100,13 @@ impl Policy {
     #[must_use]
     pub fn guarding(self, own: Vec<PathBuf>) -> Self {
         Self { own, ..self }
+    }
+
+    /// Commands look for programs along `path`; what is found below a `shared` directory is none that is known by its
+    /// name.
+    #[must_use]
+    pub fn searching(self, path: &OsStr, shared: &[PathBuf]) -> Self {
+        Self { search: SearchPath::new(path, shared), ..self }
     }
 
     /// What becomes of `action` under what the person said so far.
@@ -174,7 +186,7 @@ impl Policy {
         for ((words, places), only_reads) in in_their_places(&commands, cwd).zip(only_read) {
             match self.rules.allowing(words, &places) {
                 Some(rule) => used.push(rule),
-                None if only_reads && !terminal => {}
+                None if only_reads && !terminal && self.search.finds_the_systems(&words[0]) => {}
                 None => return asked,
             }
         }
