@@ -51,6 +51,37 @@ fn ended_in_order(scene: &Scene, finished: &agent_testkit::Finished) {
     assert_eq!(scene.inhabitants(), Vec::<String>::new());
 }
 
+/// Waits until all that is in the background is the program it is to be.
+const BEGUN: &str =
+    "for job in $(jobs -p); do until grep -q sleep /proc/$job/comm; do :; done; done; echo begun";
+
+#[tokio::test]
+async fn r8_what_a_command_leaves_in_the_background_ends_with_it_and_the_model_is_told() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": format!("sleep 1000 & nohup sleep 1000 & {BEGUN}")}))
+        .calls("exec_command", json!({"cmd": format!("sleep 1000 & {BEGUN}"), "tty": true}))
+        .calls("exec_command", json!({"cmd": "true & wait; echo begun"}))
+        .calls("exec_command", json!({"cmd": "sleep 1000 & wait", "timeout_ms": 50}))
+        .says("Well.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let run = scene.run(&["exec", "--json", "-s", "workspace-write", "go"]).await.succeeded();
+    let said = "agent: ended with the command: ";
+    let outputs: Vec<_> = run.items("command_execution");
+    let output = |call: usize| outputs[call]["aggregated_output"].as_str().unwrap().to_owned();
+    for (call, left) in
+        [(0, "2 processes it left running (sleep)"), (1, "1 process it left running (sleep)")]
+    {
+        assert!(output(call).contains(&format!("{said}{left}")), "{}", output(call));
+        let told = server.frames()[call + 1].json["input"].to_string();
+        assert!(told.contains(&format!("{said}{left}")), "{told}");
+    }
+    for call in [2, 3] {
+        assert!(!output(call).contains(said), "{}", output(call));
+    }
+    assert_eq!(scene.inhabitants(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn r10_ctrl_c_closes_what_is_open_ends_every_process_and_exits_1() {
     let (scene, finished) = stopped_by("INT", &[]).await;

@@ -47,7 +47,8 @@ pub(crate) fn spec(_config: &ToolboxConfig) -> ToolSpec {
     ToolSpec::Function {
         name: NAME.into(),
         description: "Run a command line with bash. Returns its output and exit code, or, when it is still running after \
-                      yield_time_ms, a session ID to go on with by write_stdin."
+                      yield_time_ms, a session ID to go on with by write_stdin. What it leaves in the background is ended with it: run a server \
+                      in the foreground with a short yield_time_ms, as a session."
             .into(),
         strict: false,
         parameters: json!({

@@ -339,6 +339,9 @@ async fn follow(
             ended = launched.exit(), if exit.is_none() => exit = Some(ended),
         }
     }
+    for line in launched.said() {
+        state.take(format!("agent: {line}\n").as_bytes());
+    }
     // What does not end when it is asked to is killed with its room, and nobody hears of its end.
     let killed = timed_out.then_some(Exit::Signal(libc::SIGKILL));
     state.end(Ended { exit: exit.flatten().or(killed), after: time.started.elapsed(), timed_out });

@@ -226,7 +226,7 @@ impl Launched {
         }
     }
 
-    /// What was put back after a job that is over, in lines for the model.
+    /// What was put back or ended after what is over, in lines for the model, as far as they are not in its output.
     pub(crate) fn said(self) -> Vec<String> {
         self.said
     }

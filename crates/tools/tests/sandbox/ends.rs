@@ -48,6 +48,11 @@ pub(crate) const CROWDS: &[Crowd] = &[
         signals: &[],
     },
     Crowd {
+        name: "r8_with_a_name_that_is_no_text",
+        script: "cp \"$(type -P sleep)\" $'\\xff'; setsid ./$'\\xff' 1000 &",
+        signals: &[Signal::TERM],
+    },
+    Crowd {
         name: "r11_a_chain_that_never_stands_still",
         // Each link starts the next and ends: what is looked up is gone before it can be ended.
         script: "link() { sleep 0.01; link & }; for i in 1 2 3 4 5 6 7 8; do link & done",

@@ -17,6 +17,7 @@ use super::command::{self, say};
 use super::confine::Confinement;
 use super::first::{children_as_descriptor, likelier_to_be_ended, wake_by};
 use super::known::Known;
+use super::left;
 use super::metadata::Metadata;
 use super::register::Stay;
 use super::stdio::Stdio;
@@ -322,29 +323,36 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
     let terminal = stdio.master.as_ref().map(|master| master.as_fd());
     // An agent that is gone by now is noticed below, and everything ended.
     let _ = control.send(&Reply::Started, terminal.as_slice());
-    // What is said of it goes where the command's own complaints go; an edit has its journal there.
-    let (pid, complaints) = match room.serving {
-        None => (command.pid, stdio.descriptors[2].try_clone().ok()),
-        Some(serving) => (serving, None),
-    };
+    // What is said of it goes where the command's own complaints go; but an edit has its journal there, and a terminal is
+    // closed by the end of whom it was for.
+    let pid = room.serving.unwrap_or(command.pid);
+    let (has_terminal, is_served) = (stdio.master.is_some(), room.serving.is_some());
+    let has_place = !is_served && !has_terminal;
+    let complaints = has_place.then(|| stdio.descriptors[2].try_clone().ok()).flatten();
     drop(stdio);
     drop(likely);
     let running = Running { pid, listener: room.listener.take() };
     let over = supervise(world, &Watched { control, ended: &ended }, running);
-    let mut said = Vec::new();
+    let mut said: Vec<_> = left::said(&over.left).into_iter().collect();
     if let Some(metadata) = metadata {
-        said = settle(world, &metadata);
+        said.extend(settle(world, &metadata));
         world.register.leave();
     }
     if let Some(complaints) = complaints {
         let mut complaints = File::from(complaints);
         said.drain(..).for_each(|line| drop(writeln!(complaints, "agent: {line}")));
     }
+    if has_terminal {
+        said.truncate(MOST_SAID);
+    }
     if let Some(exit) = over.exit {
         let _ = control.send(&Reply::Exited(exit, said), &[]);
     }
     Ok(over.by_itself)
 }
+
+/// So many lines are surely one frame that is read without a pause.
+const MOST_SAID: usize = 8;
 
 fn remembered(
     world: &World,

@@ -29,6 +29,8 @@ pub(super) struct Over {
     pub(super) exit: Option<Exit>,
     /// Nothing had to be ended by force.
     pub(super) by_itself: bool,
+    /// What the command left running and was ended with it, by name.
+    pub(super) left: Vec<String>,
 }
 
 /// Until the room is empty: passes wishes on, makes connections, ends what is left when the command is over.
@@ -50,10 +52,13 @@ pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) 
         };
         // Orphans become ours: with no child left, nothing is.
         if !more || is_overdue {
+            // Of what was asked to end, or goes on without the agent, nobody asks.
+            let is_left = more && deadline.is_none() && kept.is_none();
+            let left = if is_left { tree::names() } else { vec![] };
             if more {
                 tree::kill_all(world.tier);
             }
-            return Over { exit: over, by_itself: !more };
+            return Over { exit: over, by_itself: !more, left };
         }
         let left = deadline.map(|deadline| deadline - now);
         let ready = watched.wait(listener.as_ref(), kept.as_ref(), left);

@@ -99,15 +99,26 @@ pub(super) fn is_group_of_room(group: i32) -> bool {
 }
 
 fn parent_of(process: i32) -> Option<i32> {
-    parent_in(&std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
+    parent_in(&stat(process)?)
 }
 
-/// All there are, each with what its `stat` says.
+/// All there are, each with what its `stat` says. A name need not be text.
 fn processes() -> impl Iterator<Item = (i32, String)> {
     std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
         let pid = entry.file_name().to_str()?.parse().ok()?;
-        Some((pid, std::fs::read_to_string(entry.path().join("stat")).ok()?))
+        Some((pid, stat(pid)?))
     })
+}
+
+fn stat(pid: i32) -> Option<String> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    Some(String::from_utf8_lossy(&stat).into_owned())
+}
+
+/// The names of those that run and descend from this one.
+pub(super) fn names() -> Vec<String> {
+    let name = |pid: Pid| name_in(&stat(pid.as_raw_nonzero().get())?);
+    descendants().into_iter().filter_map(name).collect()
 }
 
 /// All processes that descend from this one; as it is their subreaper, none escapes by losing its parent.
@@ -134,6 +145,14 @@ fn parent_in(stat: &str) -> Option<i32> {
     number_in(stat, 1)
 }
 
+/// None of what has ended and is only waited for.
+fn name_in(stat: &str) -> Option<String> {
+    let (before, behind) = stat.rsplit_once(')')?;
+    let (_, name) = before.split_once('(')?;
+    let runs = !behind.trim_start().starts_with(['Z', 'X']);
+    runs.then(|| name.chars().filter(|c| !c.is_control()).collect())
+}
+
 fn group_in(stat: &str) -> Option<i32> {
     number_in(stat, 2)
 }
@@ -153,5 +172,8 @@ mod tests {
         assert_eq!(parent_in("12 (a) R 9) (b)) S 7 12"), Some(7));
         assert_eq!(group_in("12 (a) R 9) (b)) S 7 12 13"), Some(12));
         assert_eq!(parent_in(""), None);
+        assert_eq!(name_in("12 (a) R 9) (b)) S 7 12").as_deref(), Some("a) R 9) (b)"));
+        assert_eq!(name_in("12 (\u{1b}[2Ja\n) R 7 12").as_deref(), Some("[2Ja"));
+        assert_eq!(name_in("12 (sh) Z 7 12"), None);
     }
 }
