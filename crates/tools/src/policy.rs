@@ -166,14 +166,19 @@ impl Policy {
     /// What is known to only read is not allowed outside by that (S19).
     fn judge_line_outside(&self, line: &str, cwd: &Path, justification: Option<&str>) -> Verdict {
         let commands = shell::commands(line).unwrap_or_default();
-        let something = in_their_places(&commands, cwd)
-            .filter(|(words, _)| !known_safe::touches_nothing(words));
+        let something =
+            in_their_places(&commands, cwd).filter(|(words, _)| !self.touches_nothing(words));
         let rules: Option<Vec<_>> =
             something.map(|(words, places)| self.rules.allowing(words, &places)).collect();
         match rules {
             Some(rules) if !rules.is_empty() => allow_by(&rules),
             _ => self.judge_escalated(justification.unwrap_or(UNEXPLAINED)),
         }
+    }
+
+    fn touches_nothing(&self, words: &[String]) -> bool {
+        known_safe::touches_nothing(words)
+            && words.first().is_some_and(|name| self.search.finds_the_systems(name))
     }
 
     /// Into a terminal anything can be typed later, a pager's `!` included.

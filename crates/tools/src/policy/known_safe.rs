@@ -23,10 +23,51 @@ pub(crate) fn only_read(commands: &[Vec<String>], git_is_known: bool) -> Vec<boo
     commands.iter().map(only_reads).collect()
 }
 
-/// Whether the command neither changes nor reads anything, so that it is as good outside the sandbox.
+/// Whether the command neither changes nor reads anything but what it is handed by a pipe, so that it is as good outside
+/// the sandbox.
 pub(crate) fn touches_nothing(words: &[String]) -> bool {
-    matches!(words.first().map(String::as_str), Some("cd" | "echo" | "false" | "pwd" | "true"))
+    let Some((name, arguments)) = words.split_first() else { return false };
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let reads = |options: &Options, operands: usize| {
+        options.read(&arguments).is_some_and(|read| read.len() == operands)
+    };
+    match name.as_str() {
+        "cd" | "echo" | "false" | "pwd" | "true" => true,
+        "head" | "tail" => reads(&SOME_LINES, 0),
+        "wc" => reads(&COUNTS, 0),
+        "grep" => reads(&LINES_WITH, 1),
+        _ => false,
+    }
 }
+
+/// Of `head` and `tail`, without `-f`, which does not end.
+const SOME_LINES: Options = Options {
+    flags: "0123456789qv",
+    valued: "cn",
+    attached: "",
+    long_flags: "quiet silent verbose",
+    long_valued: "bytes lines",
+};
+
+const COUNTS: Options = Options {
+    flags: "Lclmw",
+    valued: "",
+    attached: "",
+    long_flags: "bytes chars lines max-line-length words",
+    long_valued: "",
+};
+
+/// Of grep: one operand is the pattern then, and no option has a pattern or reads files.
+const LINES_WITH: Options = Options {
+    flags: "0123456789EFGPabchinoqsvwx",
+    valued: "ABCm",
+    attached: "",
+    long_flags: "\
+        basic-regexp byte-offset color colour count extended-regexp fixed-strings ignore-case \
+        invert-match line-number line-regexp only-matching perl-regexp quiet silent text \
+        word-regexp",
+    long_valued: "after-context before-context context max-count",
+};
 
 /// The first programs are listed whole: none of their options writes, runs or connects.
 fn command_only_reads(name: &str, arguments: &[&str]) -> bool {

@@ -136,6 +136,7 @@ mod tests {
             ("npm run build -- --watch", "npm·run·build"),
             ("npm ci && npm run lint", "npm·run·lint"),
             ("cd sub && cargo test", "cargo·test"),
+            ("cargo test 2>&1 | tail -20", "cargo·test"),
             ("cargo test && cargo test", "cargo·test"),
             ("go build ./...", "go·build"),
             ("rustup target add x", "rustup·target"),

@@ -201,6 +201,17 @@ fn s19_rules_decide_before_anything_else_and_only_about_whole_lines() {
         (outside("cargo test -p x"), OnRequest, "allow: rule /r:1"),
         (outside("cargo test -p x"), Never, "allow: rule /r:1"),
         (outside("cd x && cargo test"), OnRequest, "allow: rule /r:1"),
+        (outside("cargo test 2>&1 | tail -20"), Never, "allow: rule /r:1"),
+        (outside("cargo test | grep -c 'a b' | head -n 3"), Never, "allow: rule /r:1"),
+        (outside("cargo test | wc -l; cargo test | tail"), Never, "allow: rule /r:1"),
+        (outside("cargo test | tail -20 x"), OnRequest, "ask: approval policy on-request"),
+        (outside("cargo test | tail -f"), OnRequest, "ask: approval policy on-request"),
+        (outside("cargo test | wc --files0-from=x"), OnRequest, "ask: approval policy on-request"),
+        (outside("cargo test | grep -r x"), OnRequest, "ask: approval policy on-request"),
+        (outside("cargo test | grep -ex y"), OnRequest, "ask: approval policy on-request"),
+        (outside("cargo test | grep -f x y"), OnRequest, "ask: approval policy on-request"),
+        (outside("cargo test | grep x y"), OnRequest, "ask: approval policy on-request"),
+        (outside("tail -3"), OnRequest, "ask: approval policy on-request"),
         (outside("cargo test; make"), OnRequest, "ask: approval policy on-request"),
         (outside("cargo test; cat /etc/shadow"), OnRequest, "ask: approval policy on-request"),
         (outside("cargo test > x"), OnRequest, "ask: approval policy on-request"),
@@ -233,6 +244,17 @@ fn s19_rules_decide_before_anything_else_and_only_about_whole_lines() {
     };
     assert_eq!(question.reason, "Others see it.");
     assert!(question.lifts.is_some() && question.prefix.is_none(), "{question:?}");
+}
+
+#[test]
+fn s19_a_filter_of_the_project_is_not_run_outside_beside_what_a_rule_allows() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("tail"), "").unwrap();
+    let policy =
+        |shared: &Path| with_rules(Never).searching(dir.path().as_os_str(), &[shared.to_owned()]);
+    let line = outside("cargo test | tail -5");
+    assert_eq!(decided(&policy(dir.path()), &line), "deny: approval policy never");
+    assert_eq!(decided(&policy(Path::new("/nowhere")), &line), "allow: rule /r:1");
 }
 
 #[test]
