@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::mismatch::{Excerpt, MAX_SHOWN, Mismatch, Problem};
+use super::mismatch::{Excerpt, MAX_SHOWN, Mismatch, Problem, Sought};
 use super::parse::{Hunk, HunkLine, Locator};
 use super::seek::{self, Places, Tolerance};
 use super::shift::Shift;
@@ -307,8 +307,23 @@ impl<'a> Search<'a> {
         let from = located.unwrap_or(0);
         let nearest = seek::nearest(&self.lines[from..], old).map(|first| from + first);
         let nearest = nearest.or_else(|| seek::nearest(self.lines, old));
-        let problem = Problem::NoLines(old.iter().map(|line| (*line).to_owned()).collect());
-        (problem, nearest.and_then(|first| self.excerpt(first, old.len())))
+        let differs = nearest.and_then(|first| self.first_difference(first, old));
+        // Of what is too long to be shown, what is about the difference.
+        let before = differs.unwrap_or_default().saturating_sub(MAX_SHOWN / 2);
+        let before = before.min(old.len().saturating_sub(MAX_SHOWN));
+        let problem = Problem::NoLines(Sought {
+            lines: old.iter().skip(before).take(MAX_SHOWN).map(|line| (*line).to_owned()).collect(),
+            before,
+            after: old.len().saturating_sub(before + MAX_SHOWN),
+            differs: nearest.zip(differs).map(|(first, line)| first + line),
+        });
+        (problem, nearest.and_then(|first| self.excerpt(first + before, old.len() - before)))
+    }
+
+    /// The first of these lines that is another there.
+    fn first_difference(&self, start: usize, old: &[&str]) -> Option<usize> {
+        let there = self.lines.get(start..)?;
+        there.iter().zip(old).position(|(is, line)| !Tolerance::Punctuation.same(is, line))
     }
 
     /// Where these lines stand, free or not, as much alike as any do.

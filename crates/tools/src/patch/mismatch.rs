@@ -21,7 +21,7 @@ pub(crate) struct Mismatch {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Problem {
     NoLocator(String),
-    NoLines(Vec<String>),
+    NoLines(Sought),
     /// The lines are there, but not at the end; the index of the first.
     NotAtEnd(usize),
     /// It adds lines before this index, between those an earlier hunk changes.
@@ -34,6 +34,18 @@ pub(super) enum Problem {
     Indentation(usize),
     /// It was not looked for: the hunks before took too long.
     NotSought,
+}
+
+/// What was looked for in vain.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Sought {
+    /// Those that are shown.
+    pub(super) lines: Vec<String>,
+    /// How many stand before and after them.
+    pub(super) before: usize,
+    pub(super) after: usize,
+    /// Index of the first line of the file that is another, where they come nearest.
+    pub(super) differs: Option<usize>,
 }
 
 /// Lines of the file.
@@ -86,13 +98,16 @@ impl fmt::Display for Mismatch {
             Problem::NotSought => f.write_str(
                 "it was not looked for, because the search took too long: send fewer or shorter hunks",
             )?,
-            Problem::NoLines(lines) => {
+            Problem::NoLines(Sought { lines, before, after, .. }) => {
                 f.write_str("these lines are not in the file:")?;
-                for line in lines.iter().take(MAX_SHOWN) {
+                if *before > 0 {
+                    write!(f, "\n[{before} lines before]")?;
+                }
+                for line in lines {
                     write!(f, "\n{}", files::cut(line, MAX_LINE))?;
                 }
-                if lines.len() > MAX_SHOWN {
-                    write!(f, "\n[{} more lines]", lines.len() - MAX_SHOWN)?;
+                if *after > 0 {
+                    write!(f, "\n[{after} more lines]")?;
                 }
             }
         }
@@ -114,6 +129,11 @@ impl fmt::Display for Mismatch {
         for (number, line) in (nearest.first + 1..).zip(&nearest.lines) {
             write!(f, "\n{number}\t{}", files::cut(line, MAX_LINE))?;
         }
-        Ok(())
+        match &self.problem {
+            Problem::NoLines(Sought { differs: Some(line), .. }) => {
+                write!(f, "\nThey differ first at line {}.", line + 1)
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -134,15 +134,28 @@ pub(crate) fn locate(file: &[&str], locator: &str, from: usize) -> Option<usize>
 
 /// Where most of `pattern` stands, or its most telling line has its best likeness. None when nothing is alike.
 pub(crate) fn nearest(file: &[&str], pattern: &[&str]) -> Option<usize> {
-    by_votes(file, pattern).or_else(|| by_likeness(file, pattern))
+    let telling = |line: &str| Some(weight(line)).filter(|weight| *weight > 2).unwrap_or_default();
+    let any = |line: &str| usize::from(!line.is_empty());
+    by_votes(file, pattern, telling)
+        .map(|(start, _)| start)
+        .or_else(|| by_likeness(file, pattern))
+        .or_else(|| {
+            // Where all lines are short, most of them.
+            let best = by_votes(file, pattern, any).filter(|(_, votes)| 2 * votes > pattern.len());
+            best.map(|(start, _)| start)
+        })
 }
 
 /// How often a line that comes again and again in the pattern votes.
 const MOST_VOTES: usize = 10;
 
 /// Each line of the pattern that is in the file votes for the start it would mean, with the weight of its text:
-/// a brace says little, a signature much.
-fn by_votes(file: &[&str], pattern: &[&str]) -> Option<usize> {
+/// a brace says little, a signature much. Returns the start with its votes.
+fn by_votes(
+    file: &[&str],
+    pattern: &[&str],
+    weigh: impl Fn(&str) -> usize,
+) -> Option<(usize, usize)> {
     let mut wanted: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, line) in pattern.iter().enumerate() {
         let places = wanted.entry(plain(line.trim()).collect()).or_default();
@@ -153,15 +166,14 @@ fn by_votes(file: &[&str], pattern: &[&str]) -> Option<usize> {
     let mut votes: HashMap<usize, usize> = HashMap::new();
     for (index, line) in file.iter().enumerate() {
         let line: String = plain(line.trim()).collect();
-        let weight = weight(&line);
+        let weight = weigh(&line);
         for at in wanted.get(&line).into_iter().flatten() {
-            if weight > 2 {
+            if weight > 0 {
                 *votes.entry(index.saturating_sub(*at)).or_default() += weight;
             }
         }
     }
-    let best = votes.into_iter().max_by_key(|&(start, votes)| (votes, std::cmp::Reverse(start)));
-    best.map(|(start, _)| start)
+    votes.into_iter().max_by_key(|&(start, votes)| (votes, std::cmp::Reverse(start)))
 }
 
 fn by_likeness(file: &[&str], pattern: &[&str]) -> Option<usize> {
@@ -260,6 +272,8 @@ mod tests {
         assert_eq!(nearest(&file, &["fn two() {", "    work(2);", "}"]), Some(4));
         assert_eq!(nearest(&file, &["    work(1, another);"]), Some(5));
         assert_eq!(nearest(&file, &["zzz"]), None);
+        assert_eq!(nearest(&["x", "a", "b", "c"], &["a", "z", "c"]), Some(1));
+        assert_eq!(nearest(&["x", "a", "b", "c"], &["a", "z", "z"]), None);
         assert_eq!(nearest(&[], &["x"]), None);
         assert_eq!(nearest(&file, &[]), None);
     }

@@ -162,7 +162,8 @@ fn what_has_no_place_is_said_with_the_nearest_lines() {
     assert_eq!(
         patched(file, "@@\n fn two() {\n-    work(2);\n+    work(3);").unwrap_err(),
         "these lines are not in the file:\nfn two() {\n    work(2);\n\
-         The nearest lines of the file are:\n4\t\n5\tfn two() {\n6\t    work(1);\n7\t}"
+         The nearest lines of the file are:\n4\t\n5\tfn two() {\n6\t    work(1);\n7\t}\n\
+         They differ first at line 6."
     );
     assert_eq!(
         patched(file, "-fn one() {\n+fn two() {\n@@ fn three() {\n-}").unwrap_err(),
@@ -178,6 +179,21 @@ fn what_has_no_place_is_said_with_the_nearest_lines() {
         patched("a\n", "-something else").unwrap_err(),
         "these lines are not in the file:\nsomething else\nNothing in the file is like it: read it again."
     );
+}
+
+#[test]
+fn of_a_long_hunk_what_is_about_the_difference_is_said() {
+    let line = |number: usize| format!("let value_{number} = compute({number});");
+    let file: String = (1..=200).map(|number| line(number) + "\n").collect();
+    let body: String = (50..=120).map(|number| format!(" {}\n", line(number))).collect();
+    let body = body.replace("compute(95)", "comptue(95)") + "-x";
+    let message = patched(&file, &body).unwrap_err();
+    assert!(message.contains("[30 lines before]\nlet value_80"), "{message}");
+    assert!(message.contains("\nlet value_95 = comptue(95);\n"), "{message}");
+    assert!(message.contains("\n95\tlet value_95 = compute(95);\n"), "{message}");
+    assert!(message.contains("[12 more lines]\nThe nearest"), "{message}");
+    assert!(message.ends_with("\nThey differ first at line 95."), "{message}");
+    assert!(message.lines().count() < 72, "{message}");
 }
 
 #[test]
