@@ -85,8 +85,8 @@ pub(crate) fn prepare_text(
         let refusal = PatchRefusal::new(RejectReason::PatchMismatch, &[problem]);
         Rejection { reason: RejectReason::PatchMismatch, message: refusal.to_string() }
     };
-    let patch = patch::read(text).map_err(refuse)?;
-    let places = patch::resolve_all(&patch, cwd).map_err(refuse)?;
+    let (patch, cwd) = patch::read(text, cwd).map_err(refuse)?;
+    let places = patch::resolve_all(&patch, &cwd).map_err(refuse)?;
     let mut paths: Vec<PathBuf> =
         patch::changed(&patch, &places).map(|(_, path)| path.clone()).collect();
     paths.sort();
@@ -280,8 +280,8 @@ pub fn apply_patch_to(
     let refuse = |problem| PatchRefusal::new(RejectReason::PatchMismatch, &[problem]);
     let dir = std::fs::canonicalize(dir)
         .map_err(|error| refuse(format!("{}: {}", dir.display(), files::trouble(&error))))?;
-    let parsed = patch::read(patch).map_err(refuse)?;
-    let places = patch::resolve_all(&parsed, &dir).map_err(refuse)?;
+    let (parsed, cwd) = patch::read(patch, &dir).map_err(refuse)?;
+    let places = patch::resolve_all(&parsed, &cwd).map_err(refuse)?;
     let roots = Roots::new([dir.as_path()]);
     let changed: Vec<_> = patch::changed(&parsed, &places).collect();
     // Some file systems know no case.
@@ -453,6 +453,12 @@ mod tests {
             assert_eq!(paths, [root.join(expected)], "{workdir}");
         }
         let refusal = prepare("gone").err().unwrap().message;
+        assert!(refusal.contains("there is no directory"), "{refusal}");
+        let entering = |text: &str| prepare_text(&toolbox, text, root);
+        let call = format!("cd sub && apply_patch '{PATCH}'");
+        let Action::Edit { paths, .. } = entering(&call).ok().unwrap().action else { panic!() };
+        assert_eq!(paths, [root.join("sub/a")]);
+        let refusal = entering(&call.replace("sub", "gone")).err().unwrap().message;
         assert!(refusal.contains("there is no directory"), "{refusal}");
     }
 

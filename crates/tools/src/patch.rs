@@ -22,6 +22,8 @@ mod unquote;
 mod wrapper;
 mod write;
 
+use std::path::{Path, PathBuf};
+
 pub(crate) use apply::apply;
 pub(crate) use call::is_call;
 #[cfg(feature = "fuzzing")]
@@ -39,10 +41,18 @@ pub(crate) use report::{announced, to_be_judged};
 pub(crate) use text::TextFile;
 pub use unified::UnifiedDiff;
 
-/// Reads a patch, also one that comes in a command line that calls `apply_patch`.
+/// Reads a patch, also one that comes in a command line that calls `apply_patch`. Its paths begin at `cwd`, or where that
+/// line goes first: at the directory that is returned.
 ///
 /// # Errors
 /// A sentence about what is wrong.
-pub(crate) fn read(text: &str) -> Result<Patch, String> {
-    parse(&call::patch_of(text)?).map_err(|error| error.to_string())
+pub(crate) fn read(text: &str, cwd: &Path) -> Result<(Patch, PathBuf), String> {
+    let called = call::patch_of(text)?;
+    let patch = parse(&called.patch).map_err(|error| error.to_string())?;
+    let directory = cwd.join(&called.directory);
+    if directory.is_dir() {
+        Ok((patch, directory))
+    } else {
+        Err(format!("there is no directory {}", directory.display()))
+    }
 }

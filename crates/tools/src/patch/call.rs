@@ -2,34 +2,89 @@
 //! No shell is asked, so that nothing in the patch is expanded.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 const NAMES: [&str; 2] = ["apply_patch", "applypatch"];
 const SHELLS: [&str; 4] = ["bash", "sh", "zsh", "dash"];
 
-/// Whether a command line is such a call.
+/// Whether a command line is such a call, or a patch and nothing else.
 pub(crate) fn is_call(line: &str) -> bool {
-    line.contains(super::parse::BEGIN) && argument(&script(line)).is_some()
+    const BEGIN: &str = super::parse::BEGIN;
+    if !line.contains(BEGIN) {
+        return false;
+    }
+    let script = script(line);
+    let (_, rest) = entered(&script);
+    script.trim_start().starts_with(BEGIN) || argument(rest).is_some() || piped(rest).is_some()
+}
+
+/// A patch, and from where its paths begin, if not from where one is.
+pub(super) struct Called<'a> {
+    pub(super) patch: Cow<'a, str>,
+    pub(super) directory: PathBuf,
 }
 
 /// The patch that a text has, with or without a command line around it.
 ///
 /// # Errors
 /// When other commands follow the patch: a sentence.
-pub(super) fn patch_of(text: &str) -> Result<Cow<'_, str>, String> {
+pub(super) fn patch_of(text: &str) -> Result<Called<'_>, String> {
     let script = script(text);
-    let Some(rest) = argument(&script) else { return Ok(Cow::Borrowed(text)) };
-    let (patch, after) =
-        match heredoc(rest).or_else(|| in_substitution(rest)).or_else(|| word(rest)) {
-            Some(found) => found,
-            None => (rest.to_owned(), ""),
-        };
+    let (directory, call) = entered(&script);
+    let found = argument(call).map(given).or_else(|| piped(call));
+    let Some((patch, after)) = found else {
+        return Ok(Called { patch: script, directory: PathBuf::new() });
+    };
     match after.trim() {
-        "" => Ok(Cow::Owned(patch)),
+        "" => Ok(Called { patch: Cow::Owned(patch), directory: directory.unwrap_or_default() }),
         after => Err(format!(
             "a patch is sent alone, and after this one stands `{}`: send the patch, then the rest as a call of its own",
             crate::files::cut(after.lines().next().unwrap_or_default(), 100)
         )),
     }
+}
+
+/// What `cd DIR &&` enters, and what stands behind it; nothing where the shell would make something else of the name.
+fn entered(script: &str) -> (Option<PathBuf>, &str) {
+    let script = script.trim();
+    let none = (None, script);
+    let Some(rest) = script.strip_prefix("cd").filter(|rest| rest.starts_with([' ', '\t'])) else {
+        return none;
+    };
+    let rest = rest.trim_start();
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./+@%,:=".contains(c);
+    let bare = rest.find(|c: char| !is_plain(c)).filter(|end| *end > 0);
+    let found = match bare {
+        Some(end) => Some((rest[..end].to_owned(), &rest[end..])),
+        None => word(rest),
+    };
+    let behind = |rest: &str| rest.trim_start().strip_prefix("&&").map(str::len);
+    match found.and_then(|(name, rest)| Some((name, behind(rest)?))) {
+        Some((name, length))
+            if !name.starts_with('-') && !name.contains(['$', '`', '\\', '\0']) =>
+        {
+            (Some(name.into()), script[script.len() - length..].trim_start())
+        }
+        _ => none,
+    }
+}
+
+/// What a call is given, and what stands behind that.
+fn given(rest: &str) -> (String, &str) {
+    let found = heredoc(rest).map(|Heredoc { body, behind, after }| {
+        let more = if behind.is_empty() { after } else { behind };
+        (body, more)
+    });
+    let found = found.or_else(|| in_substitution(rest)).or_else(|| word(rest));
+    found.unwrap_or_else(|| (rest.to_owned(), ""))
+}
+
+/// `cat <<'EOF' | apply_patch`.
+fn piped(script: &str) -> Option<(String, &str)> {
+    let rest = script.strip_prefix("cat")?.trim_start();
+    let Heredoc { body, behind, after } = heredoc(rest)?;
+    let program = behind.strip_prefix('|')?.trim();
+    NAMES.contains(&program).then_some((body, after))
 }
 
 /// What is behind the program's name.
@@ -61,33 +116,42 @@ fn given_to_shell(line: &str) -> Option<String> {
     after.trim().is_empty().then_some(script)
 }
 
-/// `<<'EOF'`, the lines up to its end, and what stands behind it.
-fn heredoc(text: &str) -> Option<(String, &str)> {
+struct Heredoc<'a> {
+    body: String,
+    /// In its first line.
+    behind: &'a str,
+    /// Below its end.
+    after: &'a str,
+}
+
+/// `<<'EOF'`, with what stands about it.
+fn heredoc(text: &str) -> Option<Heredoc<'_>> {
     let text = text.strip_prefix("<<")?;
     let (first, mut rest) = text.split_once('\n')?;
     let first = first.strip_prefix('-').unwrap_or(first).trim();
     let end = first.split_whitespace().next()?;
     let behind = first[end.len()..].trim();
     let end = end.trim_matches(['\'', '"', '\\']);
-    let body = rest;
+    let lines = rest;
     while !rest.is_empty() {
         let (line, next) = rest.split_once('\n').unwrap_or((rest, ""));
         if line.trim() == end {
-            let patch = body[..body.len() - rest.len()].to_owned();
-            return Some((patch, if behind.is_empty() { next } else { behind }));
+            let body = lines[..lines.len() - rest.len()].to_owned();
+            return Some(Heredoc { body, behind, after: next });
         }
         rest = next;
     }
     // The end may have been cut off; what there is says so itself.
-    Some((body.to_owned(), behind))
+    Some(Heredoc { body: lines.to_owned(), behind, after: "" })
 }
 
 /// `"$(cat <<'EOF' …)"`, with what stands behind it.
 fn in_substitution(text: &str) -> Option<(String, &str)> {
     let text = text.strip_prefix("\"$(")?.trim_start().strip_prefix("cat")?;
-    let (patch, rest) = heredoc(text.trim_start())?;
+    let Heredoc { body, behind, after } = heredoc(text.trim_start())?;
+    let rest = if behind.is_empty() { after } else { behind };
     let rest = rest.trim_start().strip_prefix(')')?.trim_start().strip_prefix('"')?;
-    Some((patch, rest))
+    Some((body, rest))
 }
 
 /// A word in quotes, without them, and what stands behind it. In double quotes a backslash makes `"`, `$`, `` ` `` and
@@ -152,17 +216,46 @@ mod tests {
             format!("apply_patch \"{escaped}\""),
             format!("apply_patch '{single}'"),
             format!("apply_patch\n{PATCH}"),
+            format!("cat <<'EOF' | apply_patch\n{PATCH}EOF\n"),
             format!("bash -lc \"{twice}\""),
             format!("/bin/bash -c '{}'", heredoc.replace('\'', r"'\''")),
         ] {
             assert!(is_call(&line), "{line}");
-            assert_eq!(patch_of(&line).unwrap().trim(), PATCH.trim(), "{line}");
+            let called = patch_of(&line).unwrap();
+            assert_eq!(called.patch.trim(), PATCH.trim(), "{line}");
+            assert_eq!(called.directory, PathBuf::new(), "{line}");
         }
-        assert_eq!(patch_of(PATCH).unwrap(), PATCH);
+        assert_eq!(patch_of(PATCH).unwrap().patch, PATCH);
+        let by_shell = format!("bash -lc '{}'", PATCH.replace('\'', r"'\''"));
+        assert_eq!(patch_of(&by_shell).unwrap().patch, PATCH);
+        assert!([PATCH, &by_shell].into_iter().all(is_call), "what else could it be");
+    }
+
+    #[test]
+    fn a_directory_that_is_entered_first_is_where_the_paths_begin() {
+        let call = |before: &str| format!("{before}apply_patch <<'EOF'\n{PATCH}EOF");
+        for (before, directory) in [
+            ("cd sub && ", "sub"),
+            ("cd  /a/b.c/ &&\n", "/a/b.c/"),
+            ("cd 'a b' && ", "a b"),
+            ("cd \"a b\"&& ", "a b"),
+        ] {
+            let called = call(before);
+            assert!(is_call(&called), "{before}");
+            assert_eq!(patch_of(&called).unwrap().directory, PathBuf::from(directory), "{before}");
+        }
+        let called = format!("bash -lc '{}'", call("cd sub && ").replace('\'', r"'\''"));
+        assert_eq!(patch_of(&called).unwrap().directory, PathBuf::from("sub"));
+        for before in
+            ["cd ~/x && ", "cd $x && ", "cd \"$x\" && ", "cd - && ", "cd a || ", "cd a; cd b && "]
+        {
+            assert!(!is_call(&call(before)), "{before}");
+        }
     }
 
     #[test]
     fn what_follows_a_patch_is_named() {
+        let patch_of = |line: &str| patch_of(line).map(|called| called.patch.into_owned());
         for after in ["\necho after", " && echo after", " # echo after"] {
             let line = match after.strip_prefix('\n') {
                 Some(after) => format!("apply_patch <<EOF\n{PATCH}EOF\n{after}\n"),
@@ -171,6 +264,8 @@ mod tests {
             let said = patch_of(&line).unwrap_err();
             assert!(said.contains("sent alone") && said.contains("echo after`"), "{said}");
         }
+        let piped = format!("cat <<'EOF' | apply_patch\n{PATCH}EOF\necho after");
+        assert!(is_call(&piped) && patch_of(&piped).is_err());
         let argument = format!("apply_patch '{}' || true", PATCH.replace('\'', ""));
         assert!(patch_of(&argument).unwrap_err().contains("`|| true`"));
     }
@@ -179,6 +274,9 @@ mod tests {
     fn other_commands_are_no_call() {
         for line in [
             format!("cat <<EOF\n{PATCH}EOF"),
+            format!("cat <<EOF | tee apply_patch\n{PATCH}EOF"),
+            format!("cat <<EOF | apply_patch; ls\n{PATCH}EOF"),
+            format!("cd a && cat <<EOF\n{PATCH}EOF"),
             format!("apply_patches <<EOF\n{PATCH}EOF"),
             format!("bash -x -c 'apply_patch <<EOF\n{}EOF'", PATCH.replace('\'', "")),
             "apply_patch --help".to_owned(),
@@ -191,9 +289,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_it_panic(pieces in prop::collection::vec(
-            "(apply_patch|bash -lc|<<|\"\\$\\(cat|\\*\\*\\* Begin Patch|[ \n'\"\\\\)é-]|EOF){1,3}", 0..8)) {
+            "(apply_patch|cd |&&|cat|[|]|bash -lc|<<|\"\\$\\(cat|\\*\\*\\* Begin Patch|[ \n'\"\\\\)é-]|EOF){1,3}", 0..8)) {
             let text = pieces.concat();
-            let _ = (is_call(&text), patch_of(&text).map(Cow::into_owned));
+            let _ = (is_call(&text), patch_of(&text).map(|called| called.patch.into_owned()));
         }
     }
 }
