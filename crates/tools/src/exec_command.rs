@@ -1,6 +1,7 @@
 //! The tool that runs a command line with a shell. What confines it is the sandbox's business, how it is followed is
 //! `process.rs`; here a call becomes a launch, and what came of it becomes words.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,8 +77,7 @@ struct Args {
     #[serde(alias = "command", deserialize_with = "command_line::deserialize")]
     cmd: String,
     workdir: Option<PathBuf>,
-    #[serde(default)]
-    tty: bool,
+    tty: Option<bool>,
     rows: Option<u64>,
     cols: Option<u64>,
     yield_time_ms: Option<u64>,
@@ -119,6 +119,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     if let Some(problem) = too_long(&args.cmd) {
         return Err(refuse(problem));
     }
+    let terminal = args.tty == Some(true);
     let escalated = args.sandbox_permissions == Some(Permissions::RequireEscalated);
     let shell = shell();
     let shown = CommandExecution {
@@ -130,10 +131,10 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         sessions: toolbox.sessions().clone(),
         login: toolbox.login().clone(),
         launch: Launch {
-            argv: [shell, "-c", &args.cmd].map(OsString::from).into(),
+            argv: [shell, "-c", &as_argument(&args.cmd)].map(OsString::from).into(),
             cwd: cwd.clone(),
             env: vec![],
-            terminal: args.tty.then(|| AskedSize::of(args.rows, args.cols)),
+            terminal: terminal.then(|| AskedSize::of(args.rows, args.cols)),
             spill: spill_path(config, call),
             secrets: config.secret_values.clone(),
             // None at all is what some models mean by 0.
@@ -152,11 +153,16 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
             cwd,
             escalated,
             justification: args.justification,
-            terminal: args.tty,
+            terminal,
         },
         details: ItemDetails::CommandExecution(shown),
         perform: Box::new(move |progress| Box::pin(run.perform(progress))),
     })
+}
+
+/// A line that begins as an option does would be taken for one.
+fn as_argument(line: &str) -> Cow<'_, str> {
+    if line.starts_with(['-', '+']) { Cow::Owned(format!(" {line}")) } else { Cow::Borrowed(line) }
 }
 
 fn too_long(line: &str) -> Option<String> {
@@ -331,6 +337,17 @@ mod tests {
         let mut bash = std::process::Command::new(shell());
         assert!(bash.args(["-c", &line]).status().unwrap().success());
         assert!(too_long(&(line + "x")).unwrap().contains("131072 bytes and may have 131071"));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "it is the shell's own reading that counts")]
+    fn a_line_that_begins_like_an_option_is_a_line() {
+        for line in ["--version", "-l", "+x"] {
+            let mut bash = std::process::Command::new(shell());
+            let said = bash.args(["-c", &as_argument(line)]).output().unwrap();
+            assert_eq!(said.status.code(), Some(127), "{line}: there is no such program");
+        }
+        assert_eq!(as_argument("ls -l"), "ls -l");
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub(crate) fn spec(_config: &ToolboxConfig) -> ToolSpec {
 #[derive(Deserialize)]
 struct Args {
     pattern: String,
+    #[serde(alias = "glob")]
     include: Option<String>,
     path: Option<PathBuf>,
     limit: Option<usize>,

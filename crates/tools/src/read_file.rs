@@ -45,8 +45,23 @@ pub(crate) fn spec(_config: &ToolboxConfig) -> ToolSpec {
 struct Args {
     #[serde(alias = "path")]
     file_path: PathBuf,
+    #[serde(alias = "start_line")]
     offset: Option<u64>,
     limit: Option<u64>,
+    /// What other agents call the end of what is read.
+    end_line: Option<u64>,
+}
+
+impl Args {
+    fn first(&self) -> u64 {
+        self.offset.unwrap_or(1).max(1)
+    }
+
+    /// Lines to read, if it is said.
+    fn limit(&self) -> Option<u64> {
+        let to_end = || self.end_line.map(|end| end.saturating_add(1).saturating_sub(self.first()));
+        self.limit.or_else(to_end).map(|limit| limit.max(1))
+    }
 }
 
 pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Rejection> {
@@ -54,8 +69,8 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     let args: Args = arguments::parse(call, &spec(config))?;
     let job = ReadFile {
         path: config.cwd.join(&args.file_path),
-        first: args.offset.unwrap_or(1).max(1),
-        limit: args.limit.unwrap_or(DEFAULT_LIMIT).max(1),
+        first: args.first(),
+        limit: args.limit().unwrap_or(DEFAULT_LIMIT),
         subject: subject(&args),
     };
     let details = looking(NAME, job.subject.clone());
@@ -66,12 +81,12 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
 /// `src/lib.rs:10-30`
 fn subject(args: &Args) -> String {
     let path = files::one_line(&args.file_path);
-    match (args.offset, args.limit) {
+    match (args.offset, args.limit()) {
         (None, None) => path,
         (Some(first), None) => format!("{path}:{first}-"),
-        (first, Some(limit)) => {
-            let first = first.unwrap_or(1).max(1);
-            format!("{path}:{first}-{}", first.saturating_add(limit.max(1)) - 1)
+        (_, Some(limit)) => {
+            let first = args.first();
+            format!("{path}:{first}-{}", first.saturating_add(limit) - 1)
         }
     }
 }

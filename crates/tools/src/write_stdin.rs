@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_protocol::{Action, Content, ItemDetails, Status, ToolCall, ToolSpec};
+use agent_protocol::{Action, Content, ItemDetails, RejectReason, Status, ToolCall, ToolSpec};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -45,8 +45,7 @@ pub(crate) fn spec(_config: &ToolboxConfig) -> ToolSpec {
 #[derive(Deserialize)]
 struct Args {
     session_id: u32,
-    #[serde(default)]
-    chars: String,
+    chars: Option<String>,
     rows: Option<u64>,
     cols: Option<u64>,
     yield_time_ms: Option<u64>,
@@ -59,9 +58,13 @@ const AFTER_TYPING: u64 = 250;
 pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Rejection> {
     let Args { session_id, chars, rows, cols, yield_time_ms, max_output_tokens } =
         arguments::parse(call, &spec(toolbox.config()))?;
-    let session = toolbox.sessions().get(session_id);
-    let escalated = session.as_ref().is_some_and(|session| session.escalated);
-    let pid = session.as_ref().map(|session| session.command.pid);
+    let chars = chars.unwrap_or_default();
+    // Nobody is asked about what cannot be done.
+    let Some(session) = toolbox.sessions().get(session_id) else {
+        let message = format!("{NAME}: {}", no_session(toolbox.sessions(), session_id));
+        return Err(Rejection { reason: RejectReason::BadArguments, message });
+    };
+    let pid = session.command.pid;
     let size = AskedSize::of(rows, cols);
     let typed = (!chars.is_empty() || !size.is_nothing()).then_some(AFTER_TYPING);
     let attend = Attend {
@@ -76,14 +79,20 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     Ok(Prepared {
         action: Action::Attend {
             session_id,
-            command: session.map(|session| session.line),
-            pid,
+            command: Some(session.line),
+            pid: Some(pid),
             input: chars,
-            escalated,
+            escalated: session.escalated,
         },
         details: details(session_id, String::new(), Status::InProgress),
         perform: Box::new(move |progress| Box::pin(attend.perform(progress))),
     })
+}
+
+fn no_session(sessions: &Sessions, session_id: u32) -> String {
+    let open: Vec<_> = sessions.numbers().iter().map(u32::to_string).collect();
+    let open = if open.is_empty() { "none".to_owned() } else { open.join(", ") };
+    format!("there is no session {session_id}; open: {open}")
 }
 
 fn details(session_id: u32, summary: String, status: Status) -> ItemDetails {
@@ -99,7 +108,7 @@ struct Attend {
     sessions: Arc<Sessions>,
     session_id: u32,
     /// Of what was judged. Whatever gets the number later is something else.
-    pid: Option<u32>,
+    pid: u32,
     chars: String,
     size: AskedSize,
     patience: Duration,
@@ -109,10 +118,8 @@ struct Attend {
 impl Attend {
     async fn perform(self, progress: mpsc::UnboundedSender<Progress>) -> ToolOutput {
         let session = self.sessions.get(self.session_id);
-        let Some(session) = session.filter(|session| Some(session.command.pid) == self.pid) else {
-            let open: Vec<_> = self.sessions.numbers().iter().map(u32::to_string).collect();
-            let open = if open.is_empty() { "none".to_owned() } else { open.join(", ") };
-            let message = format!("there is no session {}; open: {open}", self.session_id);
+        let Some(session) = session.filter(|session| session.command.pid == self.pid) else {
+            let message = no_session(&self.sessions, self.session_id);
             return ToolOutput::not_found(NAME, format!("session {}", self.session_id), message);
         };
         let command = &session.command;

@@ -78,6 +78,9 @@ pub(crate) fn changed<'a>(
 
 fn resolve(cwd: &Path, shown: &str) -> Result<Place, String> {
     let path = cwd.join(shown);
+    if shown.starts_with("~/") && !cwd.join("~").exists() {
+        return Err("`~` is no home here: write its path in full".into());
+    }
     let ends_in_name =
         matches!(Path::new(shown).components().next_back(), Some(Component::Normal(_)));
     let (Some(folder), Some(name), true) = (path.parent(), path.file_name(), ends_in_name) else {
@@ -267,9 +270,11 @@ mod tests {
             let place = resolve(&cwd, shown).unwrap();
             assert_eq!(place, Place { path: root.join(path), leads_to }, "{shown}");
         }
-        for shown in ["", "..", "/", "src/", "a/..", "new/../../x", "src/a/x/y"] {
+        for shown in ["", "..", "/", "src/", "a/..", "new/../../x", "src/a/x/y", "~/new"] {
             assert!(resolve(&cwd, shown).is_err(), "{shown}");
         }
+        std::fs::create_dir(cwd.join("~")).unwrap();
+        assert_eq!(resolve(&cwd, "~/new").unwrap().path, cwd.join("~/new"));
     }
 
     #[test]
