@@ -186,7 +186,8 @@ impl Policy {
         let asked = self.unless_untrusted("it is not known to change nothing");
         let Verdict::Ask(_) = asked else { return asked };
         let Some(commands) = shell::commands(line) else { return asked };
-        let only_read = known_safe::only_read(&commands, cwd == self.workspace);
+        let only_read =
+            known_safe::only_read(&commands, Some(cwd).filter(|cwd| *cwd == self.workspace));
         let mut used = Vec::new();
         for ((words, places), only_reads) in in_their_places(&commands, cwd).zip(only_read) {
             match self.rules.allowing(words, &places) {

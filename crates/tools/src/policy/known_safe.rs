@@ -4,17 +4,22 @@
 mod git;
 mod options;
 
+use std::path::Path;
+
 pub(super) use options::Options;
 
-/// Of each of a line's `commands`, whether it does nothing but read, whatever the files are that it reads.
-/// `git_is_known` says that the repository at the place where they run is the person's own; of another one git may run
-/// what its configuration names.
-pub(crate) fn only_read(commands: &[Vec<String>], git_is_known: bool) -> Vec<bool> {
-    let mut git_is_known = git_is_known;
+/// Of each of a line's `commands`, whether it does nothing but read, whatever the files are that it reads. They run in
+/// `known` if the repository there is the person's own; of another one git may run what its configuration names.
+pub(crate) fn only_read(commands: &[Vec<String>], known: Option<&Path>) -> Vec<bool> {
+    let mut git_is_known = known.is_some();
+    let stays = |words: &[String]| {
+        let to = words.get(1).map(Path::new).filter(|to| to.is_absolute() && words.len() == 2);
+        to.is_some() && to == known
+    };
     let only_reads = |words: &Vec<String>| {
         let Some((name, arguments)) = words.split_first() else { return false };
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        git_is_known &= name != "cd";
+        git_is_known &= name != "cd" || stays(words);
         match name.as_str() {
             "git" => git_is_known && git::only_reads(&arguments),
             name => command_only_reads(name, &arguments),
@@ -72,9 +77,12 @@ const LINES_WITH: Options = Options {
 /// The first programs are listed whole: none of their options writes, runs or connects.
 fn command_only_reads(name: &str, arguments: &[&str]) -> bool {
     match name {
-        "basename" | "cat" | "cd" | "cmp" | "comm" | "cut" | "dirname" | "echo" | "false"
-        | "head" | "id" | "ls" | "nl" | "paste" | "pwd" | "readlink" | "realpath" | "stat"
-        | "tail" | "tr" | "true" | "uname" | "wc" | "which" | "whoami" => true,
+        "basename" | "cat" | "cd" | "cmp" | "comm" | "cut" | "df" | "dirname" | "du" | "echo"
+        | "false" | "head" | "id" | "ls" | "nl" | "paste" | "pwd" | "readlink" | "realpath"
+        | "seq" | "sha1sum" | "sha256sum" | "sha512sum" | "stat" | "tac" | "tail" | "tr"
+        | "true" | "uname" | "wc" | "which" | "whoami" => true,
+        "command" => matches!(arguments, ["-v" | "-V", ..]),
+        "printf" => arguments.first().is_some_and(|format| !format.starts_with('-')),
         "[" => arguments.split_last().is_some_and(|(last, test)| *last == "]" && is_test(test)),
         "test" => is_test(arguments),
         "date" => DATE.read(arguments).is_some_and(|set| set.iter().all(|a| a.starts_with('+'))),
@@ -95,16 +103,21 @@ fn is_test(arguments: &[&str]) -> bool {
     arguments.iter().all(|word| !word.contains(['[', '$', '`']) && !matches!(*word, "-v" | "-R"))
 }
 
-/// `sed -n 3p`, `sed -n 3,9p`, `sed -n '3,$p'`: of all that sed can do.
+/// `sed -n 3p`, `sed -n '3,9p;20,$p'`: of all that sed can do.
 pub(crate) fn is_print_of_lines(arguments: &[&str]) -> bool {
-    let ["-n", script, files @ ..] = arguments else { return false };
-    let Some(lines) = script.strip_suffix('p') else { return false };
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let is_range = match lines.split_once(',') {
-        None => is_number(lines),
-        Some((first, last)) => is_number(first) && (last == "$" || is_number(last)),
+    let (["-n", "-e", script, files @ ..] | ["-n", script, files @ ..]) = arguments else {
+        return false;
     };
-    is_range && files.iter().all(|file| !file.starts_with('-'))
+    script.split(';').all(is_print_of_range) && files.iter().all(|file| !file.starts_with('-'))
+}
+
+fn is_print_of_range(command: &str) -> bool {
+    let Some(lines) = command.trim_matches(' ').strip_suffix('p') else { return false };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match lines.split_once(',') {
+        None => lines == "$" || is_number(lines),
+        Some((first, last)) => is_number(first) && (last == "$" || is_number(last)),
+    }
 }
 
 /// A second file would be written. Where options must come first, an option after a file is one.

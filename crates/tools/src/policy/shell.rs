@@ -15,7 +15,7 @@ pub(crate) use mentions::mentions;
 const MOST_BYTES: usize = 8 * 1024;
 
 /// The commands of `line`, each with its words as the program receives them, when it is nothing but plain commands
-/// joined by `&&`, `||`, `;`, `|` and line ends: no expansion of any kind, no assignment, no redirect but to
+/// joined by `&&`, `||`, `;`, `|` and line ends, and comments: no expansion of any kind, no assignment, no redirect but to
 /// `/dev/null` or of one descriptor to another. Of all other lines it is not known what they run.
 pub(crate) fn commands(line: &str) -> Option<Vec<Vec<String>>> {
     if line.len() > MOST_BYTES {
@@ -110,7 +110,8 @@ impl Reading<'_> {
                     self.redirect(false)?;
                 }
                 Some('<' | '>') => self.redirect(true)?,
-                Some('#') => return None,
+                // What stands there is for who reads it.
+                Some('#') => while self.rest.next_if(|c| *c != '\n').is_some() {},
                 Some(_) => {
                     let word = self.word()?;
                     let is_descriptor = matches!(self.rest.peek(), Some('<' | '>'))

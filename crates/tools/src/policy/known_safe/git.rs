@@ -20,6 +20,13 @@ pub(super) fn only_reads(arguments: &[&str]) -> bool {
         "ls-files" => LS_FILES.read(arguments).is_some(),
         "rev-parse" => REV_PARSE.read(arguments).is_some(),
         "branch" => is_list_of_branches(arguments),
+        "cat-file" => CAT_FILE.read(arguments).is_some(),
+        "ls-tree" => LS_TREE.read(arguments).is_some(),
+        "merge-base" => MERGE_BASE.read(arguments).is_some(),
+        "rev-list" => REV_LIST.read(arguments).is_some(),
+        "remote" => matches!(arguments, [] | ["-v" | "--verbose"]),
+        "stash" | "worktree" => matches!(arguments, ["list"] | ["list", "--porcelain"]),
+        "tag" => is_list_of_tags(arguments),
         _ => false,
     }
 }
@@ -74,6 +81,15 @@ fn is_list_of_branches(arguments: &[&str]) -> bool {
         )
     };
     names.is_empty() || arguments.iter().take_while(|word| **word != "--").any(lists)
+}
+
+/// A name would be that of a tag to make.
+fn is_list_of_tags(arguments: &[&str]) -> bool {
+    match arguments {
+        [] => true,
+        ["-l" | "--list", patterns @ ..] => !patterns.iter().any(|word| word.starts_with('-')),
+        _ => false,
+    }
 }
 
 const STATUS: Options = Options {
@@ -152,6 +168,36 @@ const REV_PARSE: Options = Options {
         show-cdup show-object-format show-prefix show-superproject-working-tree show-toplevel \
         symbolic symbolic-full-name tags verify",
     long_valued: "git-path",
+};
+
+/// Without `--textconv` and `--filters`, which run programs.
+const CAT_FILE: Options =
+    Options { flags: "epst", valued: "", attached: "", long_flags: "", long_valued: "" };
+
+const LS_TREE: Options = Options {
+    flags: "dlrtz",
+    valued: "",
+    attached: "",
+    long_flags: "abbrev full-name full-tree long name-only name-status object-only",
+    long_valued: "format",
+};
+
+const REV_LIST: Options = Options {
+    flags: "0123456789",
+    valued: "n",
+    attached: "",
+    long_flags: "\
+        all branches cherry-pick count date-order first-parent left-right merges no-merges objects \
+        remotes reverse tags topo-order",
+    long_valued: "after author before grep max-count since skip until",
+};
+
+const MERGE_BASE: Options = Options {
+    flags: "a",
+    valued: "",
+    attached: "",
+    long_flags: "all fork-point independent is-ancestor octopus",
+    long_valued: "",
 };
 
 /// Without `-l`: of old it made a log.

@@ -1,9 +1,12 @@
+use std::path::Path;
+
 use super::only_read;
 use crate::policy::shell;
 
 fn only_reads(line: &str, git_is_known: bool) -> bool {
     let commands = shell::commands(line);
-    commands.is_some_and(|commands| only_read(&commands, git_is_known).iter().all(|known| *known))
+    let known = git_is_known.then_some(Path::new("/w"));
+    commands.is_some_and(|commands| only_read(&commands, known).iter().all(|known| *known))
 }
 
 #[test]
@@ -32,6 +35,12 @@ fn s19_lines_that_only_read_are_known() {
         "find . -name '*.rs' -type f -not -path './target/*' -mtime -3 -print0",
         "find . \\( -name a -o -name b \\) -maxdepth 2 -printf '%p\\n'",
         "sed -n 3p a; sed -n 1,200p a b; sed -n '7,$p' a",
+        "sed -n '1,20p;30,40p; $p' a; sed -n -e 1p a",
+        "tac a; seq 3; du -sh .; df -h; sha256sum a; command -v cargo; printf '%s\\n' a",
+        "ls -la # all of them\n# and\npwd",
+        "cd /w && git status",
+        "git remote -v; git stash list; git tag; git tag -l 'v1.*'; git worktree list --porcelain",
+        "git rev-list --count HEAD; git ls-tree -r --name-only HEAD src; git merge-base main HEAD; git cat-file -p HEAD:a",
         "diff -ru a b; cmp a b; comm -12 a b",
         "ls > /dev/null 2>&1",
         "git status --short --branch; git status -sb; git status --porcelain=v2",
@@ -67,7 +76,6 @@ fn s19_lines_that_could_do_more_are_not() {
         "exec ls",
         ". a",
         "source a",
-        "command ls",
         "alias ls=rm",
         "set -o allexport",
         "hash -p /tmp/x ls",
@@ -147,6 +155,25 @@ fn s19_lines_that_could_do_more_are_not() {
         "sed -n 1p a -i",
         "sed -n -i 1p a",
         "sed -n '1p;w a' b",
+        "sed -n '1p;;2p' b",
+        "sed -n -e 1p -e 1e b",
+        "command ls",
+        "command -p ls",
+        "printf -v PATH x",
+        "ls #\nrm a",
+        "git remote add x y",
+        "git remote show origin",
+        "git remote update",
+        "git stash",
+        "git stash list -p --ext-diff",
+        "git tag v1",
+        "git tag -d v1",
+        "git tag -l -d v1",
+        "git tag --list --format='%(signature)'",
+        "git worktree add x",
+        "git cat-file --textconv HEAD:a",
+        "git cat-file --filters HEAD:a",
+        "git ls-tree --format='%(signature)' HEAD",
         "sed -n p a",
         "sed -n '1,p' a",
         "sed -ne 1p a",
@@ -237,6 +264,10 @@ fn s19_lines_that_could_do_more_are_not() {
         "git branch --lis a",
         "git status --output=a",
         "cd a && git status",
+        "cd /x && git status",
+        "cd /w /x && git status",
+        "cd -P /x && git status",
+        "cd /w/../x && git status",
         "cd a | git log",
         "ls; cd a; ls; git diff",
     ] {
