@@ -283,7 +283,7 @@ async fn git_works_in_the_sandbox_and_nothing_that_it_runs_later_can_be_planted(
 
 /// Says the size of its terminal, and again when it is told of another; then it is over.
 const SAYS_ITS_SIZE: &str =
-    "trap 'stty size; exit' WINCH; stty size; touch ready; sleep 100 & wait";
+    "trap 'stty size; kill $!; wait; exit' WINCH; stty size; touch ready; sleep 100 & wait";
 
 #[tokio::test]
 async fn s15_a_server_that_one_command_starts_is_reached_by_the_next() {

@@ -51,6 +51,9 @@ fn ended_in_order(scene: &Scene, finished: &agent_testkit::Finished) {
     assert_eq!(scene.inhabitants(), Vec::<String>::new());
 }
 
+/// The end of a terminal is said to what uses it.
+const DEAF: &str = "nohup sleep 1000 <&- >/dev/null 2>&1 &";
+
 /// Waits until all that is in the background is the program it is to be.
 const BEGUN: &str =
     "for job in $(jobs -p); do until grep -q sleep /proc/$job/comm; do :; done; done; echo begun";
@@ -59,8 +62,8 @@ const BEGUN: &str =
 async fn r8_what_a_command_leaves_in_the_background_ends_with_it_and_the_model_is_told() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": format!("sleep 1000 & nohup sleep 1000 & {BEGUN}")}))
-        .calls("exec_command", json!({"cmd": format!("sleep 1000 & {BEGUN}"), "tty": true}))
-        .calls("exec_command", json!({"cmd": "true & wait; echo begun"}))
+        .calls("exec_command", json!({"cmd": format!("{DEAF} {BEGUN}"), "tty": true}))
+        .calls("exec_command", json!({"cmd": "exec > >(cat); sleep 1000 & echo begun; kill $!"}))
         .calls("exec_command", json!({"cmd": "sleep 1000 & wait", "timeout_ms": 50}))
         .says("Well.")
         .serve();
@@ -76,6 +79,7 @@ async fn r8_what_a_command_leaves_in_the_background_ends_with_it_and_the_model_i
         let told = server.frames()[call + 1].json["input"].to_string();
         assert!(told.contains(&format!("{said}{left}")), "{told}");
     }
+    assert_eq!(output(2), "begun\n", "what ends by itself is not ended");
     for call in [2, 3] {
         assert!(!output(call).contains(said), "{}", output(call));
     }

@@ -16,6 +16,10 @@ use crate::sandbox::message::{Exit, Wish};
 /// How long what was asked to end may take over it.
 const GRACE: Duration = Duration::from_millis(1_000);
 
+/// How long what the command has left may take to end by itself: what it has just killed, or what reads what it printed
+/// to the end.
+const LINGER: Duration = Duration::from_millis(100);
+
 /// What the room's first process waits for, beside connections.
 pub(super) struct Watched<'a> {
     pub(super) control: &'a BlockingChannel,
@@ -39,6 +43,7 @@ pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) 
     let mut deadline: Option<Instant> = None;
     let mut kept: Option<Kept> = None;
     let mut over = None;
+    let mut lingers: Option<Instant> = None;
     loop {
         let (exit, more) = tree::reap(command);
         over = over.or(exit);
@@ -46,10 +51,11 @@ pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) 
             kept.take_rest();
         }
         let now = Instant::now();
-        let is_overdue = match deadline {
-            Some(deadline) => now >= deadline,
-            None => over.is_some(),
-        };
+        if over.is_some() {
+            lingers.get_or_insert(now + LINGER);
+        }
+        let end = deadline.or(lingers);
+        let is_overdue = end.is_some_and(|end| now >= end);
         // Orphans become ours: with no child left, nothing is.
         if !more || is_overdue {
             // Of what was asked to end, or goes on without the agent, nobody asks.
@@ -60,7 +66,7 @@ pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) 
             }
             return Over { exit: over, by_itself: !more, left };
         }
-        let left = deadline.map(|deadline| deadline - now);
+        let left = end.map(|end| end - now);
         let ready = watched.wait(listener.as_ref(), kept.as_ref(), left);
         if ready.child {
             drain(watched.ended);
@@ -101,7 +107,7 @@ struct Ready {
 }
 
 impl Watched<'_> {
-    /// Waits at most as long as is left. After a deadline was set, and in a room that is kept, wishes no longer count.
+    /// Waits at most as long as is left. When the end is set, and in a room that is kept, wishes no longer count.
     fn wait(
         &self,
         listener: Option<&OwnedFd>,
