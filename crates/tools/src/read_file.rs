@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::PathBuf;
 
-use agent_protocol::{ToolCall, ToolSpec};
+use agent_protocol::{SandboxMode, ToolCall, ToolSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -67,14 +67,16 @@ impl Args {
 pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Rejection> {
     let config = toolbox.config();
     let args: Args = arguments::parse(call, &spec(config))?;
+    let path = files::resolved(&config.cwd, &args.file_path);
+    let is_hidden = config.sandbox != SandboxMode::DangerFullAccess && config.secrets.holds(&path);
     let job = ReadFile {
         path: config.cwd.join(&args.file_path),
+        is_hidden,
         first: args.first(),
         limit: args.limit().unwrap_or(DEFAULT_LIMIT),
         subject: subject(&args),
     };
     let details = looking(NAME, job.subject.clone());
-    let path = files::resolved(&config.cwd, &args.file_path);
     Ok(Job::ReadFile(job).looking(toolbox, path, details))
 }
 
@@ -98,6 +100,8 @@ pub(crate) struct ReadFile {
     first: u64,
     limit: u64,
     pub(crate) subject: String,
+    /// It is empty in the sandbox, whatever is in it.
+    pub(crate) is_hidden: bool,
 }
 
 impl ReadFile {
@@ -124,6 +128,10 @@ impl ReadFile {
         file.rewind().map_err(say)?;
         let mut page = Page::new(self.first, self.limit);
         each_line(BufReader::with_capacity(64 << 10, file), &mut page).map_err(say)?;
+        if page.total == 0 && self.is_hidden {
+            let path = self.path.display();
+            return Err(format!("{path} holds secrets, or could: the sandbox hides it"));
+        }
         page.finish()
     }
 }
@@ -277,11 +285,26 @@ impl Page {
 mod tests {
     use super::*;
 
+    fn of(path: PathBuf, first: u64, limit: u64) -> ReadFile {
+        ReadFile { path, first, limit, subject: String::new(), is_hidden: false }
+    }
+
+    #[test]
+    fn a_file_that_the_sandbox_hides_is_not_said_to_be_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        std::fs::write(&path, "").unwrap();
+        let hidden = ReadFile { is_hidden: true, ..of(path, 1, 1) };
+        assert!(
+            hidden.read().unwrap_err().ends_with("holds secrets, or could: the sandbox hides it")
+        );
+    }
+
     fn read(content: &[u8], first: u64, limit: u64) -> Result<String, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f");
         std::fs::write(&path, content).unwrap();
-        ReadFile { path, first, limit, subject: String::new() }.read().map(|(text, _)| text)
+        of(path, first, limit).read().map(|(text, _)| text)
     }
 
     #[test]
@@ -335,7 +358,7 @@ mod tests {
             assert!(message.contains(kind), "{message}");
         }
         let dir = tempfile::tempdir().unwrap();
-        let job = ReadFile { path: dir.path().into(), first: 1, limit: 1, subject: String::new() };
+        let job = of(dir.path().into(), 1, 1);
         assert!(job.read().unwrap_err().ends_with("is a directory: list it with list_dir"));
     }
 }

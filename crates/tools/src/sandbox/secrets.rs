@@ -25,6 +25,11 @@ impl SecretPlaces {
         self.kept.iter().chain(&self.named)
     }
 
+    /// Whether this is one of them, or lies in one.
+    pub(crate) fn holds(&self, path: &Path) -> bool {
+        self.iter().any(|place| path.starts_with(place))
+    }
+
     /// Whether whatever hides these hides the others, too.
     pub(crate) fn covers(&self, others: &Self) -> bool {
         others.iter().all(|other| self.iter().any(|place| other.starts_with(place)))
