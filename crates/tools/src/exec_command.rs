@@ -237,6 +237,7 @@ impl Run {
         let report = command.report(self.limit);
         finish(&mut shown, &command, &report);
         let mut header = header(&report);
+        header += no_such_program(&self.line, &report.new).unwrap_or_default();
         if report.ended.is_none() {
             let number = self.sessions.add(Session {
                 command: Arc::new(command),
@@ -265,6 +266,15 @@ fn not_started(mut shown: CommandExecution, message: &str) -> ToolOutput {
         success: false,
         rejected: None,
     }
+}
+
+/// What is said where a patch was sent in a way that is not understood as one.
+fn no_such_program(line: &str, output: &str) -> Option<&'static str> {
+    let was_sent = line.contains("*** Begin Patch")
+        && ["apply_patch: command not found", "apply_patch: not found"]
+            .iter()
+            .any(|said| output.contains(said));
+    was_sent.then_some("apply_patch is a tool and no program: call it with the patch alone\n")
 }
 
 /// What the person sees of it.
@@ -348,6 +358,15 @@ mod tests {
             assert_eq!(said.status.code(), Some(127), "{line}: there is no such program");
         }
         assert_eq!(as_argument("ls -l"), "ls -l");
+    }
+
+    #[test]
+    fn who_sends_a_patch_among_other_commands_reads_how_it_is_sent() {
+        let line = "set -e; apply_patch <<EOF\n*** Begin Patch\n*** End Patch\nEOF";
+        let output = "/bin/bash: line 1: apply_patch: command not found\n";
+        assert!(no_such_program(line, output).unwrap().contains("is a tool"));
+        assert_eq!(no_such_program(line, "done\n"), None);
+        assert_eq!(no_such_program("grep -r x", output), None);
     }
 
     #[test]
