@@ -27,6 +27,7 @@ mod holding;
 mod hooks;
 mod index;
 mod known;
+mod leading;
 mod left;
 mod limits;
 mod links;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::earlier::Earlier;
 use super::known::Known;
+use super::leading::Leading;
 use super::put_back::Change;
-use super::repositories::{self, Leading, has_its_name};
+use super::repositories::{self, has_its_name};
 use super::repository::{self, Repository, change};
 use super::state::{Budget, State};
 use super::trees::taken_away;

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use agent_protocol::SandboxMode;
 
+use super::leading::Leading;
 use super::metadata::{PATIENCE, beside, is_below, of_projects, roots, world_began};
-use super::repositories::{self, Leading};
+use super::repositories;
 use super::{World, links, persons, pins};
 
 /// How long it holds. Whatever else comes meanwhile is taken for the command's.

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::getuid;
 
+use super::leading::{Leading, is_late};
+use super::links;
 use super::seen::{Entries, Seen, Version, is_in_git};
 use super::state::{can_be_searched, changed_at, now, read, read_through};
-use super::{links, repository};
 
 /// Bytes of what is in a git directory and leads elsewhere. Git reads it whole, however long it is, and only then cuts off
 /// the ends of lines.
@@ -44,19 +45,6 @@ pub(super) struct Look {
     pub(super) left: Vec<PathBuf>,
 }
 
-/// By what git may be led away, beside what points to repositories.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Leading {
-    /// Git directories, with links of late that lead to or into them.
-    pub(super) linked: BTreeSet<(PathBuf, PathBuf)>,
-    /// Git directories, with links within them, by which git would write elsewhere.
-    pub(super) inner: BTreeSet<(PathBuf, PathBuf)>,
-    /// Of what points to repositories or may lead to one, what leads nobody here knows where.
-    pub(super) unknowable: BTreeSet<PathBuf>,
-    /// Files that point to repositories and have other names, by which they can be written to.
-    pub(super) shared: BTreeSet<PathBuf>,
-}
-
 /// What there is below `roots`, which are resolved, for later looks to compare with.
 pub(super) fn seen_below(roots: &[PathBuf], patience: Patience) -> Seen {
     let nothing = Seen::default();
@@ -81,8 +69,7 @@ pub(super) fn below(
         walk.through(others, patience);
     }
     let Walk { mut look, links, is_too_deep, .. } = walk;
-    look.leading.inner = inner(&links, &look.found);
-    look.lead_by(&links, is_too_deep, since);
+    look.leading.follow(&links, &look.found, is_too_deep, since);
     let common: Vec<_> = look.found.iter().filter_map(|git| common_directory(git)).collect();
     look.found.extend(common);
     look.found.retain(|git| roots.iter().chain(others).any(|root| git.starts_with(root)));
@@ -253,49 +240,6 @@ impl<'a> Walk<'a> {
             self.look.unseen = Some(directory.to_owned());
         }
     }
-}
-
-impl Look {
-    /// Goes where links lead that have changed since: git finds a repository there, too. Those that have the name it looks
-    /// for do not count, nor what they hold: they are met without a link, unless they are too deep.
-    fn lead_by(&mut self, links: &[PathBuf], is_too_deep: bool, since: i64) {
-        let found = &self.found;
-        let is_met = |git: &Path| git.ancestors().any(|at| has_its_name(at) && found.contains(at));
-        let hidden: Vec<_> = found.iter().filter(|git| !is_met(git)).collect();
-        // Most often there are none, and many links.
-        if hidden.is_empty() && !is_too_deep {
-            return;
-        }
-        for link in links.iter().filter(|link| is_late(link, since)) {
-            if links::is_unknowable(link) {
-                self.leading.unknowable.insert(link.clone());
-            } else if let Ok(end) = link.canonicalize()
-                && let Some(git) = hidden.iter().find(|git| end.starts_with(git))
-            {
-                self.leading.linked.insert(((*git).clone(), link.clone()));
-            }
-        }
-    }
-}
-
-fn is_late(link: &Path, since: i64) -> bool {
-    fs::symlink_metadata(link).is_ok_and(|found| changed_at(&found) >= since)
-}
-
-/// The links within git directories. Not those that git itself makes of a head, nor what is judged as it is
-/// (`repository.rs`).
-fn inner(links: &[PathBuf], found: &BTreeSet<PathBuf>) -> BTreeSet<(PathBuf, PathBuf)> {
-    let of_git = links.iter().filter_map(|link| {
-        let git = link.ancestors().skip(1).find(|at| found.contains(*at))?;
-        let rest = link.strip_prefix(git).ok()?;
-        let is_head = || {
-            let to = link.read_link().unwrap_or_default();
-            let goes_back = to.components().any(|part| part.as_os_str() == "..");
-            rest == Path::new("HEAD") && to.starts_with("refs") && !goes_back
-        };
-        (!repository::judges(rest) && !is_head()).then(|| (git.to_owned(), link.clone()))
-    });
-    of_git.collect()
 }
 
 /// What git looks for in a directory and all around it.

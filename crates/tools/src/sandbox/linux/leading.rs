@@ -1,0 +1,83 @@
+//! Links by which git may be led away: into repositories that it does not meet otherwise, out of git directories that it writes
+//! to, and where nobody here knows. What points to repositories is found in `repositories.rs`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::repositories::has_its_name;
+use super::state::changed_at;
+use super::{links, repository};
+
+/// By what git may be led away, beside what points to repositories.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leading {
+    /// Git directories, with links of late that lead to or into them.
+    pub(super) linked: BTreeSet<(PathBuf, PathBuf)>,
+    /// Git directories, with links within them, by which git would write elsewhere.
+    pub(super) inner: BTreeSet<(PathBuf, PathBuf)>,
+    /// Of what points to repositories or may lead to one, what leads nobody here knows where.
+    pub(super) unknowable: BTreeSet<PathBuf>,
+    /// Files that point to repositories and have other names, by which they can be written to.
+    pub(super) shared: BTreeSet<PathBuf>,
+}
+
+impl Leading {
+    /// Goes where `links` lead among the repositories that were `found`.
+    pub(super) fn follow(
+        &mut self,
+        links: &[PathBuf],
+        found: &BTreeSet<PathBuf>,
+        is_too_deep: bool,
+        since: i64,
+    ) {
+        self.inner = inner(links, found);
+        self.follow_late(links, found, is_too_deep, since);
+    }
+
+    /// Those that have changed since: git finds a repository there, too. Those that have the name it looks for do not
+    /// count, nor what they hold: they are met without a link, unless they are too deep.
+    fn follow_late(
+        &mut self,
+        links: &[PathBuf],
+        found: &BTreeSet<PathBuf>,
+        is_too_deep: bool,
+        since: i64,
+    ) {
+        let is_met = |git: &Path| git.ancestors().any(|at| has_its_name(at) && found.contains(at));
+        let hidden: Vec<_> = found.iter().filter(|git| !is_met(git)).collect();
+        // Most often there are none, and many links.
+        if hidden.is_empty() && !is_too_deep {
+            return;
+        }
+        for link in links.iter().filter(|link| is_late(link, since)) {
+            if links::is_unknowable(link) {
+                self.unknowable.insert(link.clone());
+            } else if let Ok(end) = link.canonicalize()
+                && let Some(git) = hidden.iter().find(|git| end.starts_with(git))
+            {
+                self.linked.insert(((*git).clone(), link.clone()));
+            }
+        }
+    }
+}
+
+pub(super) fn is_late(link: &Path, since: i64) -> bool {
+    fs::symlink_metadata(link).is_ok_and(|found| changed_at(&found) >= since)
+}
+
+/// The links within git directories. Not those that git itself makes of a head, nor what is judged as it is
+/// (`repository.rs`).
+fn inner(links: &[PathBuf], found: &BTreeSet<PathBuf>) -> BTreeSet<(PathBuf, PathBuf)> {
+    let of_git = links.iter().filter_map(|link| {
+        let git = link.ancestors().skip(1).find(|at| found.contains(*at))?;
+        let rest = link.strip_prefix(git).ok()?;
+        let is_head = || {
+            let to = link.read_link().unwrap_or_default();
+            let goes_back = to.components().any(|part| part.as_os_str() == "..");
+            rest == Path::new("HEAD") && to.starts_with("refs") && !goes_back
+        };
+        (!repository::judges(rest) && !is_head()).then(|| (git.to_owned(), link.clone()))
+    });
+    of_git.collect()
+}
