@@ -13,15 +13,9 @@ use crate::attack::{Attack, attack, impossible, number, unless};
 use crate::files::disk;
 
 pub(crate) const ATTACKS: &[Attack] = &[
-    attack("s7_read_what_the_kernel_traces", |_| {
-        any_tells(&[
-            "/sys/kernel/tracing/saved_cmdlines",
-            "/sys/kernel/tracing/trace",
-            "/sys/kernel/debug/tracing/trace",
-            "/sys/kernel/debug/sched/debug",
-        ])
-    })
-    .as_root(),
+    attack("s7_read_what_the_kernel_traces", |_| any_tells(TRACES))
+        .after(|_| any_tells(TRACES).or_else(|_| mount_traces()))
+        .as_root(),
     attack("s7_read_what_the_kernel_lists", |_| {
         any_tells(&[
             "/proc/keys",
@@ -87,6 +81,22 @@ pub(crate) const ATTACKS: &[Attack] = &[
     .on_full()
     .as_root(),
 ];
+
+const TRACES: &[&str] = &[
+    "/sys/kernel/tracing/saved_cmdlines",
+    "/sys/kernel/tracing/trace",
+    "/sys/kernel/debug/tracing/trace",
+    "/sys/kernel/debug/sched/debug",
+];
+
+/// Not every machine does it as it starts.
+fn mount_traces() -> io::Result<()> {
+    apart()?;
+    for (kind, place) in [("tracefs", "/sys/kernel/tracing"), ("debugfs", "/sys/kernel/debug")] {
+        let _ = mount(kind, place, kind, MountFlags::empty(), None);
+    }
+    any_tells(TRACES).map_err(|_| impossible())
+}
 
 /// A file that names groups which have to be taken away again, a line each.
 pub(crate) const MADE_GROUPS: &str = "made-groups";
