@@ -44,6 +44,10 @@ const TEXTS: [&str; 4] = ["1\n", "1\n2\n", "x\n", "deep\n"];
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Some((first, sections)) = data.split_first() else { return };
+    // A patch names a file.
+    if sections.len() < 3 {
+        return;
+    }
     let scratch = Scratch::new(*first);
     let mut model = Model::new(*first, scratch.new_mode);
     let mut patch = "*** Begin Patch\n".to_owned();

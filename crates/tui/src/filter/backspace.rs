@@ -21,8 +21,9 @@ impl Behind {
             return;
         }
         let Some(start) = line else { return };
-        let end = start + without_styles(&out[start..]).len();
-        let last = out[start..end].graphemes(true).next_back().unwrap_or_default().to_owned();
+        let text = without_styles(&out[start..]);
+        let last = behind_styles(text).graphemes(true).next_back().unwrap_or_default().to_owned();
+        let end = start + text.len();
         out.replace_range(end - last.len()..end, "");
         self.is_halfway = width::of(&last) > 1;
         self.text.insert_str(0, &last);
@@ -41,6 +42,12 @@ impl Behind {
     pub(super) fn take(&mut self) -> String {
         std::mem::take(self).text
     }
+}
+
+/// From the last style on that is set in it: what follows makes no character of the sequence's own last letter.
+fn behind_styles(text: &str) -> &str {
+    let escape = text.rfind('\u{1b}');
+    escape.and_then(|escape| text[escape..].split_once('m')).map_or(text, |(_, rest)| rest)
 }
 
 /// Up to the styles that are set after its last character; no other sequences are in it.

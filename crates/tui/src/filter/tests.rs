@@ -81,6 +81,7 @@ fn what_is_written_over_by_a_backspace_makes_way() {
         ("e\u{301}\x08a", "a"),
         ("ی\u{200c}و\x08a", "ی<U+200C>a"),
         ("\x1b[31mab\x1b[0m\x08c", "\x1b[31ma\x1b[0mc"),
+        ("\x1b[31ma\x1b[0m\u{307}\x08b", "\x1b[31ma\x1b[0mb"),
     ] {
         assert_eq!(printable(text), shown, "{text:?}");
     }
@@ -119,7 +120,7 @@ fn nasty() -> impl Strategy<Value = String> {
         Just("\x08".to_owned()),
         Just("\n".to_owned()),
         "[0-9;:?mHJK]{1,3}",
-        "[\u{80}-\u{9f}\u{200b}-\u{2070}👩🚀\u{fe0f}a-z]{1,3}",
+        "[\u{80}-\u{9f}\u{200b}-\u{2070}👩🚀\u{fe0f}\u{307}a-z]{1,3}",
         any::<char>().prop_map(String::from),
     ];
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
