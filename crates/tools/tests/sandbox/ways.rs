@@ -192,6 +192,12 @@ pub(crate) const PLANTS: &[Plant] = &[
         "git commit -q --allow-empty -C said; cd p; git status",
     )
     .after_both(STRANGERS, POINTING),
+    plant(
+        "s1_worktree_that_leads_elsewhere_as_a_head",
+        "mkdir -p .git/worktrees/objects .git/worktrees/refs; touch .git/worktrees/objects/locked .git/worktrees/refs/locked; ln -s refs/../../../../../../../../../..$HOME/docs .git/worktrees/HEAD",
+        "git worktree prune --expire=now; git gc -q; [ -e ~/docs/d/thesis ] || touch ~/mark",
+    )
+    .after(DOCUMENTS),
     plant("s1_worktree_that_leads_elsewhere", "mkdir .git/worktrees; ln -s ~/docs .git/worktrees/x", "git gc -q; [ -e ~/docs/d/thesis ] || touch ~/mark")
         .after(DOCUMENTS),
     plant("s1_rebase_that_leads_elsewhere", "ln -s ~/docs .git/rebase-merge", "git rebase --quit; [ -e ~/docs/d/thesis ] || touch ~/mark")

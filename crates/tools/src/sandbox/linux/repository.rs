@@ -295,7 +295,14 @@ pub(super) fn turned(git: &Path, roots: &[PathBuf]) -> Vec<Change> {
 }
 
 pub(super) fn change(git: &Path, path: &Path, to: State) -> Change {
-    Change { path: path.to_owned(), to, aside: git.to_owned() }
+    Change { path: path.to_owned(), to, aside: around_all(git).to_owned() }
+}
+
+/// What is aside means nothing in the outermost git directory. Further in it may be a worktree by where it lies: one that leads
+/// elsewhere is emptied there when git removes it.
+fn around_all(git: &Path) -> &Path {
+    let is_one = |at: &&Path| repositories::has_its_name(at) || repositories::is_repository(at);
+    git.ancestors().filter(is_one).last().unwrap_or(git)
 }
 
 /// Its numbers, and when it was made, in nanoseconds: numbers are soon given to others.
