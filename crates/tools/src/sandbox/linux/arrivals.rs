@@ -107,7 +107,7 @@ impl Present {
         roots: &[PathBuf],
     ) -> Option<&'a Repository> {
         let is_for_root = roots.iter().any(|root| git == root || git == root.join(".git"));
-        let moved = remembered.iter().find(|before| before.was_moved_to(git))?;
+        let moved = repository::that_is_now_at(git, remembered.iter())?;
         (moved.git != git && !is_for_root && self.led.is_own(&moved.git)).then_some(moved)
     }
 

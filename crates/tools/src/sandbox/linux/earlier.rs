@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::arrivals::Led;
 use super::encoded::{Encoded, read_all, write_all};
-use super::repository::Repository;
+use super::repository::{self, Repository};
 use super::state::State;
 
 /// Nothing, where no other command runs.
@@ -128,7 +128,7 @@ impl Earlier {
 
     /// As it was with another path, where git was led to it.
     fn moved_to(&self, git: &Path) -> Option<Repository> {
-        let moved = self.repositories.values().find(|before| before.was_moved_to(git))?;
+        let moved = repository::that_is_now_at(git, self.repositories.values())?;
         let is_own = || self.present.iter().any(|there| there.led.is_own(&moved.git));
         (moved.git != git && is_own()).then(|| moved.moved_to(git))
     }

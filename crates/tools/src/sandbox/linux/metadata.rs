@@ -300,7 +300,7 @@ impl Metadata {
             }
         }
         // A link in the place of a repository that was moved away.
-        for git in self.of_roots.iter().filter(|git| git.is_symlink() || git.is_file()) {
+        for git in self.of_roots.iter().filter(|git| is_in_the_way(git)) {
             let aside = git.parent().unwrap_or(git).to_owned();
             changes.push(Change { path: git.clone(), to: State::Absent, aside });
         }
@@ -350,7 +350,7 @@ impl Metadata {
         for git in &found {
             let known = self.repositories.iter().find(|known| known.git == *git);
             let is_known = known.is_some();
-            if !known.is_some_and(|known| known.was_moved_to(git)) {
+            if !known.is_some_and(Repository::is_where_it_was) {
                 arrived.push(git.clone());
                 moved.extend(self.moved_to(git));
             }
@@ -400,6 +400,10 @@ impl Metadata {
 
 pub(super) fn of_projects(roots: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
     roots.iter().flat_map(|root| OF_PROJECT.iter().map(|name| root.join(name)))
+}
+
+fn is_in_the_way(git: &Path) -> bool {
+    fs::symlink_metadata(git).is_ok_and(|found| !found.is_dir())
 }
 
 fn is_directory(path: &Path) -> bool {

@@ -141,13 +141,11 @@ impl<'a> Walk<'a> {
     }
 
     fn visit(&mut self, (directory, version): Place) {
-        let seen = self.seen;
-        let entries = match seen.entries(&directory, version) {
-            Some(entries) => Cow::Borrowed(entries),
-            None => match Entries::read(&directory, &MARKS) {
-                Ok(entries) => Cow::Owned(entries),
-                Err(error) => return self.visit_blindly(directory, error.kind()),
-            },
+        let seen = self.seen.entries(&directory, version).map(Cow::Borrowed);
+        let read = || Entries::read(&directory, &MARKS).map(Cow::Owned);
+        let mut entries = match seen.map_or_else(read, Ok) {
+            Ok(entries) => entries,
+            Err(error) => return self.visit_blindly(directory, error.kind()),
         };
         let is_repository = make_repository(|mark| entries.marks.contains(&mark));
         if is_repository && !is_in_git(&directory) {
@@ -155,6 +153,10 @@ impl<'a> Walk<'a> {
         }
         let is_in_repository =
             is_in_git(&directory) || self.odd.iter().any(|git| directory.starts_with(git));
+        // It may have become one since.
+        if is_in_repository && entries.is_without_links {
+            entries = read().unwrap_or(entries);
+        }
         if let Some(keeping) = &mut self.keeping {
             keeping.keep(&directory, version, now(), &entries, is_in_repository);
         }
@@ -200,19 +202,27 @@ impl<'a> Walk<'a> {
             }
         };
         let version = Version::of(&found);
-        let is_leaf = || {
-            let leads = |name| fs::symlink_metadata(directory.join(name)).is_ok();
-            may_be_leaf && found.nlink() == 2 && !LEADING.into_iter().any(leads)
-        };
         // What can be listed may be closed all the same.
         if !found.mode() & 0o111 != 0 && !can_be_searched(directory) {
             self.leave(directory, &found);
         }
         if version.changed >= self.since {
             self.changed.push_back((directory.to_owned(), version));
-        } else if !is_leaf() {
+        } else if !(may_be_leaf && self.is_leaf(directory, version, &found)) {
             self.rest.push_back((directory.to_owned(), version));
         }
+    }
+
+    fn is_leaf(&mut self, directory: &Path, version: Version, found: &fs::Metadata) -> bool {
+        if self.seen.entries(directory, version).is_some_and(Entries::hold_nothing) {
+            return true;
+        }
+        let leads = |name| fs::symlink_metadata(directory.join(name)).is_ok();
+        let is_leaf = found.nlink() == 2 && !LEADING.into_iter().any(leads);
+        if let Some(keeping) = self.keeping.as_mut().filter(|_| is_leaf) {
+            keeping.keep(directory, version, now(), &Entries::default(), true);
+        }
+        is_leaf
     }
 
     /// What cannot be listed may be reached by its name all the same.

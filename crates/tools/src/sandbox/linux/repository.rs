@@ -24,6 +24,15 @@ pub(super) fn judges(rest: &Path) -> bool {
     rest.starts_with("hooks") || CONFIGS.iter().any(|name| rest == Path::new(name))
 }
 
+/// Which of these has this path now, if the directory that was it has it.
+pub(super) fn that_is_now_at<'a>(
+    git: &Path,
+    mut remembered: impl Iterator<Item = &'a Repository>,
+) -> Option<&'a Repository> {
+    let now = identity(git)?;
+    remembered.find(|before| before.identity == Some(now))
+}
+
 /// A repository as it was.
 pub(super) struct Repository {
     pub(super) git: PathBuf,
@@ -41,9 +50,9 @@ pub(super) struct Repository {
 }
 
 impl Repository {
-    /// Whether the directory that was this repository has this name now.
-    pub(super) fn was_moved_to(&self, git: &Path) -> bool {
-        self.identity.is_some() && self.identity == identity(git)
+    /// Whether it is still there.
+    pub(super) fn is_where_it_was(&self) -> bool {
+        self.identity.is_some() && self.identity == identity(&self.git)
     }
 
     /// As it was, had it been there already.

@@ -24,6 +24,8 @@ pub(super) struct Entries {
     pub(super) pointers: Vec<PathBuf>,
     /// All others. Kept in git directories alone: elsewhere they count only where something changed.
     pub(super) links: Vec<PathBuf>,
+    /// There were some, and they were not kept.
+    pub(super) is_without_links: bool,
 }
 
 impl Entries {
@@ -44,6 +46,12 @@ impl Entries {
             }
         }
         Ok(read)
+    }
+
+    pub(super) fn hold_nothing(&self) -> bool {
+        let Self { directories, marks, pointers, links, is_without_links } = self;
+        let are_empty = [directories, pointers, links].into_iter().all(Vec::is_empty);
+        are_empty && marks.is_empty() && !is_without_links
     }
 }
 
@@ -83,6 +91,7 @@ impl Seen {
         if version.changed < now - COARSE {
             let mut entries = entries.clone();
             if !links_count {
+                entries.is_without_links = !entries.links.is_empty();
                 entries.links.clear();
             }
             self.0.insert(directory.to_owned(), (version, entries));

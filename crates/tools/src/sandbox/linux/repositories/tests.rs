@@ -60,6 +60,40 @@ fn what_is_as_it_was_seen_is_not_read_again_and_what_it_points_to_is() {
 }
 
 #[test]
+fn the_links_of_a_directory_that_was_none_of_a_repository_count_once_it_is() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().canonicalize().unwrap();
+    let (git, logs) = (root.join("x"), root.join("x/logs"));
+    for directory in ["x/objects", "x/refs", "x/logs"] {
+        fs::create_dir_all(root.join(directory)).unwrap();
+    }
+    symlink("/elsewhere", logs.join("HEAD")).unwrap();
+    let mut seen = Seen::default();
+    let version = Version::of(&fs::symlink_metadata(&logs).unwrap());
+    seen.keep(&logs, version, i64::MAX, &Entries::read(&logs, &MARKS).unwrap(), false);
+    let look = || below(std::slice::from_ref(&root), &[], i64::MAX, PATIENT, &seen);
+    assert!(look().leading.inner.is_empty());
+    repository_at(&git);
+    assert_eq!(look().leading.inner, BTreeSet::from([(git, logs.join("HEAD"))]));
+}
+
+#[test]
+fn objects_are_not_looked_into_until_another_repository_is_among_them() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().canonicalize().unwrap();
+    let (git, objects) = (root.join(".git"), root.join(".git/objects/ab"));
+    repository_at(&git);
+    fs::create_dir(&objects).unwrap();
+    let look = |seen: &Seen| below(std::slice::from_ref(&root), &[], i64::MAX, PATIENT, seen).found;
+    let mut seen = Seen::default();
+    let version = Version::of(&fs::symlink_metadata(&objects).unwrap());
+    seen.keep(&objects, version, i64::MAX, &Entries::default(), true);
+    assert_eq!(look(&seen), BTreeSet::from([git.clone()]));
+    repository_at(&objects);
+    assert_eq!(look(&seen), BTreeSet::from([git, objects]));
+}
+
+#[test]
 fn repositories_are_found_where_no_other_repository_would_have_them() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path().canonicalize().unwrap();
