@@ -13,11 +13,14 @@ use anyhow::Context as _;
 use crate::chain::Chain;
 use crate::child;
 use crate::figures::quantile;
+use crate::stage;
 
 const COMMAND: [&str; 3] = ["bash", "-c", "true"];
 
 /// For what the last command left behind to be gone, and for a room to be built.
 const REST: Duration = Duration::from_millis(20);
+/// Of a repository whose directories are not read anew after each command, as they have been there for long.
+const AGE: Duration = Duration::from_secs(3);
 /// What a model needs to write the arguments of such a call, at 1,000 tokens a second.
 const WRITING: Duration = Duration::from_millis(20);
 
@@ -27,6 +30,8 @@ struct Times {
     plain: Vec<f64>,
     chain: Vec<f64>,
     expected: Vec<f64>,
+    /// Where what git would run is looked at after each command.
+    in_repository: Vec<f64>,
     ready: Vec<f64>,
     waiting: Vec<f64>,
 }
@@ -35,10 +40,14 @@ struct Times {
 pub(crate) fn measure(agent: &Path, count: usize) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("a scratch folder")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let times = runtime.block_on(times(agent, folder.path(), count))?;
-    let Times { plain, chain, expected, ready, waiting } = times;
-    let [plain, chain, expected, ready, waiting] =
-        [plain, chain, expected, ready, waiting].map(|times| quantile(times, 0.5));
+    let repository = stage::repository(folder.path())?;
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty)?;
+    std::thread::sleep(AGE);
+    let times = runtime.block_on(times(agent, &empty, &repository, count))?;
+    let Times { plain, chain, expected, in_repository, ready, waiting } = times;
+    let [plain, chain, expected, in_repository, ready, waiting] =
+        [plain, chain, expected, in_repository, ready, waiting].map(|times| quantile(times, 0.5));
     let building = waiting - ready;
     println!(
         "{count} commands (`bash -c true`) of each kind, in turn, median:\n\n\
@@ -46,19 +55,28 @@ pub(crate) fn measure(agent: &Path, count: usize) -> anyhow::Result<()> {
          | plain spawn | {plain:.2} | |\n\
          | through two processes, no sandbox | {chain:.2} | {:.2} |\n\
          | its room was ready, its call being written | {expected:.2} | {:.2} |\n\
+         | the same in a repository | {in_repository:.2} | {:.2} |\n\
          | its room was ready | {ready:.2} | {:.2} |\n\
          | its room had to be built | {waiting:.2} | {:.2} |\n\n\
          A command waits {building:.2} ms for its room to be built.\n",
         chain - plain,
         expected - plain,
+        in_repository - plain,
         ready - plain,
         waiting - plain,
     );
     Ok(())
 }
 
-async fn times(agent: &Path, workspace: &Path, count: usize) -> anyhow::Result<Times> {
+async fn times(
+    agent: &Path,
+    workspace: &Path,
+    repository: &Path,
+    count: usize,
+) -> anyhow::Result<Times> {
     let rooms = Rooms::new(agent.to_owned(), workspace.canonicalize()?, environment()).await?;
+    let of_repository =
+        Rooms::new(agent.to_owned(), repository.canonicalize()?, environment()).await?;
     let mut times = Times::default();
     for _ in 0..count {
         tokio::time::sleep(REST).await;
@@ -73,13 +91,18 @@ async fn times(agent: &Path, workspace: &Path, count: usize) -> anyhow::Result<T
         rooms.prepare().await;
         tokio::time::sleep(REST).await;
         times.ready.push(milliseconds(rooms.run(&COMMAND).await?));
-        rooms.prepare().await;
-        tokio::time::sleep(REST).await;
-        rooms.expect();
-        tokio::time::sleep(WRITING).await;
-        times.expected.push(milliseconds(rooms.run(&COMMAND).await?));
+        times.expected.push(expected(&rooms).await?);
+        times.in_repository.push(expected(&of_repository).await?);
     }
     Ok(times)
+}
+
+async fn expected(rooms: &Rooms) -> anyhow::Result<f64> {
+    rooms.prepare().await;
+    tokio::time::sleep(REST).await;
+    rooms.expect();
+    tokio::time::sleep(WRITING).await;
+    Ok(milliseconds(rooms.run(&COMMAND).await?))
 }
 
 fn plain(workspace: &Path) -> anyhow::Result<f64> {

@@ -122,7 +122,7 @@ fn base_url(address: SocketAddr) -> String {
 }
 
 /// An empty repository, made without git.
-fn repository(place: &Path) -> io::Result<PathBuf> {
+pub(crate) fn repository(place: &Path) -> io::Result<PathBuf> {
     let workspace = place.join("workspace");
     for folder in [".git/objects", ".git/refs/heads"] {
         std::fs::create_dir_all(workspace.join(folder))?;
