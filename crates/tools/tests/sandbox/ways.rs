@@ -21,10 +21,36 @@ const POINTING: &str = r#"
     git checkout -q main; mkdir p; git init -q --separate-git-dir .git/modules/p p; cp evil p/
 "#;
 
+/// The same, and nothing that it would say it to.
+const POINTING_LATER: &str = r#"
+    git checkout -q -b said; echo 'gitdir: ../v/data' >message; git add message; git commit -q -F message
+    git checkout -q main; git commit -q --allow-empty -m main
+"#;
+
 /// A repository among a stranger's files, of no work tree.
 const STRANGERS: &str = r#"
     mkdir -p v/data/objects v/data/refs; cp .git/HEAD v/data/; cp evil v/
     printf '[core]\n\trepositoryformatversion = 0\n\tfsmonitor = ./evil\n' >v/data/config
+"#;
+
+/// Makes what repositories share, called as an object is, in a directory.
+const CALLED_AS_AN_OBJECT: &str = r#"
+    common() {
+      id=$(git rev-parse side); mkdir -p $1/$id; cp -r .git/objects .git/refs $1/$id
+      printf '[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tfsmonitor = ./evil\n' >$1/$id/config
+    }
+"#;
+
+/// What git is to write into `a` once there is no conflict any more.
+const SOLVED: &str = r#"
+    id=$(printf %040d 1); mkdir -p .git/rr-cache/$id; : >.git/rr-cache/$id/preimage; echo 'touch ~/mark' >.git/rr-cache/$id/postimage
+    echo 'a merge=union' >.gitattributes; printf "$id.4294967295\ta\0" >.git/MERGE_RR
+"#;
+
+/// A stranger's that runs something, within a directory that is none of the person's.
+const NESTED_STRANGERS: &str = r#"
+    git init -q v/x; git -C v/x commit -q --allow-empty -m x; mkdir src; cp evil v/x/; cp evil src/
+    printf '[core]\n\trepositoryformatversion = 0\n\tfsmonitor = ./evil\n' >v/x/.git/config
 "#;
 
 /// Something to be lost.
@@ -248,4 +274,63 @@ pub(crate) const PLANTS: &[Plant] = &[
         "git fetch; git push",
     )
     .after("git config --global protocol.ext.allow always"),
+    plant(
+        "s1_conflict_that_is_solved_where_a_link_leads",
+        "ln -sf ~/.bashrc a",
+        "git commit -q --allow-empty -m 3; bash --rcfile ~/.bashrc -ic true",
+    )
+    .with(SOLVED)
+    .after("echo alias x=y >~/.bashrc"),
+    plant(
+        "s1_conflict_that_is_solved_where_a_later_link_leads",
+        "true",
+        "git commit -q --allow-empty -m 3; bash --rcfile ~/.bashrc -ic true",
+    )
+    .with(SOLVED)
+    .then("ln -sf ~/.bashrc a")
+    .after("echo alias x=y >~/.bashrc"),
+    plant(
+        "s9_reference_that_is_called_as_what_leads_to_the_common_directory",
+        "common .git; echo 'ref: commondir' >.git/ORIG_HEAD",
+        "cp evil ~/; git checkout -qf side; git reset -q; cp ~/evil .; git status",
+    )
+    .with(CALLED_AS_AN_OBJECT),
+    plant(
+        "s9_reference_in_a_repository_among_references",
+        "common .git/refs/wt; mkdir p; cp evil p/; cp .git/HEAD .git/refs/wt/; echo 'gitdir: ../.git/refs/wt' >p/.git; mkdir .git/refs/wt/objects .git/refs/wt/refs; echo 'ref: refs/wt/commondir' >.git/ORIG_HEAD",
+        "cp evil ~/; git checkout -qf side; git reset -q; cp ~/evil p/; git -C p status",
+    )
+    .with(CALLED_AS_AN_OBJECT),
+    plant(
+        "s9_half_a_repository",
+        "mkdir n/.git; cp evil n/; printf '[core]\\n\\tfsmonitor = ./evil\\n' >n/.git/config",
+        "git init -q n; git -C n status",
+    )
+    .after("mkdir n"),
+    plant(
+        "s9_hooks_of_half_a_repository",
+        "mkdir -p n/.git/hooks; cp evil n/.git/hooks/pre-commit",
+        "git init -q n; git -C n commit -q --allow-empty -m x",
+    )
+    .after("mkdir n"),
+    plant(
+        "s9_link_to_what_will_be_a_pointer",
+        "mkdir p; cp evil p/; ln -s ../.git/COMMIT_EDITMSG p/.git",
+        "git commit -q --allow-empty -C said; cd p; git status",
+    )
+    .after_both(STRANGERS, POINTING_LATER),
+    plant(
+        "s9_link_to_what_another_branch_has_as_a_pointer",
+        "mkdir p; cp evil p/; ln -s ../message p/.git",
+        "git checkout -q said -- message; cd p; git status",
+    )
+    .after_both(STRANGERS, POINTING_LATER),
+    plant(
+        "s9_repository_that_gets_a_head",
+        "cp .git/HEAD v/x/.git/HEAD",
+        "cd v/x; git status",
+    )
+    .after_both(NESTED_STRANGERS, "echo none >v/x/.git/HEAD"),
+    plant("s9_repository_that_is_given_to_a_directory", "mv v/x/.git src/.git", "cd src; git status")
+        .after(NESTED_STRANGERS),
 ];

@@ -277,7 +277,7 @@ mod tests {
         for part in ["objects", "refs", "hooks"] {
             fs::create_dir_all(git.join(part)).unwrap();
         }
-        fs::write(git.join("HEAD"), "").unwrap();
+        fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
         fs::write(git.join("config"), "[core]\n\tbare = true\n").unwrap();
     }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::begun;
 use super::earlier::Earlier;
 use super::known::Known;
 use super::leading::Leading;
@@ -149,7 +150,12 @@ impl Present {
         };
         let inner = leading.inner.difference(&before.inner).filter(|way| !was_there(way));
         let inner = inner.map(|(git, link)| change(git, link, State::Absent));
-        ways.chain(shared).chain(inner).collect()
+        let ids = leading.ids.difference(&before.ids);
+        let ids = ids.map(|(git, id)| change(git, id, State::Absent));
+        let replayed = leading.replayed.difference(&before.replayed);
+        let replayed =
+            replayed.map(|(git, _)| change(git, &git.join(begun::CONFLICTS), State::Absent));
+        ways.chain(shared).chain(inner).chain(ids).chain(replayed).collect()
     }
 
     /// What leads one that has arrived to another one, whose worktree it is not.

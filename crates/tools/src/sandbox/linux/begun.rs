@@ -1,14 +1,16 @@
 //! What git had still to do in a repository, half done: it goes on by what it finds in files of its own, which a command may
 //! have written.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
 use super::encoded::{Encoded, read_all, write_all};
 use super::git_config;
 use super::index::is_of_tree;
 use super::put_back::Change;
 use super::repository::change;
-use super::state::State;
+use super::state::{MAX_FILE, State, read_through};
 
 /// One of those files.
 struct Kind {
@@ -17,6 +19,9 @@ struct Kind {
     to: fn(&State, &State) -> Option<State>,
 }
 
+/// Of which files git remembers conflicts that are to be solved as before.
+pub(super) const CONFLICTS: &str = "MERGE_RR";
+
 /// In a certain order: so they are left to other rooms.
 const KINDS: &[Kind] = &[
     Kind { name: "rebase-merge/git-rebase-todo", to: without_programs },
@@ -24,7 +29,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "rebase-merge/strategy", to: |before, now| unless(is_strategy, before, now) },
     Kind { name: "sequencer/opts", to: |before, now| unless(are_harmless, before, now) },
     Kind { name: "rebase-apply/apply-opt", to: |before, now| unless(are_plain, before, now) },
-    Kind { name: "MERGE_RR", to: |before, now| unless(name_files_of_tree, before, now) },
+    Kind { name: CONFLICTS, to: |before, now| unless(name_files_of_tree, before, now) },
     Kind { name: "BISECT_START", to: |before, now| unless(is_name, before, now) },
     // Not half done, but what git removes by.
     Kind { name: "reftable/tables.list", to: |before, now| unless(are_beside_it, before, now) },
@@ -96,17 +101,28 @@ fn are_plain(options: &[u8]) -> bool {
     })
 }
 
-/// Whether the conflicts that are to be remembered are those of files of the tree: their paths, each behind the number of
-/// one.
+/// Whether the conflicts that are to be remembered are those of files of the tree.
 fn name_files_of_tree(list: &[u8]) -> bool {
-    let mut entries = list.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
-    entries.all(|entry| {
-        let at = entry.iter().position(|byte| *byte == b'\t');
-        at.is_some_and(|at| {
-            let is_of_number = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'.';
-            entry[..at].iter().all(is_of_number) && is_of_tree(&entry[at + 1..])
-        })
+    conflicts(list).all(|(number, path)| {
+        let is_of_number = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'.';
+        number.iter().all(is_of_number) && path.is_some_and(is_of_tree)
     })
+}
+
+/// The number of each, and behind it a path.
+fn conflicts(list: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    let entries = list.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
+    entries.map(|entry| {
+        let mut parts = entry.splitn(2, |byte| *byte == b'\t');
+        (parts.next().unwrap_or_default(), parts.next())
+    })
+}
+
+/// The paths in the tree of a repository.
+pub(super) fn files_with_conflicts(git: &Path) -> Vec<PathBuf> {
+    let list = read_through(&git.join(CONFLICTS), MAX_FILE).unwrap_or_default();
+    let paths = conflicts(&list).filter_map(|(_, path)| path);
+    paths.map(|path| OsStr::from_bytes(path).into()).collect()
 }
 
 /// Files in the same directory.

@@ -5,19 +5,26 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::arrivals::Ways;
 use super::repositories::has_its_name;
 use super::state::changed_at;
-use super::{links, repository};
+use super::{begun, links, repository};
 
 /// By what git may be led away, beside what points to repositories.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leading {
-    /// Git directories, with links of late that lead to or into them.
+    /// Git directories, with links of late that lead to them, into them, or to what they lie in.
     pub(super) linked: BTreeSet<(PathBuf, PathBuf)>,
     /// Git directories, with links within them, by which git would write elsewhere.
     pub(super) inner: BTreeSet<(PathBuf, PathBuf)>,
     /// Of what points to repositories or may lead to one, what leads nobody here knows where.
     pub(super) unknowable: BTreeSet<PathBuf>,
+    /// Git directories, with directories in them that are called as objects are: by a reference that is called as what leads to
+    /// what repositories share, git would be led there.
+    pub(super) ids: BTreeSet<(PathBuf, PathBuf)>,
+    /// Git directories, with links in their trees in the place of files that git is to solve conflicts in: it would write where
+    /// those lead.
+    pub(super) replayed: BTreeSet<(PathBuf, PathBuf)>,
     /// Files that point to repositories and have other names, by which they can be written to.
     pub(super) shared: BTreeSet<PathBuf>,
 }
@@ -28,10 +35,12 @@ impl Leading {
         &mut self,
         links: &[PathBuf],
         found: &BTreeSet<PathBuf>,
+        pointed: &Ways,
         is_too_deep: bool,
         since: i64,
     ) {
         self.inner = inner(links, found);
+        self.replayed = replayed(found, pointed);
         self.follow_late(links, found, is_too_deep, since);
     }
 
@@ -53,13 +62,33 @@ impl Leading {
         for link in links.iter().filter(|link| is_late(link, since)) {
             if links::is_unknowable(link) {
                 self.unknowable.insert(link.clone());
-            } else if let Ok(end) = link.canonicalize()
-                && let Some(git) = hidden.iter().find(|git| end.starts_with(git))
-            {
-                self.linked.insert(((*git).clone(), link.clone()));
+            } else if let Ok(end) = link.canonicalize() {
+                let met = hidden.iter().filter(|git| end.starts_with(git) || git.starts_with(&end));
+                self.linked.extend(met.map(|git| ((*git).clone(), link.clone())));
             }
         }
     }
+}
+
+fn replayed(found: &BTreeSet<PathBuf>, pointed: &Ways) -> BTreeSet<(PathBuf, PathBuf)> {
+    let mut replayed = BTreeSet::new();
+    for git in found {
+        let files = begun::files_with_conflicts(git);
+        if files.is_empty() {
+            continue;
+        }
+        let own = git.parent().filter(|_| has_its_name(git)).map(Path::to_owned);
+        let others = pointed.iter().filter(|(to, _)| to == git).map(|(_, tree)| tree.clone());
+        for tree in own.into_iter().chain(others) {
+            for file in &files {
+                let path = tree.join(file);
+                let within = path.ancestors().take_while(|at| *at != tree);
+                let link = within.filter(|at| at.is_symlink()).last();
+                replayed.extend(link.map(|link| (git.clone(), link.to_owned())));
+            }
+        }
+    }
+    replayed
 }
 
 pub(super) fn is_late(link: &Path, since: i64) -> bool {

@@ -340,7 +340,7 @@ impl Metadata {
     fn look(&self, world: &World, changes: &mut Vec<Change>) -> Option<PathBuf> {
         let missed = world.unseen.since();
         let since = world_began(world);
-        let Look { found, pointed, leading, unseen, .. } =
+        let Look { found, pointed, leading, halves, unseen, .. } =
             repositories::below(&self.roots, &self.beside, since, PATIENCE, &world.seen);
         let (began, reached) = (self.began.min(missed), self.reached());
         let new_ways = self.present.new_ways(&pointed, &leading, &self.repositories, &reached);
@@ -384,6 +384,13 @@ impl Metadata {
             if !is_known && is_made_since(git, world.began) {
                 changes.extend(repository::turned(git, &reached));
             }
+        }
+        let is_known = |git: &PathBuf| self.repositories.iter().any(|known| known.git == *git);
+        for git in halves.iter().filter(|git| !is_known(git)) {
+            let is_new = |path: &Path| is_new(path, git, began, world.began);
+            let sharing = self.present.sharing(git, &reached);
+            changes.extend(sharing.filter(|change| is_new(&change.path)));
+            changes.extend(repository::appeared(git, &reached, is_new));
         }
         if let Some(trees) = &self.trees {
             let Self { roots, repositories, named, .. } = self;

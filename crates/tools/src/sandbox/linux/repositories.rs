@@ -39,6 +39,8 @@ pub(super) struct Look {
     /// Git directories, wherever they lie, with what points to them.
     pub(super) pointed: BTreeSet<(PathBuf, PathBuf)>,
     pub(super) leading: Leading,
+    /// Directories that git would make a repository of, with what is in them already.
+    pub(super) halves: BTreeSet<PathBuf>,
     /// One of the directories that were not looked into.
     pub(super) unseen: Option<PathBuf>,
     /// Those for which there was no time.
@@ -69,7 +71,7 @@ pub(super) fn below(
         walk.through(others, patience);
     }
     let Walk { mut look, links, is_too_deep, .. } = walk;
-    look.leading.follow(&links, &look.found, is_too_deep, since);
+    look.leading.follow(&links, &look.found, &look.pointed, is_too_deep, since);
     let common: Vec<_> = look.found.iter().filter_map(|git| common_directory(git)).collect();
     look.found.extend(common);
     look.found.retain(|git| roots.iter().chain(others).any(|root| git.starts_with(root)));
@@ -147,7 +149,8 @@ impl<'a> Walk<'a> {
             Ok(entries) => entries,
             Err(error) => return self.visit_blindly(directory, error.kind()),
         };
-        let is_repository = make_repository(|mark| entries.marks.contains(&mark));
+        let is_repository =
+            make_repository(|mark| entries.marks.contains(&mark)) && has_head(&directory);
         if is_repository && !is_in_git(&directory) {
             self.odd.push(directory.clone());
         }
@@ -169,25 +172,29 @@ impl<'a> Walk<'a> {
             self.add(path, holds_objects && is_fan_out(path));
         }
         if is_repository {
+            let ids = entries.directories.iter().filter(|path| is_id(path)).cloned();
+            self.look.leading.ids.extend(ids.map(|id| (directory.clone(), id)));
             self.look.found.insert(directory);
+        } else if has_its_name(&directory) {
+            self.look.halves.insert(directory);
         }
     }
 
+    /// What is no pointer yet may become one: by what git writes where a link leads, or by another name of it.
     fn add_pointer(&mut self, pointer: &Path, tree: &Path) {
-        let is_shared =
-            || fs::symlink_metadata(pointer).is_ok_and(|it| it.is_file() && it.nlink() > 1);
-        match pointed_to(tree, pointer) {
-            Some(git) => {
-                if is_shared() {
-                    self.look.leading.shared.insert(pointer.to_owned());
-                }
-                self.look.pointed.insert((git.clone(), tree.to_owned()));
-                self.look.found.insert(git);
-            }
-            None if is_pointer_unknowable(tree, pointer) => {
-                self.look.leading.unknowable.insert(pointer.to_owned());
-            }
-            None => {}
+        let Ok(found) = fs::symlink_metadata(pointer) else { return };
+        let is_shared = found.is_file() && found.nlink() > 1;
+        let pointed = pointed_to(tree, pointer);
+        let may_turn = found.is_symlink() && !is_repository(pointer);
+        let is_none = || is_shared || is_pointer_unknowable(tree, pointer);
+        if may_turn || (pointed.is_none() && is_none()) {
+            self.look.leading.unknowable.insert(pointer.to_owned());
+        } else if is_shared {
+            self.look.leading.shared.insert(pointer.to_owned());
+        }
+        if let Some(git) = pointed {
+            self.look.pointed.insert((git.clone(), tree.to_owned()));
+            self.look.found.insert(git);
         }
     }
 
@@ -257,6 +264,12 @@ pub(super) fn has_its_name(git: &Path) -> bool {
     git.file_name() == Some(OsStr::new(".git"))
 }
 
+/// Called as an object of a repository.
+fn is_id(path: &Path) -> bool {
+    let name = path.file_name().map_or(&b""[..], OsStr::as_bytes);
+    matches!(name.len(), 40 | 64) && name.iter().all(u8::is_ascii_hexdigit)
+}
+
 /// The first byte of the names of objects.
 fn is_fan_out(path: &Path) -> bool {
     let name = path.file_name().map_or(&b""[..], OsStr::as_bytes);
@@ -277,6 +290,21 @@ fn make_repository(has: impl Fn(&'static str) -> bool) -> bool {
 
 pub(super) fn is_repository(directory: &Path) -> bool {
     make_repository(|mark| fs::symlink_metadata(directory.join(mark)).is_ok())
+        && has_head(directory)
+}
+
+/// Whether git takes what is called so for a head. What cannot be read may be one.
+fn has_head(directory: &Path) -> bool {
+    let head = directory.join("HEAD");
+    if let Ok(to) = head.read_link() {
+        return to.starts_with("refs");
+    }
+    let Some(text) = read(&head, MAX_FILE) else { return true };
+    let is_id = || text.get(..40).is_some_and(|id| id.iter().all(u8::is_ascii_hexdigit));
+    match text.strip_prefix(b"ref:") {
+        Some(name) => name.trim_ascii_start().starts_with(b"refs/"),
+        None => is_id(),
+    }
 }
 
 /// Where a `.git` that is no directory leads; none, where that cannot be told.

@@ -24,19 +24,27 @@ pub(super) fn judges(rest: &Path) -> bool {
     rest.starts_with("hooks") || CONFIGS.iter().any(|name| rest == Path::new(name))
 }
 
-/// Which of these has this path now, if the directory that was it has it.
+/// Which of these has this path now, if the directory that was it has it. Of those that have the name git looks for, only
+/// with the directory that they lay in: another one is given no repository by a move.
 pub(super) fn that_is_now_at<'a>(
     git: &Path,
     mut remembered: impl Iterator<Item = &'a Repository>,
 ) -> Option<&'a Repository> {
     let now = identity(git)?;
-    remembered.find(|before| before.identity == Some(now))
+    let around = git.parent().and_then(identity).filter(|_| repositories::has_its_name(git));
+    remembered.find(|before| {
+        let is_for_other =
+            around.is_some() && around != before.around && repositories::has_its_name(&before.git);
+        before.identity == Some(now) && !is_for_other
+    })
 }
 
 /// A repository as it was.
 pub(super) struct Repository {
     pub(super) git: PathBuf,
     identity: Option<Identity>,
+    /// Of the directory that it lies in.
+    around: Option<Identity>,
     configs: Vec<(PathBuf, State)>,
     /// By which hooks of other repositories would have run.
     running: Vec<Entry>,
@@ -68,6 +76,7 @@ impl Repository {
         Self {
             git: git.to_owned(),
             identity: self.identity,
+            around: self.around,
             configs: files(&self.configs),
             running: self.running.clone(),
             hooks: hooks.collect(),
@@ -98,6 +107,7 @@ impl Repository {
         configs.extend(ends);
         Self {
             identity: identity(&git),
+            around: git.parent().and_then(identity),
             configs,
             running,
             has_open_hook: hooks.keys().any(|path| has_other_names(path)),
@@ -209,6 +219,7 @@ impl Encoded for Repository {
     fn write(&self, to: &mut Vec<u8>) {
         self.git.write(to);
         self.identity.write(to);
+        self.around.write(to);
         write_all(self.configs.iter(), to, |file, to| file.write(to));
         write_all(self.running.iter(), to, |entry, to| entry.write(to));
         self.hooks.write(to);
@@ -221,6 +232,7 @@ impl Encoded for Repository {
         Some(Self {
             git: PathBuf::read(from)?,
             identity: Option::read(from)?,
+            around: Option::read(from)?,
             configs: read_all(from)?,
             running: read_all(from)?,
             hooks: BTreeMap::read(from)?,

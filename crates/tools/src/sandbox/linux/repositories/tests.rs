@@ -11,7 +11,7 @@ fn repository_at(git: &Path) {
     for part in ["objects", "refs"] {
         fs::create_dir_all(git.join(part)).unwrap();
     }
-    fs::write(git.join("HEAD"), "").unwrap();
+    fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
 }
 
 #[test]
@@ -78,6 +78,48 @@ fn the_links_of_a_directory_that_was_none_of_a_repository_count_once_it_is() {
 }
 
 #[test]
+fn a_link_leads_to_a_repository_that_lies_anywhere_below_its_end() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().canonicalize().unwrap();
+    let git = root.join("v/a/data");
+    repository_at(&git);
+    fs::create_dir(root.join("other")).unwrap();
+    for (name, to) in
+        [("to", "v/a/data"), ("above", "v"), ("within", "v/a/data/refs"), ("not", "other")]
+    {
+        symlink(to, root.join(name)).unwrap();
+    }
+    let linked =
+        below(std::slice::from_ref(&root), &[], 0, PATIENT, &Seen::default()).leading.linked;
+    let links = ["above", "to", "within"].map(|name| (git.clone(), root.join(name)));
+    assert_eq!(linked, BTreeSet::from(links));
+}
+
+#[test]
+fn what_git_takes_for_no_head_makes_no_repository() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().canonicalize().unwrap();
+    let git = root.join("a/.git");
+    repository_at(&git);
+    let look = || below(std::slice::from_ref(&root), &[], i64::MAX, PATIENT, &Seen::default());
+    let id = "0123456789abcdef0123456789abcdef01234567";
+    for head in ["ref: refs/heads/x", "ref:\trefs/x\n", id, &format!("{id}ff\n")] {
+        fs::write(git.join("HEAD"), head).unwrap();
+        assert_eq!(look().found, BTreeSet::from([git.clone()]), "{head}");
+    }
+    for none in ["", "none", "ref: heads/x", &id[1..]] {
+        fs::write(git.join("HEAD"), none).unwrap();
+        let look = look();
+        assert_eq!((look.found.len(), look.halves), (0, BTreeSet::from([git.clone()])), "{none}");
+    }
+    for (to, is_head) in [("refs/heads/x", true), ("config", false)] {
+        fs::remove_file(git.join("HEAD")).unwrap();
+        symlink(to, git.join("HEAD")).unwrap();
+        assert_eq!(look().found.contains(&git), is_head, "{to}");
+    }
+}
+
+#[test]
 fn objects_are_not_looked_into_until_another_repository_is_among_them() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path().canonicalize().unwrap();
@@ -118,7 +160,7 @@ fn what_leads_away_from_among_the_objects_is_found() {
         fs::create_dir_all(root.join("objects").join(directory)).unwrap();
         fs::write(root.join("objects").join(directory).join(file), "gitdir: ../../made").unwrap();
     }
-    fs::write(root.join("objects/cd/HEAD"), "").unwrap();
+    fs::write(root.join("objects/cd/HEAD"), "ref: refs/heads/main\n").unwrap();
     repository_at(&root.join("made"));
     let look = below(std::slice::from_ref(&root), &[], i64::MAX, PATIENT, &Seen::default());
     let wanted = ["made", "objects/cd"].map(|git| root.join(git));
@@ -169,8 +211,8 @@ fn a_common_directory_counts_only_if_it_knows_the_worktree() {
     for directory in [&tree, &stranger, &git, &common.join("objects"), &common.join("refs")] {
         fs::create_dir_all(directory).unwrap();
     }
-    fs::write(common.join("HEAD"), "").unwrap();
-    fs::write(git.join("HEAD"), "").unwrap();
+    fs::write(common.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+    fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
     fs::write(git.join("commondir"), "../..\n").unwrap();
     fs::write(git.join("gitdir"), format!("{}/.git\n", tree.display())).unwrap();
     for tree in [&tree, &stranger] {
@@ -191,7 +233,7 @@ fn repositories_are_found_by_whatever_name_and_through_whatever_points_to_them()
     }
     for worktree in ["a/.git/worktrees/w", "odd/store"] {
         fs::create_dir_all(root.join(worktree)).unwrap();
-        fs::write(root.join(worktree).join("HEAD"), "").unwrap();
+        fs::write(root.join(worktree).join("HEAD"), "ref: refs/heads/main\n").unwrap();
         fs::write(root.join(worktree).join("commondir"), "../elsewhere\n").unwrap();
     }
     for plain in ["plain/objects", "pointing", "linked", "target", "odd/elsewhere"] {
