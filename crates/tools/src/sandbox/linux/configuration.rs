@@ -10,6 +10,8 @@ use super::{addresses, git_config, repositories};
 /// The setting that says where a repository has its files.
 const TREE: &[u8] = b"core.worktree";
 
+const FORMAT: &str = "core.repositoryformatversion";
+
 /// By what the configurations of a repository are judged.
 pub(super) struct Judge<'a> {
     pub(super) git: &'a Path,
@@ -31,8 +33,12 @@ impl Judge<'_> {
         let was_there = Settings::read(old).entries;
         let running = self.running_by_now(bytes, &was_there);
         let harmful = self.harmful(bytes, bytes);
+        // What git refused to read ran nothing.
+        let is_refused_no_longer = is_of_unknown_format(old) && !is_of_unknown_format(bytes);
+        let is_still_harmful = harmful.is_some() && harmful == self.harmful(old, bytes);
+        let is_harmless = harmful.as_ref().is_some_and(Vec::is_empty);
         let is_as_harmful =
-            before == now || (harmful.is_some() && harmful == self.harmful(old, bytes));
+            before == now || (is_still_harmful && (is_harmless || !is_refused_no_longer));
         match before {
             State::Absent | State::File { .. } if is_as_harmful && running.is_empty() => None,
             // None was there, or that of another repository.
@@ -85,9 +91,28 @@ impl Judge<'_> {
     }
 }
 
+fn is_of_unknown_format(text: &[u8]) -> bool {
+    let format = git_config::values(text, FORMAT).pop();
+    format.is_some_and(|format| !matches!(format.trim_ascii(), b"0" | b"1"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_git_refused_does_not_begin_to_run() {
+        let file = |format: &str, rest: &str| {
+            State::file(format!("[core]\nrepositoryformatversion = {format}\n{rest}").into(), 0o644)
+        };
+        let judge = Judge { git: Path::new("/none"), roots: &[], running: &[] };
+        let evil = "fsmonitor = x\n";
+        let before = file("99", evil);
+        assert_eq!(judge.config_to(&before, &file("0", evil), true), Some(before.clone()));
+        assert_eq!(judge.config_to(&before, &file("98", evil), true), None);
+        assert_eq!(judge.config_to(&file("0", evil), &file("1", evil), true), None);
+        assert_eq!(judge.config_to(&file("99", ""), &file("0", ""), true), None);
+    }
 
     #[test]
     fn a_changed_configuration_that_cannot_be_read_is_put_back_and_a_new_one_emptied_of_what_is_harmful()
