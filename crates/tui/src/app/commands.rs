@@ -11,7 +11,7 @@ use crate::composer::Message;
 use crate::effect::{Choice, Effect, GoOn, Next, Page, Scope, TrustAnswer};
 use crate::filter::exact;
 use crate::overlay::{Pager, Picker};
-use crate::slash::{self, Verb, When};
+use crate::slash::{self, Slash, Verb, When};
 use crate::transcript::{Cell, Notice, Process};
 use crate::view::count;
 
@@ -40,6 +40,22 @@ around first: how it is built, tested, linted and run (the exact command lines, 
 out, which conventions its code follows that a glance does not show, and what must not be done. No generalities, nothing \
 that the files say anyway; a page at most. If there is such a file already, mend what is wrong or missing in it.";
 
+/// Why a command with these words behind it is not done: it would pass them over, and do something else than was meant.
+fn excess(slash: &Slash, text: &str, argument: &str) -> Option<String> {
+    // As it was written, be it an alias.
+    let name = text.split_whitespace().next().unwrap_or_default();
+    match slash.verb {
+        _ if argument.is_empty() => None,
+        _ if slash.argument.is_empty() => {
+            Some(format!("{name} takes nothing behind it; nothing was done."))
+        }
+        Verb::Trust if !argument.eq_ignore_ascii_case("no") => {
+            Some(format!("{name} takes `no` or nothing; `{argument}` is neither."))
+        }
+        _ => None,
+    }
+}
+
 impl App {
     /// Does what the written line says, if it is a command; none when it is a message.
     pub(super) fn command(&mut self, message: &Message) -> Option<Vec<Effect>> {
@@ -53,6 +69,9 @@ impl App {
                     return Some(
                         self.refuse(message, &format!("A picture does not go with /{name}.")),
                     );
+                }
+                if let Some(reason) = excess(slash, text, argument) {
+                    return Some(self.refuse(message, &reason));
                 }
                 if self.must_wait(message) {
                     self.outbox.queue(message.clone());
@@ -97,7 +116,8 @@ impl App {
             Verb::Rewind => self.rewind(argument),
             Verb::Name => vec![Effect::Name(argument.to_owned())],
             Verb::Trust => {
-                let answer = if argument == "no" { TrustAnswer::Nothing } else { TrustAnswer::All };
+                let ends = argument.eq_ignore_ascii_case("no");
+                let answer = if ends { TrustAnswer::Nothing } else { TrustAnswer::All };
                 self.open(Next::Trust { answer, then: vec![] })
             }
             Verb::Answer => vec![Effect::Chosen(argument.to_owned())],

@@ -134,6 +134,38 @@ fn each_command_does_what_it_says() {
 }
 
 #[test]
+fn trust_takes_no_or_nothing() {
+    for (keys, answer) in
+        [("/trust No<enter>", TrustAnswer::Nothing), ("/trust<enter>", TrustAnswer::All)]
+    {
+        let effects = type_in(&mut worked(), keys);
+        assert_eq!(effects, [Effect::Open(Next::Trust { answer, then: vec![] })], "{keys}");
+    }
+    let mut app = worked();
+    assert!(type_in(&mut app, "/trust nope<enter>").is_empty());
+    let said = "! /trust takes `no` or nothing; `nope` is neither.";
+    assert!(shown(&mut app).0.iter().any(|row| row == said));
+    assert_eq!(app.composer.text(), "/trust nope");
+}
+
+#[test]
+fn a_command_that_takes_nothing_is_not_done_with_words_behind_it() {
+    let takers_of_nothing = TABLE.iter().filter(|slash| slash.argument.is_empty());
+    for name in takers_of_nothing.map(|slash| slash.name).chain(["clear", "exit"]) {
+        for runs in [false, true] {
+            let mut app = worked();
+            if runs {
+                happened(&mut app, Event::TurnStarted {});
+            }
+            assert!(type_in(&mut app, &format!("/{name} the tests<enter>")).is_empty(), "{name}");
+            let said = format!("! /{name} takes nothing behind it; nothing was done.");
+            assert!(shown(&mut app).0.contains(&said), "{name}");
+            assert_eq!(app.composer.text(), format!("/{name} the tests"));
+        }
+    }
+}
+
+#[test]
 fn none_of_the_commands_is_left_out_of_this_page() {
     let said: Vec<_> = commands().into_iter().map(|(keys, _)| keys).collect();
     for slash in TABLE {
