@@ -11,11 +11,28 @@ use crate::wrap;
 pub(crate) struct Secret {
     title: String,
     text: String,
+    /// Why what was given last is no key.
+    refusal: Option<&'static str>,
 }
 
 impl Secret {
     pub(crate) fn new(title: String) -> Self {
-        Self { title, text: String::new() }
+        Self { title, text: String::new(), refusal: None }
+    }
+
+    /// What was given, if it can be a key; if not, one is asked for again.
+    fn take(&mut self) -> Reply {
+        let text = std::mem::take(&mut self.text);
+        let key = text.trim();
+        self.refusal = match key {
+            "" => Some("Nothing was given yet."),
+            // Two keys, or something else that was in the clipboard: no server takes it.
+            _ if key.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+                Some("A key has no spaces and no line breaks in it. Give it again.")
+            }
+            _ => return Reply::Done(vec![Effect::Chosen(key.to_owned())]),
+        };
+        Reply::Stay
     }
 }
 
@@ -27,13 +44,12 @@ impl std::fmt::Debug for Secret {
 
 impl Overlay for Secret {
     fn press(&mut self, key: KeyEvent) -> Reply {
+        self.refusal = None;
         match (key.code, key.modifiers.ctrl) {
             (KeyCode::Esc, _) | (KeyCode::Char('c' | 'd'), true) => {
                 return Reply::Done(vec![Effect::Leave]);
             }
-            (KeyCode::Enter, _) if !self.text.is_empty() => {
-                return Reply::Done(vec![Effect::Chosen(std::mem::take(&mut self.text))]);
-            }
+            (KeyCode::Enter, _) => return self.take(),
             (KeyCode::Char('u'), true) => self.text.clear(),
             (KeyCode::Char(c), false) => self.text.push(c),
             (KeyCode::Backspace, _) => {
@@ -45,6 +61,7 @@ impl Overlay for Secret {
     }
 
     fn paste(&mut self, text: &str) {
+        self.refusal = None;
         self.text.push_str(text.trim());
     }
 
@@ -55,6 +72,10 @@ impl Overlay for Secret {
         let count = self.text.chars().count();
         let hidden = "*".repeat(count.min(around.columns.saturating_sub(3)));
         rows.push(Line::from(vec![Span::styled("› ", around.theme.accent), Span::raw(hidden)]));
+        if let Some(refusal) = self.refusal {
+            let refusal = Line::styled(format!("! {refusal}"), around.theme.removed);
+            rows.extend(wrap::wrap(&refusal, around.columns));
+        }
         rows.push(Line::styled("enter takes it · esc goes back", around.theme.dim));
         rows
     }

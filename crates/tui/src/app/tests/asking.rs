@@ -281,6 +281,26 @@ fn a_key_is_never_shown() {
 }
 
 #[test]
+fn what_can_be_no_key_is_refused_and_asked_for_again() {
+    for (given, reason) in [
+        ("sk-one sk-two", "! A key has no spaces"),
+        ("sk-one\nsk-two", "! A key has no spaces"),
+        ("sk-\tone", "! A key has no spaces"),
+        ("", "! Nothing was given yet."),
+        (" \n ", "! Nothing was given yet."),
+    ] {
+        let mut app = app();
+        app.update(Input::AskSecret { title: "The key:".into() });
+        app.update(Input::Paste(given.into()));
+        assert!(type_in(&mut app, " <enter>").is_empty(), "{given:?}");
+        let region = shown(&mut app).1;
+        assert!(region.iter().any(|row| row.starts_with(reason)), "{given:?}: {region:#?}");
+        assert!(!region.iter().any(|row| row.contains('*')), "{given:?}");
+        assert_eq!(type_in(&mut app, " sk-1 <enter>"), [Effect::Chosen("sk-1".into())]);
+    }
+}
+
+#[test]
 fn a_command_is_shown_byte_for_byte_and_a_reason_broken_at_words() {
     let mut app = app();
     let action = Action::Run {
