@@ -25,6 +25,31 @@ fn an_earlier_thread_is_chosen_seen_as_it_was_and_gone_on_with() {
 }
 
 #[test]
+fn an_earlier_thread_is_gone_on_with_by_what_the_command_line_says() {
+    let model = ScriptedModel::new().says("It is 42.").says("Still 42.").says("42 for ever.");
+    let (scene, server) = scene(model);
+    let mut screen = show(&scene, &["what is it?"]);
+    screen.wait_for("It is 42.");
+    wait_until_ready(&screen);
+    screen.press("/name answer<enter>");
+    screen.wait_for("is called answer.");
+    leave(screen);
+    for (args, answer) in [
+        (["resume", "answer", "and now?"], "Still 42."),
+        (["resume", "--last", "and then?"], "42 for ever."),
+    ] {
+        let before = server.frames().len();
+        let screen = show(&scene, &args);
+        screen.wait_for(answer);
+        wait_until_ready(&screen);
+        let sent = sent_after(before, &server);
+        assert!(sent.contains("what is it?") && sent.contains(args[2]), "{sent}");
+        leave(screen);
+    }
+    assert_eq!(scene.rollouts().len(), 1);
+}
+
+#[test]
 fn going_back_takes_the_files_along_and_gives_the_message_back() {
     let model = ScriptedModel::new().calls_freely("apply_patch", PATCH).says("Noted.");
     let (scene, server) = scene(model);

@@ -89,17 +89,32 @@ pub(crate) enum Command {
 /// `agent resume` and `agent fork`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct OpenArgs {
-    /// Its id, the beginning of its id, or its name; if not given, you choose from a list.
+    /// Its id, the beginning of its id, or its name; if not given, you choose from a list. With --last this is the prompt.
     #[arg(value_name = "ID")]
-    pub(crate) id: Option<String>,
+    id: Option<String>,
+    /// What to do first.
+    #[arg(value_name = "PROMPT", conflicts_with = "last")]
+    prompt: Option<String>,
     /// The last thread of this directory.
-    #[arg(long, conflicts_with = "id")]
+    #[arg(long)]
     pub(crate) last: bool,
     /// Those of all directories.
-    #[arg(long, conflicts_with = "id")]
+    #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) flags: Flags,
+}
+
+impl OpenArgs {
+    /// Its id, the beginning of it, or its name.
+    pub(crate) fn thread(&self) -> Option<&str> {
+        self.id.as_deref().filter(|_| !self.last)
+    }
+
+    /// What is said in it first.
+    pub(crate) fn prompt(&self) -> Option<&str> {
+        if self.last { self.id.as_deref() } else { self.prompt.as_deref() }
+    }
 }
 
 /// `agent demo`.

@@ -63,7 +63,11 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Ended> {
     let Surroundings { args, environment } = surroundings;
     settings.require_model()?;
-    let said = said_first(args, &settings.workspace.cwd, matches!(start, Start::New))?;
+    let prompt = match start {
+        Start::New => args.prompt.as_deref(),
+        Start::Earlier(_, open) => open.prompt(),
+    };
+    let said = said_first(args, &settings.workspace.cwd, prompt)?;
     let first = First::of(start, settings)?;
     let opened = match &first {
         First::Thread(begin) => {
@@ -114,15 +118,15 @@ pub(crate) async fn run(
 }
 
 /// What the command line says: a prompt is sent with its pictures, pictures alone go with the message that is written.
-fn said_first(args: &Args, cwd: &Path, is_new: bool) -> anyhow::Result<Vec<Input>> {
+fn said_first(args: &Args, cwd: &Path, prompt: Option<&str>) -> anyhow::Result<Vec<Input>> {
     for path in &args.images {
         crate::exec::image_content(cwd, path)?;
     }
     let pictures = args.images.iter().map(|path| Image::at(cwd.join(path)));
-    Ok(match args.prompt.clone().filter(|_| is_new) {
+    Ok(match prompt {
         Some(prompt) => {
             let pictures = pictures.flat_map(|it| [Part::Text(" ".to_owned()), Part::Image(it)]);
-            let parts = std::iter::once(Part::Text(prompt)).chain(pictures).collect();
+            let parts = std::iter::once(Part::Text(prompt.to_owned())).chain(pictures).collect();
             vec![Input::Say(Message { parts })]
         }
         None => pictures.map(Input::Picture).collect(),
@@ -136,9 +140,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) environment: &'a Environment,
 }
 
-/// What is shown first.
+/// What is shown first. In it the prompt of the command line is said, if there is one.
 pub(crate) enum Start<'a> {
-    /// A new thread, in which the prompt of the command line is said first, if there is one.
     New,
     Earlier(GoOn, &'a OpenArgs),
 }
@@ -164,8 +167,9 @@ impl First {
     fn of(start: Start<'_>, settings: &Settings) -> anyhow::Result<Self> {
         let Start::Earlier(how, args) = start else { return Ok(Self::Thread(Begin::New)) };
         let state = crate::state_dir(settings)?;
-        if args.id.is_some() || args.last {
-            let thread = ThreadArg { id: args.id.clone(), last: args.last, all: args.all };
+        if args.thread().is_some() || args.last {
+            let id = args.thread().map(str::to_owned);
+            let thread = ThreadArg { id, last: args.last, all: args.all };
             let found = thread.find(&Threads::under(state), &settings.workspace.cwd)?;
             return Ok(Self::Thread(going_on(how, found.path)));
         }

@@ -98,6 +98,26 @@ fn which_thread_and_which_prompt_resume_means() {
 }
 
 #[test]
+fn which_thread_and_which_prompt_of_the_screen_are_meant() {
+    for (line, thread, prompt) in [
+        ("resume", None, None),
+        ("resume 42", Some("42"), None),
+        ("resume 42 go", Some("42"), Some("go")),
+        ("fork 42 go", Some("42"), Some("go")),
+        ("resume --last", None, None),
+        ("resume --last go", None, Some("go")),
+        ("resume --last --all go", None, Some("go")),
+    ] {
+        let Some(Command::Resume(open) | Command::Fork(open)) = parse(line).unwrap().command else {
+            panic!("{line}");
+        };
+        assert_eq!((open.thread(), open.prompt()), (thread, prompt), "{line}");
+    }
+    let error = parse("resume --last 42 go").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ArgumentConflict);
+}
+
+#[test]
 fn an_image_does_not_swallow_the_prompt() {
     let run = run("exec --image a.png describe");
     assert_eq!(run.prompt.as_deref(), Some("describe"));
