@@ -47,6 +47,17 @@ async fn r13_closed_streams_stop_no_work() {
 }
 
 #[tokio::test]
+async fn r13_an_answer_there_is_no_room_for_is_told_when_the_work_is_done() {
+    for args in [TASK, &["exec", "--json", "-s", "workspace-write", "go"]] {
+        let (scene, run) = after("exec >/dev/full", args).await;
+        assert_eq!(scene.read("one").as_deref(), Some("one\n"), "{args:?}: {}", run.stderr);
+        assert_eq!(run.code, Some(1), "{args:?}");
+        let said = "error: cannot write to standard output: No space left on device";
+        assert!(run.stderr.contains(said), "{args:?}: {}", run.stderr);
+    }
+}
+
+#[tokio::test]
 async fn r13_an_input_that_never_ends_is_given_up() {
     for args in [TASK, &["exec"], &["exec", "-"]] {
         let (scene, run) = after("exec </dev/zero", args).await;

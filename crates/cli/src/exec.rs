@@ -214,8 +214,11 @@ pub(crate) async fn converse(
     let (worked, outcome) = tokio::join!(thread.run(), following);
     let mut outcome = outcome?;
     worked?;
-    if outcome.error.is_none() && matches!(printer, Printer::Human(_)) {
-        outcome.reader_gone |= !front::print_answer(&outcome.message);
+    if outcome.error.is_none()
+        && matches!(printer, Printer::Human(_))
+        && let Err(error) = front::print_answer(&outcome.message)
+    {
+        outcome.goes_unheard(error);
     }
     Ok(outcome)
 }

@@ -378,6 +378,9 @@ fn ended(outcome: Outcome, options: &args::ExecOptions) -> anyhow::Result<ExitCo
     if let Some(failure) = outcome.error {
         return Err(TurnFailure(failure).into());
     }
+    if let Some(error) = outcome.unwritten {
+        return Err(anyhow::Error::from(error).context("cannot write to standard output"));
+    }
     if outcome.reader_gone {
         return Ok(ExitCode::from(BROKEN_PIPE));
     }

@@ -32,6 +32,8 @@ pub(crate) struct Outcome {
     pub(crate) signal: Option<i32>,
     /// Whoever read standard output had gone.
     pub(crate) reader_gone: bool,
+    /// Why standard output could not be written, where it was not that.
+    pub(crate) unwritten: Option<io::Error>,
     /// Whether the answer fits the schema that was asked for.
     pub(crate) schema_valid: Option<bool>,
     /// A tool call failed, or was refused.
@@ -131,8 +133,10 @@ pub(crate) async fn follow(
                         }
                     });
                 }
-                if !outcome.reader_gone && print(printer, &record).is_err() {
-                    outcome.reader_gone = true;
+                if outcome.is_heard()
+                    && let Err(error) = print(printer, &record)
+                {
+                    outcome.goes_unheard(error);
                     if die_on_epipe {
                         let _ = commands.send(Command::Shutdown);
                     }
@@ -164,6 +168,19 @@ fn print(printer: &mut Printer, record: &Record) -> io::Result<()> {
 }
 
 impl Outcome {
+    /// All of standard output was written so far.
+    fn is_heard(&self) -> bool {
+        !self.reader_gone && self.unwritten.is_none()
+    }
+
+    /// A reader that has gone had what it wanted; where there is no room, somebody misses the answer.
+    pub(super) fn goes_unheard(&mut self, error: io::Error) {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => self.reader_gone = true,
+            _ => self.unwritten = Some(error),
+        }
+    }
+
     fn observe(&mut self, record: &Record) {
         match &record.event {
             Event::ThreadStarted(thread) => self.thread_id.clone_from(&thread.thread_id),
@@ -190,12 +207,14 @@ impl Outcome {
     }
 }
 
-/// Prints the answer on standard output. Returns whether anybody read it.
-pub(crate) fn print_answer(message: &str) -> bool {
+/// Prints the answer on standard output.
+///
+/// # Errors
+/// When it cannot be written, or whoever reads has gone.
+pub(crate) fn print_answer(message: &str) -> io::Result<()> {
     let mut out = io::stdout();
     let text = agent_tui::written(message);
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.write_all(b"\n"))
-        .and_then(|()| out.flush())
-        .is_ok()
+    out.write_all(text.as_bytes())?;
+    out.write_all(b"\n")?;
+    out.flush()
 }
