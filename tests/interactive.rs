@@ -49,6 +49,22 @@ fn sent_after(frames: usize, server: &ScriptedServer) -> String {
 }
 
 #[test]
+fn that_ctrl_c_leaves_is_taken_back_after_a_while_on_an_idle_screen() {
+    let (scene, _server) = scene(ScriptedModel::new());
+    let mut screen = show(&scene, &[]);
+    screen.press("<c-c>");
+    screen.wait_for("ctrl-c again leaves");
+    screen.wait_until("it was taken back", |screen| {
+        !screen.screen().contains("again leaves") && screen.screen().contains("scripted")
+    });
+    screen.press("kept<c-c>");
+    screen.wait_until("it is cleared", |screen| !screen.screen().contains("kept"));
+    screen.wait_for("ctrl-c again leaves");
+    screen.press("<c-c>");
+    screen.finish().gave_the_terminal_back();
+}
+
+#[test]
 fn a_command_line_of_ones_own_runs_and_the_model_reads_of_it() {
     let (scene, server) = scene(ScriptedModel::new().says("I saw it."));
     let mut screen = show(&scene, &[]);

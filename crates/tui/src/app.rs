@@ -66,8 +66,8 @@ pub struct App {
     drawn: usize,
     /// What the model is saying, of which the beginning may be there too.
     said: Said,
-    /// Ctrl-C was pressed, and nothing since.
-    may_leave: bool,
+    /// Ctrl-C was pressed, and nothing since: until then it leaves when it comes again.
+    may_leave_until_ms: Option<u64>,
     /// Esc was pressed where it does nothing, and nothing since.
     may_go_back: bool,
     /// Said in the row below the composer, until the next key.
@@ -111,7 +111,7 @@ impl App {
             rows: 0,
             drawn: 0,
             said: Said::default(),
-            may_leave: false,
+            may_leave_until_ms: None,
             may_go_back: false,
             told: None,
             fold: Fold::default(),
@@ -174,6 +174,11 @@ impl App {
         self.said = Said::default();
     }
 
+    /// When the screen changes though nothing happens, in milliseconds as [`Input::Tick`] has them.
+    pub fn changes_at_ms(&self) -> Option<u64> {
+        self.may_leave_until_ms
+    }
+
     /// An overlay sees the keys first.
     pub fn is_covered(&self) -> bool {
         !self.overlays.is_empty()
@@ -221,7 +226,7 @@ impl App {
     /// Takes what happened next.
     pub fn update(&mut self, input: Input) -> Vec<Effect> {
         match input {
-            Input::Tick(ms) => self.now_ms = ms,
+            Input::Tick(ms) => self.pass_time(ms),
             Input::Resize { columns, rows } => self.resize(columns, rows),
             Input::Paste(text) => self.paste(&text),
             Input::Record(record) => return self.hear(&record),
@@ -267,6 +272,11 @@ impl App {
             Input::Key(key) => return self.press(key),
         }
         vec![]
+    }
+
+    fn pass_time(&mut self, ms: u64) {
+        self.now_ms = ms;
+        self.may_leave_until_ms = self.may_leave_until_ms.filter(|until| ms < *until);
     }
 
     fn learn(&mut self, facts: Facts) {

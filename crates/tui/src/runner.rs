@@ -196,6 +196,7 @@ impl Terminal {
             let answer_by = self.survey.deadline(is_held).filter(|_| !is_behind);
             let next = drawn.unwrap_or_else(Instant::now) + FRAME;
             let is_running = app.is_running();
+            let changes_at = app.changes_at_ms().map(|ms| self.began + Duration::from_millis(ms));
             // What was typed behind a key that had consequences comes after them, be it in the next thread.
             let unheard = std::mem::take(&mut self.unheard);
             let woken = if unheard.is_empty() {
@@ -210,6 +211,9 @@ impl Terminal {
                     () = tokio::time::sleep_until(next), if is_stale && !is_held => Woken::Due,
                     () = tokio::time::sleep_until(answer_by.unwrap_or(next)), if answer_by.is_some() => {
                         Woken::Unanswered
+                    }
+                    () = tokio::time::sleep_until(changes_at.unwrap_or(next)), if changes_at.is_some() => {
+                        Woken::Due
                     }
                     _ = seconds.tick(), if is_running => Woken::Input(self.now()),
                 }

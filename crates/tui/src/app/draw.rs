@@ -206,7 +206,7 @@ impl App {
 
     /// The row below the composer; none when the person wants none and nothing must be said.
     fn status(&self) -> Option<Line<'static>> {
-        if self.may_leave {
+        if self.may_leave_until_ms.is_some() {
             return Some(Line::styled("ctrl-c again leaves", self.theme.accent));
         }
         if self.may_go_back {

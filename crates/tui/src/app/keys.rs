@@ -10,6 +10,9 @@ use crate::fuzzy::FileMatch;
 use crate::key::{KeyCode, KeyEvent, Modifiers};
 use crate::slash::Verb;
 
+/// So soon after the first ctrl-c the second one leaves.
+const LEAVES_MS: u64 = 2_000;
+
 impl App {
     /// There is nothing in the composer, and nothing over it.
     pub(crate) fn writes_nothing(&self) -> bool {
@@ -32,7 +35,7 @@ impl App {
         match (key.code, key.modifiers.ctrl) {
             (KeyCode::Char('c'), true) if may_leave => return vec![Effect::Leave],
             (KeyCode::Char('c'), true) => {
-                self.may_leave = true;
+                self.let_leave();
                 self.composer.clear();
                 self.completion = None;
                 return if self.is_running() { self.interrupt() } else { vec![] };
@@ -95,7 +98,7 @@ impl App {
         if may_leave {
             return vec![Effect::Leave];
         }
-        self.may_leave = true;
+        self.let_leave();
         match self.overlays.last_mut().and_then(|overlay| overlay.field()) {
             Some(field) if !field.is_empty() => {
                 field.clear();
@@ -105,10 +108,15 @@ impl App {
         }
     }
 
+    /// The next key leaves, if it is ctrl-c and comes soon: who stops something else later does not mean to.
+    fn let_leave(&mut self) {
+        self.may_leave_until_ms = Some(self.now_ms + LEAVES_MS);
+    }
+
     /// What is said of the next key is of no other: whether ctrl-c may leave, and esc go back.
     pub(super) fn told_once(&mut self) -> (bool, bool) {
         self.told = None;
-        (std::mem::take(&mut self.may_leave), std::mem::take(&mut self.may_go_back))
+        (self.may_leave_until_ms.take().is_some(), std::mem::take(&mut self.may_go_back))
     }
 
     /// What was pasted last broke off, and what is typed is taken for its rest.

@@ -26,6 +26,32 @@ fn r10_esc_stops_what_runs_and_ctrl_c_twice_leaves() {
 }
 
 #[test]
+fn r10_ctrl_c_leaves_only_soon_after_the_first() {
+    let ctrl_c = |app: &mut App| app.update(Input::Key(keys("<c-c>").unwrap()[0]));
+    let is_told = |app: &mut App| shown(app).1.iter().any(|row| row.contains("again leaves"));
+    for (later_ms, leaves) in [(1_999, true), (2_000, false), (60_000, false)] {
+        for is_asked in [false, true] {
+            let mut app = app();
+            let stops = if is_asked { vec![Effect::Interrupt] } else { vec![] };
+            if is_asked {
+                step_started(&mut app);
+                asks(&mut app, "make");
+            }
+            app.update(Input::Tick(10_000));
+            assert_eq!(app.changes_at_ms(), None, "nothing changes by itself");
+            assert_eq!(ctrl_c(&mut app), stops);
+            assert!(is_told(&mut app));
+            assert_eq!(app.changes_at_ms(), Some(12_000));
+            app.update(Input::Tick(10_000 + later_ms));
+            assert_eq!(is_told(&mut app), leaves, "{later_ms}");
+            assert_eq!(app.changes_at_ms().is_some(), leaves, "{later_ms}");
+            let expected = if leaves { vec![Effect::Leave] } else { stops };
+            assert_eq!(ctrl_c(&mut app), expected, "{later_ms}");
+        }
+    }
+}
+
+#[test]
 fn r10_what_is_pasted_between_two_ctrl_c_is_not_left_for() {
     let mut app = app();
     type_in(&mut app, "<c-c>");
