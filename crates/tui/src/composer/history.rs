@@ -50,8 +50,8 @@ impl History {
 
     /// The message before the one that is shown, of which `current` has become.
     pub(super) fn earlier(&mut self, current: Message) -> Option<Message> {
-        let before = self.at.unwrap_or(self.entries.len()).checked_sub(1)?;
         self.leave(current);
+        let before = self.at.unwrap_or(self.entries.len()).checked_sub(1)?;
         self.at = Some(before);
         self.entries.get(before).cloned()
     }
@@ -73,8 +73,8 @@ impl History {
 
     /// The message after it, and after the latest what was being written.
     pub(super) fn later(&mut self, current: Message) -> Option<Message> {
-        let after = self.at? + 1;
         self.leave(current);
+        let after = self.at? + 1;
         if after < self.entries.len() {
             self.at = Some(after);
             return self.entries.get(after).cloned();
@@ -83,10 +83,10 @@ impl History {
         Some(std::mem::take(&mut self.draft))
     }
 
-    /// An entry that was changed is a draft of its own.
+    /// An entry that was changed is a draft of its own, before which the latest stands.
     fn leave(&mut self, current: Message) {
         if !self.shows(&current) {
-            self.draft = current;
+            (self.at, self.draft) = (None, current);
         }
     }
 

@@ -212,6 +212,22 @@ fn many_rows_that_were_recalled_do_not_keep_from_those_before() {
 }
 
 #[test]
+fn what_was_recalled_and_changed_is_a_draft_before_which_the_latest_stands() {
+    let recalled = |keys: &str| {
+        let sent = ["first", "second", "third"].map(|text| text.to_owned().into());
+        let mut composer = Composer::new(History::new(sent));
+        press(&mut composer, keys);
+        shown(&composer)
+    };
+    assert_eq!(recalled("<up>x<c-u>draft2<up>"), "third|");
+    assert_eq!(recalled("<up><up>x<c-u>draft2<up>"), "third|");
+    assert_eq!(recalled("<up><up> too<up>"), "third|");
+    assert_eq!(recalled("<up><up> too<up><up><down><down>"), "second too|");
+    assert_eq!(recalled("<up><up> too<down>"), "second too|");
+    assert_eq!(recalled("<up><up>x<backspace><up>"), "first|", "it is as it was sent");
+}
+
+#[test]
 fn pages_of_a_draft_are_gone_through_and_what_is_not_seen_is_told() {
     let mut composer = composer();
     composer.resize(20);
