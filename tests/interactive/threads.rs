@@ -50,6 +50,22 @@ fn an_earlier_thread_is_gone_on_with_by_what_the_command_line_says() {
 }
 
 #[test]
+fn what_cannot_be_done_is_said_in_sentences() {
+    let (scene, _server) = scene(ScriptedModel::new());
+    let mut screen = show(&scene, &[]);
+    for (command, said) in [
+        ("/undo", "! Nothing left to undo."),
+        ("/redo", "! Nothing was undone in this thread."),
+        ("/resume zz", "! There is no thread `zz`."),
+    ] {
+        screen.press(&format!("{command}<enter>"));
+        screen.wait_for(said);
+        wait_until_ready(&screen);
+    }
+    leave(screen);
+}
+
+#[test]
 fn going_back_takes_the_files_along_and_gives_the_message_back() {
     let model = ScriptedModel::new().calls_freely("apply_patch", PATCH).says("Noted.");
     let (scene, server) = scene(model);

@@ -169,11 +169,13 @@ impl Transcript {
                 self.live.sent = Some(*transport);
             }
             Event::ContextCompacted { before_tokens, after_tokens, .. } => {
-                self.notice(Notice::Said(format!(
-                    "The conversation was shortened from {} to {} tokens.",
-                    grouped(*before_tokens),
-                    grouped(*after_tokens)
-                )));
+                let (before, after) = (grouped(*before_tokens), grouped(*after_tokens));
+                // Of little the summary may be longer than what it sums up.
+                self.notice(Notice::Said(if after_tokens < before_tokens {
+                    format!("The conversation was shortened from {before} to {after} tokens.")
+                } else {
+                    format!("The conversation was summed up and is no shorter for it: {after} tokens, {before} before.")
+                }));
             }
             Event::Budget { kind, used, limit } => {
                 self.notice(Notice::Said(budget(*kind, *used, *limit)));

@@ -101,11 +101,17 @@ impl<W: Write> HumanPrinter<W> {
                     written(reason)
                 )
             }
-            Event::ContextCompacted { before_tokens, after_tokens, .. } => format!(
-                "{yellow}… the conversation was shortened from {} to {} tokens{reset}\n",
-                grouped(*before_tokens),
-                grouped(*after_tokens),
-            ),
+            Event::ContextCompacted { before_tokens, after_tokens, .. } => {
+                let (before, after) = (grouped(*before_tokens), grouped(*after_tokens));
+                let said = if after_tokens < before_tokens {
+                    format!("was shortened from {before} to {after} tokens")
+                } else {
+                    format!(
+                        "was summed up and is no shorter for it: {after} tokens, {before} before"
+                    )
+                };
+                format!("{yellow}… the conversation {said}{reset}\n")
+            }
             Event::Budget { used, limit, kind } => {
                 let kind = format!("{kind:?}").to_lowercase();
                 format!("{yellow}… {used:.0} of {limit:.0} {kind} used{reset}\n")

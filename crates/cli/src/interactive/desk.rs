@@ -114,7 +114,7 @@ impl Desk<'_> {
                         Ok(others::Others { threads, unreadable }) => {
                             Input::Threads { how, threads, unreadable: unreadable.len() }
                         }
-                        Err(error) => failed(&format!("{error:#}")),
+                        Err(error) => went_wrong(&error),
                     })
                 });
             }
@@ -290,7 +290,7 @@ impl Desk<'_> {
                     title: "Where time and bytes went".to_owned(),
                     page: Page::Plain(text),
                 },
-                Err(error) => failed(&format!("{error:#}")),
+                Err(error) => went_wrong(&error),
             })
         });
     }
@@ -315,7 +315,7 @@ impl Desk<'_> {
                     title: "What this thread changed".to_owned(),
                     page: Page::Diff(diff),
                 },
-                Err(error) => failed(&format!("{error:#}")),
+                Err(error) => went_wrong(&error),
             })
         });
     }
@@ -365,6 +365,22 @@ fn permissions(settings: &Settings) -> String {
         rules.writable_roots.iter().map(|root| format!("Writable too: {}\n", root.display()));
     let modes = format!("sandbox {}, asks {}", rules.sandbox, rules.approval);
     format!("{sandbox} {network}\n{approval}\n{trust}\n{}{modes}", roots.collect::<String>())
+}
+
+/// What went wrong, as a sentence like the others on the screen: in the shell it stands behind `error: `.
+pub(super) fn sentence(error: &anyhow::Error) -> String {
+    let mut text = format!("{error:#}");
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    if !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    text
+}
+
+pub(super) fn went_wrong(error: &anyhow::Error) -> Input {
+    failed(&sentence(error))
 }
 
 pub(super) fn failed(text: &str) -> Input {

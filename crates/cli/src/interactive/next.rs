@@ -45,7 +45,7 @@ impl Stage<'_> {
                     Err(error) => {
                         // It is not asked again and again.
                         self.settings.asks_trust = None;
-                        Notice::Failed(format!("{error:#}"))
+                        Notice::Failed(desk::sentence(&error))
                     }
                 }
             }
@@ -60,7 +60,7 @@ impl Stage<'_> {
                     remarks.push(format!("{FILES_WENT_BACK}\n{text}"));
                     Notice::Said(format!("{text}\n/redo takes this back."))
                 }
-                Err(error) => Notice::Failed(format!("{error:#}")),
+                Err(error) => Notice::Failed(desk::sentence(&error)),
             },
             Next::Redo => match self.undo(id, UndoArgs { redo: true, ..UndoArgs::default() }) {
                 Ok(undone) => {
@@ -68,12 +68,12 @@ impl Stage<'_> {
                     remarks.push(format!("{FILES_CAME_BACK}\n{text}"));
                     Notice::Said(text)
                 }
-                Err(error) => Notice::Failed(format!("{error:#}")),
+                Err(error) => Notice::Failed(desk::sentence(&error)),
             },
         };
         let opened = self.open(self.again(id)?, remarks).or_else(|error| {
             // What does not work must not cost the conversation.
-            let _ = self.say.send(desk::failed(&format!("{error:#}")));
+            let _ = self.say.send(desk::went_wrong(&error));
             self.settings = before;
             self.open(self.again(id)?, vec![])
         })?;
@@ -97,7 +97,7 @@ impl Stage<'_> {
                 Ok(opened)
             }
             Err(error) => {
-                let _ = self.say.send(desk::failed(&format!("{error:#}")));
+                let _ = self.say.send(desk::went_wrong(&error));
                 let opened = self.open(self.again(id)?, vec![])?;
                 Ok(Opened { earlier: vec![], ..opened })
             }
@@ -137,7 +137,7 @@ impl Stage<'_> {
     fn rewind(&mut self, id: &str, turn: u32, scope: Scope) -> anyhow::Result<Opened> {
         let mut said = vec![];
         if scope != Scope::Conversation {
-            said.push(self.undo_from(id, turn).unwrap_or_else(|error| format!("{error:#}")));
+            said.push(self.undo_from(id, turn).unwrap_or_else(|error| desk::sentence(&error)));
         }
         let remarks = match scope {
             Scope::Conversation => vec![],

@@ -145,7 +145,8 @@ impl Reader {
                 self.notes.push(format!("fell back to HTTP: {reason}"))
             }
             Event::ContextCompacted { before_tokens, after_tokens, .. } => {
-                self.notes.push(format!("shortened from {before_tokens} to {after_tokens} tokens"));
+                let how = if after_tokens < before_tokens { "shortened" } else { "summed up" };
+                self.notes.push(format!("{how} from {before_tokens} to {after_tokens} tokens"));
             }
             Event::StepCompleted(report) => self.step(report, now),
             Event::TurnCompleted(turn) => {

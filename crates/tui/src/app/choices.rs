@@ -98,9 +98,12 @@ impl App {
     pub(super) fn choose_theme(&mut self, argument: &str) -> Vec<Effect> {
         if !argument.is_empty() {
             let found = Scheme::named(argument);
-            if found.is_none() {
-                let text = format!("There is no theme `{argument}`; /theme shows those there are.");
-                self.fail(text);
+            match found {
+                Some(scheme) => {
+                    self.note(format!("The theme is {} from here on.", scheme.name()));
+                }
+                None => self
+                    .fail(format!("There is no theme `{argument}`; /theme shows those there are.")),
             }
             return found.map(Effect::Dress).into_iter().collect();
         }

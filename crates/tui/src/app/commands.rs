@@ -52,6 +52,9 @@ fn excess(slash: &Slash, text: &str, argument: &str) -> Option<String> {
         Verb::Trust if !argument.eq_ignore_ascii_case("no") => {
             Some(format!("{name} takes `no` or nothing; `{argument}` is neither."))
         }
+        Verb::Model if argument.contains(char::is_whitespace) => {
+            Some(format!("A model's name has no spaces; `{argument}` is none."))
+        }
         _ => None,
     }
 }
@@ -154,6 +157,10 @@ impl App {
     fn go_on(&mut self, how: GoOn, argument: &str) -> Vec<Effect> {
         let which = match (&self.transcript.thread, how) {
             _ if !argument.is_empty() => argument.to_owned(),
+            (Some(_), GoOn::Fork) if !self.has_turns() => {
+                self.note(NOTHING_SAID.to_owned());
+                return vec![];
+            }
             (Some(thread), GoOn::Fork) => thread.thread_id.clone(),
             _ => return vec![Effect::FindThreads(how)],
         };
@@ -293,8 +300,13 @@ impl App {
 
     /// Ends one of the commands in the background: the one of this process id, or one that is chosen.
     fn processes(&mut self, argument: &str) -> Vec<Effect> {
-        if let Ok(pid) = argument.parse() {
-            return vec![Effect::Stop { pid }];
+        if !argument.is_empty() {
+            let mut running = self.transcript.processes.iter().map(|process| process.pid);
+            let found = argument.parse().ok().and_then(|pid: u32| running.find(|it| *it == pid));
+            if found.is_none() {
+                self.fail(format!("No process `{argument}` runs in the background."));
+            }
+            return found.map(|pid| Effect::Stop { pid }).into_iter().collect();
         }
         let choice = |process: &Process| Choice {
             value: process.pid.to_string(),

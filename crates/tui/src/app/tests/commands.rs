@@ -1,6 +1,7 @@
 //! Each command behind a slash: what comes of it where something was said and done, one command a row of the table.
 
 use super::*;
+use crate::effect::PageEntry;
 use crate::slash::TABLE;
 use crate::theme::{Background, Colours, Look, Scheme};
 
@@ -76,6 +77,7 @@ fn commands() -> Vec<(&'static str, Comes)> {
         ("/trust no<enter>", trust(TrustAnswer::Nothing)),
         ("/model<enter><esc>", Of(Effect::FindModels)),
         ("/model other<enter>", Of(Effect::UseModel("other".into()))),
+        ("/model a b<enter>", Seen("! A model's name has no spaces; `a b` is none.")),
         ("/effort<enter>low<enter>", Of(Effect::UseEffort("low".into()))),
         ("/effort ultra<enter>", Of(Effect::UseEffort("ultra".into()))),
         (
@@ -85,6 +87,8 @@ fn commands() -> Vec<(&'static str, Comes)> {
         ("/sandbox read-only<enter>", Of(Effect::Open(Next::Sandbox(SandboxMode::ReadOnly)))),
         ("/status<enter>", Seen("thread      0199")),
         ("/ps<enter>", Seen("Nothing runs in the background.")),
+        ("/ps 1<enter>", Seen("! No process `1` runs in the background.")),
+        ("/ps make<enter>", Seen("! No process `make` runs in the background.")),
         ("/output<enter><enter>", Seen("1 passed")),
         ("/diff<enter>", Of(Effect::ShowDiff { turn_runs: false })),
         ("/trace<enter>", Of(Effect::ShowTrace)),
@@ -177,12 +181,48 @@ fn none_of_the_commands_is_left_out_of_this_page() {
 }
 
 #[test]
+fn a_thread_in_which_nothing_was_said_is_neither_forked_nor_gone_back_in() {
+    for keys in ["/fork<enter>", "/rewind<enter>"] {
+        let mut app = app();
+        happened(&mut app, thread_started());
+        assert!(type_in(&mut app, keys).is_empty(), "{keys}");
+        assert!(shown(&mut app).0.iter().any(|row| row.ends_with("Nothing was said yet.")));
+    }
+}
+
+#[test]
+fn keys_are_told_in_words() {
+    let entries = pages::keys();
+    let said: Vec<_> = entries
+        .iter()
+        .filter_map(|entry| match entry {
+            PageEntry::Named { name, says } => Some((name.as_str(), says.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert!(said.contains(&("pagedown", "a page down in it")));
+    assert!(said.iter().all(|(_, says)| !says.contains(['<', '>'])), "{said:#?}");
+}
+
+#[test]
 fn a_diff_of_a_turn_that_runs_says_that_it_is_not_part_of_it() {
     let mut app = worked();
     happened(&mut app, Event::TurnStarted {});
     let effects = type_in(&mut app, "/diff<enter>");
     assert_eq!(effects, [Effect::ShowDiff { turn_runs: true }]);
     assert!(shown(&mut app).0.join("\n").contains("when the turn is over"));
+}
+
+#[test]
+fn the_theme_that_was_chosen_is_said() {
+    for (keys, said) in [
+        ("/theme light<enter>", "• The theme is light from here on."),
+        ("/theme<enter><down><enter>", "• The theme is dark from here on."),
+    ] {
+        let mut app = worked();
+        type_in(&mut app, keys);
+        assert!(shown(&mut app).0.iter().any(|row| row == said), "{keys}");
+    }
 }
 
 #[test]

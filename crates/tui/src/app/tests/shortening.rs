@@ -31,6 +31,22 @@ fn line(app: &mut App) -> String {
 }
 
 #[test]
+fn a_conversation_that_is_no_shorter_for_it_is_not_said_to_be() {
+    for (after, said) in [
+        (940, "shortened from 5,914 to 940 tokens."),
+        (5_914, "summed up and is no shorter for it: 5,914 tokens, 5,914 before."),
+        (6_002, "summed up and is no shorter for it: 6,002 tokens, 5,914 before."),
+    ] {
+        let mut app = app_with_window();
+        happened(&mut app, compacting());
+        happened(&mut app, compacted(after));
+        let row = format!("• The conversation was {said}");
+        let finished = shown(&mut app).0;
+        assert!(finished.contains(&row), "{finished:#?}");
+    }
+}
+
+#[test]
 fn what_is_left_of_the_window_goes_up_when_the_conversation_is_shortened() {
     let mut app = app_with_window();
     happened(&mut app, Event::TurnStarted {});
