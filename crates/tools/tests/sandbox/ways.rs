@@ -314,6 +314,18 @@ pub(crate) const PLANTS: &[Plant] = &[
     )
     .after("mkdir n"),
     plant(
+        "s9_submodule_that_is_half_there",
+        "mkdir -p .git/modules/m; cp -r .git/objects .git/refs .git/modules/m/; printf '[core]\\n\\trepositoryformatversion = 0\\n\\tbare = false\\n\\tworktree = ../../../m\\n\\tfsmonitor = ./evil\\n' >.git/modules/m/config; mkdir m; cp evil m/; echo 'gitdir: ../.git/modules/m' >m/.git; echo 'ref: modules/m/HEAD' >.git/ORIG_HEAD",
+        "git reset -q; git -C m status",
+    ),
+    plant("s9_pointer_to_what_comes_later", "mkdir p; cp evil p/; echo 'gitdir: ../e' >p/.git", "mv v/data e; cd p; git status")
+        .after(STRANGERS),
+    plant("s9_part_that_becomes_a_repository", "mv v/x/hid src/.git", "cd src; git status")
+        .after_both(NESTED_STRANGERS, "mv v/x/.git v/x/hid; echo 'gitdir: hid' >v/x/.git"),
+    plant("s9_repository_that_gets_references", "mv v/x/.git/r v/x/.git/refs", "cd v/x; git status")
+        .after_both(NESTED_STRANGERS, "mv v/x/.git/refs v/x/.git/r; touch v/x/.git/refs")
+        .with("rm v/x/.git/refs"),
+    plant(
         "s9_link_to_what_will_be_a_pointer",
         "mkdir p; cp evil p/; ln -s ../.git/COMMIT_EDITMSG p/.git",
         "git commit -q --allow-empty -C said; cd p; git status",

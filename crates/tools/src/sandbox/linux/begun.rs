@@ -1,14 +1,16 @@
 //! What git had still to do in a repository, half done: it goes on by what it finds in files of its own, which a command may
 //! have written.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::encoded::{Encoded, read_all, write_all};
 use super::git_config;
 use super::index::is_of_tree;
 use super::put_back::Change;
+use super::repositories;
 use super::repository::change;
 use super::state::{MAX_FILE, State, read_through};
 
@@ -118,11 +120,19 @@ fn conflicts(list: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
     })
 }
 
-/// The paths in the tree of a repository.
-pub(super) fn files_with_conflicts(git: &Path) -> Vec<PathBuf> {
-    let list = read_through(&git.join(CONFLICTS), MAX_FILE).unwrap_or_default();
-    let paths = conflicts(&list).filter_map(|(_, path)| path);
-    paths.map(|path| OsStr::from_bytes(path).into()).collect()
+/// The numbers of those for which it is said how they are to be solved: git writes that where the file is, or where a link
+/// leads that is there by then.
+pub(super) fn conflicts_to_be_solved(git: &Path) -> Vec<OsString> {
+    let Some(list) = read_through(&git.join(CONFLICTS), MAX_FILE) else { return vec![] };
+    let solved = repositories::common_directory(git).unwrap_or(git.to_owned()).join("rr-cache");
+    let numbers = conflicts(&list).map(|(number, _)| {
+        OsStr::from_bytes(number.split(|byte| *byte == b'.').next().unwrap_or_default())
+    });
+    let is_solved = |number: &&OsStr| {
+        let known = fs::read_dir(solved.join(number)).into_iter().flatten().flatten();
+        known.into_iter().any(|file| file.file_name().as_bytes().starts_with(b"postimage"))
+    };
+    numbers.filter(is_solved).map(OsStr::to_owned).collect()
 }
 
 /// Files in the same directory.

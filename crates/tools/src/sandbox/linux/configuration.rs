@@ -10,7 +10,17 @@ use super::{addresses, git_config, repositories};
 /// The setting that says where a repository has its files.
 const TREE: &[u8] = b"core.worktree";
 
-const FORMAT: &str = "core.repositoryformatversion";
+const FORMAT: &[u8] = b"core.repositoryformatversion";
+const EXTENSIONS: &[&str] = &["noop", "preciousobjects", "partialclone", "worktreeconfig"];
+/// Of that version alone.
+const EXTENSIONS_OF_1: &[&str] = &[
+    "noop-v1",
+    "objectformat",
+    "compatobjectformat",
+    "refstorage",
+    "relativeworktrees",
+    "submodulepathconfig",
+];
 
 /// By what the configurations of a repository are judged.
 pub(super) struct Judge<'a> {
@@ -34,7 +44,7 @@ impl Judge<'_> {
         let running = self.running_by_now(bytes, &was_there);
         let harmful = self.harmful(bytes, bytes);
         // What git refused to read ran nothing.
-        let is_refused_no_longer = is_of_unknown_format(old) && !is_of_unknown_format(bytes);
+        let is_refused_no_longer = is_refused(old) && !is_refused(bytes);
         let is_still_harmful = harmful.is_some() && harmful == self.harmful(old, bytes);
         let is_harmless = harmful.as_ref().is_some_and(Vec::is_empty);
         let is_as_harmful =
@@ -91,9 +101,18 @@ impl Judge<'_> {
     }
 }
 
-fn is_of_unknown_format(text: &[u8]) -> bool {
-    let format = git_config::values(text, FORMAT).pop();
-    format.is_some_and(|format| !matches!(format.trim_ascii(), b"0" | b"1"))
+/// Whether git shows no files by it: it is of a version or has an extension that is not known, or says that there are none.
+fn is_refused(text: &[u8]) -> bool {
+    let entries = Settings::read(text).entries;
+    let last = |key: &[u8]| entries.iter().rfind(|(name, _)| name == key)?.1.as_deref();
+    let format = last(FORMAT).unwrap_or(b"0").trim_ascii();
+    let extensions = entries.iter().filter_map(|(name, _)| name.strip_prefix(b"extensions."));
+    let is_known = |name: &[u8]| match format {
+        b"0" => !EXTENSIONS_OF_1.iter().any(|known| known.as_bytes() == name),
+        _ => [EXTENSIONS, EXTENSIONS_OF_1].concat().iter().any(|known| known.as_bytes() == name),
+    };
+    let is_bare = last(b"core.bare").is_some_and(|bare| bare.eq_ignore_ascii_case(b"true"));
+    !matches!(format, b"0" | b"1") || is_bare || !extensions.into_iter().all(is_known)
 }
 
 #[cfg(test)]
@@ -112,6 +131,15 @@ mod tests {
         assert_eq!(judge.config_to(&before, &file("98", evil), true), None);
         assert_eq!(judge.config_to(&file("0", evil), &file("1", evil), true), None);
         assert_eq!(judge.config_to(&file("99", ""), &file("0", ""), true), None);
+        for (refused, other) in [
+            ("bare = true\n", "bare = false\n"),
+            ("[extensions]\nother = 1\n", ""),
+            ("[extensions]\nrefStorage = files\n[core]\nrepositoryformatversion = 0\n", ""),
+        ] {
+            let [before, now] = [refused, other].map(|rest| file("1", &format!("{evil}{rest}")));
+            assert_eq!(judge.config_to(&before, &now, true), Some(before.clone()), "{refused}");
+            assert_eq!(judge.config_to(&now, &now, true), None, "{other}");
+        }
     }
 
     #[test]

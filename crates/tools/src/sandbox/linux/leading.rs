@@ -2,10 +2,10 @@
 //! to, and where nobody here knows. What points to repositories is found in `repositories.rs`.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::arrivals::Ways;
 use super::repositories::has_its_name;
 use super::state::changed_at;
 use super::{begun, links, repository};
@@ -22,26 +22,47 @@ pub(super) struct Leading {
     /// Git directories, with directories in them that are called as objects are: by a reference that is called as what leads to
     /// what repositories share, git would be led there.
     pub(super) ids: BTreeSet<(PathBuf, PathBuf)>,
-    /// Git directories, with links in their trees in the place of files that git is to solve conflicts in: it would write where
-    /// those lead.
-    pub(super) replayed: BTreeSet<(PathBuf, PathBuf)>,
+    /// Git directories, with numbers of conflicts that git would solve as it is said there.
+    pub(super) replayed: BTreeSet<(PathBuf, OsString)>,
     /// Files that point to repositories and have other names, by which they can be written to.
     pub(super) shared: BTreeSet<PathBuf>,
 }
 
+/// Git directories that were found, and such as git would make one of.
+#[derive(Clone, Copy)]
+pub(super) struct Gits<'a> {
+    pub(super) whole: &'a BTreeSet<PathBuf>,
+    pub(super) halves: &'a BTreeSet<PathBuf>,
+}
+
+impl<'a> Gits<'a> {
+    fn contain(self, directory: &Path) -> bool {
+        self.whole.contains(directory) || self.halves.contains(directory)
+    }
+
+    fn all(self) -> impl Iterator<Item = &'a PathBuf> {
+        self.whole.iter().chain(self.halves)
+    }
+}
+
 impl Leading {
-    /// Goes where `links` lead among the repositories that were `found`.
+    /// Goes where `links` lead among the repositories that were found, and `ids` lie.
     pub(super) fn follow(
         &mut self,
         links: &[PathBuf],
-        found: &BTreeSet<PathBuf>,
-        pointed: &Ways,
+        ids: &[PathBuf],
+        gits: Gits<'_>,
         is_too_deep: bool,
         since: i64,
     ) {
-        self.inner = inner(links, found);
-        self.replayed = replayed(found, pointed);
-        self.follow_late(links, found, is_too_deep, since);
+        self.inner = inner(links, gits);
+        let within = ids.iter().filter_map(|id| Some((id.parent()?.to_owned(), id.clone())));
+        self.ids = within.filter(|(git, _)| gits.contain(git)).collect();
+        let replayed = gits.all().flat_map(|git| {
+            begun::conflicts_to_be_solved(git).into_iter().map(|number| (git.clone(), number))
+        });
+        self.replayed = replayed.collect();
+        self.follow_late(links, gits.whole, is_too_deep, since);
     }
 
     /// Those that have changed since: git finds a repository there, too. Those that have the name it looks for do not
@@ -70,36 +91,15 @@ impl Leading {
     }
 }
 
-fn replayed(found: &BTreeSet<PathBuf>, pointed: &Ways) -> BTreeSet<(PathBuf, PathBuf)> {
-    let mut replayed = BTreeSet::new();
-    for git in found {
-        let files = begun::files_with_conflicts(git);
-        if files.is_empty() {
-            continue;
-        }
-        let own = git.parent().filter(|_| has_its_name(git)).map(Path::to_owned);
-        let others = pointed.iter().filter(|(to, _)| to == git).map(|(_, tree)| tree.clone());
-        for tree in own.into_iter().chain(others) {
-            for file in &files {
-                let path = tree.join(file);
-                let within = path.ancestors().take_while(|at| *at != tree);
-                let link = within.filter(|at| at.is_symlink()).last();
-                replayed.extend(link.map(|link| (git.clone(), link.to_owned())));
-            }
-        }
-    }
-    replayed
-}
-
 pub(super) fn is_late(link: &Path, since: i64) -> bool {
     fs::symlink_metadata(link).is_ok_and(|found| changed_at(&found) >= since)
 }
 
 /// The links within git directories. Not those that git itself makes of a head, nor what is judged as it is
 /// (`repository.rs`).
-fn inner(links: &[PathBuf], found: &BTreeSet<PathBuf>) -> BTreeSet<(PathBuf, PathBuf)> {
+fn inner(links: &[PathBuf], gits: Gits<'_>) -> BTreeSet<(PathBuf, PathBuf)> {
     let of_git = links.iter().filter_map(|link| {
-        let git = link.ancestors().skip(1).find(|at| found.contains(*at))?;
+        let git = link.ancestors().skip(1).find(|at| gits.contain(at))?;
         let rest = link.strip_prefix(git).ok()?;
         let is_head = || {
             let to = link.read_link().unwrap_or_default();

@@ -12,9 +12,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Access, access};
 use rustix::process::getuid;
 
-use super::leading::{Leading, is_late};
+use super::leading::{Gits, Leading, is_late};
 use super::links;
 use super::seen::{Entries, Seen, Version, is_in_git};
 use super::state::{can_be_searched, changed_at, now, read, read_through};
@@ -70,8 +71,9 @@ pub(super) fn below(
     if walk.leads_to(others) {
         walk.through(others, patience);
     }
-    let Walk { mut look, links, is_too_deep, .. } = walk;
-    look.leading.follow(&links, &look.found, &look.pointed, is_too_deep, since);
+    let Walk { mut look, links, ids, is_too_deep, .. } = walk;
+    let gits = Gits { whole: &look.found, halves: &look.halves };
+    look.leading.follow(&links, &ids, gits, is_too_deep, since);
     let common: Vec<_> = look.found.iter().filter_map(|git| common_directory(git)).collect();
     look.found.extend(common);
     look.found.retain(|git| roots.iter().chain(others).any(|root| git.starts_with(root)));
@@ -91,6 +93,8 @@ struct Walk<'a> {
     links: Vec<PathBuf>,
     /// Git directories that do not lie in one of the usual name.
     odd: Vec<PathBuf>,
+    /// Directories that are called as objects are.
+    ids: Vec<PathBuf>,
     /// There is something that has no name, as that would be too long.
     is_too_deep: bool,
     look: Look,
@@ -108,6 +112,7 @@ impl<'a> Walk<'a> {
             rest,
             links: vec![],
             odd: vec![],
+            ids: vec![],
             is_too_deep: false,
             look,
         }
@@ -150,7 +155,7 @@ impl<'a> Walk<'a> {
             Err(error) => return self.visit_blindly(directory, error.kind()),
         };
         let is_repository =
-            make_repository(|mark| entries.marks.contains(&mark)) && has_head(&directory);
+            make_repository(|mark| entries.marks.contains(&mark)) && git_takes(&directory);
         if is_repository && !is_in_git(&directory) {
             self.odd.push(directory.clone());
         }
@@ -171,11 +176,11 @@ impl<'a> Walk<'a> {
         for path in &entries.directories {
             self.add(path, holds_objects && is_fan_out(path));
         }
+        self.ids.extend(entries.directories.iter().filter(|path| is_id(path)).cloned());
+        let has_config = || is_in_git(&directory) && entries.marks.contains(&CONFIG);
         if is_repository {
-            let ids = entries.directories.iter().filter(|path| is_id(path)).cloned();
-            self.look.leading.ids.extend(ids.map(|id| (directory.clone(), id)));
             self.look.found.insert(directory);
-        } else if has_its_name(&directory) {
+        } else if has_its_name(&directory) || has_config() {
             self.look.halves.insert(directory);
         }
     }
@@ -186,7 +191,7 @@ impl<'a> Walk<'a> {
         let is_shared = found.is_file() && found.nlink() > 1;
         let pointed = pointed_to(tree, pointer);
         let may_turn = found.is_symlink() && !is_repository(pointer);
-        let is_none = || is_shared || is_pointer_unknowable(tree, pointer);
+        let is_none = || is_shared || is_pointer_unknowable(pointer);
         if may_turn || (pointed.is_none() && is_none()) {
             self.look.leading.unknowable.insert(pointer.to_owned());
         } else if is_shared {
@@ -280,31 +285,52 @@ fn is_fan_out(path: &Path) -> bool {
 const LEADING: [&str; 2] = [".git", "HEAD"];
 
 /// What is in a directory that git takes for a repository.
-const MARKS: [&str; 4] = ["HEAD", "commondir", "objects", "refs"];
+const MARKS: [&str; 5] = ["HEAD", "commondir", "objects", "refs", CONFIG];
+const CONFIG: &str = "config";
 
 /// As git sees it: a head, and objects and references here or elsewhere.
 fn make_repository(has: impl Fn(&'static str) -> bool) -> bool {
-    let [head, elsewhere, objects, references] = MARKS;
+    let [head, elsewhere, objects, references, _] = MARKS;
     has(head) && (has(elsewhere) || (has(objects) && has(references)))
 }
 
 pub(super) fn is_repository(directory: &Path) -> bool {
     make_repository(|mark| fs::symlink_metadata(directory.join(mark)).is_ok())
-        && has_head(directory)
+        && git_takes(directory)
 }
 
-/// Whether git takes what is called so for a head. What cannot be read may be one.
+/// Bytes of a head that git looks at.
+const MOST_OF_HEAD: usize = 255;
+
+/// Whether git takes what has all the parts of a repository for one: by a head that is one, and objects and references that
+/// can be entered. What cannot be read may be it.
+fn git_takes(directory: &Path) -> bool {
+    let has_common = || {
+        let named = directory.join("commondir");
+        let common = match fs::symlink_metadata(&named) {
+            Ok(_) => common_directory(directory),
+            Err(_) => Some(directory.to_owned()),
+        };
+        let can_be_entered = |part: &str, common: &Path| access(common.join(part), Access::EXEC_OK);
+        common.is_none_or(|common| {
+            ["objects", "refs"].iter().all(|part| can_be_entered(part, &common).is_ok())
+        })
+    };
+    has_head(directory) && has_common()
+}
+
 fn has_head(directory: &Path) -> bool {
     let head = directory.join("HEAD");
     if let Ok(to) = head.read_link() {
-        return to.starts_with("refs");
+        return to.as_os_str().as_bytes().starts_with(b"refs/");
     }
-    let Some(text) = read(&head, MAX_FILE) else { return true };
+    let Some(text) = read(&head, MAX_FILE) else { return !head.is_dir() };
+    let text = &text[..text.len().min(MOST_OF_HEAD)];
     let is_id = || text.get(..40).is_some_and(|id| id.iter().all(u8::is_ascii_hexdigit));
-    match text.strip_prefix(b"ref:") {
-        Some(name) => name.trim_ascii_start().starts_with(b"refs/"),
-        None => is_id(),
-    }
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    let Some(name) = text.strip_prefix(b"ref:") else { return is_id() };
+    let begin = name.iter().position(|byte| !is_space(byte)).unwrap_or(name.len());
+    name[begin..].starts_with(b"refs/")
 }
 
 /// Where a `.git` that is no directory leads; none, where that cannot be told.
@@ -325,12 +351,10 @@ fn text_of_pointer(file: &Path) -> Option<Vec<u8>> {
     Some(text.strip_prefix(b" ").unwrap_or(text).to_vec())
 }
 
-/// Whether a `.git` that is no directory leads the person nobody here knows where.
-fn is_pointer_unknowable(directory: &Path, pointer: &Path) -> bool {
-    let end = pointer.canonicalize();
-    let text = end.ok().and_then(|file| text_of_pointer(&file)).unwrap_or_default();
-    links::is_unknowable(pointer)
-        || paths_in(directory, &text).iter().any(|path| links::is_unknowable(path))
+/// Whether a `.git` that leads to nothing here leads the person nobody knows where, or will when there is something.
+fn is_pointer_unknowable(pointer: &Path) -> bool {
+    let text = pointer.canonicalize().ok().and_then(|file| text_of_pointer(&file));
+    text.is_some() || links::is_unknowable(pointer)
 }
 
 /// For the person, too.

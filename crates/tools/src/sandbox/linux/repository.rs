@@ -24,19 +24,16 @@ pub(super) fn judges(rest: &Path) -> bool {
     rest.starts_with("hooks") || CONFIGS.iter().any(|name| rest == Path::new(name))
 }
 
-/// Which of these has this path now, if the directory that was it has it. Of those that have the name git looks for, only
-/// with the directory that they lay in: another one is given no repository by a move.
+/// Which of these has this path now, if the directory that was it has it. With the name that git looks for, it has to lie in
+/// the directory that it lay in: another one is given no repository by a move.
 pub(super) fn that_is_now_at<'a>(
     git: &Path,
     mut remembered: impl Iterator<Item = &'a Repository>,
 ) -> Option<&'a Repository> {
     let now = identity(git)?;
-    let around = git.parent().and_then(identity).filter(|_| repositories::has_its_name(git));
-    remembered.find(|before| {
-        let is_for_other =
-            around.is_some() && around != before.around && repositories::has_its_name(&before.git);
-        before.identity == Some(now) && !is_for_other
-    })
+    let around = git.parent().and_then(identity);
+    let is_given = |before: &Repository| repositories::has_its_name(git) && before.around != around;
+    remembered.find(|before| before.identity == Some(now) && !is_given(before))
 }
 
 /// A repository as it was.

@@ -78,6 +78,17 @@ fn the_links_of_a_directory_that_was_none_of_a_repository_count_once_it_is() {
 }
 
 #[test]
+fn a_link_in_half_a_repository_counts_as_in_a_whole_one() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().canonicalize().unwrap();
+    let (git, link) = (root.join("n/.git"), root.join("n/.git/logs/HEAD"));
+    fs::create_dir_all(root.join("n/.git/logs")).unwrap();
+    symlink("/elsewhere", &link).unwrap();
+    let look = below(std::slice::from_ref(&root), &[], 0, PATIENT, &Seen::default());
+    assert_eq!(look.leading.inner, BTreeSet::from([(git, link)]));
+}
+
+#[test]
 fn a_link_leads_to_a_repository_that_lies_anywhere_below_its_end() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path().canonicalize().unwrap();
@@ -107,7 +118,8 @@ fn what_git_takes_for_no_head_makes_no_repository() {
         fs::write(git.join("HEAD"), head).unwrap();
         assert_eq!(look().found, BTreeSet::from([git.clone()]), "{head}");
     }
-    for none in ["", "none", "ref: heads/x", &id[1..]] {
+    let late = format!("ref:{}refs/heads/x", " ".repeat(300));
+    for none in ["", "none", "ref: heads/x", "ref:\u{c}refs/heads/x", &late, &id[1..]] {
         fs::write(git.join("HEAD"), none).unwrap();
         let look = look();
         assert_eq!((look.found.len(), look.halves), (0, BTreeSet::from([git.clone()])), "{none}");
@@ -117,6 +129,29 @@ fn what_git_takes_for_no_head_makes_no_repository() {
         symlink(to, git.join("HEAD")).unwrap();
         assert_eq!(look().found.contains(&git), is_head, "{to}");
     }
+    fs::remove_file(git.join("HEAD")).unwrap();
+    fs::create_dir(git.join("HEAD")).unwrap();
+    assert!(look().found.is_empty());
+}
+
+#[test]
+fn a_repository_shares_what_is_there() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().canonicalize().unwrap();
+    let (git, shared) = (root.join("a/.git"), root.join("shared"));
+    fs::create_dir_all(&git).unwrap();
+    fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+    fs::write(git.join("commondir"), "../../shared").unwrap();
+    let is_found = || {
+        let look = below(std::slice::from_ref(&root), &[], 0, PATIENT, &Seen::default());
+        look.found.contains(&git)
+    };
+    fs::create_dir_all(shared.join("objects")).unwrap();
+    fs::write(shared.join("refs"), "").unwrap();
+    assert!(!is_found());
+    fs::remove_file(shared.join("refs")).unwrap();
+    fs::create_dir(shared.join("refs")).unwrap();
+    assert!(is_found());
 }
 
 #[test]
@@ -236,7 +271,8 @@ fn repositories_are_found_by_whatever_name_and_through_whatever_points_to_them()
         fs::write(root.join(worktree).join("HEAD"), "ref: refs/heads/main\n").unwrap();
         fs::write(root.join(worktree).join("commondir"), "../elsewhere\n").unwrap();
     }
-    for plain in ["plain/objects", "pointing", "linked", "target", "odd/elsewhere"] {
+    let of_elsewhere = ["odd/elsewhere/objects", "odd/elsewhere/refs"];
+    for plain in ["plain/objects", "pointing", "linked", "target"].into_iter().chain(of_elsewhere) {
         fs::create_dir_all(root.join(plain)).unwrap();
     }
     fs::write(root.join("pointing/.git"), "gitdir: ../target\n").unwrap();
