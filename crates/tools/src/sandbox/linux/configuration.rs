@@ -11,6 +11,7 @@ use super::{addresses, git_config, repositories};
 const TREE: &[u8] = b"core.worktree";
 
 const FORMAT: &[u8] = b"core.repositoryformatversion";
+const BARE: &[u8] = b"core.bare";
 const EXTENSIONS: &[&str] = &["noop", "preciousobjects", "partialclone", "worktreeconfig"];
 /// Of that version alone.
 const EXTENSIONS_OF_1: &[&str] = &[
@@ -43,8 +44,8 @@ impl Judge<'_> {
         let was_there = Settings::read(old).entries;
         let running = self.running_by_now(bytes, &was_there);
         let harmful = self.harmful(bytes, bytes);
-        // What git refused to read ran nothing.
-        let is_refused_no_longer = is_refused(old) && !is_refused(bytes);
+        // What git refused ran nothing.
+        let is_refused_no_longer = is_refused(old) && !is_of_same_kind(old, bytes);
         let is_still_harmful = harmful.is_some() && harmful == self.harmful(old, bytes);
         let is_harmless = harmful.as_ref().is_some_and(Vec::is_empty);
         let is_as_harmful =
@@ -101,6 +102,14 @@ impl Judge<'_> {
     }
 }
 
+/// Whether all by which git may refuse them is the same in both.
+fn is_of_same_kind(one: &[u8], other: &[u8]) -> bool {
+    let decides =
+        |entry: &Entry| [FORMAT, BARE].contains(&&*entry.0) || entry.0.starts_with(b"extensions.");
+    let [one, other] = [one, other].map(|text| Settings::read(text).entries);
+    one.iter().filter(|entry| decides(entry)).eq(other.iter().filter(|entry| decides(entry)))
+}
+
 /// Whether git shows no files by it: it is of a version or has an extension that is not known, or says that there are none.
 fn is_refused(text: &[u8]) -> bool {
     let entries = Settings::read(text).entries;
@@ -111,7 +120,7 @@ fn is_refused(text: &[u8]) -> bool {
         b"0" => !EXTENSIONS_OF_1.iter().any(|known| known.as_bytes() == name),
         _ => [EXTENSIONS, EXTENSIONS_OF_1].concat().iter().any(|known| known.as_bytes() == name),
     };
-    let is_bare = last(b"core.bare").is_some_and(|bare| bare.eq_ignore_ascii_case(b"true"));
+    let is_bare = last(BARE).is_some_and(|bare| bare.eq_ignore_ascii_case(b"true"));
     !matches!(format, b"0" | b"1") || is_bare || !extensions.into_iter().all(is_known)
 }
 
@@ -128,7 +137,7 @@ mod tests {
         let evil = "fsmonitor = x\n";
         let before = file("99", evil);
         assert_eq!(judge.config_to(&before, &file("0", evil), true), Some(before.clone()));
-        assert_eq!(judge.config_to(&before, &file("98", evil), true), None);
+        assert_eq!(judge.config_to(&before, &file("0x0", evil), true), Some(before.clone()));
         assert_eq!(judge.config_to(&file("0", evil), &file("1", evil), true), None);
         assert_eq!(judge.config_to(&file("99", ""), &file("0", ""), true), None);
         for (refused, other) in [
