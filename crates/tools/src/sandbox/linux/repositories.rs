@@ -177,12 +177,24 @@ impl<'a> Walk<'a> {
             self.add(path, holds_objects && is_fan_out(path));
         }
         self.ids.extend(entries.directories.iter().filter(|path| is_id(path)).cloned());
-        let has_config = || is_in_git(&directory) && entries.marks.contains(&CONFIG);
+        let has_config = entries.marks.contains(&CONFIG);
         if is_repository {
             self.look.found.insert(directory);
-        } else if has_its_name(&directory) || has_config() {
+        } else if has_its_name(&directory) || (has_config && self.is_module(&directory)) {
             self.look.halves.insert(directory);
         }
+    }
+
+    /// Whether a submodule's repository may be meant to lie there. In one that is there, a branch may be called `config`.
+    fn is_module(&self, directory: &Path) -> bool {
+        let is_modules = |at: &&Path| at.ends_with("modules") && at.parent().is_some_and(is_in_git);
+        let Some(modules) = directory.ancestors().skip(1).find(is_modules) else { return false };
+        let is_of = |at: &Path| at.ends_with(".git") || self.look.found.contains(at);
+        modules.parent().is_some_and(is_of)
+            && !directory
+                .ancestors()
+                .take_while(|at| *at != modules)
+                .any(|at| self.look.found.contains(at))
     }
 
     /// What is no pointer yet may become one: by what git writes where a link leads, or by another name of it.

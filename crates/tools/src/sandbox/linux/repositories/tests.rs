@@ -89,6 +89,23 @@ fn a_link_in_half_a_repository_counts_as_in_a_whole_one() {
 }
 
 #[test]
+fn what_lies_where_submodules_do_may_be_half_of_one_and_a_branch_is_not() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().canonicalize().unwrap();
+    repository_at(&root.join(".git"));
+    repository_at(&root.join(".git/modules/whole"));
+    let halves = [".git/modules/a/half", ".git/modules/whole/modules/half"];
+    let branches =
+        [".git/refs/heads", ".git/refs/heads/modules/x", ".git/modules/whole/refs/heads"];
+    for directory in halves.iter().chain(&branches) {
+        fs::create_dir_all(root.join(directory)).unwrap();
+        fs::write(root.join(directory).join("config"), "").unwrap();
+    }
+    let look = below(std::slice::from_ref(&root), &[], 0, PATIENT, &Seen::default());
+    assert_eq!(look.halves, BTreeSet::from(halves.map(|half| root.join(half))));
+}
+
+#[test]
 fn a_link_leads_to_a_repository_that_lies_anywhere_below_its_end() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path().canonicalize().unwrap();
