@@ -136,8 +136,9 @@ impl Raw {
     /// # Errors
     /// When the terminal is gone.
     pub(crate) fn ask(&mut self) -> io::Result<()> {
-        write(KEYBOARD_QUERY)?;
-        self.ask_background()
+        self.unanswered = true;
+        // At once: what the person does next comes behind all answers.
+        write(&[KEYBOARD_QUERY, BACKGROUND_QUERY].concat())
     }
 
     /// Asks for the background alone: the person may have changed it.

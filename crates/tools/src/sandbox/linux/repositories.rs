@@ -197,16 +197,21 @@ impl<'a> Walk<'a> {
                 .any(|at| self.look.found.contains(at))
     }
 
-    /// What is no pointer yet may become one: by what git writes where a link leads, or by another name of it.
+    /// What is no pointer yet may become one: by what git writes where a link leads, or by another name of it. One that was
+    /// there before, and has lost what it led to, does no harm.
     fn add_pointer(&mut self, pointer: &Path, tree: &Path) {
         let Ok(found) = fs::symlink_metadata(pointer) else { return };
         let is_shared = found.is_file() && found.nlink() > 1;
+        let is_late = changed_at(&found) >= self.since;
         let pointed = pointed_to(tree, pointer);
-        let may_turn = found.is_symlink() && !is_repository(pointer);
-        let is_none = || is_shared || is_pointer_unknowable(pointer);
-        if may_turn || (pointed.is_none() && is_none()) {
+        let leads_nowhere = match found.is_symlink() {
+            true => !is_repository(pointer),
+            false => pointed.is_none() && (is_shared || text_of_pointer(pointer).is_some()),
+        };
+        let strays = pointed.is_none() && is_pointer_unknowable(tree, pointer);
+        if (is_late && leads_nowhere) || strays {
             self.look.leading.unknowable.insert(pointer.to_owned());
-        } else if is_shared {
+        } else if is_shared && pointed.is_some() {
             self.look.leading.shared.insert(pointer.to_owned());
         }
         if let Some(git) = pointed {
@@ -363,10 +368,12 @@ fn text_of_pointer(file: &Path) -> Option<Vec<u8>> {
     Some(text.strip_prefix(b" ").unwrap_or(text).to_vec())
 }
 
-/// Whether a `.git` that leads to nothing here leads the person nobody knows where, or will when there is something.
-fn is_pointer_unknowable(pointer: &Path) -> bool {
-    let text = pointer.canonicalize().ok().and_then(|file| text_of_pointer(&file));
-    text.is_some() || links::is_unknowable(pointer)
+/// Whether a `.git` that is no directory leads the person nobody here knows where.
+fn is_pointer_unknowable(directory: &Path, pointer: &Path) -> bool {
+    let end = pointer.canonicalize();
+    let text = end.ok().and_then(|file| text_of_pointer(&file)).unwrap_or_default();
+    links::is_unknowable(pointer)
+        || paths_in(directory, &text).iter().any(|path| links::is_unknowable(path))
 }
 
 /// For the person, too.

@@ -106,6 +106,26 @@ fn what_lies_where_submodules_do_may_be_half_of_one_and_a_branch_is_not() {
 }
 
 #[test]
+fn a_pointer_that_leads_nowhere_counts_if_it_is_new() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().canonicalize().unwrap();
+    let [link, file, shared] = ["link", "file", "shared"].map(|tree| root.join(tree).join(".git"));
+    for pointer in [&link, &file, &shared] {
+        fs::create_dir(pointer.parent().unwrap()).unwrap();
+    }
+    symlink("../nowhere", &link).unwrap();
+    fs::write(&file, "gitdir: ../nowhere\n").unwrap();
+    fs::write(root.join("other"), "").unwrap();
+    fs::hard_link(root.join("other"), &shared).unwrap();
+    let unknowable = |since| {
+        let look = below(std::slice::from_ref(&root), &[], since, PATIENT, &Seen::default());
+        look.leading.unknowable
+    };
+    assert_eq!(unknowable(0), BTreeSet::from([link, file, shared]));
+    assert_eq!(unknowable(i64::MAX), BTreeSet::new());
+}
+
+#[test]
 fn a_link_leads_to_a_repository_that_lies_anywhere_below_its_end() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path().canonicalize().unwrap();
