@@ -328,12 +328,19 @@ fn git_takes(directory: &Path) -> bool {
             Ok(_) => common_directory(directory),
             Err(_) => Some(directory.to_owned()),
         };
-        let can_be_entered = |part: &str, common: &Path| access(common.join(part), Access::EXEC_OK);
         common.is_none_or(|common| {
-            ["objects", "refs"].iter().all(|part| can_be_entered(part, &common).is_ok())
+            ["objects", "refs"].iter().all(|part| may_be_entered(&common.join(part)))
         })
     };
     has_head(directory) && has_common()
+}
+
+/// What is closed may be open to the person, who has other rights.
+fn may_be_entered(part: &Path) -> bool {
+    match fs::metadata(part) {
+        Ok(found) => found.is_dir() || access(part, Access::EXEC_OK).is_ok(),
+        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+    }
 }
 
 fn has_head(directory: &Path) -> bool {

@@ -1,7 +1,7 @@
 //! What is found below roots, and what pointers say.
 
 use super::*;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 const PATIENT: Patience =
     Patience { for_changed: Duration::from_secs(60), for_all: Duration::from_secs(60) };
@@ -189,6 +189,8 @@ fn a_repository_shares_what_is_there() {
     fs::remove_file(shared.join("refs")).unwrap();
     fs::create_dir(shared.join("refs")).unwrap();
     assert!(is_found());
+    fs::set_permissions(shared.join("refs"), fs::Permissions::from_mode(0)).unwrap();
+    assert!(is_found(), "somebody else may enter it");
 }
 
 #[test]
