@@ -189,7 +189,7 @@ fn a_repository_shares_what_is_there() {
     fs::remove_file(shared.join("refs")).unwrap();
     fs::create_dir(shared.join("refs")).unwrap();
     assert!(is_found());
-    fs::set_permissions(shared.join("refs"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(shared.join("refs"), fs::Permissions::from_mode(0o000)).unwrap();
     assert!(is_found(), "somebody else may enter it");
 }
 
