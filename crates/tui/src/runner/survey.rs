@@ -23,7 +23,7 @@ const FRESH: Duration = Duration::from_millis(3);
 /// What one is drawing waits no longer than this for an answer.
 const DELAY: Duration = Duration::from_millis(100);
 
-/// What is no terminal may answer the same to everything.
+/// What is no terminal may answer the same to everything. One that is smaller is one if the system says so too.
 const MIN_SIZE: u16 = 2;
 
 /// An answer to a question of [`Inline`](crate::terminal::Inline).
@@ -107,7 +107,10 @@ impl Survey {
 
     /// The system says this now. Whether that raises a doubt about `known`.
     pub(super) fn differs(&mut self, system: Size, known: Size) -> bool {
-        std::mem::replace(&mut self.system, system) != system && system != known
+        let is_new = std::mem::replace(&mut self.system, system) != system;
+        // What was taken for no terminal may have said it earlier than the system.
+        self.is_mute &= !(is_new && is_tiny(system));
+        is_new && system != known
     }
 
     /// The size may have changed, and more changes may follow.
@@ -132,8 +135,9 @@ impl Survey {
             return None;
         };
         (self.asked, self.answered) = (Some(now), Some(now));
-        self.is_mute = column < MIN_SIZE || row < MIN_SIZE;
-        (!self.is_mute).then(|| Answer { size: (column, row), above: cursor.saturating_sub(1) })
+        let size = (column, row);
+        self.is_mute = is_tiny(size) && size != self.system;
+        (!self.is_mute).then(|| Answer { size, above: cursor.saturating_sub(1) })
     }
 
     /// In doubt it said this, and nothing more is asked: whether it can be drawn on.
@@ -189,6 +193,10 @@ impl Survey {
             }
         }
     }
+}
+
+fn is_tiny((columns, rows): Size) -> bool {
+    columns < MIN_SIZE || rows < MIN_SIZE
 }
 
 #[cfg(test)]
@@ -247,6 +255,17 @@ mod tests {
         survey.ask(now, 0);
         assert_eq!(answer(&mut survey, 0, (1, 1), now), None);
         assert!(!survey.may_ask());
+    }
+
+    #[test]
+    fn a_terminal_of_one_cell_is_one_if_the_system_says_so_even_later() {
+        let now = Instant::now();
+        let mut survey = Survey::new(OLD, true);
+        survey.ask(now, 0);
+        assert_eq!(answer(&mut survey, 0, (1, 1), now), None, "nobody else says so");
+        assert!(survey.differs((1, 1), OLD) && survey.may_ask());
+        assert_eq!(answer(&mut survey, 0, (1, 1), now), Some(Answer { size: (1, 1), above: 0 }));
+        assert!(survey.may_ask());
     }
 
     #[test]
