@@ -29,8 +29,26 @@ fn each_finished_line_is_there_once_when_the_size_changes_while_they_come() {
 
 #[test]
 fn what_a_lower_window_pushed_away_is_gone_when_it_is_higher_again() {
+    let (_scene, _server, screen) = start(ScriptedModel::new());
+    wait_until_ready(&screen);
+    pushed_away_and_gone(screen);
+}
+
+#[test]
+fn a_window_that_was_of_one_cell_is_asked_as_before() {
     let (_scene, _server, mut screen) = start(ScriptedModel::new());
     wait_until_ready(&screen);
+    let before = screen.log().len();
+    screen.resize(1, 1);
+    screen.wait_until("it begins anew on it", |screen| {
+        String::from_utf8_lossy(&screen.log()[before..]).contains("\x1b[J")
+    });
+    screen.resize(COLUMNS, ROWS);
+    wait_until_ready(&screen);
+    pushed_away_and_gone(screen);
+}
+
+fn pushed_away_and_gone(mut screen: PtyScreen) {
     screen.wait_until("the keyboard protocol is on", |screen| screen.modes().keyboard == [5]);
     screen.press(&"<s-enter>row".repeat(6));
     screen.wait_until("all of it is written", |screen| count(&screen.scrollback(), "row") == 6);
