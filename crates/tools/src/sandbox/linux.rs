@@ -161,6 +161,12 @@ fn no_memory(error: std::io::Error) -> String {
     format!("memory for all rooms: {error}")
 }
 
+/// What a world of this policy expects to be there, made by the agent.
+pub(super) fn prepare(policy: &SandboxPolicy) {
+    // Where it cannot be made the world does without.
+    let _ = place_of_register(policy).map(|place| register::make(&place));
+}
+
 /// Where no command of the world can write, if that is to be had.
 fn place_of_register(policy: &SandboxPolicy) -> Option<std::path::PathBuf> {
     let file = persons::our_state(&policy.env)?.join("rooms");

@@ -141,6 +141,8 @@ impl Sandbox {
 
     /// The holder, and the secrets that are open in its world; or why there is none.
     async fn try_tier(&self, tier: Tier) -> io::Result<Result<(Channel, Vec<PathBuf>), String>> {
+        #[cfg(target_os = "linux")]
+        super::linux::prepare(&self.policy);
         let (mut holder, theirs) = Channel::pair()?;
         // Listened to before there is a child, so that its end cannot be missed.
         let children = signal(SignalKind::child())?;

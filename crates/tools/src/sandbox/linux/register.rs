@@ -279,14 +279,24 @@ fn offset(place: i64) -> u64 {
     place.unsigned_abs() * MOST
 }
 
-/// Nobody else's, and nobody else's to write to.
-fn open(path: &Path) -> io::Result<File> {
+/// Makes the file that registers are opened in, and the directories it is in. Who may outlive the agent must not: by
+/// then they may have been taken away.
+pub(super) fn make(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
     }
+    options().create(true).mode(0o600).open(path).map(drop)
+}
+
+fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).mode(0o600);
-    let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options
+}
+
+/// Nobody else's, and nobody else's to write to.
+fn open(path: &Path) -> io::Result<File> {
+    let file = options().open(path)?;
     let found: fs::Metadata = file.metadata()?;
     let is_own = found.is_file() && found.uid() == rustix::process::geteuid().as_raw();
     if is_own && found.mode() & 0o077 == 0 && found.nlink() == 1 {
@@ -319,6 +329,11 @@ mod tests {
     use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
     use std::io::{Read as _, Write as _};
 
+    fn opened(path: &Path) -> Register {
+        make(path).unwrap();
+        Register::open(Some(path)).unwrap()
+    }
+
     fn records(full: &[u8]) -> Records {
         Records { full: full.to_vec(), short: b"short".to_vec() }
     }
@@ -331,7 +346,7 @@ mod tests {
             let (mut began, mut begun) = io::pipe().unwrap();
             let pid = match fork().unwrap() {
                 Forked::Child => {
-                    let register = Register::open(Some(path)).unwrap();
+                    let register = opened(path);
                     register.enter(Stay::Runs, |_| ((), records(remembers))).unwrap();
                     begun.write_all(b"x").unwrap();
                     loop {
@@ -356,13 +371,13 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("new/rooms");
         let others = [b"one".as_slice(), b"two", b"three"].map(|it| Other::enters(&path, it));
-        let register = Register::open(Some(&path)).unwrap();
+        let register = opened(&path);
         let known = |name: &[u8]| Some(name.to_vec());
         let found = register.enter(Stay::Runs, |records| (records, self::records(b"own"))).unwrap();
         assert_eq!(found, [known(b"one"), known(b"two"), known(b"three")]);
         // Whatever else of the file this process closes, it is still there for those that come.
         drop(File::open(&path).unwrap());
-        let late = Register::open(Some(&path)).unwrap();
+        let late = opened(&path);
         let found = late.enter(Stay::Runs, |records| (records, self::records(b"late"))).unwrap();
         assert_eq!(found.last(), Some(&known(b"own")));
         // What oneself remembers is nobody else's.
@@ -383,7 +398,7 @@ mod tests {
     fn of_a_room_that_cannot_keep_what_it_remembers_it_is_known_that_it_runs() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("rooms");
-        let [large, other] = [(); 2].map(|()| Register::open(Some(&path)).unwrap());
+        let [large, other] = [(); 2].map(|()| opened(&path));
         let much = usize::try_from(MOST).unwrap();
         large.enter(Stay::Runs, |_| ((), records(&vec![b'x'; much]))).unwrap();
         let found = other.enter(Stay::Runs, |records| (records, self::records(b""))).unwrap();
@@ -391,5 +406,14 @@ mod tests {
         large.blank(1).unwrap();
         let found = other.enter(Stay::Runs, |records| (records, self::records(b""))).unwrap();
         assert_eq!(found, [None]);
+    }
+
+    #[test]
+    fn where_the_agent_has_made_none_a_world_has_its_own_and_leaves_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("gone/rooms");
+        let register = Register::open(Some(&path)).unwrap();
+        register.enter(Stay::Runs, |_| ((), records(b"own"))).unwrap();
+        assert!(!place.path().join("gone").exists());
     }
 }
