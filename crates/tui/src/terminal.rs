@@ -22,7 +22,7 @@ use crate::markdown::Link;
 use above::{Above, Rebuilt, Upper};
 use extent::{Extent, Fold};
 use pen::{end_style, put};
-use row::{Said, fitting, has_disputed, is_disputed, used};
+use row::{Said, fitting, has_disputed, is_disputed, last_used, used};
 use target::{link, target_at};
 
 /// Moving fewer rows than this costs more than writing them.
@@ -238,8 +238,7 @@ impl<W: Write> Inline<W> {
         }
         let is_hidden = std::mem::replace(&mut self.is_cursor_hidden, cursor.is_none());
         let is_as_before = is_hidden == self.is_cursor_hidden;
-        let last = Position { x: 0, y: next.area.height.saturating_sub(1) };
-        let cursor = cursor.unwrap_or(last);
+        let cursor = cursor.unwrap_or_else(|| end_of(&next, self.columns));
         self.go(&mut bytes, (top + usize::from(cursor.y), cursor.x));
         self.cursor = (usize::from(cursor.y), cursor.x);
         (self.shown, self.links) = (next, next_links);
@@ -391,6 +390,14 @@ impl<W: Write> Inline<W> {
         self.out.write_all(update.as_bytes())?;
         self.out.flush()
     }
+}
+
+/// The last cell that is not blank, of the last row. What is broken anew when the terminal becomes narrower is above the
+/// cursor then: what is below may be more than a screen holds, and terminals differ about where the cursor is then.
+fn end_of(cells: &Buffer, columns: u16) -> Position {
+    let y = cells.area.height.saturating_sub(1);
+    let x = if cells.area.is_empty() { None } else { last_used(cells, y) };
+    Position { x: x.unwrap_or(0).min(columns.saturating_sub(1)), y }
 }
 
 fn tell(bytes: &mut String, command: impl Command) {

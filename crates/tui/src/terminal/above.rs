@@ -264,10 +264,11 @@ impl Above {
 
     /// From the first row on that is of no use and can be reached; none when it is not certain where that is.
     fn rebuild_exactly(&mut self, upper: &Upper, fold: Fold, reach: usize) -> Option<Rebuilt> {
-        let mut up = upper.own_above(fold).min(reach);
+        let mut up = 0;
         let mut beyond = VecDeque::new();
-        for row in upper.rows.iter().rev() {
-            let rows = row.rows(fold);
+        let own = (&upper.own, upper.own_above(fold));
+        let above = upper.rows.iter().rev().map(|row| (row, row.rows(fold)));
+        for (row, rows) in std::iter::once(own).chain(above) {
             let within = rows.min(reach - up);
             up += within;
             if within < rows {

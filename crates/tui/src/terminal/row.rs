@@ -85,9 +85,14 @@ pub(super) fn fitting<'a>(
 
 /// The columns of a row up to its last cell that is not blank.
 pub(super) fn used(buffer: &Buffer, y: u16) -> u16 {
+    let width = |x| u16::try_from(crate::width::of(buffer[(x, y)].symbol())).unwrap_or(1);
+    last_used(buffer, y).map_or(0, |x| x + width(x))
+}
+
+/// The last cell of a row that is not blank.
+pub(super) fn last_used(buffer: &Buffer, y: u16) -> Option<u16> {
     let blank = Cell::default();
-    let last = (0..buffer.area.width).rev().find(|x| buffer[(*x, y)] != blank);
-    last.map_or(0, |x| x + u16::try_from(crate::width::of(buffer[(x, y)].symbol())).unwrap_or(1))
+    (0..buffer.area.width).rev().find(|x| buffer[(*x, y)] != blank)
 }
 
 /// Terminals differ about how wide it is: not all of them join what belongs together.
