@@ -90,7 +90,7 @@ impl<W: Write> Inline<W> {
         let Rebuilt { up, again } = self.above.rebuild(self.upper(), fold, above.map(usize::from));
         let mut bytes = String::from('\r');
         up_by(&mut bytes, up);
-        clear_below(&mut bytes);
+        clear_below(&mut bytes, rows);
         (self.columns, self.rows) = (columns, rows);
         self.forget_region();
         if !again.is_empty() {
@@ -234,7 +234,7 @@ impl<W: Write> Inline<W> {
         let end = top + usize::from(next.area.height);
         if end < usize::from(self.shown.area.height) {
             self.go(&mut bytes, (end, 0));
-            clear_below(&mut bytes);
+            clear_below(&mut bytes, self.rows);
         }
         let is_hidden = std::mem::replace(&mut self.is_cursor_hidden, cursor.is_none());
         let is_as_before = is_hidden == self.is_cursor_hidden;
@@ -407,8 +407,12 @@ fn tell(bytes: &mut String, command: impl Command) {
 
 /// Clears all from the cursor's row on; tmux takes it for a wish to keep a screen that is cleared whole, in one go, in
 /// its scrollback, where what is drawn anew has no place.
-fn clear_below(bytes: &mut String) {
+fn clear_below(bytes: &mut String, rows: u16) {
     tell(bytes, Clear(ClearType::UntilNewLine));
+    // The only row there is would be scrolled away.
+    if rows < 2 {
+        return;
+    }
     // Relative, as all moves are; in the last row this makes a new one.
     bytes.push('\n');
     tell(bytes, Clear(ClearType::FromCursorDown));

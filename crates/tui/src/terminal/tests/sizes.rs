@@ -348,6 +348,47 @@ fn late() -> impl Strategy<Value = Step> {
     })
 }
 
+/// Without blank ones at the end.
+fn rows(scene: &Scene) -> Vec<String> {
+    let mut rows = scene.terminal.lines();
+    while rows.last().is_some_and(String::is_empty) {
+        rows.pop();
+    }
+    rows
+}
+
+const ALL_THERE_IS: [&str; 4] = ["$ one", "$ two", "$ three", ">"];
+
+#[test]
+fn a_last_row_that_becomes_more_rows_than_there_are_leaves_nothing() {
+    let mut scene = Scene::new(200, 50);
+    let mut cells = Buffer::empty(Rect::new(0, 0, 200, 3));
+    for (y, width) in (0..).zip([30, 90, 130]) {
+        cells.set_string(0, y, "x".repeat(width), Style::new());
+    }
+    let region = Region { cells, links: vec![], cursor: None };
+    scene.inline.draw_and_ask(&[], &[], region).unwrap();
+    scene.arrive();
+    for (columns, height) in [(20, 5), (80, 24)] {
+        scene.terminal.resize(columns, height);
+        scene.settle(None);
+    }
+    assert_eq!(rows(&scene), ALL_THERE_IS);
+}
+
+#[test]
+fn a_window_of_one_cell_leaves_nothing() {
+    let mut scene = Scene::new(80, 24);
+    scene.draw(0, 2, 40, 'x');
+    for (columns, height) in [(1, 1), (80, 24)] {
+        scene.terminal.resize(columns, height);
+        scene.settle(None);
+        scene.live.clear();
+        scene.draw(0, 0, 0, 'x');
+    }
+    assert_eq!(rows(&scene), ALL_THERE_IS);
+}
+
 proptest! {
     #[test]
     fn no_finished_line_is_lost_whatever_size_the_terminal_takes_whenever(
