@@ -123,7 +123,8 @@ fn what_a_turn_changed_is_put_back_and_the_model_is_told() {
 
 #[test]
 fn the_thread_that_runs_is_changed_and_a_new_one_begun() {
-    let (scene, server) = scene(ScriptedModel::new().says("First.").says("Second."));
+    let (scene, server) =
+        scene(ScriptedModel::new().says("First.").says("Second.").says("Once more."));
     let mut screen = show(&scene, &[]);
     screen.press("one<enter>");
     screen.wait_for("First.");
@@ -135,6 +136,16 @@ fn the_thread_that_runs_is_changed_and_a_new_one_begun() {
     wait_until_ready(&screen);
     let sent = sent_after(0, &server);
     assert!(sent.contains("`read-only` from here on"), "{sent}");
+    let before = server.frames().len();
+    screen.press("/approvals never<enter>");
+    screen.wait_for("The approval policy is never from here on. You are never asked");
+    screen.press("again<enter>");
+    screen.wait_for("Once more.");
+    wait_until_ready(&screen);
+    let sent = sent_after(before, &server);
+    assert!(sent.contains("Approvals from here on: never."), "{sent}");
+    screen.press("/status<enter>");
+    screen.wait_for("read-only; asks: never");
     let before = server.frames().len();
     // In one go: what is typed behind a command is said in the thread that it opens.
     screen.press("/new<enter>the third message<enter>");

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use agent_core::{ThreadHandle, Threads};
-use agent_protocol::{Command, Event, Record};
+use agent_protocol::{ApprovalPolicy, Command, Event, Record};
 use agent_tui::app::App;
 use agent_tui::composer::{Image, Message, Part};
 use agent_tui::effect::{Effect, Facts, GoOn, Input, Next};
@@ -80,6 +80,7 @@ pub(crate) async fn run(
     let (say, inputs) = mpsc::unbounded_channel();
     let mut stage = Stage {
         settings: settings.clone(),
+        approval: None,
         args,
         environment,
         app: App::new(terminal.theme(), columns, rows),
@@ -195,6 +196,8 @@ fn going_on(how: GoOn, path: PathBuf) -> Begin {
 /// What stays from thread to thread.
 struct Stage<'a> {
     settings: Settings,
+    /// Chosen on the screen.
+    approval: Option<ApprovalPolicy>,
     args: &'a Args,
     environment: &'a Environment,
     app: App,

@@ -8,7 +8,7 @@ mod surroundings;
 use agent_protocol::{Content, Item};
 
 pub use docs::{DocSearch, Docs};
-pub use surroundings::{GitFacts, Surroundings};
+pub use surroundings::{GitFacts, Surroundings, approval_rule};
 
 /// Our own instructions for a coding agent.
 pub const BASE_INSTRUCTIONS: &str = include_str!("prompt/base.md");

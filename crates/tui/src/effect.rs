@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use agent_protocol::{Decision, Record, RuleChange, SandboxMode, Unheard};
+use agent_protocol::{ApprovalPolicy, Decision, Record, RuleChange, SandboxMode, Unheard};
 
 use crate::composer::{Image, Message};
 use crate::fuzzy::FileMatch;
@@ -220,6 +220,8 @@ pub enum Next {
     Earlier(GoOn, String),
     /// The same one, with this sandbox.
     Sandbox(SandboxMode),
+    /// The same one, with this policy.
+    Approvals(ApprovalPolicy),
     /// The same one, after this was said of its directory; what was held back until then is done by [`Input::Do`].
     Trust {
         answer: TrustAnswer,

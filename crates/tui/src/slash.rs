@@ -34,6 +34,7 @@ pub(crate) enum Verb {
     Model,
     Effort,
     Sandbox,
+    Approvals,
     Processes,
     Output,
     Status,
@@ -104,6 +105,7 @@ pub(crate) static TABLE: &[Slash] = &[
     slash("model", "[NAME]", Verb::Model, Idle, "say which model answers, or let another one"),
     slash("effort", "[LEVEL]", Verb::Effort, Idle, "how long the model thinks"),
     slash("sandbox", "[MODE]", Verb::Sandbox, Idle, "how far commands and edits reach"),
+    slash("approvals", "[POLICY]", Verb::Approvals, Idle, "about what you are asked"),
     slash("status", "", Verb::Status, Always, "model, directory, permissions, tokens, connection"),
     slash("ps", "[PID]", Verb::Processes, Always, "what runs in the background; stop one of it"),
     slash("output", "", Verb::Output, Always, "all that a command printed"),
@@ -124,11 +126,10 @@ pub(crate) static TABLE: &[Slash] = &[
 ];
 
 /// What other programs call them.
-const ALIASES: [(&str, &str); 6] = [
+const ALIASES: [(&str, &str); 5] = [
     ("exit", "quit"),
     ("clear", "new"),
     ("rename", "name"),
-    ("approvals", "permissions"),
     ("processes", "ps"),
     ("checkpoints", "rewind"),
 ];

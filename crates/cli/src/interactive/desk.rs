@@ -338,18 +338,7 @@ fn permissions(settings: &Settings) -> String {
         SandboxMode::WorkspaceWrite => "Commands and edits may write in the working directory.",
         SandboxMode::DangerFullAccess => "There is no sandbox: commands may do what you may do.",
     };
-    let approval = match rules.approval {
-        ApprovalPolicy::Untrusted => {
-            "You are asked before everything that is not known to only look."
-        }
-        ApprovalPolicy::OnRequest => {
-            "You are asked when the model wants more than the sandbox gives."
-        }
-        ApprovalPolicy::Granular(_) => {
-            "You are asked about those things that `approval_policy` lets through to you."
-        }
-        ApprovalPolicy::Never => "You are never asked: what would need a question is refused.",
-    };
+    let approval = asked(rules.approval);
     let network = match (rules.sandbox, rules.network) {
         (SandboxMode::DangerFullAccess, _) | (_, true) => "Commands may use the network.",
         (_, false) => "Commands have no network.",
@@ -365,6 +354,22 @@ fn permissions(settings: &Settings) -> String {
         rules.writable_roots.iter().map(|root| format!("Writable too: {}\n", root.display()));
     let modes = format!("sandbox {}, asks {}", rules.sandbox, rules.approval);
     format!("{sandbox} {network}\n{approval}\n{trust}\n{}{modes}", roots.collect::<String>())
+}
+
+/// About what the person is asked, in words.
+pub(super) fn asked(policy: ApprovalPolicy) -> &'static str {
+    match policy {
+        ApprovalPolicy::Untrusted => {
+            "You are asked before everything that is not known to only look."
+        }
+        ApprovalPolicy::OnRequest => {
+            "You are asked when the model wants more than the sandbox gives."
+        }
+        ApprovalPolicy::Granular(_) => {
+            "You are asked about those things that `approval_policy` lets through to you."
+        }
+        ApprovalPolicy::Never => "You are never asked: what would need a question is refused.",
+    }
 }
 
 /// What went wrong, as a sentence like the others on the screen: in the shell it stands behind `error: `.

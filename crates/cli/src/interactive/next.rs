@@ -29,7 +29,7 @@ const FILES_WENT_BACK: &str =
 impl Stage<'_> {
     /// Opens what comes after the thread of this id. What cannot be done is said, and the thread goes on.
     pub(super) fn next(&mut self, id: &str, next: Next) -> anyhow::Result<Opened> {
-        let before = self.settings.clone();
+        let before = (self.settings.clone(), self.approval);
         let mut remarks = vec![];
         let said = match &next {
             Next::New => {
@@ -54,6 +54,12 @@ impl Stage<'_> {
                 self.settings.permissions.sandbox = *mode;
                 Notice::Said(format!("The sandbox is {mode} from here on."))
             }
+            Next::Approvals(policy) => {
+                self.approval = Some(*policy);
+                self.settings.permissions.approval = *policy;
+                let says = desk::asked(*policy);
+                Notice::Said(format!("The approval policy is {policy} from here on. {says}"))
+            }
             Next::Undo => match self.undo(id, UndoArgs::default()) {
                 Ok(undone) => {
                     let text = undone.text.trim_end();
@@ -74,7 +80,7 @@ impl Stage<'_> {
         let opened = self.open(self.again(id)?, remarks).or_else(|error| {
             // What does not work must not cost the conversation.
             let _ = self.say.send(desk::went_wrong(&error));
-            self.settings = before;
+            (self.settings, self.approval) = before;
             self.open(self.again(id)?, vec![])
         })?;
         self.app.update(Input::Notice(said));
@@ -114,6 +120,9 @@ impl Stage<'_> {
         let model = self.settings.model.clone();
         self.settings = Settings::resolve(self.args, self.environment)?;
         self.settings.model = model;
+        if let Some(policy) = self.approval {
+            self.settings.permissions.approval = policy;
+        }
         // Its configuration may name another provider.
         self.models = Models::of(&self.settings, self.environment);
         let (project, mode) = (&self.settings.project, self.settings.permissions.sandbox);

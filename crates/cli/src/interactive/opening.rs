@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use agent_core::{Thread, ThreadHandle};
+use agent_core::{Thread, ThreadHandle, approval_rule};
 use agent_protocol::{Event, Record, TransportKind};
 
 use crate::config::Environment;
@@ -60,6 +60,10 @@ fn remarks(earlier: &[Record], settings: &Settings) -> Vec<String> {
     let (mode, cwd) = (settings.permissions.sandbox, &settings.workspace.cwd);
     if started.sandbox != mode {
         remarks.push(format!("The sandbox is `{mode}` from here on."));
+    }
+    let approval = settings.permissions.approval;
+    if started.approval_policy != approval {
+        remarks.push(format!("Approvals from here on: {}", approval_rule(approval)));
     }
     if started.cwd != *cwd {
         remarks.push(format!("The working directory is {} from here on.", cwd.display()));

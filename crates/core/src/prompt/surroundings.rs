@@ -47,7 +47,7 @@ impl fmt::Display for Surroundings {
         writeln!(f, "- System: {}; command lines run in {}", self.os, self.shell)?;
         writeln!(f, "- Sandbox: {}", self.sandbox_rule())?;
         writeln!(f, "- Network: {}", self.network_rule())?;
-        writeln!(f, "- Approvals: {}", self.approval_rule())?;
+        writeln!(f, "- Approvals: {}", approval_rule(self.approval))?;
         if let Some(allowed) = self.allowed_rule() {
             writeln!(f, "- Rules: {allowed}")?;
         }
@@ -108,21 +108,22 @@ impl Surroundings {
             named.join(", ")
         ))
     }
+}
 
-    fn approval_rule(&self) -> &'static str {
-        match self.approval {
-            ApprovalPolicy::Never => {
-                "never. Nobody can be asked: what the rules forbid is refused, so find another way or say what is missing."
-            }
-            ApprovalPolicy::Granular(asked) if !asked.sandbox_approval => {
-                "never for more than the sandbox gives: what needs it is refused, so find another way or say what is missing."
-            }
-            ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) => {
-                "on-request. A command that needs more than the sandbox gives may ask for it, with a one-sentence reason."
-            }
-            ApprovalPolicy::Untrusted => {
-                "untrusted. The person is asked before anything that is not plainly read-only."
-            }
+/// What the model is told of who is asked, and about what.
+pub fn approval_rule(policy: ApprovalPolicy) -> &'static str {
+    match policy {
+        ApprovalPolicy::Never => {
+            "never. Nobody can be asked: what the rules forbid is refused, so find another way or say what is missing."
+        }
+        ApprovalPolicy::Granular(asked) if !asked.sandbox_approval => {
+            "never for more than the sandbox gives: what needs it is refused, so find another way or say what is missing."
+        }
+        ApprovalPolicy::OnRequest | ApprovalPolicy::Granular(_) => {
+            "on-request. A command that needs more than the sandbox gives may ask for it, with a one-sentence reason."
+        }
+        ApprovalPolicy::Untrusted => {
+            "untrusted. The person is asked before anything that is not plainly read-only."
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What of the thread and of the screen is chosen from a list: model, effort, sandbox, colours.
+//! What of the thread and of the screen is chosen from a list: model, effort, sandbox, approvals, colours.
 
-use agent_protocol::SandboxMode;
+use agent_protocol::{ApprovalPolicy, SandboxMode};
 
 use super::App;
 use crate::effect::{Choice, Effect, Next};
@@ -17,8 +17,14 @@ const SANDBOXES: [(SandboxMode, &str); 3] = [
     (SandboxMode::DangerFullAccess, "no sandbox at all"),
 ];
 
+const POLICIES: [(ApprovalPolicy, &str); 3] = [
+    (ApprovalPolicy::OnRequest, "when more is wanted than the sandbox gives"),
+    (ApprovalPolicy::Untrusted, "before everything that is not known to only look"),
+    (ApprovalPolicy::Never, "what would need a question is refused"),
+];
+
 impl App {
-    /// Model, effort or sandbox: without an argument, the list of what there is.
+    /// Model, effort, sandbox or approvals: without an argument, the list of what there is.
     pub(super) fn change(&mut self, verb: Verb, argument: &str) -> Vec<Effect> {
         if argument.is_empty() {
             let (title, choices) = self.choices(verb);
@@ -33,13 +39,18 @@ impl App {
                 vec![]
             }
             Verb::Effort => vec![Effect::UseEffort(argument.to_owned())],
-            _ => match argument.parse() {
-                Ok(mode) => self.open(Next::Sandbox(mode)),
-                Err(error) => {
-                    self.fail(format!("{error}."));
-                    vec![]
-                }
-            },
+            Verb::Approvals => self.open_parsed(argument.parse().map(Next::Approvals)),
+            _ => self.open_parsed(argument.parse().map(Next::Sandbox)),
+        }
+    }
+
+    fn open_parsed(&mut self, next: Result<Next, String>) -> Vec<Effect> {
+        match next {
+            Ok(next) => self.open(next),
+            Err(error) => {
+                self.fail(format!("{error}."));
+                vec![]
+            }
         }
     }
 
@@ -71,6 +82,13 @@ impl App {
                     .iter()
                     .map(|(mode, says)| choice(mode.as_str(), says, current == Some(*mode)));
                 ("How far may commands and edits reach?", modes.collect())
+            }
+            Verb::Approvals => {
+                let current = thread.map(|thread| thread.approval_policy);
+                let policies = POLICIES
+                    .iter()
+                    .map(|(policy, says)| choice(policy.as_str(), says, current == Some(*policy)));
+                ("About what do you want to be asked?", policies.collect())
             }
             _ => {
                 let current = thread.map(|thread| thread.model.as_str());

@@ -126,7 +126,9 @@ impl App {
             Verb::Answer => vec![Effect::Chosen(argument.to_owned())],
             Verb::EndThread => self.end_thread(argument),
             Verb::Permissions => vec![Effect::ShowPermissions],
-            Verb::Model | Verb::Effort | Verb::Sandbox => self.change(verb, argument),
+            Verb::Model | Verb::Effort | Verb::Sandbox | Verb::Approvals => {
+                self.change(verb, argument)
+            }
             Verb::Theme => self.choose_theme(argument),
             Verb::Status => self.say_status(),
             Verb::Processes => self.processes(argument),

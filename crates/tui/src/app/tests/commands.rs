@@ -4,6 +4,7 @@ use super::*;
 use crate::effect::PageEntry;
 use crate::slash::TABLE;
 use crate::theme::{Background, Colours, Look, Scheme};
+use agent_protocol::ApprovalPolicy;
 
 /// A thread in which one message was said, a command run, and an answer given.
 fn worked() -> App {
@@ -85,6 +86,8 @@ fn commands() -> Vec<(&'static str, Comes)> {
             Seen("! There is no effort `bananas`. There are: none, minimal"),
         ),
         ("/sandbox read-only<enter>", Of(Effect::Open(Next::Sandbox(SandboxMode::ReadOnly)))),
+        ("/approvals<enter>never<enter>", Of(Effect::Open(Next::Approvals(ApprovalPolicy::Never)))),
+        ("/approvals loose<enter>", Seen("! `loose` is not one of: untrusted, on-request, never.")),
         ("/status<enter>", Seen("thread      0199")),
         ("/ps<enter>", Seen("Nothing runs in the background.")),
         ("/ps 1<enter>", Seen("! No process `1` runs in the background.")),
