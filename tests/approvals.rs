@@ -42,7 +42,8 @@ async fn nobody_is_there_in_exec_so_nothing_waits_and_what_would_be_asked_is_ref
     assert_eq!(end("'make'"), (json!("declined"), json!("")));
     assert_eq!(scene.read("made"), None);
     let told = server.frames().last().unwrap().text.clone();
-    assert!(told.contains("Nobody is there to be asked"), "{told}");
+    assert!(told.contains("refused, as nobody is there to be asked"), "{told}");
+    assert!(!told.contains("The person"), "{told}");
     assert!(told.contains("it is not known to change nothing"), "{told}");
 }
 
@@ -324,7 +325,7 @@ async fn s20_an_approval_covers_exactly_what_was_shown_and_nothing_beside_it() {
     asking.answer(&first, Decision::Thread);
     let second = asking.question().await.expect("more was asked for than was allowed");
     assert!(one.exists());
-    asking.answer(&second, Decision::Deny { message: None });
+    asking.answer(&second, Decision::deny(None));
     assert_eq!(asking.question().await, None);
     assert!(!two.exists());
     let statuses: Vec<_> = asking.ends().into_iter().map(|(_, status)| status).collect();
@@ -371,7 +372,7 @@ async fn a_lasting_answer_is_a_rule_in_the_persons_own_file_and_never_asked_agai
 
 #[tokio::test]
 async fn an_edit_of_what_the_sandbox_protects_is_asked_for_with_what_would_be_lifted() {
-    for (decision, written) in [(Decision::Once, true), (Decision::Deny { message: None }, false)] {
+    for (decision, written) in [(Decision::Once, true), (Decision::deny(None), false)] {
         let model = ScriptedModel::new().calls_freely("apply_patch", HOOK).says("Done.");
         let mut asking = Asking::start(model, ApprovalPolicy::OnRequest);
         let question = asking.question().await.unwrap();
@@ -399,7 +400,7 @@ async fn s20_what_is_typed_into_a_command_outside_the_sandbox_is_asked_for_too()
     let question = asking.question().await.unwrap();
     asking.answer(&question, Decision::Once);
     let question = asking.question().await.expect("nobody has seen what is typed");
-    asking.answer(&question, Decision::Deny { message: Some("No.".to_owned()) });
+    asking.answer(&question, Decision::deny(Some("No.".to_owned())));
     assert_eq!(asking.question().await, None);
     assert!(!path.exists());
 }
@@ -429,10 +430,10 @@ async fn s20_an_edit_allowed_for_the_thread_is_exactly_the_patch_that_was_shown(
     let second = asking.question().await.expect("the same file, and another patch");
     let updated = "@@ @@\n-#!/bin/sh\n+touch /tmp/never\n".to_owned();
     assert_eq!(diffs(&second), [(ChangeKind::Update, updated)]);
-    asking.answer(&second, Decision::Deny { message: None });
+    asking.answer(&second, Decision::deny(None));
     let third = asking.question().await.expect("the same file, and it would go");
     assert_eq!(diffs(&third), [(ChangeKind::Delete, String::new())]);
-    asking.answer(&third, Decision::Deny { message: None });
+    asking.answer(&third, Decision::deny(None));
     assert_eq!(asking.question().await, None);
     let hook = asking.place.path().join("work/.git/hooks/pre-commit");
     assert_eq!(std::fs::read_to_string(hook).unwrap(), "#!/bin/sh\n");
@@ -466,7 +467,7 @@ async fn s20_what_may_be_typed_into_one_command_may_not_be_typed_into_a_later_on
         (Some("cat"), Decision::Thread),
         (Some("cat"), Decision::Once),
         (None, Decision::Once),
-        (Some("sh"), Decision::Deny { message: None }),
+        (Some("sh"), Decision::deny(None)),
     ] {
         let question = asking.question().await.expect("nobody has seen this");
         let Event::ApprovalRequested { action, .. } = &question else { panic!() };

@@ -161,7 +161,17 @@ pub enum Decision {
         /// What the person says to the model instead.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
+        /// No person was there to be asked.
+        #[serde(default, skip_serializing_if = "is_false")]
+        unattended: bool,
     },
+}
+
+impl Decision {
+    /// The person says no, and perhaps what to do instead.
+    pub fn deny(message: Option<String>) -> Self {
+        Self::Deny { message, unattended: false }
+    }
 }
 
 /// What a rule about commands says of those that begin as it does; the strictest is the greatest.

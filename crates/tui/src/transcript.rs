@@ -145,8 +145,10 @@ impl Transcript {
             Event::ApprovalResolved { call_id, decision, .. } => {
                 self.questions.retain(|question| question.call_id != *call_id);
                 self.unpermitted.retain(|id| id != call_id);
-                if let Decision::Deny { message: Some(message) } = decision {
-                    self.notice(Notice::Refused(format!("You said: {message}")));
+                if let Decision::Deny { message: Some(message), unattended } = decision {
+                    let who =
+                        if *unattended { "Nobody was there to be asked." } else { "You said:" };
+                    self.notice(Notice::Refused(format!("{who} {message}")));
                 }
             }
             Event::StepCompleted(step) => {

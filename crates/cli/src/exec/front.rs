@@ -142,9 +142,9 @@ pub(crate) async fn follow(
                     }
                 }
                 if let Event::ApprovalRequested { call_id, reason, .. } = &record.event {
-                    let message =
-                        Some(format!("Nobody is there to be asked. It was to be asked for: {reason}."));
-                    let (call_id, decision) = (call_id.clone(), Decision::Deny { message });
+                    let message = Some(format!("It was to be asked for: {reason}."));
+                    let decision = Decision::Deny { message, unattended: true };
+                    let call_id = call_id.clone();
                     let _ = commands.send(Command::Decide { call_id, decision });
                 }
                 if record.event.is_terminal() {

@@ -39,7 +39,8 @@ impl Calls {
                 }
                 Decision::Project { prefix } => keep(bench, RuleScope::Project, &question, prefix)?,
                 Decision::Always { prefix } => keep(bench, RuleScope::Always, &question, prefix)?,
-                Decision::Deny { .. } => "the person".to_owned(),
+                Decision::Deny { unattended: false, .. } => "the person".to_owned(),
+                Decision::Deny { unattended: true, .. } => "nobody is there to be asked".to_owned(),
             };
             bench.conversation.publish(Event::ApprovalResolved {
                 call_id: call.call.call_id.clone(),
@@ -51,10 +52,8 @@ impl Calls {
                 | Decision::Thread
                 | Decision::Project { .. }
                 | Decision::Always { .. } => self.start(bench, call)?,
-                Decision::Deny { message } => {
-                    let told =
-                        message.map(|message| format!(" They said: {message}")).unwrap_or_default();
-                    let text = format!("The person refused this call; it did not run.{told}");
+                Decision::Deny { message, unattended } => {
+                    let text = refusal(message.as_deref(), unattended);
                     let number = call.number;
                     close(bench.conversation, &call.call, call.item, Status::Declined, &text)?;
                     self.is_over(bench, number)?;
@@ -99,6 +98,20 @@ impl Calls {
             self.start(bench, call)?;
         }
         Ok(())
+    }
+}
+
+/// What the model reads.
+fn refusal(message: Option<&str>, unattended: bool) -> String {
+    match (message, unattended) {
+        (None, false) => "The person refused this call; it did not run.".to_owned(),
+        (Some(message), false) => {
+            format!("The person refused this call; it did not run. They said: {message}")
+        }
+        (message, true) => format!(
+            "This call was refused, as nobody is there to be asked; it did not run. {}",
+            message.unwrap_or_default()
+        ),
     }
 }
 

@@ -61,7 +61,7 @@ impl Approval {
             self.is_telling = false;
         } else if self.reason.handle(key) == ComposerOutcome::Send {
             let message = Some(self.reason.take().text());
-            return self.decide(Decision::Deny { message });
+            return self.decide(Decision::deny(message));
         }
         Reply::Stay
     }
@@ -89,7 +89,7 @@ impl Overlay for Approval {
                 Some(prefix) => self.allow(Decision::Always { prefix }),
                 None => Reply::Stay,
             },
-            (KeyCode::Char('n'), false) => self.decide(Decision::Deny { message: None }),
+            (KeyCode::Char('n'), false) => self.decide(Decision::deny(None)),
             (KeyCode::Char('t'), false) => {
                 self.is_telling = true;
                 Reply::Stay

@@ -170,7 +170,7 @@ fn a_refusal_can_say_what_to_do_instead() {
     asks(&mut app, "rm -r target");
     let effects = type_in(&mut app, "tuse cargo clean<enter>");
     let message = Some("use cargo clean".to_owned());
-    let decision = Decision::Deny { message };
+    let decision = Decision::deny(message);
     let call_id = "c".to_owned();
     let expected = Effect::Decide { call_id: call_id.clone(), decision: decision.clone() };
     assert_eq!(effects, [expected]);

@@ -3,7 +3,7 @@
 use super::*;
 
 fn denial(message: &str) -> Effect {
-    let decision = Decision::Deny { message: Some(message.into()) };
+    let decision = Decision::deny(Some(message.into()));
     Effect::Decide { call_id: "c".into(), decision }
 }
 
@@ -109,7 +109,7 @@ fn from_a_question_ctrl_c_twice_leaves_too() {
         asks(&mut app, "make");
         assert_eq!(type_in(&mut app, "<c-c>"), [Effect::Interrupt]);
         if !asked_again {
-            let decision = Decision::Deny { message: None };
+            let decision = Decision::deny(None);
             happened(
                 &mut app,
                 Event::ApprovalResolved { call_id: "c".into(), decision, rule: None },
@@ -124,7 +124,7 @@ fn a_long_reason_is_shortened_where_all_of_it_can_be_read_elsewhere() {
     let mut app = app();
     asks(&mut app, "make");
     let message = Some("Not that, please. ".repeat(40));
-    let decision = Decision::Deny { message };
+    let decision = Decision::deny(message);
     happened(&mut app, Event::ApprovalResolved { call_id: "c".into(), decision, rule: None });
     let finished = shown(&mut app).0;
     assert!(finished.len() < 10, "{finished:#?}");
