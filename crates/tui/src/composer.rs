@@ -287,6 +287,13 @@ impl Composer {
     fn show(&mut self, message: &Message) {
         let text = self.chips.text(message);
         self.buffer.replace(0..self.buffer.text().len(), &text);
+        self.leave_insertion();
+    }
+
+    fn leave_insertion(&mut self) {
+        if let Some(vim) = &mut self.vim {
+            vim.leave_insertion();
+        }
     }
 
     /// Takes a message back for editing, before what is written now: one goes on writing where one was.
@@ -353,6 +360,7 @@ impl Composer {
     pub fn clear(&mut self) {
         let end = self.buffer.text().len();
         self.buffer.kill(0..end, Side::After);
+        self.leave_insertion();
     }
 
     /// What under the cursor can be completed.

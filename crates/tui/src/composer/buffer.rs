@@ -118,6 +118,22 @@ impl Buffer {
         self.replace(self.cursor..self.cursor, text);
     }
 
+    /// The same, undone with what was done last, if that ended here.
+    pub(super) fn insert_on(&mut self, text: &str) {
+        let cursor = self.cursor;
+        match self.past.last_mut() {
+            Some(edit) if edit.at + edit.inserted.len() == cursor && !edit.inserted.is_empty() => {
+                edit.inserted.push_str(text);
+                self.text.insert_str(cursor, text);
+                self.cursor += text.len();
+                edit.after = self.cursor;
+                self.future.clear();
+                self.last = Last::Other;
+            }
+            _ => self.insert(text),
+        }
+    }
+
     /// A character from the keyboard: undone with its word.
     pub(super) fn type_char(&mut self, c: char) {
         let begins_word =

@@ -87,6 +87,22 @@ impl Message {
         self.parts.is_empty()
     }
 
+    /// As it comes out of the composer again when it was shown there.
+    pub(super) fn composed(self) -> Self {
+        let mut parts = Vec::new();
+        for part in self.parts {
+            let Part::Text(text) = part else {
+                parts.push(part);
+                continue;
+            };
+            match parts.last_mut() {
+                Some(Part::Text(before)) => before.push_str(&cleaned(&text)),
+                _ => push_text(&mut parts, &cleaned(&text)),
+            }
+        }
+        Self { parts }
+    }
+
     /// What is sent: the text, then the pictures as `load` finds them.
     ///
     /// # Errors

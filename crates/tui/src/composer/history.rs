@@ -29,12 +29,12 @@ struct Search {
 impl History {
     /// The messages of earlier threads, the latest last.
     pub fn new(entries: impl IntoIterator<Item = Message>) -> Self {
-        Self { entries: entries.into_iter().collect(), ..Self::default() }
+        Self { entries: entries.into_iter().map(Message::composed).collect(), ..Self::default() }
     }
 
     /// Messages that were sent before all there are.
     pub(super) fn precede(&mut self, earlier: impl IntoIterator<Item = Message>) {
-        let earlier: Vec<_> = earlier.into_iter().collect();
+        let earlier: Vec<_> = earlier.into_iter().map(Message::composed).collect();
         self.at = self.at.map(|at| at + earlier.len());
         self.entries.splice(..0, earlier);
     }
@@ -43,6 +43,7 @@ impl History {
     pub(super) fn add(&mut self, message: Message) {
         self.at = None;
         self.draft = Message::default();
+        let message = message.composed();
         if self.entries.last() != Some(&message) {
             self.entries.push(message);
         }

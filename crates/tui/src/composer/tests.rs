@@ -212,6 +212,24 @@ fn many_rows_that_were_recalled_do_not_keep_from_those_before() {
 }
 
 #[test]
+fn what_was_sent_otherwise_than_it_is_composed_holds_nobody_up() {
+    let image = || Part::Image(Image::at("/a.png".into()));
+    let text = |text: &str| Part::Text(text.into());
+    let of_the_shell = Message { parts: vec![text("describe"), text(" "), image()] };
+    let of_a_file = Message { parts: vec![text("a\r\n\u{7}b")] };
+    let mut composer = Composer::new(History::new([of_a_file.clone(), of_the_shell.clone()]));
+    composer.remember([text("first")].map(|part| Message { parts: vec![part] }));
+    press(&mut composer, "<up><up>");
+    assert_eq!(shown(&composer), "a\nb|");
+    press(&mut composer, "<up><down><down>");
+    assert!(shown(&composer).starts_with("describe "), "{}", shown(&composer));
+    press(&mut composer, "<down>new<up><up><up>");
+    assert_eq!(shown(&composer), "first|");
+    press(&mut composer, "<down><down><down>");
+    assert_eq!(shown(&composer), "new|");
+}
+
+#[test]
 fn what_was_recalled_and_changed_is_a_draft_before_which_the_latest_stands() {
     let recalled = |keys: &str| {
         let sent = ["first", "second", "third"].map(|text| text.to_owned().into());

@@ -99,7 +99,10 @@ impl Vim {
                 let (text, at) = (buffer.text(), buffer.cursor());
                 buffer.go(motion::left(text, at).max(motion::line_start(text, at)));
             }
-            (Mode::Insert, _) => return Answer::Pass,
+            (Mode::Insert, _) => {
+                self.go_on_insertion(key, buffer);
+                return Answer::Pass;
+            }
             (Mode::Normal, KeyCode::Enter) if self.is_in_line() => {
                 self.pending = Pending::default()
             }
@@ -323,7 +326,7 @@ impl Vim {
             'P' => put(Side::Before, self.pending.count(), buffer),
             'u' => (0..self.pending.count()).for_each(|_| buffer.undo()),
             // Of two lines as without a count.
-            'J' => (0..(self.pending.count() - 1).max(1)).for_each(|_| join(buffer)),
+            'J' => join((self.pending.count() - 1).max(1), buffer),
             _ => {}
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Mode, Vim};
 use crate::composer::buffer::Buffer;
+use crate::key::{KeyCode, KeyEvent, Modifiers};
 
 /// A text that is longer was not typed by anybody who counts.
 const MAX_BYTES: usize = 100_000;
@@ -10,7 +11,7 @@ const MAX_BYTES: usize = 100_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Insertion {
     at: usize,
-    /// Bytes behind it: as many as that stand there as long as nothing but this was changed.
+    /// Bytes behind it.
     behind: usize,
     times: usize,
     /// Each time on a line of its own.
@@ -39,7 +40,27 @@ impl Vim {
     pub(super) fn end_insertion(&mut self, buffer: &mut Buffer) {
         let more = self.insertion.take().and_then(|insertion| insertion.more(buffer));
         if let Some(more) = more {
-            buffer.insert(&more);
+            buffer.insert_on(&more);
+        }
+    }
+
+    /// Something else is done than to type: what comes then is typed once.
+    pub(in crate::composer) fn leave_insertion(&mut self) {
+        self.insertion = None;
+    }
+
+    /// The same, if this key in insert mode does so.
+    pub(super) fn go_on_insertion(&mut self, key: KeyEvent, buffer: &Buffer) {
+        let Some(insertion) = self.insertion else { return };
+        let Modifiers { ctrl, alt, .. } = key.modifiers;
+        let types = match key.code {
+            KeyCode::Char(c) => !ctrl && !alt || ctrl && c == 'j',
+            KeyCode::Enter => true,
+            KeyCode::Backspace => !ctrl && !alt && buffer.cursor() > insertion.at,
+            _ => false,
+        };
+        if !types {
+            self.leave_insertion();
         }
     }
 }

@@ -89,14 +89,22 @@ pub(super) fn replace_with(c: char, count: usize, buffer: &mut Buffer) {
     buffer.go(at + with.len() - c.len_utf8());
 }
 
-/// The next line goes on this one.
-pub(super) fn join(buffer: &mut Buffer) {
+/// So many of the next lines go on this one.
+pub(super) fn join(lines: usize, buffer: &mut Buffer) {
     let text = buffer.text();
-    let end = motion::line_end(text, buffer.cursor());
-    let Some(rest) = text.get(end + 1..) else { return };
-    let indent = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-    buffer.replace(end..end + 1 + indent, " ");
-    buffer.go(end);
+    let start = motion::line_end(text, buffer.cursor());
+    let (mut end, mut at, mut joined) = (start, start, String::new());
+    for _ in 0..lines {
+        let Some(line) = text.get(end + 1..).and_then(|rest| rest.split('\n').next()) else {
+            break;
+        };
+        at = start + joined.len();
+        joined.push(' ');
+        joined.push_str(line.trim_start_matches([' ', '\t']));
+        end += 1 + line.len();
+    }
+    buffer.replace(start..end, &joined);
+    buffer.go(at);
 }
 
 /// As many bytes are put back at once.
