@@ -10,6 +10,7 @@ mod sgr;
 mod whole;
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use backspace::Behind;
 use invisible::{Visibility, joins, visibility};
@@ -45,6 +46,8 @@ pub struct Filter {
     out: String,
     /// What a backspace went back over.
     behind: Behind,
+    /// Where in `out` marks stand for what takes no room.
+    marks: Vec<Range<usize>>,
     /// Where the current line begins in `out`; none when its beginning was handed out.
     line: Option<usize>,
     /// The line has something on it.
@@ -101,6 +104,7 @@ impl Filter {
 
     fn hand_out(&mut self) -> String {
         self.line = if self.line_used { None } else { Some(0) };
+        self.marks.clear();
         std::mem::take(&mut self.out)
     }
 
@@ -136,7 +140,7 @@ impl Filter {
             '\n' => self.end_line(),
             '\u{8}' => {
                 self.settle_joiner(None);
-                self.behind.go_back(&mut self.out, self.line);
+                self.behind.go_back(&mut self.out, self.line, &mut self.marks);
                 self.before = None;
             }
             c => self.show(c),
@@ -171,11 +175,34 @@ impl Filter {
                     self.out.push_str(&sequence);
                 }
             }
+            'K' => self.erase(&text),
             '@'..='~' => {}
             c => {
                 self.expose('[', &text);
                 self.take(c);
             }
+        }
+    }
+
+    /// What a backspace went over goes, or the line whose beginning the cursor is at.
+    fn erase(&mut self, how: &str) {
+        self.settle_joiner(None);
+        if !matches!(how, "" | "0" | "2") {
+            return;
+        }
+        self.behind.erase();
+        if self.returned {
+            self.erase_line();
+        }
+    }
+
+    /// All of it that was not handed out.
+    fn erase_line(&mut self) {
+        if let Some(start) = self.line {
+            self.out.truncate(start);
+            self.marks.clear();
+            self.out.push_str(&self.sgr.sequence());
+            self.line_used = false;
         }
     }
 
@@ -253,8 +280,9 @@ impl Filter {
         // A joiner stands before the mark, and so joins nothing.
         self.settle_joiner(None);
         self.begin_again();
-        text.chars().for_each(|c| self.behind.overwrite(c));
+        let start = self.out.len();
         self.out.push_str(text);
+        self.marks.push(start..self.out.len());
         self.before = None;
         self.line_used = true;
     }
@@ -273,10 +301,7 @@ impl Filter {
             return;
         }
         match self.line {
-            Some(start) => {
-                self.out.truncate(start);
-                self.out.push_str(&self.sgr.sequence());
-            }
+            Some(_) => self.erase_line(),
             None => {
                 self.out.push('\n');
                 self.line = Some(self.out.len());
@@ -295,6 +320,7 @@ impl Filter {
         self.returned = false;
         self.out.push('\n');
         self.line = Some(self.out.len());
+        self.marks.clear();
         self.line_used = false;
         self.before = None;
     }

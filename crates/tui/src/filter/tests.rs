@@ -82,9 +82,20 @@ fn what_is_written_over_by_a_backspace_makes_way() {
         ("ی\u{200c}و\x08a", "ی<U+200C>a"),
         ("\x1b[31mab\x1b[0m\x08c", "\x1b[31ma\x1b[0mc"),
         ("\x1b[31ma\x1b[0m\u{307}\x08b", "\x1b[31ma\x1b[0mb"),
+        ("lsx\x08\x1b[K\r\n", "ls\n"),
+        ("abcdef\x08\x08\x08\x08\x1b[0Kxy", "abxy"),
+        ("50 %\r\x1b[Kdone\n", "done\n"),
+        ("50 %\r\x1b[2K\n", "\n"),
+        ("a\x07\x08b", "<U+0007>b"),
+        ("a\x07\u{200b}\x08b", "<U+0007><U+200B>b"),
+        ("ab\x07\x08\x08c", "<U+0007>cb"),
+        ("<m\x08\x08b", "bm"),
     ] {
         assert_eq!(printable(text), shown, "{text:?}");
     }
+    const MANY: usize = 300_000;
+    let long = format!("{}{}y", "m".repeat(MANY), "\x08".repeat(MANY));
+    assert_eq!(printable(&long), format!("y{}", "m".repeat(MANY - 1)));
     assert_eq!(written("a\x08b"), "a<U+0008>b", "what somebody wrote means itself");
     assert_eq!(exact("a\x08b"), "a<U+0008>b");
 }
