@@ -28,6 +28,8 @@ pub struct Full<W> {
     lines: Vec<Line<'static>>,
     /// Of these lines, in their order.
     links: Vec<Link>,
+    /// The person reads what was said earlier.
+    reads_back: bool,
     /// Lines below what is shown of them.
     below: usize,
     /// Where one was before all came again.
@@ -59,12 +61,13 @@ impl<W: Write> Full<W> {
     pub fn new(out: W, columns: u16, rows: u16) -> Self {
         let inline = Inline::new(out, columns, rows, false);
         let (lines, links) = (Vec::new(), Vec::new());
-        Self { inline, columns, rows, lines, links, below: 0, kept: None, page: 1 }
+        let (reads_back, below, kept) = (false, 0, None);
+        Self { inline, columns, rows, lines, links, reads_back, below, kept, page: 1 }
     }
 
     /// The terminal has this size, and nothing on it; finished lines come again.
     pub fn restart(&mut self, columns: u16, rows: u16) {
-        if self.below > 0 {
+        if self.reads_back && self.kept.is_none() {
             let (below, lines) = (self.below, self.lines.len());
             self.kept = Some(Kept { below, lines, columns: self.columns });
         }
@@ -82,13 +85,18 @@ impl<W: Write> Full<W> {
 
     /// Shows so many lines before those that are shown.
     pub fn up(&mut self, lines: usize) {
+        if self.lines.len() <= self.page {
+            return;
+        }
         let shown = self.page.saturating_sub(LABEL).max(1);
+        self.reads_back = true;
         self.below = (self.below + lines).min(self.lines.len().saturating_sub(shown));
     }
 
     /// Shows so many lines after those that are shown.
     pub fn down(&mut self, lines: usize) {
         self.below = self.below.saturating_sub(lines);
+        self.reads_back &= self.below > 0;
     }
 
     /// Shows later lines.
@@ -96,21 +104,21 @@ impl<W: Write> Full<W> {
         self.down(self.page.saturating_sub(1).max(1));
     }
 
-    /// What is shown are not the last lines.
+    /// What is shown is what was chosen, and not always the last lines.
     pub fn reads_back(&self) -> bool {
-        self.below > 0
+        self.reads_back
     }
 
     /// Shows the last lines.
     pub fn to_end(&mut self) {
-        (self.below, self.kept) = (0, None);
+        (self.reads_back, self.below, self.kept) = (false, 0, None);
     }
 
     /// # Errors
     /// When the terminal is gone.
     pub fn draw(&mut self, frame: Frame, note: Style) -> io::Result<()> {
         let Frame { finished, links, region, cursor, place } = frame;
-        if self.below > 0 {
+        if self.reads_back {
             // Who reads what was said earlier goes on reading it.
             self.below += finished.len();
         }
@@ -122,9 +130,9 @@ impl<W: Write> Full<W> {
         self.lines.extend(finished);
         let height = region.area.height.min(self.rows);
         let page = std::mem::replace(&mut self.page, usize::from(self.rows - height));
-        if self.below > 0 {
+        if self.reads_back {
             // What one reads stays where it is; how much of what follows is seen depends on the region.
-            self.below = (self.below + page).saturating_sub(self.page).max(1);
+            self.below = (self.below + page).saturating_sub(self.page);
         }
         if let Some(kept) = self.kept.take() {
             self.below = kept.below(self.lines.len(), self.columns);
@@ -298,6 +306,49 @@ mod tests {
         assert_eq!(first(&[1, 3]).as_deref(), Some("5"));
         assert_eq!(first(&[3, 1, 4]).as_deref(), Some("5"));
         assert_eq!(first(&[4, 2, 1]).as_deref(), Some("5"));
+    }
+
+    #[test]
+    fn who_reads_back_does_so_until_the_end_although_all_can_be_seen_by_then() {
+        let lines: Vec<_> = (1..=4).map(|number| number.to_string()).collect();
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        let rows = |height| Frame {
+            region: Buffer::empty(Rect::new(0, 0, COLUMNS, height)),
+            ..frame(&[], "")
+        };
+        let shown = seen(|full| {
+            draw(full, &lines, "> ");
+            full.draw(rows(4), Modifier::DIM.into()).unwrap();
+            full.page_up();
+            for _ in 0..2 {
+                // The region is smaller for who reads back.
+                let height = if full.reads_back() { 2 } else { 4 };
+                full.draw(rows(height), Modifier::DIM.into()).unwrap();
+            }
+            assert!(full.reads_back());
+        });
+        assert_eq!(shown, "1\n2\n3\n4");
+        let shown = seen(|full| {
+            draw(full, &[lines[0]; 5], "> ");
+            full.page_up();
+            assert!(!full.reads_back(), "there is nothing above");
+            draw(full, &[], "> ");
+        });
+        assert!(!shown.contains("below"), "{shown}");
+    }
+
+    #[test]
+    fn another_size_keeps_the_place_and_is_read_on_in_the_first_frame() {
+        let lines: Vec<_> = (1..=12).map(|number| number.to_string()).collect();
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        let mut bytes = Vec::new();
+        let mut full = Full::new(&mut bytes, COLUMNS, ROWS);
+        draw(&mut full, &lines, "> ");
+        full.page_up();
+        full.restart(COLUMNS, ROWS);
+        assert!(full.reads_back());
+        draw(&mut full, &lines, "> ");
+        assert_eq!(full.below, 4);
     }
 
     #[test]
