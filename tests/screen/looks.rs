@@ -73,6 +73,17 @@ fn whoever_comes_back_to_another_background_finds_the_colours_for_it() {
 }
 
 #[test]
+fn where_there_are_no_colours_a_theme_is_said_to_make_no_difference() {
+    let server = ScriptedModel::new().serve();
+    let scene = Scene::new(AGENT).env("NO_COLOR", "1").facing(&server);
+    let mut screen = scene.screen(&["-m", "scripted", "-s", "read-only"], COLUMNS, ROWS);
+    wait_until_ready(&screen);
+    screen.press("/theme light<enter>");
+    screen.wait_for("There are no colours here");
+    leave(screen);
+}
+
+#[test]
 fn without_unicode_our_signs_are_ascii() {
     let server = ScriptedModel::new().says("- one\n- two").serve();
     let scene = Scene::new(AGENT).facing(&server).env("LANG", "C");

@@ -26,12 +26,16 @@ use crate::keyboard::Keyboard;
 use crate::output::{self, Output, Reading};
 use crate::raw::{self, Raw};
 use crate::terminal::Inline;
-use crate::theme::{Look, Theme};
+use crate::theme::{Look, Scheme, Theme};
+use crate::transcript::Notice;
 use survey::Survey;
 use system::{Signals, Told, size};
 
 /// Between two frames while much happens.
 const FRAME: Duration = Duration::from_millis(16);
+
+/// Why a theme makes no difference.
+const NO_COLOURS: &str = "There are no colours here: `NO_COLOR` is set, or the terminal has none.";
 
 /// What is known of the terminal, and wanted of it.
 #[derive(Clone, Copy, Debug)]
@@ -261,6 +265,9 @@ impl Terminal {
             for effect in effects {
                 if let Effect::Dress(scheme) = effect {
                     self.dress(app, Look { scheme, ..self.manners.look })?;
+                    if !self.manners.look.has_colours() && scheme != Scheme::None {
+                        app.update(Input::Notice(Notice::Said(NO_COLOURS.to_owned())));
+                    }
                     continue;
                 }
                 match act(effect) {

@@ -151,6 +151,11 @@ pub struct Look {
 }
 
 impl Look {
+    /// Whether a theme makes a difference.
+    pub fn has_colours(self) -> bool {
+        self.colours != Colours::None
+    }
+
     /// The same on the background that the terminal told.
     #[must_use]
     pub fn on(self, colour: [u8; 3]) -> Self {

@@ -77,13 +77,21 @@ impl Stage<'_> {
                 Err(error) => Notice::Failed(desk::sentence(&error)),
             },
         };
-        let opened = self.open(self.again(id)?, remarks).or_else(|error| {
+        let opened = match self.open(self.again(id)?, remarks) {
+            Ok(opened) => {
+                self.app.update(Input::Notice(said));
+                opened
+            }
             // What does not work must not cost the conversation.
-            let _ = self.say.send(desk::went_wrong(&error));
-            (self.settings, self.approval) = before;
-            self.open(self.again(id)?, vec![])
-        })?;
-        self.app.update(Input::Notice(said));
+            Err(error) => {
+                if !matches!(next, Next::Sandbox(_) | Next::Approvals(_)) {
+                    self.app.update(Input::Notice(said));
+                }
+                let _ = self.say.send(desk::went_wrong(&error));
+                (self.settings, self.approval) = before;
+                self.open(self.again(id)?, vec![])?
+            }
+        };
         // It is on the screen already.
         Ok(Opened { earlier: vec![], ..opened })
     }

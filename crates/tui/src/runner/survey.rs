@@ -56,6 +56,8 @@ pub(super) struct Survey {
     /// When the last answer came, or was not waited for any longer.
     answered: Option<Instant>,
     is_mute: bool,
+    /// For what it answered.
+    is_odd: bool,
 }
 
 #[derive(Debug)]
@@ -75,6 +77,7 @@ impl Survey {
             guarded: None,
             answered: None,
             is_mute: !answers,
+            is_odd: false,
         }
     }
 
@@ -109,7 +112,9 @@ impl Survey {
     pub(super) fn differs(&mut self, system: Size, known: Size) -> bool {
         let is_new = std::mem::replace(&mut self.system, system) != system;
         // What was taken for no terminal may have said it earlier than the system.
-        self.is_mute &= !(is_new && is_tiny(system));
+        if is_new && is_tiny(system) && std::mem::take(&mut self.is_odd) {
+            self.is_mute = false;
+        }
         is_new && system != known
     }
 
@@ -136,7 +141,8 @@ impl Survey {
         };
         (self.asked, self.answered) = (Some(now), Some(now));
         let size = (column, row);
-        self.is_mute = is_tiny(size) && size != self.system;
+        self.is_odd = is_tiny(size) && size != self.system;
+        self.is_mute = self.is_odd;
         (!self.is_mute).then(|| Answer { size, above: cursor.saturating_sub(1) })
     }
 
@@ -266,6 +272,8 @@ mod tests {
         assert!(survey.differs((1, 1), OLD) && survey.may_ask());
         assert_eq!(answer(&mut survey, 0, (1, 1), now), Some(Answer { size: (1, 1), above: 0 }));
         assert!(survey.may_ask());
+        let mut dumb = Survey::new(OLD, false);
+        assert!(dumb.differs((1, 1), OLD) && !dumb.may_ask());
     }
 
     #[test]
