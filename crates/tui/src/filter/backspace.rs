@@ -75,11 +75,17 @@ impl Behind {
 
 /// The last one; none where it is too long, or there is none.
 fn last_character(text: &str) -> Option<&str> {
-    let from = text.ceil_char_boundary(text.len().saturating_sub(REACH));
+    let from = near_the_end(text);
     let near = behind_styles(&text[from..]);
     let last = near.graphemes(true).next_back()?;
     let is_whole = from == 0 || last.len() < text.len() - from;
     is_whole.then_some(last)
+}
+
+/// Where so much of it is left.
+fn near_the_end(text: &str) -> usize {
+    let from = text.len().saturating_sub(REACH);
+    (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
 
 /// From the last style on that is set in it: what follows makes no character of the sequence's own last letter.
@@ -91,7 +97,7 @@ fn behind_styles(text: &str) -> &str {
 /// Up to the styles that are set after its last character; no other sequences are in it.
 fn without_styles(mut text: &str) -> &str {
     while text.ends_with('m') {
-        let from = text.ceil_char_boundary(text.len().saturating_sub(REACH));
+        let from = near_the_end(text);
         let Some(escape) = text[from..].rfind('\u{1b}').map(|at| from + at) else { break };
         if text[escape..].matches('m').count() != 1 {
             break;
