@@ -82,7 +82,7 @@ fn command_only_reads(name: &str, arguments: &[&str]) -> bool {
         | "seq" | "sha1sum" | "sha256sum" | "sha512sum" | "stat" | "tac" | "tail" | "tr"
         | "true" | "uname" | "wc" | "which" | "whoami" => true,
         "command" => matches!(arguments, ["-v" | "-V", ..]),
-        "printf" => arguments.first().is_some_and(|format| !format.starts_with('-')),
+        "printf" => arguments.first().is_some_and(|format| is_format(format)),
         "[" => arguments.split_last().is_some_and(|(last, test)| *last == "]" && is_test(test)),
         "test" => is_test(arguments),
         "date" => DATE.read(arguments).is_some_and(|set| set.iter().all(|a| a.starts_with('+'))),
@@ -101,6 +101,22 @@ fn command_only_reads(name: &str, arguments: &[&str]) -> bool {
 /// In `test -v 'a[$(…)]'` bash runs what stands in the brackets, in some versions in numbers too.
 fn is_test(arguments: &[&str]) -> bool {
     arguments.iter().all(|word| !word.contains(['[', '$', '`']) && !matches!(*word, "-v" | "-R"))
+}
+
+/// Of conversions those that only print: `%n` sets a variable.
+fn is_format(format: &str) -> bool {
+    const FLAGS: &str = "-+ #0'";
+    const CONVERSIONS: &str = "%bcdiouxXqsfFeEgG";
+    let is_printed = |rest: &str| {
+        let rest = rest.trim_start_matches(|c| FLAGS.contains(c));
+        let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let rest = rest.strip_prefix('.').unwrap_or(rest);
+        let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        rest.starts_with(|c| CONVERSIONS.contains(c))
+    };
+    // Of two signs in a row the second is a conversion.
+    let plain = format.replace("%%", "");
+    !format.starts_with('-') && plain.split('%').skip(1).all(is_printed)
 }
 
 /// `sed -n 3p`, `sed -n '3,9p;20,$p'`: of all that sed can do.
