@@ -78,6 +78,55 @@ fn a_command_line_of_ones_own_runs_and_the_model_reads_of_it() {
     leave(screen);
 }
 
+/// Prints a line, and another one once it may, and then fails.
+const HALVES: &str = "echo one; until [ -e go ]; do sleep 0.05; done; echo two; exit 3";
+
+#[test]
+fn what_a_command_in_the_background_prints_is_followed_and_its_end_is_told() {
+    let call = json!({"cmd": HALVES, "yield_time_ms": 250});
+    let (scene, _server) = scene(ScriptedModel::new().calls("exec_command", call).says("It runs."));
+    let mut screen = show(&scene, &[]);
+    screen.press("begin<enter>");
+    screen.wait_for("It runs.");
+    screen.wait_for("1 in the background");
+    screen.press("<c-o>");
+    screen.wait_for("one\n");
+    std::fs::write(scene.workspace().join("go"), "").unwrap();
+    screen.wait_for("two\n");
+    screen.press("q");
+    screen.wait_for("exit code 3 after");
+    screen.wait_until("none is left", |screen| !screen.screen().contains("1 in the background"));
+    screen.press("/ps<enter>");
+    screen.wait_for("Nothing runs in the background.");
+    screen.press("<c-o>");
+    screen.wait_for("one\ntwo\n");
+    screen.press("q");
+    leave(screen);
+}
+
+#[test]
+fn the_end_of_a_command_in_the_background_is_told_once_when_the_model_reads_of_it() {
+    let run = json!({"cmd": HALVES, "yield_time_ms": 250});
+    let free = json!({"cmd": "touch go"});
+    let wait = json!({"session_id": 1});
+    let model = ScriptedModel::new()
+        .calls("exec_command", run)
+        .calls("exec_command", free)
+        .calls("write_stdin", wait)
+        .says("It is over.");
+    let (scene, _server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    screen.press("begin<enter>");
+    screen.wait_for("It is over.");
+    screen.wait_for("exit code 3 after");
+    wait_until_ready(&screen);
+    let rows = screen.scrollback().join("\n");
+    assert_eq!(rows.matches("exit code 3 after").count(), 1, "{rows}");
+    assert!(rows.contains("Went on with session 1 (echo one; until"), "{rows}");
+    assert!(!screen.screen().contains("(/ps)"), "{}", screen.screen());
+    leave(screen);
+}
+
 #[test]
 fn who_follows_a_command_has_all_that_it_printed_when_it_is_over() {
     let line = "seq 90000; until [ -e go ]; do sleep 0.02; done; echo over";

@@ -3,7 +3,7 @@
 //! is said with it.
 
 use agent_protocol::{Event, ItemDetails, RuleChange};
-use agent_tools::{Policy, Toolbox};
+use agent_tools::{Policy, Reaped, Toolbox};
 
 use crate::calls;
 use crate::conversation::Conversation;
@@ -29,6 +29,9 @@ pub(crate) fn see_to(
     }
     for pid in inbox.take_stops() {
         calls::stop(conversation, toolbox, pid)?;
+    }
+    for Reaped { pid, command, reason } in inbox.take_ended() {
+        conversation.publish(Event::ProcessReaped { pid, command, reason })?;
     }
     for what in inbox.take_returned() {
         conversation.publish(Event::WaitingReturned { what })?;

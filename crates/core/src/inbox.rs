@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use agent_protocol::{Asked, Command, Content, Decision, Item, RuleChange, Unheard};
+use agent_tools::Reaped;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
@@ -12,6 +13,9 @@ use crate::turn::Stop;
 #[derive(Debug)]
 pub(crate) struct Inbox {
     commands: mpsc::UnboundedReceiver<Command>,
+    /// Commands in the background that have ended, as it is told and not said yet.
+    ends: mpsc::UnboundedReceiver<Reaped>,
+    ended: Vec<Reaped>,
     /// Messages that came while a turn ran: heard at its next step.
     messages: Vec<Vec<Content>>,
     /// Messages on their way into the running response, as they were sent.
@@ -49,6 +53,14 @@ struct Steered {
     is_wanted: bool,
 }
 
+/// What has come.
+enum Came {
+    /// None when the front end is gone.
+    Command(Option<Command>),
+    /// A command in the background has ended.
+    Ended,
+}
+
 /// What a thread is to do next.
 pub(crate) enum Task {
     Turn(Vec<Content>),
@@ -66,9 +78,14 @@ impl Steered {
 }
 
 impl Inbox {
-    pub(crate) fn new(commands: mpsc::UnboundedReceiver<Command>) -> Self {
+    pub(crate) fn new(
+        commands: mpsc::UnboundedReceiver<Command>,
+        ends: mpsc::UnboundedReceiver<Reaped>,
+    ) -> Self {
         Self {
             commands,
+            ends,
+            ended: Vec::new(),
             messages: Vec::new(),
             steered: Vec::new(),
             decisions: HashMap::new(),
@@ -107,7 +124,8 @@ impl Inbox {
             if self.take_compacts() {
                 return Some(Task::Compact);
             }
-            match self.commands.recv().await {
+            let Came::Command(command) = self.come().await else { continue };
+            match command {
                 Some(Command::Send(content)) => return Some(Task::Turn(content)),
                 Some(Command::Compact) => return Some(Task::Compact),
                 Some(Command::Run(line)) => return Some(Task::Run(line)),
@@ -134,16 +152,30 @@ impl Inbox {
             || !self.stops.is_empty()
             || !self.returned.is_empty()
             || !self.rule_changes.is_empty()
+            || !self.ended.is_empty()
+    }
+
+    /// What comes next. Cancel safe.
+    async fn come(&mut self) -> Came {
+        tokio::select! {
+            biased;
+            command = self.commands.recv() => Came::Command(command),
+            Some(ended) = self.ends.recv() => {
+                self.ended.push(ended);
+                Came::Ended
+            }
+        }
     }
 
     /// During a turn: returns when something came that changes what the turn waits for, or stops it. Cancel safe.
     pub(crate) async fn attend(&mut self) -> Result<(), Stop> {
-        let command = match self.deadline {
-            Some(deadline) => tokio::time::timeout_at(deadline, self.commands.recv())
-                .await
-                .map_err(|_| Stop::OutOfTime)?,
-            None => self.commands.recv().await,
+        let came = match self.deadline {
+            Some(deadline) => {
+                tokio::time::timeout_at(deadline, self.come()).await.map_err(|_| Stop::OutOfTime)?
+            }
+            None => self.come().await,
         };
+        let Came::Command(command) = came else { return Ok(()) };
         match command {
             Some(Command::Send(content)) => self.messages.push(content),
             Some(Command::Decide { call_id, decision }) => {
@@ -185,6 +217,10 @@ impl Inbox {
 
     pub(crate) fn take_stops(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.stops)
+    }
+
+    pub(crate) fn take_ended(&mut self) -> Vec<Reaped> {
+        std::mem::take(&mut self.ended)
     }
 
     pub(crate) fn take_size(&mut self) -> Option<(u16, u16)> {
@@ -271,7 +307,7 @@ mod tests {
     /// All of these were asked during a turn.
     async fn asked(commands: impl IntoIterator<Item = Command>) -> Inbox {
         let (send, commands_of) = mpsc::unbounded_channel();
-        let mut inbox = Inbox::new(commands_of);
+        let mut inbox = Inbox::new(commands_of, mpsc::unbounded_channel().1);
         attend(&mut inbox, &send, commands).await;
         inbox
     }
@@ -308,7 +344,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_on_its_way_is_given_back_only_when_it_was_not_heard() {
         let (send, commands) = mpsc::unbounded_channel();
-        let mut inbox = Inbox::new(commands);
+        let mut inbox = Inbox::new(commands, mpsc::unbounded_channel().1);
         attend(&mut inbox, &send, [say("a"), say("b"), say("c")]).await;
         let sent = inbox.steer();
         attend(&mut inbox, &send, [BACK, BACK]).await;
@@ -322,7 +358,7 @@ mod tests {
     #[tokio::test]
     async fn what_the_response_may_not_hear_is_given_back_at_once() {
         let (send, commands) = mpsc::unbounded_channel();
-        let mut inbox = Inbox::new(commands);
+        let mut inbox = Inbox::new(commands, mpsc::unbounded_channel().1);
         attend(&mut inbox, &send, [say("a"), say("b"), say("c")]).await;
         let sent = inbox.steer();
         attend(&mut inbox, &send, [BACK]).await;

@@ -209,10 +209,16 @@ impl Thread {
         if resumed && !config.remarks.is_empty() {
             conversation.publish_with(Event::WireRecorded {}, config.remarks.clone())?;
         }
+        // Where they end with the turn it is said then.
+        let ends = if config.sessions_outlive_turns {
+            toolbox.hear_ends()
+        } else {
+            mpsc::unbounded_channel().1
+        };
         let mut thread = Self {
             started,
             conversation,
-            inbox: Inbox::new(inbox),
+            inbox: Inbox::new(inbox, ends),
             limits: config.limits,
             price: config.price,
             answer_check: config.answer_check,

@@ -282,7 +282,8 @@ fn finish(shown: &mut CommandExecution, command: &Command, report: &Report) {
     (shown.aggregated_output, shown.truncated) = command.output(SHOWN);
     shown.lines = shown.truncated.then(|| command.lines());
     let Some(ended) = report.ended else {
-        // It goes on; this call is over.
+        // It goes on; this call is over. What else it prints has no item.
+        command.keep_output();
         shown.status = Status::Completed;
         return;
     };

@@ -145,8 +145,13 @@ impl Command {
         let life = sessions.living.begin();
         let time = Time { started, at_most: launch.at_most };
         let following = follow(launched, output, state.clone(), time, asked);
+        let (ends, shared) = (sessions.ends.clone(), state.clone());
         tokio::spawn(async move {
             following.await;
+            let ended = shared.lock().ended;
+            if let Some(ended) = ended {
+                ends.over(pid, ended);
+            }
             drop(life);
         });
         let (asks, is_limited) = (Mutex::new(Some(asks)), launch.at_most.is_some());
@@ -186,8 +191,17 @@ impl Command {
         Report { ended: state.ended, new, bytes: unread.total(), kept }
     }
 
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.state().ended
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
-        self.state().ended.is_some()
+        self.ended().is_some()
+    }
+
+    /// All it prints is in its file from here on.
+    pub(crate) fn keep_output(&self) {
+        self.state().capture.keep();
     }
 
     /// All it printed, at most about `limit` bytes, and whether something is missing.

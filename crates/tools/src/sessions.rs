@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use crate::process::Command;
+use crate::process::{Command, Ended};
+use crate::sandbox::Exit;
 use crate::terminal::Terminals;
 
 /// A process that outlived its call, and what became of it at the end.
@@ -22,6 +23,7 @@ pub struct Reaped {
 #[derive(Default)]
 pub(crate) struct Sessions {
     open: Mutex<Open>,
+    pub(crate) ends: Arc<Ends>,
     /// All commands, also those of calls under way.
     pub(crate) living: Living,
     /// Theirs.
@@ -65,6 +67,7 @@ impl Sessions {
     }
 
     pub(crate) fn add(&self, session: Session) -> u32 {
+        self.ends.begin(&session);
         let mut open = self.lock();
         open.last += 1;
         let number = open.last;
@@ -85,6 +88,7 @@ impl Sessions {
         let open = &mut self.lock().sessions;
         let number = open.iter().find(|(_, session)| session.command.pid == pid)?.0;
         let number = *number;
+        self.ends.forget(pid);
         open.remove(&number).map(|session| session.line)
     }
 
@@ -122,6 +126,62 @@ impl Sessions {
             .collect();
         self.living.ended(ENDING).await;
         reaped
+    }
+}
+
+/// Tells of the ends of commands in the background, whether or not the model asks for them.
+#[derive(Default)]
+pub(crate) struct Ends(Mutex<Background>);
+
+#[derive(Default)]
+struct Background {
+    /// Their lines, by process id.
+    running: BTreeMap<u32, String>,
+    told: Option<mpsc::UnboundedSender<Reaped>>,
+}
+
+impl Ends {
+    fn lock(&self) -> MutexGuard<'_, Background> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where they are told from now on.
+    pub(crate) fn hear(&self) -> mpsc::UnboundedReceiver<Reaped> {
+        let (told, hearing) = mpsc::unbounded_channel();
+        self.lock().told = Some(told);
+        hearing
+    }
+
+    fn begin(&self, session: &Session) {
+        let pid = session.command.pid;
+        self.lock().running.insert(pid, session.line.clone());
+        // It may have ended since its call was over.
+        if let Some(ended) = session.command.ended() {
+            self.over(pid, ended);
+        }
+    }
+
+    /// The command of this process id has ended; most are none of these.
+    pub(crate) fn over(&self, pid: u32, ended: Ended) {
+        let mut background = self.lock();
+        let Some(command) = background.running.remove(&pid) else { return };
+        if let Some(told) = &background.told {
+            let _ = told.send(Reaped { pid, command, reason: how(ended) });
+        }
+    }
+
+    fn forget(&self, pid: u32) {
+        self.lock().running.remove(&pid);
+    }
+}
+
+fn how(ended: Ended) -> String {
+    let after = ended.after.as_secs_f64();
+    match ended.exit {
+        _ if ended.timed_out => format!("ended after {after:.1} s, as its time was up"),
+        Some(Exit::Code(code)) => format!("exit code {code} after {after:.1} s"),
+        Some(Exit::Signal(signal)) => format!("ended by signal {signal} after {after:.1} s"),
+        None => format!("ended from outside after {after:.1} s"),
     }
 }
 

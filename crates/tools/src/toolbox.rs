@@ -222,6 +222,11 @@ impl Toolbox {
         &self.login
     }
 
+    /// Tells of the ends of commands in the background from now on.
+    pub fn hear_ends(&self) -> mpsc::UnboundedReceiver<crate::Reaped> {
+        self.sessions.ends.hear()
+    }
+
     pub(crate) fn sessions(&self) -> &Arc<Sessions> {
         &self.sessions
     }

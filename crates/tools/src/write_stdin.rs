@@ -64,7 +64,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         let message = format!("{NAME}: {}", no_session(toolbox.sessions(), session_id));
         return Err(Rejection { reason: RejectReason::BadArguments, message });
     };
-    let pid = session.command.pid;
+    let (pid, line) = (session.command.pid, session.line);
     let size = AskedSize::of(rows, cols);
     let typed = (!chars.is_empty() || !size.is_nothing()).then_some(AFTER_TYPING);
     let attend = Attend {
@@ -79,12 +79,12 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     Ok(Prepared {
         action: Action::Attend {
             session_id,
-            command: Some(session.line),
+            command: Some(line.clone()),
             pid: Some(pid),
             input: chars,
             escalated: session.escalated,
         },
-        details: details(session_id, String::new(), Status::InProgress),
+        details: details(session_id, &line, String::new(), Status::InProgress),
         perform: Box::new(move |progress| Box::pin(attend.perform(progress))),
     })
 }
@@ -95,13 +95,22 @@ fn no_session(sessions: &Sessions, session_id: u32) -> String {
     format!("there is no session {session_id}; open: {open}")
 }
 
-fn details(session_id: u32, summary: String, status: Status) -> ItemDetails {
+fn details(session_id: u32, line: &str, summary: String, status: Status) -> ItemDetails {
     ItemDetails::ToolCall {
         tool: NAME.into(),
-        subject: format!("session {session_id}"),
+        subject: format!("session {session_id} ({})", in_short(line)),
         summary,
         status,
     }
+}
+
+/// Enough to know it by.
+fn in_short(line: &str) -> String {
+    const MOST: usize = 60;
+    let first = line.trim().lines().next().unwrap_or_default();
+    let short: String = first.chars().take(MOST).collect();
+    let rest = if short.len() < line.trim().len() { "…" } else { "" };
+    short + rest
 }
 
 struct Attend {
@@ -153,7 +162,12 @@ impl Attend {
             if report.ended.is_some() { summary } else { format!("{} bytes more", report.bytes) };
         ToolOutput {
             content: vec![Content::text(words(header, &report))],
-            details: details(self.session_id, summary.trim().to_owned(), Status::Completed),
+            details: details(
+                self.session_id,
+                &session.line,
+                summary.trim().to_owned(),
+                Status::Completed,
+            ),
             success: true,
             rejected: None,
         }

@@ -68,6 +68,8 @@ pub struct App {
     said: Said,
     /// Ctrl-C was pressed, and nothing since: until then it leaves when it comes again.
     may_leave_until_ms: Option<u64>,
+    /// The item of a command in the background whose output is looked at, and when it is read again.
+    followed: Option<(String, u64)>,
     /// Esc was pressed where it does nothing, and nothing since.
     may_go_back: bool,
     /// Said in the row below the composer, until the next key.
@@ -112,6 +114,7 @@ impl App {
             drawn: 0,
             said: Said::default(),
             may_leave_until_ms: None,
+            followed: None,
             may_go_back: false,
             told: None,
             fold: Fold::default(),
@@ -176,7 +179,8 @@ impl App {
 
     /// When the screen changes though nothing happens, in milliseconds as [`Input::Tick`] has them.
     pub fn changes_at_ms(&self) -> Option<u64> {
-        self.may_leave_until_ms
+        let follows_at_ms = self.followed.as_ref().map(|(_, at)| *at);
+        self.may_leave_until_ms.into_iter().chain(follows_at_ms).min()
     }
 
     /// An overlay sees the keys first.
@@ -227,6 +231,7 @@ impl App {
     pub fn update(&mut self, input: Input) -> Vec<Effect> {
         match input {
             Input::Tick(ms) => self.pass_time(ms),
+            Input::Due => return self.follow(),
             Input::Resize { columns, rows } => self.resize(columns, rows),
             Input::Paste(text) => self.paste(&text),
             Input::Record(record) => return self.hear(&record),

@@ -28,6 +28,8 @@ pub enum Input {
     },
     /// Milliseconds since the screen began.
     Tick(u64),
+    /// What was to be done at a certain time is due.
+    Due,
     /// The message could not be sent, for this reason: the person has it again.
     NotSent {
         message: Message,

@@ -230,7 +230,7 @@ impl Terminal {
             // The app has no clock, and none ticks while nothing runs.
             app.update(self.now());
             let effects = match woken {
-                Woken::Due => vec![],
+                Woken::Due => app.update(Input::Due),
                 Woken::CaughtUp => {
                     self.survey.was_held_up(Instant::now());
                     vec![]

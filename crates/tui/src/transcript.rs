@@ -8,8 +8,8 @@ mod together;
 use std::path::Path;
 
 use agent_protocol::{
-    Action, BudgetKind, Decision, ErrorKind, Event, Fill, ItemDetails, ShownRule, Status,
-    ThreadItem, ThreadStarted, Todo, TurnCompleted, Usage,
+    Action, BudgetKind, CommandExecution, Decision, ErrorKind, Event, Fill, ItemDetails, ShownRule,
+    Status, ThreadItem, ThreadStarted, Todo, TurnCompleted, Usage,
 };
 
 use crate::filter::exact;
@@ -50,6 +50,8 @@ pub struct Transcript {
     fallback: Option<String>,
     /// Commands that go on in the background, as far as is known.
     pub processes: Vec<Process>,
+    /// They had ended before it was known that they go on.
+    ended_early: Vec<u32>,
     pub live: Live,
     /// As they were listed last.
     pub rules: Option<Rules>,
@@ -78,6 +80,8 @@ pub enum Notice {
 pub struct Process {
     pub pid: u32,
     pub command: String,
+    /// Of its call.
+    pub item_id: String,
 }
 
 /// The rules about commands.
@@ -100,6 +104,11 @@ pub struct Question {
     pub lifts: Option<String>,
     /// The words that a lasting rule would begin with, if one is offered.
     pub prefix: Option<Vec<String>>,
+}
+
+/// The call of this command is over while itself was not.
+pub(crate) fn goes_on(command: &CommandExecution) -> bool {
+    command.status == Status::Completed && command.exit_code.is_none() && command.signal.is_none()
 }
 
 impl Transcript {
@@ -315,31 +324,22 @@ impl Transcript {
 
     /// A command whose call is over while itself is not goes on in the background.
     fn note_process(&mut self, item: &ThreadItem) {
-        match &item.details {
-            ItemDetails::CommandExecution(command) => {
-                let goes_on = command.status == Status::Completed
-                    && command.exit_code.is_none()
-                    && command.signal.is_none();
-                if let Some(pid) = command.pid.filter(|_| goes_on) {
-                    let command = crate::cell::bare(&command.command);
-                    self.processes.push(Process { pid, command });
-                }
-            }
-            // Which of several has ended it does not say.
-            ItemDetails::ToolCall { tool, summary, .. }
-                if tool == "write_stdin"
-                    && self.processes.len() == 1
-                    && (summary.starts_with("Exit code") || summary.starts_with("Ended")) =>
-            {
-                self.processes.clear();
-            }
-            _ => {}
+        let ItemDetails::CommandExecution(command) = &item.details else { return };
+        let Some(pid) = command.pid.filter(|_| goes_on(command)) else { return };
+        if let Some(at) = self.ended_early.iter().position(|ended| *ended == pid) {
+            self.ended_early.remove(at);
+            return;
         }
+        let command = crate::cell::bare(&command.command);
+        self.processes.push(Process { pid, command, item_id: item.id.clone() });
     }
 
     fn reap(&mut self, pid: u32, command: &str, reason: &str) {
         let known = self.processes.iter().position(|process| process.pid == pid);
         let known = known.map(|at| self.processes.remove(at).command);
+        if known.is_none() {
+            self.ended_early.push(pid);
+        }
         let command = Some(command.to_owned()).filter(|command| !command.is_empty()).or(known);
         let command = command.unwrap_or_else(|| format!("process {pid}"));
         let command = exact(&command).into_owned();
@@ -369,6 +369,7 @@ impl Transcript {
         self.turn_over();
         self.plan.clear();
         self.processes.clear();
+        self.ended_early.clear();
         self.connection = Connection::Unknown;
     }
 

@@ -12,7 +12,7 @@ use crate::effect::{Choice, Effect, GoOn, Next, Page, Scope, TrustAnswer};
 use crate::filter::exact;
 use crate::overlay::{Pager, Picker};
 use crate::slash::{self, Slash, Verb, When};
-use crate::transcript::{Cell, Notice, Process};
+use crate::transcript::{Cell, Notice, Process, goes_on};
 use crate::view::count;
 
 const SCOPES: [(&str, Scope, &str); 3] = [
@@ -289,7 +289,11 @@ impl App {
 
     fn open_output(&mut self, item: &ThreadItem, command: CommandExecution) -> Vec<Effect> {
         let title = cell::bare(&command.command);
-        if command.truncated {
+        if self.transcript.processes.iter().any(|process| process.item_id == item.id) {
+            self.overlays.push(Box::new(Pager::output(&title, &item.id)));
+            return self.begin_to_follow(item, &command).into_iter().collect();
+        }
+        if command.truncated || goes_on(&command) {
             let call_id = call_of(item);
             return vec![Effect::ShowOutput { call_id, title, known: command.aggregated_output }];
         }
