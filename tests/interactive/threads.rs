@@ -122,6 +122,28 @@ fn what_a_turn_changed_is_put_back_and_the_model_is_told() {
 }
 
 #[test]
+fn who_goes_on_with_other_permissions_than_before_is_told() {
+    let (scene, _server) = scene(ScriptedModel::new().says("First."));
+    let begin = ["-m", "scripted", "-s", "read-only", "-a", "untrusted"];
+    let go_on = ["resume", "--last", "-m", "scripted", "-s", "workspace-write", "-a", "never"];
+    let mut screen = scene.screen(&begin, COLUMNS, ROWS);
+    wait_until_ready(&screen);
+    screen.press("one<enter>");
+    screen.wait_for("First.");
+    wait_until_ready(&screen);
+    leave(screen);
+    let screen = scene.screen(&go_on, COLUMNS, ROWS);
+    screen.wait_for("This thread had the sandbox read-only and asked: untrusted;");
+    screen.wait_for("workspace-write and asks: never.");
+    wait_until_ready(&screen);
+    leave(screen);
+    let screen = scene.screen(&go_on, COLUMNS, ROWS);
+    wait_until_ready(&screen);
+    assert!(!screen.screen().contains("and asks: never"), "{}", screen.screen());
+    leave(screen);
+}
+
+#[test]
 fn the_thread_that_runs_is_changed_and_a_new_one_begun() {
     let (scene, server) =
         scene(ScriptedModel::new().says("First.").says("Second.").says("Once more."));

@@ -24,6 +24,7 @@ use agent_tui::app::App;
 use agent_tui::composer::{Image, Message, Part};
 use agent_tui::effect::{Effect, Facts, GoOn, Input, Next};
 use agent_tui::runner::{Act, Terminal};
+use agent_tui::transcript::Notice;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
@@ -272,6 +273,9 @@ impl Stage<'_> {
         if !earlier.is_empty() {
             self.app.clear();
             self.app.remember(&earlier);
+            if let Some(said) = opening::other_permissions(&earlier, &self.settings) {
+                self.app.update(Input::Notice(Notice::Said(said)));
+            }
         }
         let ThreadHandle { commands, mut records } = handle;
         window::tell(&commands);

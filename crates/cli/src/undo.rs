@@ -119,7 +119,8 @@ pub(crate) fn undo(
         (None, None) => log.last_done()?.ok_or(NothingToUndo::Done)?,
     };
     let plan = snapshots.plan(set.number, args.force)?;
-    let mut text = format!("{}\n", screen.paint(&title(&set, args), "1"));
+    let mut text = String::new();
+    let mut is_done = true;
     if set.interrupted {
         text += "  The turn broke off; what you changed before now may be among this.\n";
     }
@@ -128,6 +129,8 @@ pub(crate) fn undo(
         plan.kept
     } else {
         let report = snapshots.undo(&plan)?;
+        is_done = report.set.as_ref().is_some_and(|set| !set.changes.is_empty())
+            || report.kept.is_empty();
         let done = report.set.iter().flat_map(|set| &set.changes);
         for Change { path, before, after } in done {
             let change =
@@ -136,6 +139,7 @@ pub(crate) fn undo(
         }
         report.kept
     };
+    text.insert_str(0, &format!("{}\n", screen.paint(&title(&set, args, is_done), "1")));
     kept.iter().for_each(|kept| text += &kept_line(kept, screen));
     let edited = kept.iter().any(|kept| kept.because == KeptBecause::EditedSince);
     if edited {
@@ -154,7 +158,7 @@ pub(crate) fn undo(
     {
         let _ = writeln!(text, "To try the rest again: agent undo {} --turn {turn}", thread.id);
     }
-    let take_back = if args.dry_run || args.redo {
+    let take_back = if args.dry_run || args.redo || !is_done {
         String::new()
     } else {
         format!("To take this back: agent undo {} --redo\n", thread.id)
@@ -229,16 +233,17 @@ fn altogether(sets: Vec<ChangeSet>) -> Vec<Change> {
     all.into_values().filter(|change| change.before != change.after).collect()
 }
 
-fn title(set: &ChangeSet, args: &UndoArgs) -> String {
-    let verb = if args.dry_run { "Would undo" } else { "Undid" };
+fn title(set: &ChangeSet, args: &UndoArgs, is_done: bool) -> String {
+    let (undo, take_back) = match (args.dry_run, is_done) {
+        (true, _) => ("Would undo", "Would take back"),
+        (false, true) => ("Undid", "Took back"),
+        (false, false) => ("Undid nothing of", "Took back nothing of"),
+    };
+    let place = set.workspace.display().to_string();
+    let place = exact(&place);
     match set.origin {
-        Origin::Turn(turn) => {
-            format!("{verb} turn {turn} in {}", exact(&set.workspace.display().to_string()))
-        }
-        Origin::Undo(_) => {
-            let verb = if args.dry_run { "Would take back" } else { "Took back" };
-            format!("{verb} the last undo in {}", exact(&set.workspace.display().to_string()))
-        }
+        Origin::Turn(turn) => format!("{undo} turn {turn} in {place}"),
+        Origin::Undo(_) => format!("{take_back} the last undo in {place}"),
     }
 }
 

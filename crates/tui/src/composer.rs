@@ -356,6 +356,15 @@ impl Composer {
         message
     }
 
+    /// Drops the text, which going back finds as if it had been sent.
+    pub fn set_aside(&mut self) {
+        let message = self.chips.message(self.buffer.text().trim());
+        if !message.is_empty() {
+            self.history.add(message);
+        }
+        self.clear();
+    }
+
     /// Drops the text, which can be put back as a cut.
     pub fn clear(&mut self) {
         let end = self.buffer.text().len();

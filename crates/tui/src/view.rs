@@ -30,6 +30,11 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// That so many of a list are shown, counted from 0; none where all are.
+pub(crate) fn part(shown: std::ops::Range<usize>, all: usize) -> Option<String> {
+    (shown.len() < all).then(|| format!("{} to {} of {all}", shown.start + 1, shown.end))
+}
+
 /// `1 line`, `2 lines`; `what` stands for the words between: `3 more lines`.
 pub fn count(number: usize, what: &str) -> String {
     let s = if number == 1 { "" } else { "s" };

@@ -59,6 +59,18 @@ pub fn shortened_within(text: &str, columns: usize, mark: &str) -> String {
     head(&format!("{beginning}{mark}{end}"), columns).to_owned()
 }
 
+/// The first line of `text`, with `mark` where it is shortened or not all.
+pub fn in_a_row(text: &str, columns: usize, mark: &str) -> String {
+    let text = text.trim_end_matches('\n');
+    let (first, more) = text.split_once('\n').map_or((text, false), |(first, _)| (first, true));
+    let first = expand_tabs(first, 0);
+    if more {
+        shortened(&format!("{first} {mark}"), columns, mark)
+    } else {
+        shortened(&first, columns, mark)
+    }
+}
+
 /// The longest end of `text` that fits `columns`.
 pub fn tail(text: &str, columns: usize) -> &str {
     let mut used = 0;

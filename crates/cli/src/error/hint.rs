@@ -31,7 +31,7 @@ pub(super) fn hint(error: &anyhow::Error, context: &Context) -> Option<String> {
         return Some("Wait until it is done, or go on beside it in a thread of its own: `agent exec fork ID`, `agent fork ID`.".to_owned());
     }
     if find::<RolloutError>(error).is_some() {
-        return Some("Nothing is done that cannot be recorded first. Make room, set AGENT_HOME to a folder that can be written, or keep nothing: --ephemeral. What was recorded stays: `agent exec resume --last` goes on from there.".to_owned());
+        return Some("Nothing is done that cannot be recorded first. Make room, set AGENT_HOME to a folder that can be written, or keep nothing: `agent exec --ephemeral`. What was recorded stays: `agent resume --last` goes on from there, and so does `agent exec resume --last`.".to_owned());
     }
     if let Some(SandboxError::Unavailable { .. }) = find(error) {
         return Some("`agent doctor` says what is missing and how to get it.".to_owned());

@@ -61,6 +61,9 @@ impl Stage<'_> {
                 Notice::Said(format!("The approval policy is {policy} from here on. {says}"))
             }
             Next::Undo => match self.undo(id, UndoArgs::default()) {
+                Ok(undone) if undone.take_back.is_empty() => {
+                    Notice::Said(undone.text.trim_end().to_owned())
+                }
                 Ok(undone) => {
                     let text = undone.text.trim_end();
                     remarks.push(format!("{FILES_WENT_BACK}\n{text}"));

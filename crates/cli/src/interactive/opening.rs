@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use agent_core::{Thread, ThreadHandle, approval_rule};
-use agent_protocol::{Event, Record, TransportKind};
+use agent_protocol::{Event, Record, ThreadStarted, TransportKind};
 
 use crate::config::Environment;
 use crate::session::{self, Begin, SessionOptions};
@@ -49,13 +49,32 @@ pub(super) fn open(
     Ok(Opened { thread, handle, earlier })
 }
 
-/// What is no longer as the model was told.
-fn remarks(earlier: &[Record], settings: &Settings) -> Vec<String> {
-    let started = earlier.iter().rev().find_map(|record| match &record.event {
+/// How it was begun, or gone on with last.
+fn started(earlier: &[Record]) -> Option<&ThreadStarted> {
+    earlier.iter().rev().find_map(|record| match &record.event {
         Event::ThreadStarted(started) => Some(started),
         _ => None,
-    });
-    let Some(started) = started else { return vec![] };
+    })
+}
+
+/// That more or less may be done from here on than before, for the person.
+pub(super) fn other_permissions(earlier: &[Record], settings: &Settings) -> Option<String> {
+    let started = started(earlier)?;
+    let (before, now) = (
+        (started.sandbox, started.approval_policy),
+        (settings.permissions.sandbox, settings.permissions.approval),
+    );
+    (before != now).then(|| {
+        format!(
+            "This thread had the sandbox {} and asked: {}; from here on it has {} and asks: {}.",
+            before.0, before.1, now.0, now.1
+        )
+    })
+}
+
+/// What is no longer as the model was told.
+fn remarks(earlier: &[Record], settings: &Settings) -> Vec<String> {
+    let Some(started) = started(earlier) else { return vec![] };
     let mut remarks = vec![];
     let (mode, cwd) = (settings.permissions.sandbox, &settings.workspace.cwd);
     if started.sandbox != mode {

@@ -83,6 +83,17 @@ impl World {
 }
 
 #[test]
+fn an_undo_that_left_all_as_it_is_says_so_and_offers_no_way_back() {
+    let world = World::new();
+    world.turn(1, || world.write("edited", "1"));
+    world.write("edited", "2");
+    let done = world.undo(&[]).unwrap();
+    assert!(done.text.starts_with("Undid nothing of turn 1 in "), "{}", done.text);
+    assert_eq!(done.take_back, "");
+    assert!(world.undo(&["--force"]).unwrap().text.starts_with("Undid turn 1 in "));
+}
+
+#[test]
 fn undo_says_what_it_did_what_it_left_and_how_to_go_on() {
     let world = World::new();
     world.write("changed", "0");

@@ -36,7 +36,7 @@ impl App {
             (KeyCode::Char('c'), true) if may_leave => return vec![Effect::Leave],
             (KeyCode::Char('c'), true) => {
                 self.let_leave();
-                self.composer.clear();
+                self.composer.set_aside();
                 self.completion = None;
                 return if self.is_running() { self.interrupt() } else { vec![] };
             }

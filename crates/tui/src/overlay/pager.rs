@@ -90,7 +90,7 @@ impl Pager {
             Page::Plain(text) => Body::Text(Text::new(text)),
             page => Body::Page(page),
         };
-        Self::new(exact(title).replace('\n', " "), body)
+        Self::new(exact(title).into_owned(), body)
     }
 
     /// The whole conversation, at its end.
@@ -101,7 +101,7 @@ impl Pager {
     /// What a command has printed so far, at its end.
     pub(crate) fn output(title: &str, item_id: &str) -> Self {
         let body = Body::Output(Output::of(item_id));
-        Self { at_end: true, ..Self::new(exact(title).replace('\n', " "), body) }
+        Self { at_end: true, ..Self::new(exact(title).into_owned(), body) }
     }
 
     fn new(title: String, body: Body) -> Self {
@@ -288,7 +288,8 @@ impl Overlay for Pager {
         // What comes next is seen by who sees the end.
         self.at_end = self.top == last;
         let style = around.theme.accent.add_modifier(Modifier::BOLD);
-        let mut rows = vec![Line::styled(self.title.clone(), style)];
+        let title = width::in_a_row(&self.title, around.columns, around.theme.glyphs.ellipsis);
+        let mut rows = vec![Line::styled(title, style)];
         rows.extend(self.page_rows());
         let pointed_at = self.mark.and_then(|at| self.commands.get(at));
         if let Some(command) = pointed_at.filter(|command| self.is_on_page(command)) {

@@ -84,12 +84,17 @@ impl Permissions {
         self.listed = Some(listed.clone());
     }
 
+    /// The first rule that is shown of those that there is room for.
+    fn first(&self, room: usize) -> usize {
+        (self.at + 1).saturating_sub(room)
+    }
+
     fn list(&self, around: &Around<'_>, room: usize) -> Vec<Line<'static>> {
         let theme = around.theme;
         if self.rules().is_empty() {
             return vec![Line::styled("  No rule says anything of a command.", theme.dim)];
         }
-        let first = (self.at + 1).saturating_sub(room);
+        let first = self.first(room);
         let shown: Vec<_> = self.rules().iter().enumerate().skip(first).take(room).collect();
         let words = |rule: &ShownRule| exact(&rule.words).replace('\n', " ");
         let most = around.columns.saturating_sub(9) / 2;
@@ -128,7 +133,8 @@ impl Permissions {
         rows.map(indented).take(PLACE_ROWS).collect()
     }
 
-    fn hint(&self, around: &Around<'_>) -> Vec<Line<'static>> {
+    /// Below so many of the rules, if not all are shown.
+    fn hint(&self, room: Option<usize>, around: &Around<'_>) -> Vec<Line<'static>> {
         let parts: &[&str] = if self.removes {
             &["d again takes it away", "any other key keeps it"]
         } else if self.rules().is_empty() {
@@ -136,7 +142,12 @@ impl Permissions {
         } else {
             &["a makes a rule", "enter changes it", "d takes it away", "esc closes"]
         };
-        let rows = view::flow(parts, " · ", around.columns);
+        let part = room.and_then(|room| {
+            let first = self.first(room);
+            view::part(first..first + room, self.rules().len())
+        });
+        let parts: Vec<_> = part.as_deref().into_iter().chain(parts.iter().copied()).collect();
+        let rows = view::flow(&parts, " · ", around.columns);
         rows.into_iter().map(|row| Line::styled(row, around.theme.dim)).collect()
     }
 }
@@ -195,9 +206,17 @@ impl Overlay for Permissions {
             rows.extend(note);
             return rows;
         }
-        let (place, hint) = (self.place(around), self.hint(around));
-        let taken = 3 + place.len() + hint.len() + note.len();
+        let place = self.place(around);
         let wanted = self.rules().len().clamp(1, 12);
+        let beside = 3 + place.len() + note.len();
+        let mut hint = self.hint(None, around);
+        if around.rows.saturating_sub(beside + hint.len()) < self.rules().len()
+            || wanted < self.rules().len()
+        {
+            // As long as it can get.
+            hint = self.hint(Some(1), around);
+        }
+        let taken = beside + hint.len();
         let about = self
             .about
             .lines()
@@ -210,7 +229,7 @@ impl Overlay for Permissions {
         rows.extend(self.list(around, room));
         rows.extend(place);
         rows.extend(note);
-        rows.extend(hint);
+        rows.extend(self.hint(Some(room).filter(|room| *room < self.rules().len()), around));
         rows
     }
 

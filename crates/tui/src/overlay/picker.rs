@@ -10,7 +10,7 @@ use crate::filter::written;
 use crate::fuzzy::rank;
 use crate::key::{KeyCode, KeyEvent};
 use crate::slash::Verb;
-use crate::{width, wrap};
+use crate::{view, width, wrap};
 
 /// Rows of the list.
 const ROWS: usize = 12;
@@ -95,8 +95,10 @@ impl Picker {
         here > 0 && here < self.choices.len()
     }
 
-    fn hint(&self) -> String {
-        let mut parts = vec!["enter takes it"];
+    /// Below those of the list that are shown, if not all are.
+    fn hint(&self, part: Option<String>, columns: usize) -> Vec<String> {
+        let mut parts: Vec<_> = part.as_deref().into_iter().collect();
+        parts.push("enter takes it");
         if self.has_both() {
             parts.push(if self.everywhere {
                 "tab: this directory"
@@ -105,7 +107,7 @@ impl Picker {
             });
         }
         parts.push(if self.is_first { "esc leaves" } else { "esc closes" });
-        parts.join(" · ")
+        view::flow(&parts, " · ", columns)
     }
 }
 
@@ -159,7 +161,10 @@ impl Overlay for Picker {
         let theme = around.theme;
         let title = Line::styled(self.title.clone(), theme.accent.add_modifier(Modifier::BOLD));
         let title = wrap::wrap(&title, around.columns);
-        let room = around.rows.saturating_sub(3 + title.len()).clamp(1, ROWS);
+        let all = self.fit.len();
+        // As long as it can get.
+        let hint = self.hint(view::part(all.saturating_sub(1)..all, all), around.columns).len();
+        let room = around.rows.saturating_sub(2 + hint + title.len()).clamp(1, ROWS);
         let first = (self.at + 1).saturating_sub(room);
         let mut rows = vec![Line::default()];
         rows.extend(title);
@@ -172,10 +177,10 @@ impl Overlay for Picker {
         let label_room = whole.saturating_sub(beside).max(LEAST_LABEL).min(whole);
         let label = |choice: &Choice| {
             let label = written(&choice.label).into_owned();
-            let first = width::expand_tabs(label.lines().next().unwrap_or_default(), 0);
-            width::shortened(&first, label_room, theme.glyphs.ellipsis)
+            width::in_a_row(&label, label_room, theme.glyphs.ellipsis)
         };
         let widest = shown.iter().map(|(_, choice)| width::of(&label(choice))).max().unwrap_or(0);
+        let count = shown.len();
         for (number, choice) in shown {
             let taken = number == self.at;
             let label = label(choice);
@@ -193,7 +198,8 @@ impl Overlay for Picker {
         if self.fit.is_empty() {
             rows.push(Line::styled("  nothing fits", theme.dim));
         }
-        rows.push(Line::styled(self.hint(), theme.dim));
+        let hint = self.hint(view::part(first..first + count, all), around.columns);
+        rows.extend(hint.into_iter().map(|row| Line::styled(row, theme.dim)));
         rows
     }
 

@@ -112,6 +112,12 @@ pub(crate) fn read_one(statement: &str) -> io::Result<Rule> {
 /// The words of a rule as a person types them: quoted as in a shell, `(a|b)` for either.
 pub(crate) fn read_words(line: &str) -> io::Result<Vec<Vec<String>>> {
     let words = parse::split(line).ok_or_else(|| io::Error::other("a quote is not closed"))?;
+    if let Some(c) = parse::operator(line) {
+        let problem = format!(
+            "a rule is about one command, and `{c}` is of the shell: quote it, if it is of a word"
+        );
+        return Err(io::Error::other(problem));
+    }
     if words.is_empty() {
         return Err(io::Error::other("no word is given: it would be about every command"));
     }

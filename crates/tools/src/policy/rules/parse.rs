@@ -413,7 +413,27 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The words of an example.
+/// What is the shell's own in a line of words: `(a|b)` is one.
+pub(super) fn operator(line: &str) -> Option<char> {
+    let mut rest = line.chars();
+    let (mut quote, mut depth) = (None, 0_usize);
+    while let Some(c) = rest.next() {
+        match (c, quote) {
+            ('\\', None | Some('"')) => drop(rest.next()),
+            (c, Some(open)) if c == open => quote = None,
+            (_, Some(_)) => {}
+            ('\'' | '"', None) => quote = Some(c),
+            ('(', None) => depth += 1,
+            (')', None) => depth = depth.saturating_sub(1),
+            ('|', None) if depth > 0 => {}
+            (';' | '&' | '|' | '<' | '>' | '`', None) => return Some(c),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The words of an example; none where a quote is not closed.
 pub(super) fn split(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

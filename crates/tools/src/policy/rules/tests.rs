@@ -438,6 +438,19 @@ fn a_rule_with_examples_is_changed_as_long_as_they_hold() {
 #[test]
 fn words_are_typed_as_in_a_shell() {
     let read = |line| read_words(line).map_err(|error| error.to_string());
+    for (line, operator) in [
+        ("git status; rm", ';'),
+        ("echo a && rm", '&'),
+        ("ls|wc", '|'),
+        ("cat > x", '>'),
+        ("a `b`", '`'),
+    ] {
+        let refused = read(line).unwrap_err();
+        assert!(refused.contains(&format!("`{operator}` is of the shell")), "{line}: {refused}");
+    }
+    for line in ["git commit -m 'a; b'", "git (add|rm)", "echo \"a > b\" c\\;"] {
+        assert!(read(line).is_ok(), "{line}");
+    }
     let words = |line: &[&[&str]]| -> Vec<Vec<String>> {
         line.iter().map(|any| any.iter().map(|word| (*word).to_owned()).collect()).collect()
     };

@@ -66,6 +66,28 @@ fn models_that_are_found_later_join_the_open_list() {
 }
 
 #[test]
+fn a_list_says_how_much_of_it_is_shown() {
+    let mut app = app();
+    type_in(&mut app, "/model<enter>");
+    app.update(Input::Models((1..=30).map(|number| format!("model-{number}")).collect()));
+    let mut says = |keys: &str, beginning: &str| {
+        type_in(&mut app, keys);
+        let rows = shown(&mut app).1;
+        assert!(rows.iter().any(|row| row.starts_with(beginning)), "{beginning}: {rows:?}");
+    };
+    says("", "1 to 6 of 30 · enter takes it");
+    says("<pagedown><down>", "9 to 14 of 30 · ");
+    says("model-3", "enter takes it");
+}
+
+#[test]
+fn what_ctrl_c_clears_is_found_by_going_back() {
+    let mut app = app();
+    type_in(&mut app, "a long draft<c-c><up>");
+    assert!(shown(&mut app).1.contains(&"› a long draft".to_owned()), "{:?}", shown(&mut app).1);
+}
+
+#[test]
 fn a_list_is_narrowed_by_typing_and_what_is_taken_is_the_argument() {
     let mut app = app();
     type_in(&mut app, "/sandbox<enter>");
