@@ -43,6 +43,15 @@ pub(crate) const LOOKS: &[Look] = &[
         },
         |home| home.join(".local/state/agent/rooms"),
     ),
+    // Whoever could open it could lock it, too, and the agent would wait for that before each turn.
+    look(
+        "s11_look_at_what_undo_remembers",
+        |home| {
+            fs::create_dir_all(home.join(".local/state/agent/shadows/one"))?;
+            fs::write(home.join(".local/state/agent/shadows/one/lock"), SECRET)
+        },
+        |home| home.join(".local/state/agent/shadows/one/lock"),
+    ),
     look("s11_look_by_dots", |_| Ok(()), |_| "../home/.ssh/id".into()),
     look("s11_look_through_a_link", |home| symlink(home.join(".ssh/id"), "way"), |_| "way".into()),
     look(

@@ -125,7 +125,7 @@ pub(super) const IN_HOME: &[&str] = &[
 
 /// Below any home of ours or of the agents whose configuration we read.
 pub(super) const IN_OUR_HOMES: &[&str] =
-    &["auth.json", "credentials.json", ".credentials.json", "history.jsonl", "rooms"];
+    &["auth.json", "credentials.json", ".credentials.json", "history.jsonl", "rooms", "shadows"];
 
 pub(super) const OF_THE_SYSTEM: &[&str] = &[
     "/etc/shadow",
