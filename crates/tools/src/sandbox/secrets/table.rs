@@ -5,6 +5,7 @@
 pub(super) const IN_HOME: &[&str] = &[
     // Who can open it can lock it too.
     ".local/state/agent/rooms",
+    ".local/state/agent/shadows",
     ".ssh",
     ".gnupg",
     ".aws",
