@@ -6,9 +6,20 @@ use std::io;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
-use crate::attack::{Attack, attack, check, impossible, number, unless};
+use crate::attack::{Attack, attack, check, impossible, number, own, unless};
 
 pub(crate) const ATTACKS: &[Attack] = &[
+    // Whoever opens such a file waits until it is given back, or for 45 seconds.
+    attack("r8_hold_up_who_opens_a_file", |_| {
+        let path = own("leased");
+        fs::write(&path, "")?;
+        let file = fs::File::open(path)?;
+        // SAFETY: no memory is involved.
+        match check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_WRLCK) }) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Err(impossible()),
+            held => held.map(drop),
+        }
+    }),
     attack("s7_signal", |home| {
         // SAFETY: no memory is involved.
         check(unsafe { libc::kill(number(home, "bystander")?, 0) }).map(drop)

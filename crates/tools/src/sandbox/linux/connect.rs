@@ -28,26 +28,31 @@ pub(super) enum Sockets {
 
 /// Makes the connection that is asked for, or says why not. One that may take long is made by a process of its own.
 pub(super) fn answer(listener: BorrowedFd<'_>, request: &Request, sockets: Sockets) {
-    let call = match Call::take(listener, request) {
-        Ok(call) => call,
-        Err(error) => return asked::respond(listener, request, Err(error)),
-    };
+    // No copy of the socket is left by then: what the caller closes afterwards is closed, and for as long as it wants.
+    if let Some(made) = make(listener, request, sockets).transpose() {
+        asked::respond(listener, request, made);
+    }
+}
+
+/// None: a process of its own makes it, and answers.
+fn make(listener: BorrowedFd<'_>, request: &Request, sockets: Sockets) -> io::Result<Option<()>> {
+    let call = Call::take(listener, request)?;
     if !call.waits() {
         match within(BRIEFLY, || call.make(sockets)) {
             // It waits after all: whoever has the socket may say so at any time.
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            made => return asked::respond(listener, request, made),
+            made => return made.map(Some),
         }
     }
-    match fork() {
-        Ok(Forked::Child) => {
+    // Never made here: whoever waits in this process keeps it from ending the room.
+    match fork()? {
+        Forked::Child => {
             let made = call.make_while(sockets, || asked::is_waiting(listener, request).is_ok());
+            drop(call);
             asked::respond(listener, request, made);
             room::leave(0);
         }
-        Ok(Forked::Parent(_)) => {}
-        // Never made here: whoever waits in this process keeps it from ending the room.
-        Err(error) => asked::respond(listener, request, Err(error)),
+        Forked::Parent(_) => Ok(None),
     }
 }
 
@@ -79,10 +84,44 @@ fn alarms(every: libc::timeval) {
     }
 }
 
+/// A copy of a descriptor of a command's. The command may have closed its own by the time this one is closed, and have
+/// said how long the last close of a socket waits for what is unsent (`SO_LINGER`): that is interrupted.
+struct Copied {
+    descriptor: OwnedFd,
+    /// Dropped behind it.
+    _closed: Closed,
+}
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        alarms(BRIEFLY);
+    }
+}
+
+struct Closed;
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        alarms(NEVER);
+    }
+}
+
+impl From<OwnedFd> for Copied {
+    fn from(descriptor: OwnedFd) -> Self {
+        Self { descriptor, _closed: Closed }
+    }
+}
+
+impl AsFd for Copied {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
 /// What a command wants to connect, and what to.
 struct Call {
     thread: u32,
-    socket: OwnedFd,
+    socket: Copied,
     address: Vec<u8>,
 }
 
@@ -193,7 +232,7 @@ fn device(number: u64) -> (u32, u32) {
 
 /// A copy of a descriptor of a thread.
 #[allow(unsafe_code)]
-fn descriptor_of(thread: u32, descriptor: i32) -> io::Result<OwnedFd> {
+fn descriptor_of(thread: u32, descriptor: i32) -> io::Result<Copied> {
     /// Linux 6.9; before, only the first thread of a process has such a descriptor.
     const THREAD: u32 = libc::O_EXCL as u32;
     let open = |pid: u32, flags: u32| {
@@ -210,7 +249,7 @@ fn descriptor_of(thread: u32, descriptor: i32) -> io::Result<OwnedFd> {
     unsafe {
         match libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), descriptor, 0) {
             -1 => Err(Error::last_os_error()),
-            copied => Ok(OwnedFd::from_raw_fd(copied as i32)),
+            copied => Ok(OwnedFd::from_raw_fd(copied as i32).into()),
         }
     }
 }
@@ -251,13 +290,16 @@ fn connect(socket: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use std::net::{Ipv4Addr, SocketAddrV4};
+    use std::time::{Duration, Instant};
+
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
     /// In a process with one thread, as a room's first one is: the signal is for whoever has none other to give it to.
     #[allow(unsafe_code)]
-    fn in_a_process(test: impl FnOnce() -> bool) -> bool {
+    pub(in crate::sandbox::linux) fn in_a_process(test: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child makes system calls only, and ends.
         let child = unsafe { libc::fork() };
         if child == 0 {
@@ -270,6 +312,44 @@ mod tests {
 
     fn unix_socket(flags: SocketFlags) -> OwnedFd {
         socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap()
+    }
+
+    /// The bytes that are under way when nobody reads them.
+    fn send_until_full(socket: &OwnedFd) -> rustix::io::Result<()> {
+        let flags = rustix::net::SendFlags::DONTWAIT;
+        loop {
+            match rustix::net::send(socket, &[0; 1 << 14], flags) {
+                Ok(_) => {}
+                Err(rustix::io::Errno::AGAIN) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Two ends of a connection, of which the first waits at its last close for what the other does not read.
+    fn lingering(patience: Duration) -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+        let socket =
+            || socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+        let (listener, one) = (socket()?, socket()?);
+        rustix::net::bind(&listener, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+        rustix::net::listen(&listener, 1)?;
+        rustix::net::connect(&one, &rustix::net::getsockname(&listener)?)?;
+        let other = rustix::net::accept(&listener)?;
+        send_until_full(&one)?;
+        rustix::net::sockopt::set_socket_linger(&one, Some(patience))?;
+        Ok((one, other))
+    }
+
+    #[test]
+    fn r8_the_last_close_of_a_socket_does_not_keep_the_process() {
+        let patience = Duration::from_secs(60);
+        assert!(in_a_process(|| {
+            lingering(patience).is_ok_and(|(last, _unread)| {
+                let begun = Instant::now();
+                drop(Copied::from(last));
+                begun.elapsed() < patience / 2
+            })
+        }));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -76,8 +77,20 @@ fn open(world: &World, path: &Path, flags: i32, mode: u32) -> io::Result<Answer>
     // A terminal becomes that of whoever asks for it, and not of this process.
     let own = OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NOFOLLOW;
     let wanted = OFlags::from_bits_retain(flags.cast_unsigned());
-    let file = rustix::fs::open(place, wanted | own, Mode::from_bits_truncate(mode & 0o700))?;
+    let mode = Mode::from_bits_truncate(mode & 0o700);
+    let file = open_at_once(&place, wanted | own, mode)?;
     Ok(Answer::Opened(file, flags))
+}
+
+/// Whoever waits in this process keeps it from ending the room: what would have to be waited for, as a file that another
+/// has a lease on, is not opened.
+fn open_at_once(place: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+    let file = rustix::fs::open(place, flags | OFlags::NONBLOCK, mode)?;
+    if !flags.contains(OFlags::NONBLOCK) {
+        let set = rustix::fs::fcntl_getfl(&file)?;
+        rustix::fs::fcntl_setfl(&file, set.difference(OFlags::NONBLOCK))?;
+    }
+    Ok(file)
 }
 
 fn link(world: &World, from: &Path, to: &Path) -> io::Result<Answer> {
@@ -125,6 +138,40 @@ fn is_of_room(terminal: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of this process's, until the file is closed.
+    #[allow(unsafe_code)]
+    fn take_lease(file: &OwnedFd) -> bool {
+        use std::os::fd::AsRawFd as _;
+        // SAFETY: no memory is involved. The signal is ignored by default.
+        unsafe {
+            libc::signal(libc::SIGIO, libc::SIG_IGN);
+            libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_WRLCK) == 0
+        }
+    }
+
+    #[test]
+    fn r9_a_file_with_a_lease_is_not_waited_for() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("memory");
+        std::fs::write(&path, "").unwrap();
+        let held = rustix::fs::open(&path, OFlags::RDONLY, Mode::empty()).unwrap();
+        if !take_lease(&held) {
+            println!("not run: this file system has no leases");
+            return;
+        }
+        let open = |flags| open_at_once(&path, flags, Mode::empty());
+        let begun = std::time::Instant::now();
+        assert_eq!(open(OFlags::RDWR).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        // Linux takes a lease away after 45 seconds.
+        assert!(begun.elapsed().as_secs() < 30);
+        drop(held);
+        for flags in [OFlags::RDWR, OFlags::RDWR | OFlags::NONBLOCK] {
+            let opened = rustix::fs::fcntl_getfl(open(flags).unwrap()).unwrap();
+            assert!(opened.contains(flags));
+            assert_eq!(opened.contains(OFlags::NONBLOCK), flags.contains(OFlags::NONBLOCK));
+        }
+    }
 
     #[test]
     fn only_names_in_the_directory_itself_are_taken() {

@@ -22,7 +22,9 @@ use super::metadata::Metadata;
 use super::register::Stay;
 use super::stdio::Stdio;
 use super::supervise::{Watched, supervise};
+use super::tree::Signals;
 use super::view::{self, Hidden};
+use super::walls;
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::message::{Errand, Input, Order, Reach, Reply};
 use crate::sandbox::{NotStarted, Tier};
@@ -109,6 +111,8 @@ struct Ready {
 /// The command, from when it runs.
 pub(super) struct Running {
     pub(super) pid: Pid,
+    /// How it and all that it has started is signalled.
+    pub(super) signals: Signals,
     pub(super) listener: Option<OwnedFd>,
 }
 
@@ -295,6 +299,7 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
         Tier::None => None,
         Tier::Full | Tier::Reduced => Some(Confinement::build(world)?),
     };
+    let signals = signals_in(world.tier);
     let ended = children_as_descriptor().map_err(|error| format!("watching processes: {error}"))?;
     let likely = likelier_to_be_ended();
     let command = Alongside::start(move |turn| {
@@ -331,7 +336,7 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
     let complaints = has_place.then(|| stdio.descriptors[2].try_clone().ok()).flatten();
     drop(stdio);
     drop(likely);
-    let running = Running { pid, listener: room.listener.take() };
+    let running = Running { pid, signals, listener: room.listener.take() };
     let over = supervise(world, &Watched { control, ended: &ended }, running);
     let mut said: Vec<_> = left::said(&over.left).into_iter().collect();
     if let Some(metadata) = metadata {
@@ -349,6 +354,16 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
         let _ = control.send(&Reply::Exited(exit, said), &[]);
     }
     Ok(over.by_itself)
+}
+
+/// How this process will signal what it starts from here on.
+fn signals_in(tier: Tier) -> Signals {
+    let are_kept_in = match tier {
+        Tier::Full => true,
+        Tier::Reduced => walls::keep_signals_in(),
+        Tier::None => false,
+    };
+    if are_kept_in { Signals::Together } else { Signals::Singly }
 }
 
 /// So many lines are surely one frame that is read without a pause.

@@ -131,6 +131,12 @@ const F_SETOWN_EX: u32 = 15;
 const FIOSETOWN: u32 = 0x8901;
 const SIOCSPGRP: u32 = 0x8902;
 
+/// Leases and delegations. Whoever opens such a file, or changes such a directory, is kept for 45 seconds: the person,
+/// the agent, and the room's first process. Not every file system has them.
+const HOLDING_UP: &[u32] = &[libc::F_SETLEASE.cast_unsigned(), F_SETDELEG];
+/// Linux 6.19.
+const F_SETDELEG: u32 = 1040;
+
 pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
     let mut filter = Filter::default();
     for call in NEVER {
@@ -147,6 +153,10 @@ pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
     others(&mut filter, scope);
     if scope.tier == Tier::Reduced && scope.is_answered {
         devices(&mut filter);
+    }
+    for request in HOLDING_UP {
+        let is_it = Test::Is { argument: 1, mask: u32::MAX, value: *request };
+        filter.when(libc::SYS_fcntl, vec![is_it], Verdict::Fail(libc::EINVAL));
     }
     if scope.truncate_unguarded {
         filter.always(libc::SYS_truncate, DENY);

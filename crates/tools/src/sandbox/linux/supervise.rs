@@ -39,7 +39,7 @@ pub(super) struct Over {
 
 /// Until the room is empty: passes wishes on, makes connections, ends what is left when the command is over.
 pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) -> Over {
-    let Running { pid: command, mut listener } = command;
+    let Running { pid: command, signals, mut listener } = command;
     let mut deadline: Option<Instant> = None;
     let mut kept: Option<Kept> = None;
     let mut over = None;
@@ -60,9 +60,9 @@ pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) 
         if !more || is_overdue {
             // Of what was asked to end, or goes on without the agent, nobody asks.
             let is_left = more && deadline.is_none() && kept.is_none();
-            let left = if is_left { tree::names() } else { vec![] };
+            let left = if is_left { tree::names_at_rest(signals) } else { vec![] };
             if more {
-                tree::kill_all(world.tier);
+                tree::kill_all(signals);
             }
             return Over { exit: over, by_itself: !more, left };
         }
@@ -89,8 +89,8 @@ pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) 
             }
             Ok(Some((Wish::Signal(number), _))) => forward(command, number),
             Ok(Some((Wish::End, _)) | None) | Err(_) => {
-                tree::signal_all(world.tier, Signal::TERM);
-                tree::signal_all(world.tier, Signal::CONT);
+                tree::signal_all(signals, Signal::TERM);
+                tree::signal_all(signals, Signal::CONT);
                 deadline = Some(Instant::now() + GRACE);
             }
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, wait};
 
-use crate::sandbox::{Exit, Tier};
+use crate::sandbox::Exit;
 
 /// # Errors
 /// Where processes cannot be looked for: what a command started could then not be ended with it (R8).
@@ -44,37 +44,74 @@ fn let_go_on(pid: Pid, status: WaitStatus) {
     unsafe { libc::ptrace(libc::PTRACE_DETACH, pid.as_raw_nonzero().get(), none, signal) };
 }
 
+/// How all processes of a room but its first are signalled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signals {
+    /// At once, so that none is missed by moving on: this process's reach nobody else.
+    Together,
+    /// One after the other, as they are found.
+    Singly,
+}
+
 /// Sends a signal to all processes of the room but its first.
-pub(super) fn signal_all(tier: Tier, signal: Signal) {
-    if tier == Tier::Full {
-        signal_namespace(signal);
-        return;
-    }
-    for pid in descendants() {
-        let _ = kill_process(pid, signal);
+pub(super) fn signal_all(signals: Signals, signal: Signal) {
+    match signals {
+        Signals::Together => signal_together(signal),
+        Signals::Singly => signal_each(descendants(), signal),
     }
 }
 
-/// The first process of a pid namespace reaches all others, and nothing else, by -1.
+/// All that this process may signal but itself. The kernel lets no child be made meanwhile.
 #[allow(unsafe_code)]
-fn signal_namespace(signal: Signal) {
+fn signal_together(signal: Signal) {
     // SAFETY: no memory is involved.
     unsafe { libc::kill(-1, signal.as_raw()) };
 }
 
-/// Kills until nothing is left. Without a namespace a process that forks all the time is stopped first, so that
-/// the set comes to rest.
-pub(super) fn kill_all(tier: Tier) {
+fn signal_each(found: impl IntoIterator<Item = Pid>, signal: Signal) {
+    for pid in found {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// Kills until nothing is left.
+pub(super) fn kill_all(signals: Signals) {
     loop {
-        if tier != Tier::Full {
-            signal_all(tier, Signal::STOP);
-        }
-        signal_all(tier, Signal::KILL);
-        match wait(WaitOptions::empty()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(_) => return,
+        signal_all(signals, Signal::KILL);
+        // One that forks and ends all the time is gone when it has been found among all others. Its child, an orphan,
+        // is this process's by then: there it is caught, if not at once.
+        for _ in 0..CHASES {
+            if signals == Signals::Singly {
+                signal_each(children(), Signal::KILL);
+            }
+            // All children were killed, so one ends soon.
+            match wait(WaitOptions::empty()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return,
+            }
+            forget_ended();
         }
     }
+}
+
+/// How often the children alone are looked at between two looks at all there are.
+const CHASES: usize = 64;
+
+/// Takes what has ended off the system's table, which others need as well.
+fn forget_ended() {
+    while let Ok(Some(_)) | Err(Errno::INTR) = wait(WaitOptions::NOHANG) {}
+}
+
+/// What is found without a look at any other process, where the kernel can tell.
+fn children() -> Vec<Pid> {
+    let numbers: Vec<i32> = match std::fs::read_to_string("/proc/thread-self/children") {
+        Ok(told) => told.split_ascii_whitespace().flat_map(str::parse).collect(),
+        Err(_) => {
+            let own = Some(getpid().as_raw_nonzero().get());
+            processes().filter(|(_, stat)| parent_in(stat) == own).map(|(pid, _)| pid).collect()
+        }
+    };
+    numbers.into_iter().filter_map(Pid::from_raw).collect()
 }
 
 /// Whether a process or thread descends from this one.
@@ -115,8 +152,10 @@ fn stat(pid: i32) -> Option<String> {
     Some(String::from_utf8_lossy(&stat).into_owned())
 }
 
-/// The names of those that run and descend from this one.
-pub(super) fn names() -> Vec<String> {
+/// The names of those that run and descend from this one. What is about to be ended stands still from here on: where all
+/// of it runs, little is left of the processors for a look at each.
+pub(super) fn names_at_rest(signals: Signals) -> Vec<String> {
+    signal_all(signals, Signal::STOP);
     let name = |pid: Pid| name_in(&stat(pid.as_raw_nonzero().get())?);
     descendants().into_iter().filter_map(name).collect()
 }
@@ -164,7 +203,109 @@ fn number_in(stat: &str, index: usize) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Instant;
+
     use super::*;
+    use crate::sandbox::linux::connect::tests::in_a_process;
+    use crate::sandbox::linux::{room, walls};
+
+    /// Processes that a crowd makes in all, if it is let: not so many that others find no number left.
+    const MOST: u32 = 16_000;
+    /// Of them, those that there are before any is ended.
+    const BEGUN: u32 = 50;
+
+    /// Numbers that this process and all it starts see alike.
+    #[allow(unsafe_code)]
+    fn shared() -> &'static AtomicU32 {
+        let (protection, flags) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping, which stays; zero is a valid number.
+        unsafe {
+            let made = libc::mmap(std::ptr::null_mut(), 4096, protection, flags, -1, 0);
+            assert_ne!(made, libc::MAP_FAILED);
+            &*made.cast::<AtomicU32>()
+        }
+    }
+
+    /// Whether this is the child; none, when no more are to be made.
+    #[allow(unsafe_code)]
+    fn fork_counted(made: &AtomicU32) -> Option<bool> {
+        if made.fetch_add(1, Ordering::Relaxed) >= MOST {
+            return None;
+        }
+        // SAFETY: the child makes system calls only, and ends.
+        match unsafe { libc::fork() } {
+            -1 => None,
+            pid => Some(pid == 0),
+        }
+    }
+
+    /// Each makes the next, and ends.
+    fn comet(made: &AtomicU32) {
+        while fork_counted(made) == Some(true) {}
+    }
+
+    /// The same in sessions of their own, by two forks.
+    fn comet_of_daemons(made: &AtomicU32) {
+        while fork_counted(made) == Some(true) {
+            let _ = rustix::process::setsid();
+            if fork_counted(made) != Some(true) {
+                return;
+            }
+        }
+    }
+
+    fn comets(made: &AtomicU32) {
+        for _ in 0..16 {
+            if fork_counted(made) == Some(true) {
+                return comet(made);
+            }
+        }
+    }
+
+    /// Whether it is over before it has made as many as it wants to.
+    fn is_ended(crowd: Crowd, end: fn()) -> bool {
+        let made = shared();
+        let is_ours = rustix::process::set_child_subreaper(Some(getpid())).is_ok();
+        if fork_counted(made) == Some(true) {
+            crowd(made);
+            room::leave(0);
+        }
+        let begun = Instant::now();
+        while made.load(Ordering::Relaxed) < BEGUN && begun.elapsed().as_secs() < 30 {
+            rustix::thread::sched_yield();
+        }
+        end();
+        is_ours && made.load(Ordering::Relaxed) < MOST
+    }
+
+    type Crowd = fn(&AtomicU32);
+    const CROWDS: [(&str, Crowd); 3] =
+        [("a comet", comet), ("comets", comets), ("a comet of daemons", comet_of_daemons)];
+
+    #[test]
+    fn r11_what_forks_and_ends_all_the_time_is_ended_where_each_is_looked_for() {
+        for (name, crowd) in CROWDS {
+            assert!(in_a_process(|| is_ended(crowd, || kill_all(Signals::Singly))), "{name}");
+        }
+    }
+
+    #[test]
+    fn r11_what_forks_and_ends_all_the_time_is_ended_by_one_signal() {
+        if !walls::guard_signals() {
+            println!("not run: this kernel keeps no signals in");
+            return;
+        }
+        for (name, crowd) in CROWDS {
+            let once = || {
+                signal_all(Signals::Together, Signal::KILL);
+                while matches!(wait(WaitOptions::empty()), Ok(_) | Err(Errno::INTR)) {}
+            };
+            let is_ended = || walls::keep_signals_in() && is_ended(crowd, once);
+            assert!(in_a_process(is_ended), "{name}");
+        }
+    }
 
     #[test]
     fn a_parent_is_found_behind_any_name() {

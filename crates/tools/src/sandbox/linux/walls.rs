@@ -11,6 +11,8 @@ use landlock::{
     RulesetStatus, Scope,
 };
 
+use rustix::io::Errno;
+
 use super::{World, untold, view};
 use crate::sandbox::secrets::{SecretPlaces, each_once, resolve};
 use crate::sandbox::{Reach, Tier};
@@ -60,6 +62,29 @@ pub(super) fn guard_truncate() -> bool {
 /// Signals are from the sixth on.
 pub(super) fn guard_signals() -> bool {
     abi() >= 6
+}
+
+/// From here on this process, and all it starts, can signal nobody but these. Returns whether that is certain.
+pub(super) fn keep_signals_in() -> bool {
+    // Who has started this process is the same user, so nothing else keeps a signal from them.
+    let reaches_others = || {
+        let parent = rustix::process::getppid();
+        parent.map(rustix::process::test_kill_process) != Some(Err(Errno::PERM))
+    };
+    let Ok(root) = PathFd::new("/") else { return false };
+    restrict_signals(root).is_ok_and(|status| status == RulesetStatus::FullyEnforced)
+        && !reaches_others()
+}
+
+/// Any ruleset keeps files from being moved to other directories, unless it says that they may be: below the root.
+fn restrict_signals(root: PathFd) -> Result<RulesetStatus, RulesetError> {
+    let ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::Refer)?
+        .scope(Scope::Signal)?
+        .create()?
+        .add_rule(PathBeneath::new(root, AccessFs::Refer))?;
+    Ok(ruleset.restrict_self()?.ruleset)
 }
 
 /// The walls of one room; built before its command is known, raised just before it runs.
