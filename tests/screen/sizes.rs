@@ -35,11 +35,11 @@ fn what_a_lower_window_pushed_away_is_gone_when_it_is_higher_again() {
 }
 
 #[test]
-fn a_window_that_was_of_one_cell_is_asked_as_before() {
+fn a_window_that_was_of_one_column_is_asked_as_before() {
     let (_scene, _server, mut screen) = start(ScriptedModel::new());
     wait_until_ready(&screen);
     let before = screen.log().len();
-    screen.resize(1, 1);
+    screen.resize(1, 2);
     screen.wait_until("it begins anew on it", |screen| {
         String::from_utf8_lossy(&screen.log()[before..]).contains("\x1b[J")
     });
