@@ -23,7 +23,7 @@ const FRESH: Duration = Duration::from_millis(3);
 /// What one is drawing waits no longer than this for an answer.
 const DELAY: Duration = Duration::from_millis(100);
 
-/// What is no terminal may answer the same to everything. One that is smaller is one if the system says so too.
+/// What is no terminal may answer the same to everything. One that is smaller is one if the system has said so, too.
 const MIN_SIZE: u16 = 2;
 
 /// An answer to a question of [`Inline`](crate::terminal::Inline).
@@ -58,6 +58,8 @@ pub(super) struct Survey {
     is_mute: bool,
     /// For what it answered.
     is_odd: bool,
+    /// The system has said once that it is as small as nothing else is: what it answers to that may come later.
+    was_tiny: bool,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl Survey {
             answered: None,
             is_mute: !answers,
             is_odd: false,
+            was_tiny: is_tiny(system),
         }
     }
 
@@ -112,7 +115,8 @@ impl Survey {
     pub(super) fn differs(&mut self, system: Size, known: Size) -> bool {
         let is_new = std::mem::replace(&mut self.system, system) != system;
         // What was taken for no terminal may have said it earlier than the system.
-        if is_new && is_tiny(system) && std::mem::take(&mut self.is_odd) {
+        self.was_tiny |= is_tiny(system);
+        if self.was_tiny && std::mem::take(&mut self.is_odd) {
             self.is_mute = false;
         }
         is_new && system != known
@@ -141,7 +145,7 @@ impl Survey {
         };
         (self.asked, self.answered) = (Some(now), Some(now));
         let size = (column, row);
-        self.is_odd = is_tiny(size) && size != self.system;
+        self.is_odd = is_tiny(size) && !self.was_tiny;
         self.is_mute = self.is_odd;
         (!self.is_mute).then(|| Answer { size, above: cursor.saturating_sub(1) })
     }
@@ -272,6 +276,8 @@ mod tests {
         assert!(survey.differs((1, 1), OLD) && survey.may_ask());
         assert_eq!(answer(&mut survey, 0, (1, 1), now), Some(Answer { size: (1, 1), above: 0 }));
         assert!(survey.may_ask());
+        assert!(survey.differs(OLD, (1, 1)));
+        assert!(answer(&mut survey, 0, (1, 1), now).is_some(), "it was asked before that");
         let mut dumb = Survey::new(OLD, false);
         assert!(dumb.differs((1, 1), OLD) && !dumb.may_ask());
     }
