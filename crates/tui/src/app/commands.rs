@@ -291,7 +291,7 @@ impl App {
         let title = cell::bare(&command.command);
         if self.transcript.processes.iter().any(|process| process.item_id == item.id) {
             self.overlays.push(Box::new(Pager::output(&title, &item.id)));
-            return self.begin_to_follow(item, &command).into_iter().collect();
+            return vec![self.begin_to_follow(item, &command)];
         }
         if command.truncated || goes_on(&command) {
             let call_id = call_of(item);

@@ -25,7 +25,7 @@ impl App {
             Event::ItemCompleted { item } if self.is_looked_at(&item.id) => {
                 let ItemDetails::CommandExecution(command) = &item.details else { return None };
                 if goes_on(command) {
-                    return self.begin_to_follow(item, command);
+                    return Some(self.begin_to_follow(item, command));
                 }
                 command.truncated.then(|| found_of(item, command))
             }
@@ -43,9 +43,9 @@ impl App {
         &mut self,
         item: &ThreadItem,
         command: &CommandExecution,
-    ) -> Option<Effect> {
+    ) -> Effect {
         self.followed = Some((item.id.clone(), self.now_ms + FOLLOWS_EACH_MS));
-        Some(found_of(item, command))
+        found_of(item, command)
     }
 
     /// The time has come to read it again.
