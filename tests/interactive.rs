@@ -1,6 +1,7 @@
 //! What one can do on the screen beside talking: run, look for, go on with, go back, change, begin.
 
 mod beginning;
+mod full;
 mod pictures;
 mod threads;
 mod tier;

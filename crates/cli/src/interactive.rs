@@ -301,8 +301,14 @@ impl Stage<'_> {
         };
         let (worked, shown) = tokio::join!(thread.run(), screen);
         shown?;
-        worked?;
         let (thread_id, next) = (desk.thread_id, desk.next);
+        match worked {
+            // Another thread, or the same one, may be recorded.
+            Err(error) if next.is_some() => {
+                let _ = self.say.send(desk::went_wrong(&error.into()));
+            }
+            worked => worked?,
+        }
         self.take_up(&mut records);
         Ok((thread_id, next))
     }

@@ -1,6 +1,6 @@
 //! Publish: write, apply, show. The only way a thread's state changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use agent_protocol::{
     Content, DeltaField, Event, Item, ItemDetails, ReasoningOptions, Record, Request, Settings,
@@ -17,6 +17,8 @@ use crate::rollout::{Loaded, Rollout, RolloutError};
 pub(crate) struct Conversation {
     /// None when nothing is to be kept (`--ephemeral`).
     rollout: Option<Rollout>,
+    /// What the disk has not taken, the first first; while there is such a list, all that is published goes in here.
+    owed: Option<VecDeque<Record>>,
     history: History,
     changes: Changes,
     settings: Settings,
@@ -41,6 +43,7 @@ impl Conversation {
     ) -> Self {
         Self {
             rollout,
+            owed: None,
             history: History::default(),
             changes: Changes::default(),
             settings,
@@ -83,8 +86,10 @@ impl Conversation {
         let at = format!("{at:.3}");
         let record = Record { seq: durable.then_some(self.seq), at, event, wire };
         if durable {
-            if let Some(rollout) = &mut self.rollout {
-                rollout.append(&record)?;
+            match (&mut self.owed, &mut self.rollout) {
+                (Some(owed), _) => owed.push_back(record.clone()),
+                (None, Some(rollout)) => rollout.append(&record)?,
+                (None, None) => {}
             }
             self.seq += 1;
             self.history.apply(&record);
@@ -119,9 +124,29 @@ impl Conversation {
         self.printed.get(item_id).map_or("", String::as_str)
     }
 
-    /// The log cannot be written any more: what is still said is shown, and nothing more is done.
+    /// The log cannot be written now: what is still said is shown, and written by [`Conversation::record_again`]. Until
+    /// then nothing may be done.
     pub(crate) fn stop_recording(&mut self) {
-        self.rollout = None;
+        self.owed.get_or_insert_default();
+        // The server may know of an item that we could not take.
+        self.history.new_epoch();
+    }
+
+    /// Writes what the disk did not take, if there is such; from then on all is written again as it is published.
+    ///
+    /// # Errors
+    /// When it still cannot be written. Nothing of it is lost.
+    pub(crate) fn record_again(&mut self) -> Result<(), RolloutError> {
+        let (Some(owed), Some(rollout)) = (&mut self.owed, &mut self.rollout) else {
+            return Ok(());
+        };
+        while let Some(record) = owed.front() {
+            rollout.append(record)?;
+            owed.pop_front();
+        }
+        rollout.sync()?;
+        self.owed = None;
+        Ok(())
     }
 
     /// The number of the turn under way, from 1.
@@ -131,7 +156,10 @@ impl Conversation {
 
     /// Returns when all that was published is on the disk (R2).
     pub(crate) fn sync(&self) -> Result<(), RolloutError> {
-        self.rollout.as_ref().map_or(Ok(()), Rollout::sync)
+        match (&self.rollout, &self.owed) {
+            (Some(rollout), None) => rollout.sync(),
+            _ => Ok(()),
+        }
     }
 
     /// An id for a display item, unique in the thread.

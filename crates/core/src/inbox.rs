@@ -7,6 +7,8 @@ use agent_tools::Reaped;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
+use crate::conversation::Conversation;
+use crate::rollout::RolloutError;
 use crate::turn::Stop;
 
 /// The thread's end of its front end's commands.
@@ -289,6 +291,36 @@ impl Inbox {
             self.steered.drain(..).partition(|steered| steered.is_wanted);
         self.returned.extend(back.iter().map(|_| Unheard::Message));
         self.messages.splice(..0, unheard.into_iter().map(|steered| steered.content));
+    }
+
+    /// The conversation hears these. What cannot be recorded waits again.
+    ///
+    /// # Errors
+    /// When one cannot be recorded.
+    pub(crate) fn tell(
+        &mut self,
+        conversation: &mut Conversation,
+        messages: Vec<Vec<Content>>,
+    ) -> Result<(), RolloutError> {
+        for (at, message) in messages.iter().enumerate() {
+            if let Err(error) = conversation.publish_message(message) {
+                self.messages.splice(..0, messages[at..].iter().cloned());
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// A message that began a turn waits again.
+    pub(crate) fn put_back(&mut self, message: Vec<Content>) {
+        self.messages.insert(0, message);
+    }
+
+    /// All that waits goes back to the person.
+    pub(crate) fn give_all_back(&mut self) {
+        self.take_back();
+        self.returned.extend(self.messages.drain(..).map(|_| Unheard::Message));
+        self.returned.extend(self.lines.drain(..).map(|_| Unheard::Line));
     }
 
     pub(crate) fn take_decision(&mut self, call_id: &str) -> Option<Decision> {

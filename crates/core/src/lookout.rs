@@ -64,7 +64,7 @@ impl Lookout {
     pub(crate) async fn turn_ends(&mut self) {
         std::mem::replace(&mut self.before, nothing()).await;
         let Some(snapshots) = self.snapshots.clone() else { return };
-        let (changes, trouble) = (self.changes, self.trouble.clone());
+        let (changes, trouble) = (std::mem::take(&mut self.changes), self.trouble.clone());
         let look = spawn_blocking(move || {
             if !changes {
                 snapshots.forget_turn();

@@ -6,7 +6,7 @@ use std::time::Instant;
 use agent_protocol::{
     CallForm, Content, DeltaField, Event, Item, ItemDetails, Status, ThreadItem, ToolCall,
 };
-use agent_tools::{Progress, ToolOutput};
+use agent_tools::{Prepared, Progress, ToolOutput};
 use tokio::sync::mpsc;
 
 use crate::rollout::RolloutError;
@@ -20,6 +20,7 @@ const PATIENCE_MS: u64 = 120_000;
 /// # Errors
 /// Only when the log cannot be written.
 pub(crate) async fn run(thread: &mut Thread, line: String) -> Result<(), RolloutError> {
+    thread.conversation.record_again()?;
     let id = thread.conversation.new_item_id();
     let input = serde_json::json!({"cmd": line, "yield_time_ms": PATIENCE_MS}).to_string();
     let call = ToolCall {
@@ -44,31 +45,49 @@ pub(crate) async fn run(thread: &mut Thread, line: String) -> Result<(), Rollout
         duration_ms: None,
     };
     thread.conversation.publish(Event::ItemStarted { item: item.clone(), rule: None })?;
+    let ended = perform(thread, &mut item, prepared, &line).await;
+    if ended.is_err() {
+        // It is shown as running, and the disk knows nothing of its end.
+        thread.conversation.stop_recording();
+        let output = stopped(&item, thread.conversation.printed(&item.id));
+        record(thread, &mut item, output, &line)?;
+    }
+    ended?;
+    thread.see_to_asides()
+}
+
+/// What was stopped has no time of its own, by which it is told from what failed.
+async fn perform(
+    thread: &mut Thread,
+    item: &mut ThreadItem,
+    prepared: Prepared,
+    line: &str,
+) -> Result<(), RolloutError> {
     thread.conversation.sync()?;
     let begun = Instant::now();
     let (says, mut said) = mpsc::unbounded_channel();
     let mut work = prepared.perform(says);
-    let (output, was_stopped) = loop {
+    let output = loop {
         tokio::select! {
             biased;
             asked = thread.inbox.attend() => match asked {
                 Ok(()) => thread.see_to_asides()?,
-                Err(_) => break (stopped(&item, thread.conversation.printed(&item.id)), true),
+                Err(_) => break stopped(item, thread.conversation.printed(&item.id)),
             },
             Some(Progress::Output(delta)) = said.recv() => {
                 let item_id = item.id.clone();
                 let delta = Event::ItemDelta { item_id, field: DeltaField::Output, delta };
                 thread.conversation.publish(delta)?;
             }
-            output = &mut work => break (output, false),
+            output = &mut work => {
+                let took = begun.elapsed().as_millis();
+                item.duration_ms = Some(u64::try_from(took).unwrap_or(u64::MAX));
+                break output;
+            }
         }
     };
     drop(work);
-    // What was stopped has no time of its own, by which it is told from what failed.
-    let took = begun.elapsed().as_millis();
-    item.duration_ms = (!was_stopped).then(|| u64::try_from(took).unwrap_or(u64::MAX));
-    record(thread, &mut item, output, &line)?;
-    thread.see_to_asides()
+    record(thread, item, output, line)
 }
 
 fn record(

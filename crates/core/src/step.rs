@@ -159,9 +159,8 @@ async fn respond(
                     }
                     ResponseEvent::Incomplete { reason, .. } => return Ok(Outcome::Incomplete(reason)),
                     ResponseEvent::Steer(SteerOutcome::Applied { items }) => {
-                        for message in inbox.heard(&items) {
-                            bench.conversation.publish_message(&message)?;
-                        }
+                        let heard = inbox.heard(&items);
+                        inbox.tell(bench.conversation, heard)?;
                     }
                     ResponseEvent::Steer(SteerOutcome::Failed { items, .. }) => {
                         inbox.refused(&items);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use agent_protocol::{
-    ApprovalPolicy, Asked, BudgetKind, Command, Event, Header, Item, ItemDetails, Price,
+    ApprovalPolicy, Asked, BudgetKind, Command, Content, Event, Header, Item, ItemDetails, Price,
     ROLLOUT_FORMAT, Record, SandboxMode, Settings, Status, ThreadItem, ThreadStarted,
     TransportKind,
 };
@@ -135,6 +135,8 @@ pub struct Thread {
     pub(crate) compaction: CompactionStyle,
     compact_at: Option<u64>,
     pub(crate) lookout: Lookout,
+    /// Why the last turn failed, where its log could not be written.
+    pub(crate) unrecorded: Option<RolloutError>,
 }
 
 /// An id for a new thread. It sorts by time.
@@ -157,7 +159,7 @@ impl Thread {
     /// Writes the beginning of the thread, or takes up an earlier one, and publishes `thread.started`.
     ///
     /// # Errors
-    /// When the log cannot be written: then nothing was sent anywhere.
+    /// When the log of a new thread cannot be written: then nothing was sent anywhere.
     pub fn start(
         config: ThreadConfig,
         log: Log,
@@ -199,7 +201,14 @@ impl Thread {
             resumed_from: config.resumed_from.clone(),
             session_path: conversation.rollout_path().map(std::path::Path::to_owned),
         };
-        conversation.publish(Event::ThreadStarted(started.clone()))?;
+        let begun = conversation.publish(Event::ThreadStarted(started.clone()));
+        if begun.is_err() && resumed {
+            // What was said is there to be read, and what is said next tries anew.
+            conversation.stop_recording();
+            conversation.publish(Event::ThreadStarted(started.clone()))?;
+        } else {
+            begun?;
+        }
         for warning in &config.warnings {
             conversation.publish_item(ItemDetails::Error { message: warning.clone() }, vec![])?;
         }
@@ -235,6 +244,7 @@ impl Thread {
             compaction: config.compaction,
             compact_at: config.compact_at,
             lookout: Lookout::new(config.undo),
+            unrecorded: None,
         };
         thread.close_open_calls(
             "interrupted: outcome unknown, the program ended while this call was under way",
@@ -243,28 +253,46 @@ impl Thread {
     }
 
     /// Answers commands until the front end is gone or asks to end; then every process the thread started is ended.
+    /// While the log cannot be written nothing is done, and each message tries anew.
     ///
     /// # Errors
-    /// Only when the log cannot be written.
+    /// Only when the log could not be written for the last turn, or still cannot be at the end.
     pub async fn run(mut self) -> Result<(), RolloutError> {
         while let Some(task) = self.inbox.next_task().await {
-            match task {
-                Task::Turn(message) => turn::run(&mut self, message).await?,
-                Task::Run(line) => own_line::run(&mut self, line).await?,
-                Task::Aside => self.see_to_asides()?,
-                Task::Ask(asked) => self.ask(asked)?,
-                Task::Compact => {
-                    // Between two turns it counts for the thread alone.
-                    let mut no_turn = TurnMeter::new(None);
-                    match compact::run(&mut self, &mut no_turn, compact::ASKED_FOR).await {
-                        Err(Stop::Log(error)) => return Err(error),
-                        // Stopped, or not possible, which was said.
-                        Ok(_) | Err(Stop::Interrupted | Stop::Failed(_) | Stop::OutOfTime) => {}
-                    }
-                }
+            if let Err(error) = self.carry_out(task).await {
+                self.conversation.stop_recording();
+                self.conversation.publish(Event::Error { message: error.to_string() })?;
+                self.give_all_back()?;
             }
         }
-        self.reap().await
+        self.reap().await?;
+        self.conversation.record_again()?;
+        self.unrecorded.map_or(Ok(()), Err)
+    }
+
+    async fn carry_out(&mut self, task: Task) -> Result<(), RolloutError> {
+        match task {
+            Task::Turn(message) => turn::run(self, message).await,
+            Task::Run(line) => own_line::run(self, line).await,
+            Task::Aside => self.see_to_asides(),
+            Task::Ask(asked) => self.ask(asked),
+            Task::Compact => self.compact().await,
+        }
+    }
+
+    /// Between two turns it counts for the thread alone.
+    async fn compact(&mut self) -> Result<(), RolloutError> {
+        self.conversation.record_again()?;
+        let mut no_turn = TurnMeter::new(None);
+        match compact::run(self, &mut no_turn, compact::ASKED_FOR).await {
+            Err(Stop::Log(error)) => {
+                self.conversation.stop_recording();
+                self.conversation.publish(Event::ContextKept { stopped: true })?;
+                Err(error)
+            }
+            // Stopped, or not possible, which was said.
+            Ok(_) | Err(Stop::Interrupted | Stop::Failed(_) | Stop::OutOfTime) => Ok(()),
+        }
     }
 
     /// Asks the model so from now on. Another one is told like one that an earlier thread goes on with.
@@ -293,6 +321,17 @@ impl Thread {
             })?;
         }
         Ok(())
+    }
+
+    /// The person has back all that waits to be heard.
+    pub(crate) fn give_all_back(&mut self) -> Result<(), RolloutError> {
+        self.inbox.give_all_back();
+        self.see_to_asides()
+    }
+
+    /// The model is to read these next.
+    pub(crate) fn tell(&mut self, messages: Vec<Vec<Content>>) -> Result<(), RolloutError> {
+        self.inbox.tell(&mut self.conversation, messages)
     }
 
     /// Does what the person asks beside the conversation.

@@ -23,7 +23,7 @@ pub(crate) enum Stop {
     /// The limit of seconds was reached, whatever was under way.
     #[error("out of time")]
     OutOfTime,
-    /// Nothing may be done that cannot be recorded: the thread ends.
+    /// Nothing may be done that cannot be recorded.
     #[error(transparent)]
     Log(#[from] RolloutError),
 }
@@ -39,17 +39,20 @@ struct Answer {
     is_valid: Option<bool>,
 }
 
-/// Runs one turn from the person's message to its terminal event.
+/// Runs one turn from the person's message to its terminal event. Where the log cannot be written the turn fails, and
+/// the person has back what the model has not heard.
 ///
 /// # Errors
-/// Only when the log cannot be written. Whoever watches is told of the end all the same.
+/// None but those of the log, and when it cannot be written what is published is owed to it.
 pub(crate) async fn run(thread: &mut Thread, message: Vec<Content>) -> Result<(), RolloutError> {
     let mut meter = TurnMeter::new(thread.process_started.take());
     let Err(error) = recorded(thread, message, &mut meter).await else { return Ok(()) };
     thread.conversation.stop_recording();
     thread.close_open_calls("interrupted: outcome unknown, it could not be recorded")?;
     thread.conversation.close_plan()?;
-    thread.reap().await?;
+    if !thread.sessions_outlive_turns {
+        thread.reap().await?;
+    }
     let failure = TurnError {
         message: error.to_string(),
         kind: ErrorKind::Internal,
@@ -60,7 +63,10 @@ pub(crate) async fn run(thread: &mut Thread, message: Vec<Content>) -> Result<()
     };
     let failed = failed_turn(thread, failure, &meter);
     thread.conversation.publish(failed)?;
-    Err(error)
+    thread.unrecorded = Some(error);
+    thread.give_all_back()?;
+    thread.lookout.turn_ends().await;
+    Ok(())
 }
 
 fn failed_turn(thread: &Thread, error: TurnError, meter: &TurnMeter) -> Event {
@@ -80,7 +86,13 @@ async fn recorded(
     message: Vec<Content>,
     meter: &mut TurnMeter,
 ) -> Result<(), RolloutError> {
-    thread.conversation.publish(Event::TurnStarted {})?;
+    let begun = thread.conversation.record_again();
+    let begun = begun.and_then(|()| thread.conversation.publish(Event::TurnStarted {}));
+    if let Err(error) = begun {
+        thread.inbox.put_back(message);
+        return Err(error);
+    }
+    thread.unrecorded = None;
     thread.lookout.turn_begins(thread.conversation.turn());
     let mut answer = Answer::default();
     thread
@@ -143,7 +155,7 @@ async fn steps(
     meter: &mut TurnMeter,
     answer: &mut Answer,
 ) -> Result<(), Stop> {
-    thread.conversation.publish_message(&message)?;
+    thread.tell(vec![message])?;
     let mut idle_since = Instant::now();
     // In a row: what is completed fills the patience up again (protocol.md 6.4).
     let mut breaks = 0;
@@ -205,9 +217,7 @@ async fn steps(
         {
             return Ok(());
         }
-        for message in messages {
-            thread.conversation.publish_message(&message)?;
-        }
+        thread.tell(messages)?;
     }
 }
 

@@ -35,7 +35,7 @@ use crate::theme::{Look, Scheme, Theme};
 use crate::transcript::{Cell, Notice, Transcript};
 
 pub use draw::Frame;
-use outbox::Outbox;
+use outbox::{Outbox, Returned};
 use said::Said;
 
 /// The whole screen.
@@ -335,8 +335,12 @@ impl App {
             self.activity.begin(self.now_ms);
         }
         self.activity.hear(&record.event, self.now_ms);
-        if let Some(message) = self.outbox.hear(&record.event) {
+        if let Some(Returned { message, is_wanted }) = self.outbox.hear(&record.event) {
             self.composer.put_back(&message);
+            if !is_wanted {
+                let text = "What you sent was not heard; it is here again.";
+                self.transcript.cells.push(Cell::Notice(Notice::Said(text.to_owned())));
+            }
         }
         self.overlays.retain(|overlay| !overlay.is_over(&self.transcript));
         self.ask();

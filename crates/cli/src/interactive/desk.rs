@@ -374,7 +374,7 @@ pub(super) fn asked(policy: ApprovalPolicy) -> &'static str {
 
 /// What went wrong, as a sentence like the others on the screen: in the shell it stands behind `error: `.
 pub(super) fn sentence(error: &anyhow::Error) -> String {
-    let mut text = format!("{error:#}");
+    let mut text = crate::error::message(error);
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();
     }

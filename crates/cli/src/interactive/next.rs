@@ -30,17 +30,30 @@ impl Stage<'_> {
     /// Opens what comes after the thread of this id. What cannot be done is said, and the thread goes on.
     pub(super) fn next(&mut self, id: &str, next: Next) -> anyhow::Result<Opened> {
         let before = (self.settings.clone(), self.approval);
+        self.begin_next(id, next).or_else(|error| {
+            // What does not work must not cost the conversation.
+            let _ = self.say.send(desk::went_wrong(&error));
+            (self.settings, self.approval) = before;
+            let opened = self.open(self.again(id)?, vec![])?;
+            Ok(Opened { earlier: vec![], ..opened })
+        })
+    }
+
+    fn begin_next(&mut self, id: &str, next: Next) -> anyhow::Result<Opened> {
         let mut remarks = vec![];
-        let said = match &next {
+        // Something was done, whatever comes of the rest.
+        let mut is_done = true;
+        let said = match next {
             Next::New => {
+                let opened = self.open(Begin::New, remarks)?;
                 self.forget_if_empty(id);
                 self.app.clear();
-                return self.open(Begin::New, remarks);
+                return Ok(opened);
             }
-            Next::Earlier(how, which) => return self.earlier(id, *how, which),
+            Next::Earlier(how, which) => return self.earlier(id, how, &which),
             Next::Trust { answer, then } => {
-                let _ = self.say.send(Input::Do(then.clone()));
-                match self.trust(*answer) {
+                let _ = self.say.send(Input::Do(then));
+                match self.trust(answer) {
                     Ok(said) => Notice::Said(said),
                     Err(error) => {
                         // It is not asked again and again.
@@ -49,15 +62,17 @@ impl Stage<'_> {
                     }
                 }
             }
-            Next::Rewind { turn, scope } => return self.rewind(id, *turn, *scope),
+            Next::Rewind { turn, scope } => return self.rewind(id, turn, scope),
             Next::Sandbox(mode) => {
-                self.settings.permissions.sandbox = *mode;
+                is_done = false;
+                self.settings.permissions.sandbox = mode;
                 Notice::Said(format!("The sandbox is {mode} from here on."))
             }
             Next::Approvals(policy) => {
-                self.approval = Some(*policy);
-                self.settings.permissions.approval = *policy;
-                let says = desk::asked(*policy);
+                is_done = false;
+                self.approval = Some(policy);
+                self.settings.permissions.approval = policy;
+                let says = desk::asked(policy);
                 Notice::Said(format!("The approval policy is {policy} from here on. {says}"))
             }
             Next::Undo => match self.undo(id, UndoArgs::default()) {
@@ -80,45 +95,25 @@ impl Stage<'_> {
                 Err(error) => Notice::Failed(desk::sentence(&error)),
             },
         };
-        let opened = match self.open(self.again(id)?, remarks) {
-            Ok(opened) => {
-                self.app.update(Input::Notice(said));
-                opened
-            }
-            // What does not work must not cost the conversation.
-            Err(error) => {
-                if !matches!(next, Next::Sandbox(_) | Next::Approvals(_)) {
-                    self.app.update(Input::Notice(said));
-                }
-                let _ = self.say.send(desk::went_wrong(&error));
-                (self.settings, self.approval) = before;
-                self.open(self.again(id)?, vec![])?
-            }
-        };
+        let opened = self.again(id).and_then(|begin| self.open(begin, remarks));
+        if is_done || opened.is_ok() {
+            self.app.update(Input::Notice(said));
+        }
         // It is on the screen already.
-        Ok(Opened { earlier: vec![], ..opened })
+        Ok(Opened { earlier: vec![], ..opened? })
     }
 
-    /// Opens an earlier thread after the one of this id, which goes on when that cannot be done.
+    /// Opens an earlier thread after the one of this id.
     fn earlier(&mut self, id: &str, how: GoOn, which: &str) -> anyhow::Result<Opened> {
         let threads = Threads::under(crate::state_dir(&self.settings)?);
-        let found = threads.find(which).map_err(anyhow::Error::from);
-        match found.and_then(|found| self.open(going_on(how, found.path), vec![])) {
-            Ok(opened) if how == GoOn::Fork && which == id => {
-                let said = "A new thread goes on from here; the one before stays as it is.";
-                self.app.update(Input::Notice(Notice::Said(said.to_owned())));
-                Ok(Opened { earlier: vec![], ..opened })
-            }
-            Ok(opened) => {
-                self.forget_if_empty(id);
-                Ok(opened)
-            }
-            Err(error) => {
-                let _ = self.say.send(desk::went_wrong(&error));
-                let opened = self.open(self.again(id)?, vec![])?;
-                Ok(Opened { earlier: vec![], ..opened })
-            }
+        let opened = self.open(going_on(how, threads.find(which)?.path), vec![])?;
+        if how == GoOn::Fork && which == id {
+            let said = "A new thread goes on from here; the one before stays as it is.";
+            self.app.update(Input::Notice(Notice::Said(said.to_owned())));
+            return Ok(Opened { earlier: vec![], ..opened });
         }
+        self.forget_if_empty(id);
+        Ok(opened)
     }
 
     /// Remembers what was said of this directory and its configuration as they were shown, and lets that count at once.

@@ -28,6 +28,14 @@ pub(super) enum Back {
     There(Unheard),
 }
 
+/// What the thread gives back.
+#[derive(Debug)]
+pub(super) struct Returned {
+    pub(super) message: Message,
+    /// The person has asked for it.
+    pub(super) is_wanted: bool,
+}
+
 /// What is shown of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -98,8 +106,8 @@ impl Outbox {
         wanted.collect()
     }
 
-    /// Takes what the thread says of them; the message that the person has back.
-    pub(super) fn hear(&mut self, event: &Event) -> Option<Message> {
+    /// Takes what the thread says of them.
+    pub(super) fn hear(&mut self, event: &Event) -> Option<Returned> {
         match event {
             Event::ItemCompleted { item } => {
                 if let ItemDetails::UserMessage { text } = &item.details {
@@ -114,9 +122,12 @@ impl Outbox {
             }
             Event::WaitingReturned { what } => {
                 // Of several the last comes back first.
-                let is_it = |sent: &Sent| sent.what == *what && sent.is_wanted;
-                let at = self.sent.iter().rposition(is_it)?;
-                return Some(self.sent.remove(at).message);
+                let is_meant = |sent: &Sent| sent.what == *what;
+                let is_it = |sent: &Sent| is_meant(sent) && sent.is_wanted;
+                let at = self.sent.iter().rposition(is_it);
+                let at = at.or_else(|| self.sent.iter().rposition(is_meant))?;
+                let Sent { message, is_wanted, .. } = self.sent.remove(at);
+                return Some(Returned { message, is_wanted });
             }
             _ => {}
         }
