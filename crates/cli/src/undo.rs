@@ -2,6 +2,7 @@
 //! `agent-core`'s business.
 
 mod diff;
+mod outside;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use agent_tui::exact;
 
 use crate::screen::Screen;
 use crate::threads::ThreadArg;
+pub(crate) use outside::{Outside, outside};
 
 /// `agent undo`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -80,6 +82,11 @@ pub(crate) enum NothingToUndo {
     Undone,
     #[error("turn {0} of this thread changed no file that is known")]
     Turn(u32),
+    /// It is not passed over: what is undone would be of another turn than the person thinks of.
+    #[error(
+        "turn {turn} changed files outside of the working directory alone, which undo does not put back: {paths}{earlier}"
+    )]
+    Outside { turn: u32, paths: String, earlier: String },
 }
 
 /// What `agent undo` has done.
@@ -112,11 +119,12 @@ pub(crate) fn undo(
     })?;
     snapshots.recover()?;
     let log = snapshots.log();
+    let beyond = outside(&thread)?;
     let set = match (args.set, args.turn) {
         (Some(number), _) => log.set(number)?,
         (None, Some(turn)) => turn_set(log, turn)?,
         (None, None) if args.redo => log.last_undone()?.ok_or(NothingToUndo::Undone)?,
-        (None, None) => log.last_done()?.ok_or(NothingToUndo::Done)?,
+        (None, None) => last_done(log, &thread, &beyond)?,
     };
     let plan = snapshots.plan(set.number, args.force)?;
     let mut text = String::new();
@@ -163,7 +171,13 @@ pub(crate) fn undo(
     } else {
         format!("To take this back: agent undo {} --redo\n", thread.id)
     };
-    let complete = kept.iter().all(|kept| kept.because == KeptBecause::NotEmpty);
+    let left: String = beyond
+        .iter()
+        .filter(|outside| set.origin == Origin::Turn(outside.turn))
+        .map(|outside| outside.lines("not undone", &thread.cwd))
+        .collect();
+    text += &left;
+    let complete = left.is_empty() && kept.iter().all(|kept| kept.because == KeptBecause::NotEmpty);
     Ok(Undone { text, take_back, complete })
 }
 
@@ -199,7 +213,44 @@ pub(crate) fn diff(
         };
         return Ok(changes.iter().map(name).collect());
     }
-    Ok(diff::render(&changes, |digest| log.content(digest).ok(), screen))
+    let mut text = diff::render(&changes, |digest| log.content(digest).ok(), screen);
+    let is_meant = |turn| match args.turn {
+        None => true,
+        Some(WhichTurn::Number(number)) => number == turn,
+        // It may be a turn of which nothing else is known.
+        Some(WhichTurn::Last) => false,
+    };
+    for outside in outside(&thread)?.iter().filter(|outside| is_meant(outside.turn)) {
+        text += &outside.lines("not shown", &thread.cwd);
+    }
+    Ok(text)
+}
+
+/// The last turn that is not undone, unless a later one changed only what is not put back.
+fn last_done(
+    log: &UndoLog,
+    thread: &ThreadSummary,
+    beyond: &[Outside],
+) -> anyhow::Result<ChangeSet> {
+    let last = log.last_done()?;
+    let turn = last.as_ref().and_then(|set| turn_of(log, set).ok()?);
+    let sets = log.sets()?;
+    let changed = |set: &&ChangeSet| !set.changes.is_empty();
+    let is_known = |turn| sets.iter().filter(changed).any(|set| set.origin == Origin::Turn(turn));
+    let later = beyond
+        .iter()
+        .rfind(|outside| turn.is_none_or(|turn| outside.turn > turn) && !is_known(outside.turn));
+    let Some(later) = later else { return Ok(last.ok_or(NothingToUndo::Done)?) };
+    let paths: Vec<_> = later.paths.iter().map(|path| path.display().to_string()).collect();
+    let earlier = turn.map(|turn| {
+        format!(
+            "; the turn before that changed files in it: agent undo {} --turn {turn}",
+            thread.id
+        )
+    });
+    let paths = exact(&paths.join(", ")).into_owned();
+    let earlier = earlier.unwrap_or_default();
+    Err(NothingToUndo::Outside { turn: later.turn, paths, earlier }.into())
 }
 
 fn undo_dir(thread: &ThreadSummary) -> PathBuf {

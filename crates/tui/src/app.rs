@@ -18,7 +18,7 @@ mod status;
 
 use std::path::Path;
 
-use agent_protocol::{Event, Record};
+use agent_protocol::{DeltaField, Event, Record};
 
 use activity::Activity;
 use asking::Attentive;
@@ -30,7 +30,7 @@ use crate::composer::{Composer, History, Message, TokenKind};
 use crate::effect::{Effect, Facts, Input};
 use crate::overlay::{Overlay, Pager, Permissions, Picker, Place, Reply, Secret, Trust};
 use crate::prompts::Prompt;
-use crate::slash::Verb;
+use crate::slash::{self, Verb};
 use crate::theme::{Look, Scheme, Theme};
 use crate::transcript::{Cell, Notice, Transcript};
 
@@ -271,7 +271,7 @@ impl App {
             Input::Say(message) => return self.say(message),
             Input::Do(effects) => return effects,
             Input::Prompts(prompts) => {
-                (self.prompts, self.found_prompts) = (prompts, true);
+                (self.prompts, self.found_prompts) = (slash::beside_commands(prompts), true);
                 return self.offer();
             }
             Input::Key(key) => return self.press(key),
@@ -315,7 +315,7 @@ impl App {
     /// A message that could not be sent, for this reason: the person has it again.
     fn take_back(&mut self, message: &Message, reason: &str) {
         self.outbox.not_sent(message);
-        self.composer.put_back(message);
+        self.give_back(message);
         self.transcript.cells.push(Cell::Notice(Notice::Failed(format!("Not sent: {reason}"))));
     }
 
@@ -326,17 +326,23 @@ impl App {
         {
             self.activity.never_ran(item);
         }
-        self.transcript.apply(&record.event);
-        if matches!(record.event, Event::TransportRetry { .. }) && self.said.give_up() {
-            let text = "The connection broke; what was being said begins again.".to_owned();
-            self.transcript.cells.push(Cell::Notice(Notice::Said(text)));
+        match &record.event {
+            Event::TransportRetry { .. } => self.said.break_off(),
+            Event::ItemDelta { item_id, field: DeltaField::Text, .. } => {
+                if self.said.begins_again(item_id) {
+                    let text = "The connection broke; what was being said begins again.";
+                    self.transcript.cells.push(Cell::Notice(Notice::Said(text.to_owned())));
+                }
+            }
+            _ => {}
         }
+        self.transcript.apply(&record.event);
         if !was_running && self.is_running() {
             self.activity.begin(self.now_ms);
         }
         self.activity.hear(&record.event, self.now_ms);
         if let Some(Returned { message, is_wanted }) = self.outbox.hear(&record.event) {
-            self.composer.put_back(&message);
+            self.give_back(&message);
             if !is_wanted {
                 let text = "What you sent was not heard; it is here again.";
                 self.transcript.cells.push(Cell::Notice(Notice::Said(text.to_owned())));
@@ -403,7 +409,7 @@ impl App {
     /// Says why this is not done; the person has it again.
     fn refuse(&mut self, message: &Message, reason: &str) -> Vec<Effect> {
         self.fail(reason.to_owned());
-        self.composer.put_back(message);
+        self.give_back(message);
         vec![]
     }
 
@@ -426,11 +432,11 @@ impl App {
         match held {
             Effect::Send(message) => {
                 self.outbox.not_sent(&message);
-                self.composer.put_back(&message);
+                self.give_back(&message);
             }
             Effect::Review(what) => {
                 let text = format!("/review {what}");
-                self.composer.put_back(&Message::from(text.trim_end().to_owned()));
+                self.give_back(&Message::from(text.trim_end().to_owned()));
             }
             _ => {}
         }

@@ -356,6 +356,11 @@ impl Composer {
         message
     }
 
+    /// Going back finds this as if it had been sent last.
+    pub fn recall_later(&mut self, message: Message) {
+        self.history.add(message);
+    }
+
     /// Drops the text, which going back finds as if it had been sent.
     pub fn set_aside(&mut self) {
         let message = self.chips.message(self.buffer.text().trim());

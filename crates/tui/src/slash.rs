@@ -134,6 +134,24 @@ const ALIASES: [(&str, &str); 5] = [
     ("checkpoints", "rewind"),
 ];
 
+/// Before the name of a prompt, as Codex has it.
+const OWN: &str = "prompts:";
+
+/// The person's own prompts as they can be called: one with the name of a command only with [`OWN`] before it.
+pub(crate) fn beside_commands(mut prompts: Vec<Prompt>) -> Vec<Prompt> {
+    for prompt in &mut prompts {
+        if known(&prompt.name).is_some() {
+            prompt.name.insert_str(0, OWN);
+        }
+    }
+    prompts
+}
+
+fn known(name: &str) -> Option<&'static Slash> {
+    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, known)| known);
+    TABLE.iter().find(|slash| slash.name == name)
+}
+
 /// A line behind a slash, understood.
 #[derive(Debug)]
 pub(crate) enum Line<'t, 'p> {
@@ -153,11 +171,12 @@ pub(crate) fn read<'t, 'p>(text: &'t str, prompts: &'p [Prompt]) -> Line<'t, 'p>
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || name.contains('/') {
         return Line::Message;
     }
-    let known = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, known)| known);
-    if let Some(slash) = TABLE.iter().find(|slash| slash.name == known) {
+    if let Some(slash) = known(name) {
         return Line::Known(slash, argument);
     }
-    if let Some(prompt) = prompts.iter().find(|prompt| prompt.name == name) {
+    let is_meant =
+        |prompt: &&Prompt| [Some(name), name.strip_prefix(OWN)].contains(&Some(&prompt.name));
+    if let Some(prompt) = prompts.iter().find(is_meant) {
         return Line::Prompt(prompt, argument);
     }
     Line::Unknown(name, nearest(name, prompts))
@@ -179,7 +198,9 @@ mod tests {
 
     #[test]
     fn commands_paths_and_slips_are_told_apart() {
-        let prompts = [Prompt::markdown("git/fix.md", "Fix $1")];
+        let prompts =
+            ["git/fix.md", "review.md", "exit.md"].map(|path| Prompt::markdown(path, "Fix $1"));
+        let prompts = beside_commands(prompts.into());
         let seen = |text: &str| match read(text, &prompts) {
             Line::Message => "message".to_owned(),
             Line::Known(slash, argument) => format!("{:?} {argument}", slash.verb),
@@ -195,6 +216,10 @@ mod tests {
             ("/exit", "Quit "),
             ("/rename parser", "Name parser"),
             ("/git:fix a.rs", "prompt git:fix a.rs"),
+            ("/prompts:git:fix a.rs", "prompt git:fix a.rs"),
+            ("/review this", "Review this"),
+            ("/prompts:review this", "prompt prompts:review this"),
+            ("/prompts:exit", "prompt prompts:exit "),
             ("/modle", "modle? Some(\"model\")"),
             ("/xyzzyx", "xyzzyx? None"),
         ] {

@@ -203,6 +203,9 @@ impl Stage<'_> {
                 said.push_str(&undone.take_back);
             }
         }
+        for outside in undo::outside(&thread)?.iter().filter(|outside| outside.turn >= turn) {
+            said.push_str(&outside.lines("not put back", &thread.cwd));
+        }
         if said.is_empty() {
             said.push_str("No file was changed since then.");
         }

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use agent_core::Rollout;
-use agent_protocol::{Header, ROLLOUT_FORMAT};
+use agent_protocol::{
+    ChangeKind, Event, FileChange, Header, ItemDetails, ROLLOUT_FORMAT, Record, Status, ThreadItem,
+};
 use clap::Parser;
 
 struct World {
@@ -69,6 +71,33 @@ impl World {
         snapshots.after_turn().unwrap();
     }
 
+    /// The same, with a patch of this file beside it, as the rollout has it.
+    fn turn_with_patch(&self, turn: u32, patched: &Path, work: impl FnOnce()) {
+        self.turn(turn, work);
+        let path = self.state().join("threads/t1/rollout.jsonl");
+        let (mut rollout, _) = Rollout::open(&path).unwrap();
+        let change = FileChange {
+            path: patched.to_owned(),
+            kind: ChangeKind::Update,
+            additions: None,
+            deletions: None,
+            diff: None,
+            diff_truncated: false,
+            move_path: None,
+        };
+        let item = ThreadItem {
+            id: format!("i{turn}"),
+            details: ItemDetails::FileChange { changes: vec![change], status: Status::Completed },
+            call_id: None,
+            step: None,
+            duration_ms: None,
+        };
+        for event in [Event::TurnStarted {}, Event::ItemCompleted { item }] {
+            let record = Record { seq: Some(1), at: "now".into(), event, wire: vec![] };
+            rollout.append(&record).unwrap();
+        }
+    }
+
     fn undo(&self, arguments: &[&str]) -> anyhow::Result<Undone> {
         let line = UndoLine::try_parse_from([&["undo"], arguments].concat())?;
         let done = undo(&line.args, &self.state(), &self.work(""), Screen::PLAIN)?;
@@ -91,6 +120,30 @@ fn an_undo_that_left_all_as_it_is_says_so_and_offers_no_way_back() {
     assert!(done.text.starts_with("Undid nothing of turn 1 in "), "{}", done.text);
     assert_eq!(done.take_back, "");
     assert!(world.undo(&["--force"]).unwrap().text.starts_with("Undid turn 1 in "));
+}
+
+#[test]
+fn what_lies_outside_of_the_workspace_is_named_and_no_other_turn_is_undone_for_it() {
+    let world = World::new();
+    let (inside, outside) = (world.work("in"), world.dir.path().join("out"));
+    world.turn_with_patch(1, &inside, || world.write("in", "1"));
+    world.turn_with_patch(2, &outside, || ());
+    let refused = world.undo(&[]).unwrap_err().to_string();
+    assert!(
+        refused.contains("turn 2") && refused.contains(&*outside.to_string_lossy()),
+        "{refused}"
+    );
+    assert!(refused.ends_with("agent undo t1 --turn 1"), "{refused}");
+    assert!(
+        world.diff(&[]).contains("/out: turn 2 changed it, outside of "),
+        "{}",
+        world.diff(&[])
+    );
+    world.turn_with_patch(3, &outside, || world.write("in", "3"));
+    let done = world.undo(&[]).unwrap();
+    assert!(!done.complete && done.text.contains("not undone /out: turn 3"), "{done:?}");
+    assert_eq!(fs::read_to_string(&inside).unwrap(), "1");
+    assert!(world.undo(&["--turn", "1"]).unwrap().complete);
 }
 
 #[test]

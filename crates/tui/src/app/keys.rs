@@ -40,7 +40,12 @@ impl App {
                 self.completion = None;
                 return if self.is_running() { self.interrupt() } else { vec![] };
             }
-            (KeyCode::Char('d'), true) if self.composer.is_empty() => return vec![Effect::Leave],
+            (KeyCode::Char('d'), true) if self.composer.is_empty() => {
+                if !self.is_running() {
+                    return self.quit();
+                }
+                self.told = Some("esc stops what runs · ctrl-c twice leaves");
+            }
             (KeyCode::Char('t'), true) => self.look_up(),
             (KeyCode::Char('o'), true) => return self.open_last_output(),
             (KeyCode::Char('v'), true) => return vec![Effect::TakePicture],
@@ -67,7 +72,7 @@ impl App {
             }
             (KeyCode::Up, _) if self.composer.is_empty() && self.is_running() => {
                 match self.outbox.take_back() {
-                    Some(Back::Here(message)) => self.composer.put_back(&message),
+                    Some(Back::Here(message)) => self.give_back(&message),
                     Some(Back::There(what)) => return vec![Effect::TakeBack(what)],
                     None => return self.write(key),
                 }

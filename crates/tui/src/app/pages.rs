@@ -27,7 +27,7 @@ const KEYS: &[(&str, &str)] = &[
     ("?", "these keys, when nothing is written"),
     ("<esc>", "stop what runs; twice when nothing does: back to an earlier message"),
     ("<c-c>", "stop and clear; twice leaves"),
-    ("<c-d>", "leave, when nothing is written"),
+    ("<c-d>", "leave, when nothing is written and nothing runs"),
     ("<c-t>", "the whole conversation"),
     ("<a-t>", "what the model thinks: in full from here on, or in a row"),
     ("<c-g>", "write in your editor"),

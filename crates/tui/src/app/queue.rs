@@ -3,6 +3,7 @@
 use agent_protocol::Event;
 
 use super::App;
+use crate::composer::Message;
 use crate::effect::Effect;
 
 impl App {
@@ -58,9 +59,27 @@ impl App {
 
     pub(super) fn write_on_queued(&mut self) {
         for message in self.outbox.take_queued().into_iter().rev() {
-            self.composer.put_back(&message);
+            self.give_back(&message);
         }
     }
+
+    /// The person writes on this. A line or a command never takes in what else is written, nor is taken in by it: going
+    /// back finds what comes second.
+    pub(super) fn give_back(&mut self, message: &Message) {
+        let text = message.text();
+        let written = self.composer.text();
+        if written.is_empty() || ![&text, &written].iter().any(|text| is_of_its_own(text)) {
+            return self.composer.put_back(message);
+        }
+        self.composer.recall_later(message.clone());
+        let first = text.lines().next().unwrap_or_default();
+        self.note(format!("“{first}” was not done; going back (Up) finds it."));
+    }
+}
+
+/// It is for the shell, or for us: not a message.
+fn is_of_its_own(text: &str) -> bool {
+    text.trim_start().starts_with(['!', '/'])
 }
 
 /// A turn begins, or the thread ends.

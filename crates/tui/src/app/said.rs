@@ -9,7 +9,11 @@ use crate::transcript::Preview;
 
 /// The message under way, if there is one.
 #[derive(Debug, Default)]
-pub(super) struct Said(Option<Message>);
+pub(super) struct Said {
+    message: Option<Message>,
+    /// It broke off: it is said again as another one, or ends as far as it came.
+    is_broken: bool,
+}
 
 #[derive(Debug)]
 struct Message {
@@ -32,10 +36,11 @@ impl Said {
         let goes_on = |message: &Message| {
             message.item_id == preview.item_id && preview.text.starts_with(&message.text)
         };
-        if !self.0.as_ref().is_some_and(goes_on) {
-            self.0 = Some(Message::new(&preview.item_id, columns, theme));
+        if !self.message.as_ref().is_some_and(goes_on) {
+            self.message = Some(Message::new(&preview.item_id, columns, theme));
+            self.is_broken = false;
         }
-        if let Some(message) = &mut self.0 {
+        if let Some(message) = &mut self.message {
             message.restyle(columns, theme);
             message.push(&preview.text);
         }
@@ -43,7 +48,7 @@ impl Said {
 
     /// What became finished, once.
     pub(super) fn hand_out(&mut self) -> Rendered {
-        match &mut self.0 {
+        match self.message.as_mut().filter(|_| !self.is_broken) {
             // What stands before definitions may need them.
             Some(message) if !message.held.lines.is_empty() && !message.stream.may_define() => {
                 message.take()
@@ -54,7 +59,9 @@ impl Said {
 
     /// What follows that.
     pub(super) fn live(&mut self) -> Vec<Line<'static>> {
-        let Some(message) = &mut self.0 else { return vec![] };
+        let Some(message) = self.message.as_mut().filter(|_| !self.is_broken) else {
+            return vec![];
+        };
         let blank = (!message.begun).then(Line::default);
         let held = message.held.lines.iter().cloned();
         let live = message.stream.live().lines.iter().cloned();
@@ -70,7 +77,8 @@ impl Said {
         theme: &Theme,
     ) -> Option<Rendered> {
         let is_it = |message: &mut Message| message.item_id == item_id;
-        let mut message = self.0.take_if(is_it)?;
+        let mut message = self.message.take_if(is_it)?;
+        self.is_broken = false;
         if !message.begun || !text.starts_with(&message.text) {
             return None;
         }
@@ -80,9 +88,21 @@ impl Said {
         Some(message.take())
     }
 
-    /// It will not be said to its end. Whether something of it was handed out.
-    pub(super) fn give_up(&mut self) -> bool {
-        self.0.take().is_some_and(|message| message.begun)
+    /// It is not said to its end for now.
+    pub(super) fn break_off(&mut self) {
+        self.is_broken = self.message.as_ref().is_some_and(|message| message.begun);
+        if !self.is_broken {
+            self.message = None;
+        }
+    }
+
+    /// Whether this item says again what broke off after something of it was handed out.
+    pub(super) fn begins_again(&mut self, item_id: &str) -> bool {
+        let is_other = |message: &mut Message| message.item_id != item_id;
+        self.is_broken && self.message.take_if(is_other).is_some() && {
+            self.is_broken = false;
+            true
+        }
     }
 }
 
@@ -236,7 +256,25 @@ mod tests {
         assert!(!said.hand_out().lines.is_empty());
         said.follow(&preview("four"), 40, &theme);
         assert_eq!(said.live().len(), 2);
-        assert!(said.rest("i", "four", 40, &theme).is_none() && !said.give_up());
+        assert!(said.rest("i", "four", 40, &theme).is_none());
+    }
+
+    #[test]
+    fn what_broke_off_ends_as_far_as_it_came_or_is_said_again_as_another_one() {
+        let theme = Theme::default();
+        let broken = || {
+            let mut said = Said::default();
+            said.follow(&preview("one\n\ntwo\n\nthree"), 40, &theme);
+            assert!(!said.hand_out().lines.is_empty());
+            said.break_off();
+            assert!(said.live().is_empty());
+            said
+        };
+        let mut said = broken();
+        let rest = said.rest("i", "one\n\ntwo\n\nthree", 40, &theme).unwrap();
+        assert!(rest.lines.iter().all(|line| !line.to_string().contains("one")), "{rest:?}");
+        let mut said = broken();
+        assert!(!said.begins_again("i") && said.begins_again("j") && !said.begins_again("j"));
     }
 
     #[test]

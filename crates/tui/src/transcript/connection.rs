@@ -1,6 +1,6 @@
 //! How requests travel, as far as the thread has said it: nothing is claimed of a way before it has worked.
 
-use agent_protocol::{ErrorKind, Event, StepCompleted, TransportKind};
+use agent_protocol::{DeltaField, ErrorKind, Event, ItemDetails, StepCompleted, TransportKind};
 
 use super::{Notice, Transcript};
 
@@ -45,8 +45,16 @@ impl Transcript {
     /// HTTP in place of the socket has worked as soon as something came that way.
     pub(super) fn note_fallback(&mut self, event: &Event) {
         let has_worked = match event {
-            Event::ItemStarted { item, .. } | Event::ItemCompleted { item } => item.step.is_some(),
-            Event::StepCompleted(step) => step.transport == TransportKind::HttpSse,
+            Event::ItemDelta { field: DeltaField::Text | DeltaField::Reasoning, .. } => {
+                self.live.sent == Some(TransportKind::HttpSse)
+            }
+            Event::ItemStarted { item, .. } | Event::ItemCompleted { item } => {
+                item.step.is_some()
+                    && !matches!(item.details, ItemDetails::AgentMessage { partial: true, .. })
+            }
+            Event::StepCompleted(step) => {
+                step.transport == TransportKind::HttpSse && !step.response_id.is_empty()
+            }
             Event::TurnFailed(_) => {
                 self.fallback = None;
                 false

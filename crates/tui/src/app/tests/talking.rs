@@ -252,6 +252,11 @@ fn shortening_the_conversation_between_turns_is_seen_and_can_be_stopped() {
     assert_eq!(type_in(&mut app, "<esc>"), [Effect::Interrupt]);
 }
 
+/// However it was wrapped.
+fn in_a_row(rows: &[String]) -> String {
+    rows.iter().flat_map(|row| row.split_whitespace()).collect::<Vec<_>>().join(" ")
+}
+
 fn heard(text: &str) -> Event {
     let details = ItemDetails::UserMessage { text: text.into() };
     let item = ThreadItem { id: "u".into(), details, call_id: None, step: None, duration_ms: None };
@@ -296,6 +301,37 @@ fn what_waits_comes_back_to_be_written_anew_when_the_turn_is_stopped() {
 }
 
 #[test]
+fn a_line_or_a_command_that_comes_back_is_never_one_text_with_a_message() {
+    let mut app = app();
+    step_started(&mut app);
+    type_in(&mut app, "!make<enter>touch a please<tab><esc>");
+    happened(&mut app, returned(Unheard::Line));
+    happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Interrupted)));
+    assert_eq!(app.composer.text(), "touch a please");
+    let said = in_a_row(&shown(&mut app).0);
+    assert!(said.contains("“! make” was not done; going back (Up) finds it."), "{said}");
+    type_in(&mut app, "<c-u><up>");
+    assert_eq!(app.composer.text(), "! make");
+
+    let mut app = self::app();
+    step_started(&mut app);
+    type_in(&mut app, "/model other<enter>and then<tab><esc>");
+    happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Interrupted)));
+    assert_eq!(app.composer.text(), "and then");
+}
+
+#[test]
+fn ctrl_d_leaves_no_turn_that_runs_and_asks_about_commands_that_do() {
+    let mut app = app();
+    step_started(&mut app);
+    assert_eq!(type_in(&mut app, "<c-d>"), []);
+    let told = in_a_row(&shown(&mut app).1);
+    assert!(told.contains("ctrl-c twice"), "{told}");
+    happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Interrupted)));
+    assert_eq!(type_in(&mut app, "<c-d>"), [Effect::Leave]);
+}
+
+#[test]
 fn what_was_wanted_back_too_late_is_shown_as_said() {
     let mut app = app();
     step_started(&mut app);
@@ -335,6 +371,56 @@ fn how_requests_travel_is_said_when_one_did_and_http_when_it_worked() {
     }
     happened(&mut app, http);
     assert!(shown(&mut app).0.join("\n").contains("Went on over HTTP: no socket"));
+}
+
+#[test]
+fn what_breaks_off_for_good_is_shown_once_and_no_way_on_is_claimed() {
+    let mut app = app();
+    step_started(&mut app);
+    let delta = |item_id: &str, delta: &str| Event::ItemDelta {
+        item_id: item_id.into(),
+        field: DeltaField::Text,
+        delta: delta.into(),
+    };
+    let retry = || Event::TransportRetry {
+        attempt: 1,
+        max: 3,
+        delay_ms: 1,
+        kind: ErrorKind::Network,
+        message: "gone".into(),
+    };
+    happened(&mut app, delta("m", "one\n\ntwo\n\nthr"));
+    let mut finished = shown(&mut app).0;
+    happened(&mut app, retry());
+    finished.extend(shown(&mut app).0);
+    let (from, to) = (TransportKind::Websocket, TransportKind::HttpSse);
+    happened(&mut app, Event::TransportFallback { from, to, reason: "no socket".into() });
+    let partial = |id: &str, text: &str| {
+        let details = ItemDetails::AgentMessage { text: text.into(), phase: None, partial: true };
+        let (id, step) = (id.into(), Some(1));
+        let item = ThreadItem { id, details, call_id: None, step, duration_ms: None };
+        Event::ItemCompleted { item }
+    };
+    happened(&mut app, partial("m", "one\n\ntwo\n\nthree"));
+    happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Network)));
+    finished.extend(shown(&mut app).0);
+    let all = finished.join("\n");
+    for once in ["one", "two", "three"] {
+        assert_eq!(all.matches(once).count(), 1, "{all}");
+    }
+    assert!(!all.contains("begins again") && !all.contains("Went on"), "{all}");
+
+    step_started(&mut app);
+    happened(&mut app, delta("n", "four\n\nfive\n\nsi"));
+    let mut finished = shown(&mut app).0;
+    happened(&mut app, retry());
+    happened(&mut app, delta("o", "four\n\nfive\n\nsix"));
+    finished.extend(shown(&mut app).0);
+    let all = in_a_row(&finished);
+    assert!(
+        all.contains("four • The connection broke; what was being said begins again. four"),
+        "{all}"
+    );
 }
 
 /// No clock ticks while nothing runs; and whoever thinks about an answer is not at work.
