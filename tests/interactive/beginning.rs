@@ -168,6 +168,33 @@ async fn s23_a_key_is_kept_if_the_person_says_so_and_stands_nowhere_else() {
 }
 
 #[test]
+fn s23_a_key_that_is_refused_gives_way_to_another_in_the_same_thread() {
+    let server = ScriptedModel::new().says("Hello.").serve();
+    let scene = Scene::new(AGENT).unrehearsed().env("OPENAI_BASE_URL", &server.base_url());
+    let file = scene.home().join("credentials.json");
+    let kept = |key: &str| format!("{{\n  \"openai\": \"{key}\"\n}}");
+    std::fs::write(&file, kept("sk-wrong")).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut screen = show(&scene, &[]);
+    screen.press("hello<enter>");
+    screen.wait_for("/key takes another one");
+    wait_until_ready(&screen);
+    screen.press("/key<enter>");
+    screen.wait_for("it is not shown");
+    screen.paste(server.token());
+    screen.press("<enter>");
+    screen.wait_for("counts from here on. It is kept in");
+    screen.press("<up><up>");
+    screen.wait_for("› hello");
+    screen.press("<enter>");
+    screen.wait_for("Hello.");
+    wait_until_ready(&screen);
+    leave(screen);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), kept(server.token()));
+    assert_eq!(files_with(server.token(), &scene.home()), [file]);
+}
+
+#[test]
 fn what_is_said_on_the_command_line_is_said_first() {
     let (scene, _server) = scene(ScriptedModel::new().says("It fails because of a typo."));
     let screen =

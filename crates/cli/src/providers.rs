@@ -58,6 +58,8 @@ pub(crate) struct Provider {
     pub(crate) base_url: Option<String>,
     /// Where the key comes from: a variable's name, a file; none if there is no key.
     pub(crate) key_source: Option<String>,
+    /// The variable of the environment that counts before all else; none where no key is asked for.
+    pub(crate) key_variable: Option<String>,
     /// Tries after the first, until something of the response was completed.
     pub(crate) max_retries: Option<u64>,
     /// Roots of trust beside the platform's.
@@ -107,6 +109,7 @@ impl Provider {
             id: id.to_owned(),
             base_url: text("base_url"),
             key_source: key.source,
+            key_variable: key.variable,
             credential: match key.key {
                 Some(key) if wire_api == "anthropic" => {
                     Credential::Header { name: "x-api-key".to_owned(), key }
@@ -208,6 +211,7 @@ struct Key {
     key: Option<String>,
     source: Option<String>,
     missing: Option<MissingKey>,
+    variable: Option<String>,
 }
 
 impl Key {
@@ -222,15 +226,35 @@ impl Key {
         environment: &Environment,
         notes: &mut Notes,
     ) -> Self {
+        let variables = Self::variables(id, config);
+        let variable = variables.first().map(|variable| (*variable).to_owned());
+        let found = Self::among(&variables, id, name, config, homes, environment, notes);
+        Self { variable, ..found }
+    }
+
+    /// Where it may be in the environment, what counts most first.
+    fn variables<'a>(id: &str, config: &'a Config) -> Vec<&'a str> {
         let own = config.text(["model_providers", id, "env_key"]);
-        let openai = config.flag(["model_providers", id, "requires_openai_auth"]) == Some(true);
-        let mut variables = match (openai, own) {
+        let mut variables = match (takes_openai(id, config), own) {
             (true, own) => vec!["AGENT_API_KEY", "CODEX_API_KEY", own.unwrap_or("OPENAI_API_KEY")],
             (false, Some(own)) => vec![own, "AGENT_API_KEY"],
             (false, None) => vec![],
         };
         variables.dedup();
-        for variable in &variables {
+        variables
+    }
+
+    fn among(
+        variables: &[&str],
+        id: &str,
+        name: &str,
+        config: &Config,
+        homes: &Homes,
+        environment: &Environment,
+        notes: &mut Notes,
+    ) -> Self {
+        let openai = takes_openai(id, config);
+        for variable in variables {
             if let Some(key) = environment.var(variable) {
                 return Self::found(key.trim().to_owned(), (*variable).to_owned());
             }
@@ -261,7 +285,7 @@ impl Key {
         }
         let missing = (!variables.is_empty()).then(|| MissingKey {
             name: name.to_owned(),
-            variables: variables.iter().map(|&name| name.to_owned()).collect(),
+            variables: variables.iter().map(|name| (*name).to_owned()).collect(),
             instructions: config
                 .text(["model_providers", id, "env_key_instructions"])
                 .map(str::to_owned),
@@ -271,8 +295,13 @@ impl Key {
     }
 
     fn found(key: String, source: String) -> Self {
-        Self { key: Some(key), source: Some(source), missing: None }
+        Self { key: Some(key), source: Some(source), ..Self::default() }
     }
+}
+
+/// Keys of OpenAI are meant for it.
+fn takes_openai(id: &str, config: &Config) -> bool {
+    config.flag(["model_providers", id, "requires_openai_auth"]) == Some(true)
 }
 
 /// What Codex keeps: its API key is read, its login is left alone (conventions.md 10).

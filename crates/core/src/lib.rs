@@ -27,6 +27,7 @@ pub use compact::CompactionStyle;
 pub use history::History;
 pub use holder::Holder;
 pub use import::{CodexHome, Import, ImportError, Imported, import_codex};
+pub use private::replace;
 pub use prompt::{
     BASE_INSTRUCTIONS, DocSearch, Docs, GitFacts, Opening, Surroundings, approval_rule,
 };

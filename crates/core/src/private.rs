@@ -9,7 +9,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// As the file system says; then the old one is as it was.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
     let write = || {
         let mut options = OpenOptions::new();

@@ -43,6 +43,11 @@ impl RolloutError {
         matches!(self, Self::Io { .. })
     }
 
+    /// There is no log yet that anything could be in.
+    pub fn begins_a_thread(&self) -> bool {
+        matches!(self, Self::Io { what: MAKE | CREATE, .. })
+    }
+
     /// The rollout.
     pub fn path(&self) -> &Path {
         match self {
@@ -53,6 +58,9 @@ impl RolloutError {
         }
     }
 }
+
+const MAKE: &str = "make the directory";
+const CREATE: &str = "create";
 
 fn io_error<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> RolloutError + 'a {
     move |source| RolloutError::Io { what, path: path.to_owned(), source }
@@ -85,11 +93,11 @@ impl Rollout {
     /// When the directory or the file cannot be made or written.
     pub fn create(threads_dir: &Path, header: &Header) -> Result<Self, RolloutError> {
         let dir = threads_dir.join(&header.thread_id);
-        create_private_dir(&dir).map_err(io_error("make the directory", &dir))?;
+        create_private_dir(&dir).map_err(io_error(MAKE, &dir))?;
         let path = dir.join("rollout.jsonl");
         let mut options = OpenOptions::new();
         options.append(true).read(true).create_new(true).mode(0o600);
-        let file = options.open(&path).map_err(io_error("create", &path))?;
+        let file = options.open(&path).map_err(io_error(CREATE, &path))?;
         hold(&file, &path)?;
         let mut rollout = Self { file, path, line: Vec::new() };
         rollout.write_line(header)?;

@@ -66,11 +66,13 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     };
     let (pid, line) = (session.command.pid, session.line);
     let size = AskedSize::of(rows, cols);
+    let subject = subject(session_id, &line, &chars);
     let typed = (!chars.is_empty() || !size.is_nothing()).then_some(AFTER_TYPING);
     let attend = Attend {
         sessions: toolbox.sessions().clone(),
         session_id,
         pid,
+        subject: subject.clone(),
         chars: chars.clone(),
         size,
         patience: patience(yield_time_ms.or(typed)),
@@ -84,7 +86,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
             input: chars,
             escalated: session.escalated,
         },
-        details: details(session_id, &line, String::new(), Status::InProgress),
+        details: details(&subject, String::new(), Status::InProgress),
         perform: Box::new(move |progress| Box::pin(attend.perform(progress))),
     })
 }
@@ -95,12 +97,21 @@ fn no_session(sessions: &Sessions, session_id: u32) -> String {
     format!("there is no session {session_id}; open: {open}")
 }
 
-fn details(session_id: u32, line: &str, summary: String, status: Status) -> ItemDetails {
-    ItemDetails::ToolCall {
-        tool: NAME.into(),
-        subject: format!("session {session_id} ({})", in_short(line)),
-        summary,
-        status,
+fn details(subject: &str, summary: String, status: Status) -> ItemDetails {
+    ItemDetails::ToolCall { tool: NAME.into(), subject: subject.to_owned(), summary, status }
+}
+
+/// The session, and what is typed into it: that is run, and need not be echoed.
+fn subject(session_id: u32, line: &str, chars: &str) -> String {
+    const MOST: usize = 4_000;
+    let session = format!("session {session_id} ({})", in_short(line));
+    match chars.char_indices().nth(MOST) {
+        _ if chars.is_empty() => session,
+        None => format!("{session}, typing {chars:?}"),
+        Some((end, _)) => {
+            let more = chars[end..].chars().count();
+            format!("{session}, typing {:?} and {more} characters more", &chars[..end])
+        }
     }
 }
 
@@ -118,6 +129,7 @@ struct Attend {
     session_id: u32,
     /// Of what was judged. Whatever gets the number later is something else.
     pid: u32,
+    subject: String,
     chars: String,
     size: AskedSize,
     patience: Duration,
@@ -149,7 +161,8 @@ impl Attend {
         command.watch(progress);
         command.over(self.patience).await;
         let report = command.report(self.limit);
-        let (mut header, summary) = (header(&report), header(&report).replace('\n', " "));
+        let mut header = header(&report);
+        let summary = header.trim_end().replace('\n', ", ");
         if report.ended.is_some() {
             self.sessions.remove(self.session_id);
         } else {
@@ -162,12 +175,7 @@ impl Attend {
             if report.ended.is_some() { summary } else { format!("{} bytes more", report.bytes) };
         ToolOutput {
             content: vec![Content::text(words(header, &report))],
-            details: details(
-                self.session_id,
-                &session.line,
-                summary.trim().to_owned(),
-                Status::Completed,
-            ),
+            details: details(&self.subject, summary, Status::Completed),
             success: true,
             rejected: None,
         }

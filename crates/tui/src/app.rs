@@ -328,11 +328,11 @@ impl App {
         }
         match &record.event {
             Event::TransportRetry { .. } => self.said.break_off(),
-            Event::ItemDelta { item_id, field: DeltaField::Text, .. } => {
-                if self.said.begins_again(item_id) {
-                    let text = "The connection broke; what was being said begins again.";
-                    self.transcript.cells.push(Cell::Notice(Notice::Said(text.to_owned())));
-                }
+            Event::ItemDelta { item_id, field: DeltaField::Text, .. }
+                if self.said.begins_again(item_id) =>
+            {
+                let text = "The connection broke; what was being said begins again.";
+                self.transcript.cells.push(Cell::Notice(Notice::Said(text.to_owned())));
             }
             _ => {}
         }

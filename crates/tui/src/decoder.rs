@@ -76,6 +76,9 @@ impl Decoder {
         if self.lacks_end && self.pasted.is_none() && self.held.is_empty() && is_text(bytes) {
             self.pasted = Some(Vec::new());
         }
+        if self.lacks_end && self.pasted.is_some() && is_untyped_key(bytes) {
+            reports.push(Report::OpenPaste(self.take_pasted()));
+        }
         for byte in bytes {
             if let Some(text) = &mut self.pasted {
                 text.push(*byte);
@@ -183,6 +186,14 @@ fn typed(key: KeyEvent) -> Option<char> {
         (KeyCode::Enter, _) => Some('\n'),
         (KeyCode::Tab, Modifiers { shift: false, .. }) => Some('\t'),
         _ => None,
+    }
+}
+
+/// A key and nothing else, and none that a text holds.
+fn is_untyped_key(bytes: &[u8]) -> bool {
+    match parse(bytes) {
+        Parsed::Done(used, Some(Report::Key(key))) => used == bytes.len() && typed(key).is_none(),
+        _ => false,
     }
 }
 

@@ -224,6 +224,8 @@ pub enum Next {
     Sandbox(SandboxMode),
     /// The same one, with this policy.
     Approvals(ApprovalPolicy),
+    /// The same one, with this key for its provider.
+    Key(String),
     /// The same one, after this was said of its directory; what was held back until then is done by [`Input::Do`].
     Trust {
         answer: TrustAnswer,

@@ -31,6 +31,7 @@ pub(crate) enum Verb {
     Name,
     Permissions,
     Trust,
+    Key,
     Model,
     Effort,
     Sandbox,
@@ -102,6 +103,7 @@ pub(crate) static TABLE: &[Slash] = &[
         Idle,
         "let commands write here, and its configuration count",
     ),
+    slash("key", "", Verb::Key, Idle, "give another key for the provider"),
     slash("model", "[NAME]", Verb::Model, Idle, "say which model answers, or let another one"),
     slash("effort", "[LEVEL]", Verb::Effort, Idle, "how long the model thinks"),
     slash("sandbox", "[MODE]", Verb::Sandbox, Idle, "how far commands and edits reach"),
@@ -126,7 +128,8 @@ pub(crate) static TABLE: &[Slash] = &[
 ];
 
 /// What other programs call them.
-const ALIASES: [(&str, &str); 5] = [
+const ALIASES: [(&str, &str); 6] = [
+    ("login", "key"),
     ("exit", "quit"),
     ("clear", "new"),
     ("rename", "name"),

@@ -201,6 +201,9 @@ impl Transcript {
                     ErrorKind::Interrupted => Notice::Said("Stopped.".to_owned()),
                     _ => Notice::Failed(turn.error.message.clone()),
                 });
+                if let Some(next) = way_on(turn.error.kind) {
+                    self.notice(Notice::Said(next.to_owned()));
+                }
                 self.turn_over();
             }
             Event::StepStarted { step } => {
@@ -313,11 +316,19 @@ impl Transcript {
             self.plan.clear();
         }
         let mut item = item.clone();
-        if let ItemDetails::FileChange { status, .. } = &mut item.details
-            && *status == Status::Failed
-            && self.is_asked_about(item.call_id.as_deref())
-        {
-            *status = Status::Declined;
+        match &mut item.details {
+            ItemDetails::FileChange { status, .. }
+                if *status == Status::Failed && self.is_asked_about(item.call_id.as_deref()) =>
+            {
+                *status = Status::Declined;
+            }
+            ItemDetails::CommandExecution(command)
+                if crate::cell::is_stopped(command, item.duration_ms)
+                    && item.call_id.as_ref().is_some_and(|id| self.unpermitted.contains(id)) =>
+            {
+                command.status = Status::Declined;
+            }
+            _ => {}
         }
         self.put(&item);
     }
@@ -380,6 +391,21 @@ impl Transcript {
         self.live = Live::default();
         self.questions.clear();
     }
+}
+
+/// What the person can do after a turn that failed so.
+fn way_on(kind: ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::Network | ErrorKind::Server | ErrorKind::Timeout => {
+            "What was done is kept; whatever you say next tries again."
+        }
+        ErrorKind::RateLimit => "What was done is kept; wait a little, and say something to go on.",
+        ErrorKind::Auth => "/key takes another one; then say it again (going back, Up, finds it).",
+        ErrorKind::Quota => {
+            "Plan and billing of the key are with the provider; what was done is kept."
+        }
+        _ => return None,
+    })
 }
 
 impl Cell {

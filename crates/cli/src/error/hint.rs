@@ -30,8 +30,16 @@ pub(super) fn hint(error: &anyhow::Error, context: &Context) -> Option<String> {
     if let Some(RolloutError::Locked { .. }) = find(error) {
         return Some("Wait until it is done, or go on beside it in a thread of its own: `agent exec fork ID`, `agent fork ID`.".to_owned());
     }
-    if find::<RolloutError>(error).is_some() {
-        return Some("Nothing is done that cannot be recorded first. Make room, set AGENT_HOME to a folder that can be written, or keep nothing: `agent exec --ephemeral`. What was recorded stays: `agent resume --last` goes on from there, and so does `agent exec resume --last`.".to_owned());
+    if let Some(error) = find::<RolloutError>(error) {
+        let kept = match error.begins_a_thread() {
+            true => "",
+            false => {
+                " What was recorded stays: `agent resume --last` goes on from there, and so does `agent exec resume --last`."
+            }
+        };
+        return Some(format!(
+            "Nothing is done that cannot be recorded first. Make room, set AGENT_HOME to a folder that can be written, or keep nothing: `agent exec --ephemeral`.{kept}"
+        ));
     }
     if let Some(SandboxError::Unavailable { .. }) = find(error) {
         return Some("`agent doctor` says what is missing and how to get it.".to_owned());

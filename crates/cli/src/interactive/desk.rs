@@ -385,7 +385,9 @@ pub(super) fn sentence(error: &anyhow::Error) -> String {
 }
 
 pub(super) fn went_wrong(error: &anyhow::Error) -> Input {
-    failed(&sentence(error))
+    let is_locked = matches!(error.downcast_ref(), Some(agent_core::RolloutError::Locked { .. }));
+    let beside = if is_locked { " /fork goes on beside it, in a thread of its own." } else { "" };
+    failed(&(sentence(error) + beside))
 }
 
 pub(super) fn failed(text: &str) -> Input {

@@ -120,10 +120,16 @@ impl History {
         let Ok(mut line) = serde_json::to_string(&Line::from(message)) else { return };
         line.push('\n');
         let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).mode(0o600).open(path);
+        let file = options.create(true).read(true).append(true).mode(0o600).open(path);
         let Ok(mut file) = file else { return };
-        let _ = file.write_all(line.as_bytes());
-        if file.metadata().is_ok_and(|found| found.len() > MAX_KEPT) {
+        if is_cut(&mut file) {
+            line.insert(0, '\n');
+        }
+        let len = file.metadata().map(|found| found.len());
+        if file.write_all(line.as_bytes()).is_err() {
+            // Half of it is nothing.
+            let _ = len.and_then(|len| file.set_len(len));
+        } else if len.is_ok_and(|len| len > MAX_KEPT) {
             self.halve();
         }
     }
@@ -135,13 +141,31 @@ impl History {
         let Some(cut) = text.as_bytes()[middle..].iter().position(|byte| *byte == b'\n') else {
             return;
         };
-        let _ = fs::write(path, &text.as_bytes()[middle + cut + 1..]);
+        let _ = agent_core::replace(path, &text.as_bytes()[middle + cut + 1..]);
     }
+}
+
+/// Its last line was not written to its end, as by a program that was ended: nothing is to be glued to it.
+fn is_cut(file: &mut fs::File) -> bool {
+    let mut last = [b'\n'];
+    file.seek(SeekFrom::End(-1)).is_ok_and(|_| file.read_exact(&mut last).is_ok()) && last != *b"\n"
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_takes_no_other_with_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("history.jsonl");
+        let history = History { path: Some(path.clone()) };
+        fs::write(&path, "\"one\"\n\"a cut li").unwrap();
+        let messages = ["two", "three"].map(|text| Message::from(text.to_owned()));
+        messages.iter().for_each(|message| history.add(message));
+        assert_eq!(history.read()[1..], messages);
+        assert_eq!(fs::read_to_string(path).unwrap().matches("\n").count(), 4);
+    }
 
     #[test]
     fn messages_come_back_in_order_whatever_they_hold() {

@@ -13,6 +13,8 @@ use anyhow::Context as _;
 
 use super::opening::{Opened, open};
 use super::{Stage, desk, going_on};
+use crate::config::Homes;
+use crate::credentials;
 use crate::models::Models;
 use crate::screen::Screen;
 use crate::session::Begin;
@@ -62,6 +64,7 @@ impl Stage<'_> {
                     }
                 }
             }
+            Next::Key(key) => Notice::Said(self.use_key(&key)?),
             Next::Rewind { turn, scope } => return self.rewind(id, turn, scope),
             Next::Sandbox(mode) => {
                 is_done = false;
@@ -116,6 +119,33 @@ impl Stage<'_> {
         Ok(opened)
     }
 
+    /// Asks with this key from now on. Where one of ours is kept it takes its place; what the environment says counts
+    /// again the next time.
+    fn use_key(&mut self, key: &str) -> anyhow::Result<String> {
+        let provider = &self.settings.provider;
+        let Some(variable) = provider.key_variable.clone() else {
+            anyhow::bail!("{} takes no key", provider.name);
+        };
+        let home = Homes::of(&self.environment).agent;
+        let file = home.as_deref().map(credentials::file);
+        let is_kept = provider.key_source.is_none()
+            || file
+                .as_ref()
+                .is_some_and(|file| provider.key_source == Some(file.display().to_string()));
+        let until = match (&home, &file) {
+            (Some(home), Some(file)) if is_kept => {
+                credentials::keep(home, &provider.id, key)
+                    .with_context(|| format!("cannot keep the key in {}", file.display()))?;
+                format!("It is kept in {}.", exact_name(&file.display().to_string()))
+            }
+            _ => format!("It is for this run; to keep it: export {variable}=…"),
+        };
+        self.environment = self.environment.clone().with(&variable, key);
+        self.settings.provider = Settings::resolve(self.args, &self.environment)?.provider;
+        self.models = Models::of(&self.settings, &self.environment);
+        Ok(format!("The new key for {} counts from here on. {until}", self.settings.provider.name))
+    }
+
     /// Remembers what was said of this directory and its configuration as they were shown, and lets that count at once.
     fn trust(&mut self, answer: TrustAnswer) -> anyhow::Result<String> {
         self.settings
@@ -124,13 +154,13 @@ impl Stage<'_> {
             .context("cannot remember it")?;
         // What was changed on the screen stays changed.
         let model = self.settings.model.clone();
-        self.settings = Settings::resolve(self.args, self.environment)?;
+        self.settings = Settings::resolve(self.args, &self.environment)?;
         self.settings.model = model;
         if let Some(policy) = self.approval {
             self.settings.permissions.approval = policy;
         }
         // Its configuration may name another provider.
-        self.models = Models::of(&self.settings, self.environment);
+        self.models = Models::of(&self.settings, &self.environment);
         let (project, mode) = (&self.settings.project, self.settings.permissions.sandbox);
         let directory = exact_name(&project.directory().display().to_string()).into_owned();
         let names = project.names().join(", ");
@@ -237,8 +267,8 @@ impl Stage<'_> {
 
     pub(super) fn open(&self, begin: Begin, remarks: Vec<String>) -> anyhow::Result<Opened> {
         // An answer in the thread before may have made rules.
-        let settings = self.settings.with_rules_of_now(self.environment);
-        open(&settings, begin, remarks, self.environment, Instant::now())
+        let settings = self.settings.with_rules_of_now(&self.environment);
+        open(&settings, begin, remarks, &self.environment, Instant::now())
     }
 
     /// A thread in which nothing was said is not worth keeping.

@@ -10,7 +10,7 @@ use crate::cell;
 use crate::composer::Message;
 use crate::effect::{Choice, Effect, GoOn, Next, Page, Scope, TrustAnswer};
 use crate::filter::exact;
-use crate::overlay::{Pager, Picker};
+use crate::overlay::{Pager, Picker, Secret};
 use crate::slash::{self, Slash, Verb, When};
 use crate::transcript::{Cell, Notice, Process, goes_on};
 use crate::view::count;
@@ -123,6 +123,7 @@ impl App {
                 let answer = if ends { TrustAnswer::Nothing } else { TrustAnswer::All };
                 self.open(Next::Trust { answer, then: vec![] })
             }
+            Verb::Key => self.key(argument),
             Verb::Answer => vec![Effect::Chosen(argument.to_owned())],
             Verb::EndThread => self.end_thread(argument),
             Verb::Permissions => vec![Effect::ShowPermissions],
@@ -153,6 +154,16 @@ impl App {
             Verb::Keys => self.open_page("Keys", Page::Entries(pages::keys())),
             Verb::Quit => self.quit(),
         }
+    }
+
+    /// What is given where it is not seen is the argument; behind the command nothing is.
+    fn key(&mut self, given: &str) -> Vec<Effect> {
+        if !given.is_empty() {
+            return self.open(Next::Key(given.to_owned()));
+        }
+        let title = "The key for the provider (it is not shown):".to_owned();
+        self.overlays.push(Box::new(Secret::of_thread(title)));
+        vec![]
     }
 
     /// Without an argument, the thread that is forked is this one.

@@ -92,7 +92,7 @@ pub(super) fn outcome(
     let took = duration_ms.map(|ms| format!(" in {}", duration(ms))).unwrap_or_default();
     let (text, style) = match (command.status, command.exit_code, command.signal) {
         (Status::InProgress, ..) => return None,
-        (Status::Declined, ..) => ("not run: you said no".to_owned(), theme.removed),
+        (Status::Declined, ..) => ("not run".to_owned(), theme.removed),
         _ if command.timed_out => (format!("timed out{took}"), theme.removed),
         (_, _, Some(signal)) => (format!("ended by signal {signal}{took}"), theme.removed),
         (_, Some(0), _) => (format!("done{took}"), theme.dim),

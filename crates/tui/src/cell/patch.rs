@@ -20,13 +20,10 @@ pub(super) fn lines(changes: &[FileChange], status: Status, look: &Look<'_>) -> 
     let mut lines = Vec::new();
     for change in changes {
         let path = shown_path(&change.path, look);
-        let verb = match status {
-            Status::InProgress => "Changing",
-            Status::Completed => "Changed",
-            Status::Failed => "Could not change",
-            Status::Declined => "Did not change",
-        };
-        let mut text = format!("{verb} {path}");
+        let mut text = format!("{} {path}", verb(change, status));
+        if let Some(to) = &change.move_path {
+            text.push_str(&format!(" {} {}", theme.glyphs.arrow, shown_path(to, look)));
+        }
         if let (Some(added), Some(removed)) = (change.additions, change.deletions) {
             text.push_str(&format!(" (+{added} -{removed})"));
         }
@@ -36,6 +33,18 @@ pub(super) fn lines(changes: &[FileChange], status: Status, look: &Look<'_>) -> 
         }
     }
     lines
+}
+
+fn verb(change: &FileChange, status: Status) -> &'static str {
+    match (status, change.kind) {
+        (Status::InProgress, _) => "Changing",
+        (Status::Failed, _) => "Could not change",
+        (Status::Declined, _) => "Did not change",
+        (Status::Completed, ChangeKind::Add) => "Added",
+        (Status::Completed, ChangeKind::Delete) => "Deleted",
+        (Status::Completed, ChangeKind::Update) if change.move_path.is_some() => "Moved",
+        (Status::Completed, ChangeKind::Update) => "Changed",
+    }
 }
 
 /// The lines of a patch that is still being written, an empty one first: of its last file the end.

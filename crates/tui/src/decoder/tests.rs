@@ -130,6 +130,15 @@ fn a_paste_that_loses_its_end_does_not_take_every_key() {
 }
 
 #[test]
+fn a_key_that_no_text_holds_ends_the_rest_of_a_paste_at_once() {
+    let mut decoder = broken_off();
+    assert_eq!(decoder.feed(b"more"), []);
+    let left = key(KeyCode::Left).unwrap();
+    assert_eq!(decoder.feed(b"\x1b[D"), [open("more"), left]);
+    assert_eq!(decoder.feed(b"\r"), key(KeyCode::Enter).into_iter().collect::<Vec<_>>());
+}
+
+#[test]
 fn the_rest_of_a_paste_that_was_slow_sends_and_answers_nothing() {
     let mut decoder = broken_off();
     for (bytes, text) in [(b"y", "y"), (b"\r", "\n"), (b"\n", "\n"), (b"\t", "\t"), (b"?", "?")] {

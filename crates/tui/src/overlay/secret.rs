@@ -6,18 +6,26 @@ use ratatui_core::text::{Line, Span};
 use super::{Around, Overlay, Reply};
 use crate::effect::Effect;
 use crate::key::{KeyCode, KeyEvent};
+use crate::slash::Verb;
 use crate::wrap;
 
 pub(crate) struct Secret {
     title: String,
     text: String,
+    /// Asked in a thread, which goes on also without.
+    is_of_thread: bool,
     /// Why what was given last is no key.
     refusal: Option<&'static str>,
 }
 
 impl Secret {
     pub(crate) fn new(title: String) -> Self {
-        Self { title, text: String::new(), refusal: None }
+        Self { title, text: String::new(), is_of_thread: false, refusal: None }
+    }
+
+    /// For the thread that is open.
+    pub(crate) fn of_thread(title: String) -> Self {
+        Self { is_of_thread: true, ..Self::new(title) }
     }
 
     /// What was given, if it can be a key; if not, one is asked for again.
@@ -30,6 +38,7 @@ impl Secret {
             _ if key.contains(|c: char| c.is_whitespace() || c.is_control()) => {
                 Some("A key has no spaces and no line breaks in it. Give it again.")
             }
+            _ if self.is_of_thread => return Reply::Run(Verb::Key, key.to_owned()),
             _ => return Reply::Done(vec![Effect::Chosen(key.to_owned())]),
         };
         Reply::Stay
@@ -47,7 +56,8 @@ impl Overlay for Secret {
         self.refusal = None;
         match (key.code, key.modifiers.ctrl) {
             (KeyCode::Esc, _) | (KeyCode::Char('c' | 'd'), true) => {
-                return Reply::Done(vec![Effect::Leave]);
+                let leaves = (!self.is_of_thread).then_some(Effect::Leave);
+                return Reply::Done(leaves.into_iter().collect());
             }
             (KeyCode::Enter, _) => return self.take(),
             (KeyCode::Char('u'), true) => self.text.clear(),

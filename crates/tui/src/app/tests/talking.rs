@@ -389,7 +389,7 @@ fn what_breaks_off_for_good_is_shown_once_and_no_way_on_is_claimed() {
         kind: ErrorKind::Network,
         message: "gone".into(),
     };
-    happened(&mut app, delta("m", "one\n\ntwo\n\nthr"));
+    happened(&mut app, delta("m", "alpha\n\nbeta\n\ngam"));
     let mut finished = shown(&mut app).0;
     happened(&mut app, retry());
     finished.extend(shown(&mut app).0);
@@ -401,11 +401,11 @@ fn what_breaks_off_for_good_is_shown_once_and_no_way_on_is_claimed() {
         let item = ThreadItem { id, details, call_id: None, step, duration_ms: None };
         Event::ItemCompleted { item }
     };
-    happened(&mut app, partial("m", "one\n\ntwo\n\nthree"));
+    happened(&mut app, partial("m", "alpha\n\nbeta\n\ngamma"));
     happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Network)));
     finished.extend(shown(&mut app).0);
     let all = finished.join("\n");
-    for once in ["one", "two", "three"] {
+    for once in ["alpha", "beta", "gamma"] {
         assert_eq!(all.matches(once).count(), 1, "{all}");
     }
     assert!(!all.contains("begins again") && !all.contains("Went on"), "{all}");
