@@ -261,7 +261,8 @@ impl Thread {
         while let Some(task) = self.inbox.next_task().await {
             if let Err(error) = self.carry_out(task).await {
                 self.conversation.stop_recording();
-                self.conversation.publish(Event::Error { message: error.to_string() })?;
+                let message = format!("{error}; nothing is done that cannot be recorded");
+                self.conversation.publish(Event::Error { message })?;
                 self.give_all_back()?;
             }
         }

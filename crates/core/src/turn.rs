@@ -54,7 +54,7 @@ pub(crate) async fn run(thread: &mut Thread, message: Vec<Content>) -> Result<()
         thread.reap().await?;
     }
     let failure = TurnError {
-        message: error.to_string(),
+        message: format!("{error}; nothing is done that cannot be recorded"),
         kind: ErrorKind::Internal,
         retryable: false,
         http_status: None,

@@ -278,7 +278,11 @@ impl App {
         let choice = |(item, command): (&ThreadItem, &CommandExecution)| Choice {
             value: item.id.clone(),
             label: cell::shown_line(&command.command),
-            note: count(cell::lines_printed(command), "line"),
+            // More may have come since.
+            note: match goes_on(command) {
+                true => "went on in the background".to_owned(),
+                false => count(cell::lines_printed(command), "line"),
+            },
             is_here: true,
             is_current: false,
         };
