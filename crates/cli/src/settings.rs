@@ -151,7 +151,12 @@ impl Settings {
         let asks_trust = project
             .question()
             .filter(|question| !question.is_new || is_built_in(&config, "sandbox_mode"));
-        if Command::is_interactive(args.command.as_ref()) && trusted {
+        let is_interactive = Command::is_interactive(args.command.as_ref());
+        // Who is asked on the screen reads there what does not count.
+        if !is_interactive || asks_trust.is_none() {
+            project.not_used().into_iter().for_each(|line| notes.tell(line));
+        }
+        if is_interactive && trusted {
             let key: KeyPath = ["sandbox_mode"].into();
             if is_built_in(&config, "sandbox_mode") {
                 let value = SandboxMode::WorkspaceWrite.as_str().into();

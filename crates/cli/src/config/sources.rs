@@ -108,7 +108,6 @@ pub(crate) fn load(
         let entries = project::permitted(layer, &config, notes);
         config.add(entries);
     }
-    project.not_used().into_iter().for_each(|line| notes.tell(line));
 
     let in_file = config.entry(&["profile"].into()).cloned();
     let name = flags.config.profile.clone();
