@@ -92,3 +92,56 @@ async fn outside_a_repository_there_is_none() {
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("is not inside a git repository"), "{}", run.stderr);
 }
+
+/// A file of the person's outside of everything, in a directory of its own.
+fn outside(scene: &Scene) -> std::path::PathBuf {
+    let directory = scene.workspace().with_file_name("outside");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::write(directory.join("own"), "own\n").unwrap();
+    directory
+}
+
+#[tokio::test]
+async fn what_is_copied_goes_through_no_link_that_was_committed() {
+    let (scene, _server) = scene();
+    let (workspace, outside) = (scene.workspace(), outside(&scene));
+    for (link, target) in [("note", "own"), ("new", "new"), ("directory", "")] {
+        std::os::unix::fs::symlink(outside.join(target), workspace.join(link)).unwrap();
+    }
+    git(&workspace, &["add", "--all"]);
+    git(&workspace, &["commit", "--quiet", "-m", "links"]);
+    git(&workspace, &["rm", "--quiet", "note", "new", "directory"]);
+    std::fs::create_dir(workspace.join("directory")).unwrap();
+    let names = ["note", "new", "directory/own", "plain"];
+    for name in names {
+        std::fs::write(workspace.join(name), "planted\n").unwrap();
+    }
+    for list in [".gitignore", ".worktreeinclude"] {
+        std::fs::write(workspace.join(list), names.join("\n")).unwrap();
+    }
+    let run = scene.run(&[&WRITING[..], &["--worktree=fix", "go"]].concat()).await.succeeded();
+    assert_eq!(std::fs::read_to_string(outside.join("own")).unwrap(), "own\n");
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
+    let tree = workspace.with_file_name("workspace.worktrees").join("fix");
+    assert_eq!(std::fs::read_to_string(tree.join("plain")).unwrap(), "planted\n");
+    for name in &names[..3] {
+        let said = format!("note: {name} is not in the new work tree: ");
+        assert!(run.stderr.contains(&said), "{name}: {}", run.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_was_committed_does_not_say_where_the_thread_works() {
+    let (scene, _server) = scene();
+    let (workspace, outside) = (scene.workspace(), outside(&scene));
+    std::os::unix::fs::symlink(&outside, workspace.join("inner")).unwrap();
+    git(&workspace, &["add", "--all"]);
+    git(&workspace, &["commit", "--quiet", "-m", "link"]);
+    git(&workspace, &["rm", "--quiet", "inner"]);
+    let inner = workspace.join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let inner = inner.to_str().unwrap();
+    let run = scene.run(&["exec", "-C", inner, "--worktree=fix", "--json", "go"]).await.succeeded();
+    let cwd = run.events()[0]["cwd"].as_str().unwrap().to_owned();
+    assert!(cwd.ends_with("/workspace.worktrees/fix"), "{cwd}");
+}

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use anyhow::Context as _;
 
+use crate::say;
 use crate::workspace::{Repository, Workspace};
 
 const INCLUDE: &str = ".worktreeinclude";
@@ -50,8 +51,17 @@ impl Worktree {
         let inner = cwd
             .strip_prefix(&repository.root)
             .map_or_else(|_| place.clone(), |inner| place.join(inner));
-        Ok(Self { directory: if inner.is_dir() { inner } else { place }, branch })
+        Ok(Self { directory: if is_inside(&inner, &place) { inner } else { place }, branch })
     }
+}
+
+/// Whether it is a directory of the work tree's own: what was committed in its place may be a link to anywhere.
+fn is_inside(directory: &Path, place: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    directory.is_dir()
+        && real(place)
+            .zip(real(directory))
+            .is_some_and(|(place, directory)| directory.starts_with(place))
 }
 
 /// The end of a thread's id: no two begin with it.
@@ -79,7 +89,8 @@ fn place(repository: &Repository, name: &str) -> PathBuf {
     main.with_file_name(folder).join(name)
 }
 
-/// Copies what git ignores and the file of the person names. What cannot be read is no reason to fail.
+/// Copies what git ignores and the file of the person names. What cannot be copied is no reason to fail, but is said.
+/// The names are the repository's, and so are the links that were checked out: none of them is followed.
 fn copy_included(repository: &Repository, place: &Path) -> anyhow::Result<()> {
     if !repository.root.join(INCLUDE).is_file() {
         return Ok(());
@@ -91,14 +102,12 @@ fn copy_included(repository: &Repository, place: &Path) -> anyhow::Result<()> {
     };
     let (named, ignored) =
         (list(&format!("--exclude-from={INCLUDE}"))?, list("--exclude-standard")?);
+    let (from, to) = (File::open(&repository.root)?, File::open(place)?);
     for name in named.intersection(&ignored) {
-        let (from, to) = (repository.root.join(name), place.join(name));
-        // A link may lead anywhere, and a pipe nowhere.
-        if !fs::symlink_metadata(&from).is_ok_and(|found| found.is_file()) {
-            continue;
+        if let Err(error) = agent_core::copy_beneath(&from, &to, name) {
+            let name = name.display();
+            say::note(format_args!("note: {name} is not in the new work tree: {error}"));
         }
-        to.parent().map_or(Ok(()), fs::create_dir_all)?;
-        fs::copy(&from, &to)?;
     }
     Ok(())
 }

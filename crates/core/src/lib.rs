@@ -2,6 +2,7 @@
 //! clock's zone or the terminal, and knows no front end: commands come in, records go out.
 
 mod asides;
+mod beneath;
 mod calls;
 mod changes;
 mod compact;
@@ -23,6 +24,7 @@ mod threads;
 mod turn;
 mod undo;
 
+pub use beneath::copy_beneath;
 pub use compact::CompactionStyle;
 pub use history::History;
 pub use holder::Holder;
