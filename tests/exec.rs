@@ -336,6 +336,60 @@ async fn a_device_stays_one_and_what_cannot_be_written_is_said_before_anything_i
 }
 
 #[tokio::test]
+async fn no_command_says_where_the_last_message_goes() {
+    let own = "folder/../../outside/own";
+    for (command, lands) in [
+        (format!("ln -sf $PWD/{own} out/answer"), "out/answer"),
+        ("rm -f out/answer; mkfifo out/answer".to_owned(), "out/answer"),
+        ("mv out moved; ln -s ../outside out".to_owned(), "moved/answer"),
+    ] {
+        let model = ScriptedModel::new().calls("exec_command", json!({"cmd": command}));
+        let server = model.says("The answer.").serve();
+        let scene = Scene::new(AGENT).file("out/answer", "old").file("folder/x", "");
+        let scene = scene.facing(&server).unrehearsed();
+        let outside = scene.workspace().with_file_name("outside");
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("own"), "own").unwrap();
+        let path = "out/answer";
+        scene.run(&["exec", "-s", "workspace-write", "-o", path, "go"]).await.succeeded();
+        assert_eq!(scene.read(lands).as_deref(), Some("The answer."), "{command}");
+        assert!(scene.workspace().join(lands).symlink_metadata().unwrap().is_file());
+        assert_eq!(std::fs::read_to_string(outside.join("own")).unwrap(), "own", "{command}");
+        assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1, "{command}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_a_directory_at_the_end_is_no_place_for_the_last_message() {
+    let model = ScriptedModel::new();
+    let model = model.calls("exec_command", json!({"cmd": "rm answer; mkdir answer"}));
+    let server = model.says("The answer.").serve();
+    let scene = Scene::new(AGENT).file("answer", "old").facing(&server).unrehearsed();
+    let run = scene.run(&["exec", "-s", "workspace-write", "-o", "answer", "go"]).await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("it is a directory now"), "{}", run.stderr);
+    assert!(std::fs::read_dir(scene.workspace()).unwrap().count() <= 2, "nothing half done stays");
+}
+
+#[tokio::test]
+async fn a_pipe_gets_the_last_message_when_somebody_reads_and_nobody_waits_for_one() {
+    let server = ScriptedModel::new().says("The answer.").serve();
+    let scene = Scene::new(AGENT).facing(&server).unrehearsed();
+    scene.fifo("pipe");
+    let run = scene.run(&["exec", "-o", "pipe", "go"]).await;
+    assert_eq!((run.code, server.frames().len()), (Some(1), 0));
+    assert!(run.stderr.contains("nobody reads from it"), "{}", run.stderr);
+    let path = scene.workspace().join("pipe");
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
+    let mut reader =
+        std::fs::File::from(rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap());
+    scene.run(&["exec", "-o", "pipe", "go"]).await.succeeded();
+    let mut read = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut read).unwrap();
+    assert_eq!(read, "The answer.");
+}
+
+#[tokio::test]
 async fn the_limit_of_seconds_ends_a_command_and_a_silent_model_alike() {
     let sleeps = ScriptedModel::new().calls("exec_command", json!({"cmd": "sleep 100"}));
     let is_silent =
