@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -60,6 +60,21 @@ pub(crate) fn open(
     mode: Mode,
 ) -> Result<OwnedFd, Errno> {
     retry_on_intr(|| rustix::fs::openat(parent.as_fd(), name, flags, mode))
+}
+
+/// Where something that is open lies, without links; none when that cannot be found out.
+#[cfg(not(target_os = "macos"))]
+pub(crate) fn real_path(open: impl AsFd) -> Option<PathBuf> {
+    use std::os::fd::AsRawFd as _;
+    std::fs::read_link(format!("/proc/self/fd/{}", open.as_fd().as_raw_fd())).ok()
+}
+
+/// Where something that is open lies, without links; none when that cannot be found out.
+#[cfg(target_os = "macos")]
+pub(crate) fn real_path(open: impl AsFd) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt as _;
+    let path = rustix::fs::getpath(open).ok()?;
+    Some(std::ffi::OsString::from_vec(path.into_bytes()).into())
 }
 
 /// Copies one file, with its mode, from below one directory to the same path below another. Neither a link on either

@@ -36,6 +36,6 @@ pub use rollout::{Loaded, Rollout, RolloutError, create_private_dir, read_header
 pub use thread::{AnswerCheck, Limits, Log, Thread, ThreadConfig, ThreadHandle, new_thread_id};
 pub use threads::{Among, Last, Listing, ThreadSummary, Threads, ThreadsError};
 pub use undo::{
-    Caps, Change, ChangeSet, Digest, Entry, EntryKind, Kept, KeptBecause, Origin, Plan,
+    Caps, Change, ChangeSet, Digest, Entry, EntryKind, Identity, Kept, KeptBecause, Origin, Plan,
     PlannedChange, RelativePath, Snapshots, UndoConfig, UndoError, UndoLog, UndoReport,
 };

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::retry_on_intr;
 
+use crate::beneath;
+
 /// A regular file.
 pub(super) struct Opened(File);
 
@@ -25,19 +27,8 @@ impl Opened {
     }
 
     /// Where it lies, without links; none when that cannot be found out.
-    #[cfg(not(target_os = "macos"))]
     pub(super) fn real_path(&self) -> Option<PathBuf> {
-        use std::os::fd::AsRawFd as _;
-        fs::read_link(format!("/proc/self/fd/{}", self.0.as_raw_fd())).ok()
-    }
-
-    /// Where it lies, without links; none when that cannot be found out.
-    #[cfg(target_os = "macos")]
-    pub(super) fn real_path(&self) -> Option<PathBuf> {
-        use std::ffi::OsString;
-        use std::os::unix::ffi::OsStringExt as _;
-        let path = rustix::fs::getpath(&self.0).ok()?;
-        Some(OsString::from_vec(path.into_bytes()).into())
+        beneath::real_path(&self.0)
     }
 
     /// Its text, invalid UTF-8 replaced, and whether that is all of it.

@@ -13,6 +13,7 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::process::Pid;
 
 use super::entry::{Digest, Entry, EntryKind, RelativePath};
+use super::identity::Identity;
 use crate::beneath::{self, DIRECTORY, Missing, open};
 
 /// The workspace, opened.
@@ -28,9 +29,14 @@ pub(super) struct Standing {
 
 impl Place {
     pub(super) fn open(root: &Path) -> io::Result<Self> {
-        // The root itself may be reached through links: it is what the person named.
+        // The root itself may be reached through links of the person's; whether it is the right one is judged by what it
+        // is.
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self { root: retry_on_intr(|| rustix::fs::open(root, flags, Mode::empty()))? })
+    }
+
+    pub(super) fn identity(&self) -> io::Result<Identity> {
+        Identity::of(&self.root)
     }
 
     /// None when nothing stands there that could have been covered. Files larger than `limit` are not read.
