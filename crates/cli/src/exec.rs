@@ -31,7 +31,7 @@ use crate::settings::Settings;
 
 use answer_schema::AnswerSchema;
 use front::CompactAt;
-pub(crate) use front::{Beside, Outcome, Printer};
+pub(crate) use front::{Beside, Outcome, Printer, Signals};
 pub(crate) use human::{HumanPrinter, bytes};
 pub(crate) use json::{JsonOptions, JsonPrinter};
 use last_message::LastMessage;

@@ -17,6 +17,7 @@ mod notify;
 mod providers;
 mod replay;
 mod say;
+mod scratch;
 mod screen;
 mod session;
 mod settings;
