@@ -155,10 +155,10 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             print(&execpolicy::check(check, &rules, &directory(args, &environment)?)?)
         }
         Command::ApplyPatch(_) => {
-            let (directory, state) =
-                (directory(args, &environment)?, Homes::of(&environment).state);
+            let (directory, homes) = (directory(args, &environment)?, Homes::of(&environment));
+            homes.judge().map_err(config::ConfigError::from)?;
             Workspace::check_utf8(&directory)?;
-            print(&apply_patch::run(&directory, state.as_deref())?)
+            print(&apply_patch::run(&directory, homes.state.as_deref())?)
         }
         Command::Threads(threads) => {
             let settings = resolve(args, &environment, context)?;

@@ -29,10 +29,11 @@ pub use compact::CompactionStyle;
 pub use history::History;
 pub use holder::Holder;
 pub use import::{CodexHome, Import, ImportError, Imported, import_codex};
+pub use private::{NotOurs, create_private_dir, require_ours};
 pub use prompt::{
     BASE_INSTRUCTIONS, DocSearch, Docs, GitFacts, Opening, Surroundings, approval_rule,
 };
-pub use rollout::{Loaded, Rollout, RolloutError, create_private_dir, read_header, read_rollout};
+pub use rollout::{Loaded, Rollout, RolloutError, read_header, read_rollout};
 pub use thread::{AnswerCheck, Limits, Log, Thread, ThreadConfig, ThreadHandle, new_thread_id};
 pub use threads::{Among, Last, Listing, ThreadSummary, Threads, ThreadsError};
 pub use undo::{

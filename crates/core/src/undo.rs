@@ -20,8 +20,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::holder::{self, Holder};
-use crate::private::replace;
-use crate::rollout::create_private_dir;
+use crate::private::{create_private_dir, replace};
 pub use entry::{Digest, Entry, EntryKind, RelativePath};
 pub use identity::Identity;
 pub use log::{Change, ChangeSet, Origin, UndoLog};

@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::UndoError;
 use super::entry::{Digest, Entry, RelativePath};
 use super::identity::Identity;
-use crate::private::replace;
-use crate::rollout::create_private_dir;
+use crate::private::{create_private_dir, replace};
 
 /// What one turn, or one undo, changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
