@@ -1,5 +1,6 @@
 //! `agent exec`: one task, its events, its answer.
 
+use agent_protocol::ApiError;
 use agent_testkit::{Refusal, Scene, ScriptedModel, Step};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -203,6 +204,33 @@ async fn read_only_is_the_default_and_says_how_to_write() {
     assert_eq!(scene.read("greet.sh").unwrap(), "echo hi\n");
     let told = server.frames()[2].json["input"][0]["output"].to_string();
     assert!(told.contains("read-only") && told.contains("workspace-write"), "{told}");
+}
+
+#[tokio::test]
+async fn s23_a_server_that_names_our_key_is_quoted_without_it() {
+    const PASSWORD: &str = "hunter2-x";
+    let key = ScriptedModel::new().serve().token();
+    let message = format!("what is {key}, and {PASSWORD}?");
+    let busy = ApiError { status: Some(503), message: message.clone(), ..ApiError::default() };
+    let failed = ApiError { code: Some(key.to_owned()), ..busy.clone() };
+    let failed = ApiError { status: Some(400), ..failed };
+    let model = ScriptedModel::new().step(Step::new().refuses(busy));
+    let server = model.step(Step::new().refuses(failed)).serve();
+    let scene = Scene::new(AGENT).facing(&server).env("SSHPASS", PASSWORD).unrehearsed();
+    let run = scene.run(&["exec", "--json", "go"]).await;
+    assert_eq!(run.code, Some(1));
+    let quoted = "what is [secret removed], and [secret removed]?";
+    assert!(run.event("transport.retry")["message"].as_str().unwrap().contains(quoted));
+    let error = &run.event("turn.failed")["error"];
+    assert!(error["message"].as_str().unwrap().contains(quoted), "{error}");
+    assert_eq!(error["provider_code"], "[secret removed]");
+    let body = json!({"error": {"message": message, "code": "invalid_api_key"}}).to_string();
+    server.refuse_upgrade(Refusal::status(401).body(&body));
+    let doctor = scene.run(&["doctor"]).await;
+    assert!(doctor.stdout.contains(quoted), "{}", doctor.stdout);
+    let rollout = std::fs::read_to_string(&scene.rollouts()[0]).unwrap();
+    let said = [&run.stdout, &run.stderr, &doctor.stdout, &doctor.stderr, &rollout];
+    assert!(said.iter().all(|text| !text.contains(key) && !text.contains(PASSWORD)), "{said:?}");
 }
 
 #[tokio::test]
