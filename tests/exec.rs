@@ -234,6 +234,17 @@ async fn s23_a_server_that_names_our_key_is_quoted_without_it() {
 }
 
 #[tokio::test]
+async fn s23_nothing_of_ours_gets_into_a_core_dump() {
+    let model = ScriptedModel::new();
+    let model = model.calls("exec_command", json!({"cmd": "echo soft=$(ulimit -Sc)"}));
+    let server = model.says("Done.").serve();
+    let scene = Scene::new(AGENT).facing(&server).after("ulimit -Sc $(ulimit -Hc)");
+    // What is not confined takes the limit over from us, and may raise it.
+    let run = scene.run(&["exec", "--json", "-s", "danger-full-access", "go"]).await.succeeded();
+    assert_eq!(run.items("command_execution")[0]["aggregated_output"], "soft=0\n");
+}
+
+#[tokio::test]
 async fn the_network_is_closed_to_commands() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "python3 -c 'import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)' 127.0.0.1 $PORT && echo REACHED"}))
