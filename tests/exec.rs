@@ -1,5 +1,6 @@
 //! `agent exec`: one task, its events, its answer.
 
+use agent_protocol::ApiError;
 use agent_testkit::{Refusal, Scene, ScriptedModel, Step};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -206,6 +207,44 @@ async fn read_only_is_the_default_and_says_how_to_write() {
 }
 
 #[tokio::test]
+async fn s23_a_server_that_names_our_key_is_quoted_without_it() {
+    const PASSWORD: &str = "hunter2-x";
+    let key = ScriptedModel::new().serve().token();
+    let message = format!("what is {key}, and {PASSWORD}?");
+    let busy = ApiError { status: Some(503), message: message.clone(), ..ApiError::default() };
+    let failed = ApiError { code: Some(key.to_owned()), ..busy.clone() };
+    let failed = ApiError { status: Some(400), ..failed };
+    let model = ScriptedModel::new().step(Step::new().refuses(busy));
+    let server = model.step(Step::new().refuses(failed)).serve();
+    let scene = Scene::new(AGENT).facing(&server).env("SSHPASS", PASSWORD).unrehearsed();
+    let run = scene.run(&["exec", "--json", "go"]).await;
+    assert_eq!(run.code, Some(1));
+    let quoted = "what is [secret removed], and [secret removed]?";
+    assert!(run.event("transport.retry")["message"].as_str().unwrap().contains(quoted));
+    let error = &run.event("turn.failed")["error"];
+    assert!(error["message"].as_str().unwrap().contains(quoted), "{error}");
+    assert_eq!(error["provider_code"], "[secret removed]");
+    let body = json!({"error": {"message": message, "code": "invalid_api_key"}}).to_string();
+    server.refuse_upgrade(Refusal::status(401).body(&body));
+    let doctor = scene.run(&["doctor"]).await;
+    assert!(doctor.stdout.contains(quoted), "{}", doctor.stdout);
+    let rollout = std::fs::read_to_string(&scene.rollouts()[0]).unwrap();
+    let said = [&run.stdout, &run.stderr, &doctor.stdout, &doctor.stderr, &rollout];
+    assert!(said.iter().all(|text| !text.contains(key) && !text.contains(PASSWORD)), "{said:?}");
+}
+
+#[tokio::test]
+async fn s23_nothing_of_ours_gets_into_a_core_dump() {
+    let model = ScriptedModel::new();
+    let model = model.calls("exec_command", json!({"cmd": "echo soft=$(ulimit -Sc)"}));
+    let server = model.says("Done.").serve();
+    let scene = Scene::new(AGENT).facing(&server).after("ulimit -Sc $(ulimit -Hc)");
+    // What is not confined takes the limit over from us, and may raise it.
+    let run = scene.run(&["exec", "--json", "-s", "danger-full-access", "go"]).await.succeeded();
+    assert_eq!(run.items("command_execution")[0]["aggregated_output"], "soft=0\n");
+}
+
+#[tokio::test]
 async fn the_network_is_closed_to_commands() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "python3 -c 'import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)' 127.0.0.1 $PORT && echo REACHED"}))
@@ -333,6 +372,60 @@ async fn a_device_stays_one_and_what_cannot_be_written_is_said_before_anything_i
         assert!(at.join(link).is_symlink(), "{link}");
     }
     assert_eq!(scene.read("folder/real").unwrap(), "The answer.");
+}
+
+#[tokio::test]
+async fn no_command_says_where_the_last_message_goes() {
+    let own = "folder/../../outside/own";
+    for (command, lands) in [
+        (format!("ln -sf $PWD/{own} out/answer"), "out/answer"),
+        ("rm -f out/answer; mkfifo out/answer".to_owned(), "out/answer"),
+        ("mv out moved; ln -s ../outside out".to_owned(), "moved/answer"),
+    ] {
+        let model = ScriptedModel::new().calls("exec_command", json!({"cmd": command}));
+        let server = model.says("The answer.").serve();
+        let scene = Scene::new(AGENT).file("out/answer", "old").file("folder/x", "");
+        let scene = scene.facing(&server).unrehearsed();
+        let outside = scene.workspace().with_file_name("outside");
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("own"), "own").unwrap();
+        let path = "out/answer";
+        scene.run(&["exec", "-s", "workspace-write", "-o", path, "go"]).await.succeeded();
+        assert_eq!(scene.read(lands).as_deref(), Some("The answer."), "{command}");
+        assert!(scene.workspace().join(lands).symlink_metadata().unwrap().is_file());
+        assert_eq!(std::fs::read_to_string(outside.join("own")).unwrap(), "own", "{command}");
+        assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1, "{command}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_a_directory_at_the_end_is_no_place_for_the_last_message() {
+    let model = ScriptedModel::new();
+    let model = model.calls("exec_command", json!({"cmd": "rm answer; mkdir answer"}));
+    let server = model.says("The answer.").serve();
+    let scene = Scene::new(AGENT).file("answer", "old").facing(&server).unrehearsed();
+    let run = scene.run(&["exec", "-s", "workspace-write", "-o", "answer", "go"]).await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("it is a directory now"), "{}", run.stderr);
+    assert!(std::fs::read_dir(scene.workspace()).unwrap().count() <= 2, "nothing half done stays");
+}
+
+#[tokio::test]
+async fn a_pipe_gets_the_last_message_when_somebody_reads_and_nobody_waits_for_one() {
+    let server = ScriptedModel::new().says("The answer.").serve();
+    let scene = Scene::new(AGENT).facing(&server).unrehearsed();
+    scene.fifo("pipe");
+    let run = scene.run(&["exec", "-o", "pipe", "go"]).await;
+    assert_eq!((run.code, server.frames().len()), (Some(1), 0));
+    assert!(run.stderr.contains("nobody reads from it"), "{}", run.stderr);
+    let path = scene.workspace().join("pipe");
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
+    let mut reader =
+        std::fs::File::from(rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap());
+    scene.run(&["exec", "-o", "pipe", "go"]).await.succeeded();
+    let mut read = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut read).unwrap();
+    assert_eq!(read, "The answer.");
 }
 
 #[tokio::test]

@@ -194,3 +194,24 @@ async fn a_replay_really_runs_the_tools_in_a_copy_of_the_workspace() {
     assert_eq!(run.items("command_execution")[0]["status"], "completed");
     assert_eq!(scene.read("a.txt").unwrap(), "other\n");
 }
+
+#[tokio::test]
+async fn s22_a_replay_is_in_a_folder_for_its_owner_alone_and_opens_no_pipe() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "stat -c mode=%a .. && ls closed"}))
+        .says("Listed.")
+        .serve();
+    let scene = Scene::new(AGENT).file("closed/b.txt", "b\n").facing(&server).after("umask 000");
+    // What is around the workspace is closed to others; so is to be what is around the copy.
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(scene.workspace().parent().unwrap(), closed).unwrap();
+    let unconfined = ["exec", "-s", "danger-full-access", "--record", "run.rec", "go"];
+    scene.run(&unconfined).await.succeeded();
+    assert!(scene.read("run.rec").unwrap().contains("mode=700"));
+    std::fs::create_dir(scene.workspace().join(".git/odd")).unwrap();
+    scene.fifo(".git/odd/pipe");
+    scene.run(&["replay", "run.rec"]).await.succeeded();
+    scene.fifo("closed/.gitignore");
+    let run = scene.run(&["replay", "run.rec"]).await;
+    assert!(run.stderr.contains("request 2 is not the one of the recording"), "{}", run.stderr);
+}

@@ -1,5 +1,8 @@
 //! Trust of a project's configuration: it is for what the person was shown, and is asked again when that changes (S16).
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
 use agent_testkit::{PtyScreen, Scene, ScriptedModel};
 use serde_json::json;
 
@@ -126,4 +129,32 @@ fn s16_the_screen_asks_again_when_a_projects_configuration_changed_and_names_wha
     wait_for_answer(&screen);
     assert!(heard("SECOND WORD"));
     leave(screen);
+}
+
+#[tokio::test]
+async fn s22_what_everybody_can_write_decides_nothing() {
+    let server = ScriptedModel::new().says("Done.").serve();
+    let config = "developer_instructions = 'PLANTED'\n";
+    let scene = Scene::new(AGENT).config(config).facing(&server).unrehearsed();
+    std::fs::create_dir(scene.home().join("threads")).unwrap();
+    std::fs::write(scene.home().join("trust.json"), "{}").unwrap();
+    std::fs::write(scene.home().join("quick.config.toml"), config).unwrap();
+    for name in ["", "config.toml", "quick.config.toml", "trust.json", "threads"] {
+        let home = scene.home();
+        let path: PathBuf = home.components().chain(Path::new(name).components()).collect();
+        let mode = |mode| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(0o777);
+        let run = scene.run(&["exec", "-p", "quick", "go"]).await;
+        assert_eq!(run.code, Some(1), "{name}: {}", run.stderr);
+        let said = format!("everybody can write {}, so it is not used", path.display());
+        assert!(run.stderr.contains(&said), "{}", run.stderr);
+        let way_out = format!("chmod o-w {}", path.display());
+        assert!(run.stderr.contains(&way_out), "{}", run.stderr);
+        // A group may be the person's alone.
+        mode(0o775);
+    }
+    assert!(server.frames().is_empty());
+    scene.run(&["exec", "-p", "quick", "go"]).await.succeeded();
 }

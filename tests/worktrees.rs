@@ -92,3 +92,123 @@ async fn outside_a_repository_there_is_none() {
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("is not inside a git repository"), "{}", run.stderr);
 }
+
+/// A file of the person's outside of everything, in a directory of its own.
+fn outside(scene: &Scene) -> std::path::PathBuf {
+    let directory = scene.workspace().with_file_name("outside");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::write(directory.join("own"), "own\n").unwrap();
+    directory
+}
+
+#[tokio::test]
+async fn what_is_copied_goes_through_no_link_that_was_committed() {
+    let (scene, _server) = scene();
+    let (workspace, outside) = (scene.workspace(), outside(&scene));
+    for (link, target) in [("note", "own"), ("new", "new"), ("directory", "")] {
+        std::os::unix::fs::symlink(outside.join(target), workspace.join(link)).unwrap();
+    }
+    git(&workspace, &["add", "--all"]);
+    git(&workspace, &["commit", "--quiet", "-m", "links"]);
+    git(&workspace, &["rm", "--quiet", "note", "new", "directory"]);
+    std::fs::create_dir(workspace.join("directory")).unwrap();
+    let names = ["note", "new", "directory/own", "plain"];
+    for name in names {
+        std::fs::write(workspace.join(name), "planted\n").unwrap();
+    }
+    for list in [".gitignore", ".worktreeinclude"] {
+        std::fs::write(workspace.join(list), names.join("\n")).unwrap();
+    }
+    let run = scene.run(&[&WRITING[..], &["--worktree=fix", "go"]].concat()).await.succeeded();
+    assert_eq!(std::fs::read_to_string(outside.join("own")).unwrap(), "own\n");
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
+    let tree = workspace.with_file_name("workspace.worktrees").join("fix");
+    assert_eq!(std::fs::read_to_string(tree.join("plain")).unwrap(), "planted\n");
+    for name in &names[..3] {
+        let said = format!("note: {name} is not in the new work tree: ");
+        assert!(run.stderr.contains(&said), "{name}: {}", run.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_was_committed_does_not_say_where_the_thread_works() {
+    let (scene, _server) = scene();
+    let (workspace, outside) = (scene.workspace(), outside(&scene));
+    std::os::unix::fs::symlink(&outside, workspace.join("inner")).unwrap();
+    git(&workspace, &["add", "--all"]);
+    git(&workspace, &["commit", "--quiet", "-m", "link"]);
+    git(&workspace, &["rm", "--quiet", "inner"]);
+    let inner = workspace.join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let inner = inner.to_str().unwrap();
+    let run = scene.run(&["exec", "-C", inner, "--worktree=fix", "--json", "go"]).await.succeeded();
+    let cwd = run.events()[0]["cwd"].as_str().unwrap().to_owned();
+    assert!(cwd.ends_with("/workspace.worktrees/fix"), "{cwd}");
+}
+
+#[tokio::test]
+async fn nothing_of_the_repositorys_settings_runs_outside_the_sandbox() {
+    let (scene, _server) = scene();
+    let workspace = scene.workspace();
+    let ran = workspace.with_file_name("ran");
+    let touch = |what: &str| format!("touch {}-{what}; cat", ran.display());
+    std::fs::write(workspace.join(".gitattributes"), "lib/* filter=x\nown filter=branch\n")
+        .unwrap();
+    std::fs::write(workspace.join("own"), "own\n").unwrap();
+    git(&workspace, &["add", "--all"]);
+    git(&workspace, &["commit", "--quiet", "-m", "attributes"]);
+    // Settings that hold on the new branch alone, too.
+    let more = format!("[filter \"branch\"]\n\tsmudge = \"{}\"\n", touch("branch"));
+    std::fs::write(workspace.join(".git/more"), more).unwrap();
+    for (key, value) in [
+        ("filter.x.smudge", &*touch("smudge")),
+        ("filter.x.process", &touch("process")),
+        ("filter.x.required", "true"),
+        ("includeIf.onbranch:agent/**.path", "more"),
+        ("core.hooksPath", ".git/own-hooks"),
+        ("core.fsmonitor", &touch("fsmonitor")),
+    ] {
+        git(&workspace, &["config", key, value]);
+    }
+    let run = scene.run(&["exec", "--worktree=fix", "go"]).await.succeeded();
+    let there = std::fs::read_dir(workspace.parent().unwrap()).unwrap();
+    let made: Vec<_> = there.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!made.iter().any(|name| name.to_string_lossy().starts_with("ran-")), "{made:?}");
+    let tree = workspace.with_file_name("workspace.worktrees").join("fix");
+    assert_eq!(std::fs::read_to_string(tree.join("lib/tracked")).unwrap(), "changed since\n");
+    assert_eq!(std::fs::read_to_string(tree.join("own")).unwrap(), "own\n");
+    for filter in ["x", "branch"] {
+        assert!(run.stderr.contains(&format!("the filter `{filter}` of")), "{}", run.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_persons_own_filters_go_on_also_where_the_repository_has_others_of_their_name() {
+    let (scene, _server) = scene();
+    let workspace = scene.workspace();
+    std::fs::write(workspace.join(".gitattributes"), "lib/* filter=x\n").unwrap();
+    git(&workspace, &["add", "--all"]);
+    git(&workspace, &["commit", "--quiet", "-m", "attributes"]);
+    git(&workspace, &["config", "filter.x.smudge", "false"]);
+    let own = workspace.with_file_name("own-config");
+    std::fs::write(&own, "[filter \"x\"]\n\tsmudge = tr a-z A-Z\n\trequired\n").unwrap();
+    let scene = scene.env("GIT_CONFIG_GLOBAL", own.to_str().unwrap());
+    scene.run(&["exec", "--worktree=fix", "go"]).await.succeeded();
+    let tree = workspace.with_file_name("workspace.worktrees").join("fix");
+    // What was changed since is committed with the rest here.
+    assert_eq!(std::fs::read_to_string(tree.join("lib/tracked")).unwrap(), "CHANGED SINCE\n");
+}
+
+#[tokio::test]
+async fn of_a_work_tree_that_cannot_be_checked_out_nothing_is_left() {
+    let (scene, server) = scene();
+    let workspace = scene.workspace();
+    let blob = git(&workspace, &["rev-parse", "HEAD:lib/tracked"]);
+    let (directory, name) = blob.trim().split_at(2);
+    std::fs::remove_file(workspace.join(".git/objects").join(directory).join(name)).unwrap();
+    let run = scene.run(&["exec", "--worktree=fix", "go"]).await;
+    assert_eq!((run.code, server.frames().len()), (Some(1), 0), "{}", run.stderr);
+    assert!(run.stderr.contains("git says: "), "{}", run.stderr);
+    assert!(!workspace.with_file_name("workspace.worktrees").join("fix").exists());
+    assert_eq!(git(&workspace, &["branch", "--list", "agent/*"]), "");
+}

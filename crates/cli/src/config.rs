@@ -40,6 +40,8 @@ pub(crate) enum ConfigError {
     Strict(String),
     #[error("cannot read {}: {error}", path.display())]
     Unreadable { path: PathBuf, error: std::io::Error },
+    #[error(transparent)]
+    NotOurs(#[from] agent_core::NotOurs),
     #[error("there is no profile `{name}`: neither {} nor a table [profiles.{name}]", path.display())]
     NoProfile { name: String, path: PathBuf },
 }

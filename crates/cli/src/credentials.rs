@@ -57,7 +57,8 @@ fn read(file: &Path) -> Option<BTreeMap<String, String>> {
 }
 
 fn is_private(file: &Path) -> bool {
-    std::fs::metadata(file).is_ok_and(|found| found.mode() & 0o077 == 0)
+    let is_closed = std::fs::metadata(file).is_ok_and(|found| found.mode() & 0o077 == 0);
+    is_closed && agent_core::require_ours(file).is_ok()
 }
 
 #[cfg(test)]

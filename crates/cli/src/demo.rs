@@ -18,6 +18,7 @@ use crate::config::Environment;
 use crate::exec::{self, Beside, Outcome};
 use crate::interactive::{self, Start, Surroundings};
 use crate::say;
+use crate::scratch;
 use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
 use crate::trace::steps_table;
@@ -52,10 +53,7 @@ pub(crate) async fn run(
         !args.tui || interactive::check(environment).is_ok(),
         "--tui shows the demo on a terminal, and there is none that could show it; `agent demo` prints it line by line"
     );
-    let folder = tempfile::Builder::new()
-        .prefix("agent-demo-")
-        .tempdir()
-        .context("cannot make a folder for the demo")?;
+    let folder = scratch::folder("agent-demo-").context("cannot make a folder for the demo")?;
     let played = play(args, environment, folder.path(), process_started).await;
     if args.keep {
         let kept = folder.keep();
@@ -166,7 +164,7 @@ impl Place<'_> {
     /// configuration, keys and threads stay out of it.
     fn settings(&self, command: &[&str]) -> anyhow::Result<(Args, Environment, Settings)> {
         let home = self.folder.join("home");
-        std::fs::create_dir_all(&home)?;
+        agent_core::create_private_dir(&home)?;
         let environment = self
             .environment
             .clone()

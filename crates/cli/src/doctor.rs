@@ -6,13 +6,14 @@ mod barriers;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use agent_tools::{SandboxError, Tier, ToolboxConfig};
+use agent_tools::{SandboxError, Secrets, Tier, ToolboxConfig};
 use agent_transport::{Endpoint, TransportChoice, TransportError};
 use serde::Serialize;
 
 use crate::config::Environment;
 use crate::json_line::json_line;
 use crate::screen::Screen;
+use crate::session;
 use crate::settings::Settings;
 
 /// One thing that was looked at.
@@ -126,7 +127,10 @@ async fn endpoint(settings: &Settings, environment: &Environment) -> Check {
         let found = format!("{}, by HTTP; not tried", endpoint.http_url());
         return Check { what: "endpoint", verdict: Verdict::Weak, found, advice: None };
     }
-    tried(&endpoint, agent_transport::try_socket(endpoint.clone(), network).await)
+    let mut check = tried(&endpoint, agent_transport::try_socket(endpoint.clone(), network).await);
+    // A server may name the key that it refuses.
+    Secrets::new(session::secrets(settings, environment)).remove(&mut check.found);
+    check
 }
 
 fn tried(endpoint: &Endpoint, outcome: Result<(), TransportError>) -> Check {

@@ -31,9 +31,10 @@ use crate::settings::Settings;
 
 use answer_schema::AnswerSchema;
 use front::CompactAt;
-pub(crate) use front::{Beside, Outcome, Printer};
+pub(crate) use front::{Beside, Outcome, Printer, Signals};
 pub(crate) use human::{HumanPrinter, bytes};
 pub(crate) use json::{JsonOptions, JsonPrinter};
+use last_message::LastMessage;
 
 /// How long the model may be out of reach unless `--network-timeout` says otherwise.
 const NETWORK_TIMEOUT: Duration = Duration::from_secs(120);
@@ -53,7 +54,7 @@ pub(crate) async fn run(
         settings.workspace.require_repository()?;
     }
     let limits = limits(options, settings)?;
-    options.output.as_deref().map(last_message::check).transpose()?;
+    let output = options.output.as_deref().map(LastMessage::open).transpose()?;
     let schema = options.output_schema.as_deref().map(AnswerSchema::read).transpose()?;
     let model = Model::open(options, settings, environment)?;
     let begin = begin(run, settings)?;
@@ -83,7 +84,7 @@ pub(crate) async fn run(
     let transport = model.recorded(options, settings, environment, &message)?;
     let outcome =
         converse(settings, begin, transport, session, message, beside, printer, options).await?;
-    finish(&outcome, options)?;
+    finish(&outcome, output.as_ref())?;
     notify(&outcome, settings, said);
     Ok(outcome)
 }
@@ -304,10 +305,10 @@ fn notify(outcome: &Outcome, settings: &Settings, said: String) {
 }
 
 /// What becomes of the file of `-o`.
-fn finish(outcome: &Outcome, options: &ExecOptions) -> anyhow::Result<()> {
-    let Some(path) = &options.output else { return Ok(()) };
+fn finish(outcome: &Outcome, output: Option<&LastMessage>) -> anyhow::Result<()> {
+    let Some(output) = output else { return Ok(()) };
     match outcome.error {
-        Some(_) => last_message::remove(path),
-        None => last_message::write(path, &outcome.message),
+        Some(_) => output.remove(),
+        None => output.write(&outcome.message),
     }
 }

@@ -17,6 +17,7 @@ mod notify;
 mod providers;
 mod replay;
 mod say;
+mod scratch;
 mod screen;
 mod session;
 mod settings;
@@ -40,6 +41,7 @@ use agent_tools::{NotStarted, SandboxError};
 use agent_tui::effect::GoOn;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Args, Command, ConfigCommand, ExitCodes};
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
     if let Some(code) = agent_tools::confined_main(std::env::args_os()) {
         return code;
     }
+    without_core_dumps();
     let process_started = Instant::now();
     let args = Args::parse();
     let mut context = Context::new(exit_codes(&args));
@@ -71,6 +74,14 @@ fn main() -> ExitCode {
             ExitCode::from(report.exit_code)
         }
     }
+}
+
+/// Whatever ends us, no key is left in a file (S23). Commands that are not confined can have them again: only the soft
+/// limit is lowered, which they take over from us.
+fn without_core_dumps() {
+    let limit = Rlimit { current: Some(0), ..getrlimit(Resource::Core) };
+    // Lowering it fails nowhere.
+    let _ = setrlimit(Resource::Core, limit);
 }
 
 /// What a shell sees of a process that SIGPIPE ended (exec-json.md 12.3).
@@ -154,10 +165,10 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             print(&execpolicy::check(check, &rules, &directory(args, &environment)?)?)
         }
         Command::ApplyPatch(_) => {
-            let (directory, state) =
-                (directory(args, &environment)?, Homes::of(&environment).state);
+            let (directory, homes) = (directory(args, &environment)?, Homes::of(&environment));
+            homes.judge().map_err(config::ConfigError::from)?;
             Workspace::check_utf8(&directory)?;
-            print(&apply_patch::run(&directory, state.as_deref())?)
+            print(&apply_patch::run(&directory, homes.state.as_deref())?)
         }
         Command::Threads(threads) => {
             let settings = resolve(args, &environment, context)?;

@@ -1,19 +1,23 @@
 //! `agent replay`: a recording played without network and key. The model's part is played back; the tools really run, in
 //! a copy of the workspace, unless their outputs are played back too.
 
+use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use agent_protocol::{Content, Item, TransportKind};
-use agent_tools::PlayedBack;
+use agent_tools::{PlayedBack, has_plain_ignore_files};
 use agent_transport::{Recorded, Speed};
 use anyhow::Context as _;
 use clap::Parser as _;
 
 use crate::args::{Args, ExecOptions, ReplayArgs, ReplaySpeed};
 use crate::config::Environment;
-use crate::exec::{self, About, Beside, Outcome};
+use crate::exec::{self, About, Beside, Outcome, Signals};
 use crate::say;
+use crate::scratch;
 use crate::session::{Begin, SessionOptions};
 use crate::settings::Settings;
 
@@ -30,16 +34,15 @@ pub(crate) async fn run(
     let recorded = Recorded::load(&args.file)?;
     let about: About = serde_json::from_value(recorded.about().clone())
         .context("the recording does not say what was asked of the agent")?;
-    let folder = tempfile::Builder::new()
-        .prefix("agent-replay-")
-        .tempdir()
-        .context("cannot make a folder for the replay")?;
+    let folder = scratch::folder("agent-replay-").context("cannot make a folder for the replay")?;
     let copy = folder.path().join("workspace");
-    if args.stub_tools {
-        std::fs::create_dir(&copy)?;
-    } else {
-        copy_tree(workspace, &copy)
-            .with_context(|| format!("cannot copy {}", workspace.display()))?;
+    std::fs::create_dir(&copy)?;
+    if !args.stub_tools {
+        let copied = copy_unless_ended(workspace, &copy).await;
+        let copied = copied.with_context(|| format!("cannot copy {}", workspace.display()))?;
+        if let Some(signal) = copied {
+            return Ok(Outcome { signal: Some(signal), ..Outcome::default() });
+        }
     }
     let settings = settings(environment, folder.path(), &copy, &about)?;
     let played_back = args.stub_tools.then(|| outputs(&recorded));
@@ -80,7 +83,7 @@ fn settings(
     about: &About,
 ) -> anyhow::Result<Settings> {
     let home = folder.join("home");
-    std::fs::create_dir(&home)?;
+    agent_core::create_private_dir(&home)?;
     let environment = environment.clone().with("AGENT_HOME", &home).with("CODEX_HOME", &home);
     let arguments = ["agent", "exec", "--ignore-user-config", "-s", about.sandbox.as_str(), "-C"];
     let args = Args::try_parse_from(
@@ -113,19 +116,46 @@ fn content(output: &Item) -> Option<Vec<Content>> {
     })
 }
 
-/// All of a workspace but what git ignores; links stay links.
-fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let walk = ignore::WalkBuilder::new(from).hidden(false).parents(true).build();
-    for entry in walk {
+/// Copies the workspace; the signal that ended that, so that the folder is removed then, too.
+async fn copy_unless_ended(from: &Path, to: &Path) -> anyhow::Result<Option<i32>> {
+    let mut signals = Signals::listen()?;
+    let is_ended = Arc::new(AtomicBool::new(false));
+    let mut copying = {
+        let (from, to, is_ended) = (from.to_owned(), to.to_owned(), Arc::clone(&is_ended));
+        tokio::task::spawn_blocking(move || copy_tree(&from, &to, &is_ended))
+    };
+    tokio::select! {
+        copied = &mut copying => copied?.map(|()| None),
+        signal = signals.next() => {
+            is_ended.store(true, Ordering::Relaxed);
+            let _ = copying.await;
+            Ok(Some(signal))
+        }
+    }
+}
+
+/// All of a workspace but what git ignores, until it is to end; links stay links, and pipes and devices behind.
+fn copy_tree(from: &Path, to: &Path, is_ended: &AtomicBool) -> anyhow::Result<()> {
+    let mut walk = ignore::WalkBuilder::new(from);
+    let walk = walk.hidden(false).parents(from.ancestors().all(has_plain_ignore_files));
+    let walk = walk.filter_entry(|entry| {
+        // A pipe that is called an ignore file would be read, and never end.
+        !entry.file_type().is_some_and(|kind| kind.is_dir()) || has_plain_ignore_files(entry.path())
+    });
+    let (source, target) = (File::open(from)?, File::open(to)?);
+    for entry in walk.build() {
         let entry = entry?;
-        let target = to.join(entry.path().strip_prefix(from)?);
+        if is_ended.load(Ordering::Relaxed) {
+            break;
+        }
+        let path = entry.path().strip_prefix(from)?;
         let kind = entry.file_type();
         if kind.is_some_and(|kind| kind.is_dir()) {
-            std::fs::create_dir_all(&target)?;
+            std::fs::create_dir_all(to.join(path))?;
         } else if kind.is_some_and(|kind| kind.is_symlink()) {
-            std::os::unix::fs::symlink(std::fs::read_link(entry.path())?, &target)?;
+            std::os::unix::fs::symlink(std::fs::read_link(entry.path())?, to.join(path))?;
         } else if kind.is_some_and(|kind| kind.is_file()) {
-            std::fs::copy(entry.path(), &target)?;
+            agent_core::copy_beneath(&source, &target, path)?;
         }
     }
     Ok(())

@@ -1,16 +1,20 @@
 //! `--worktree`: a work tree of git's for one thread, beside the repository and on a new branch. What is not committed stays
 //! behind, but for what `.worktreeinclude` names (conventions.md 9).
 
+mod git;
+
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::ffi::OsString;
+use std::fs::{self, File};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
 
 use anyhow::Context as _;
 
+use crate::say;
 use crate::workspace::{Repository, Workspace};
+
+use git::Git;
 
 const INCLUDE: &str = ".worktreeinclude";
 
@@ -43,15 +47,24 @@ impl Worktree {
             place.display()
         );
         let branch = format!("agent/{name}");
-        let added = git(repository, ["worktree", "add", "--quiet", "-b", &branch], [&*place]);
-        added.with_context(|| format!("cannot make a work tree at {}", place.display()))?;
+        add(repository, &place, &branch)
+            .with_context(|| format!("cannot make a work tree at {}", place.display()))?;
         copy_included(repository, &place)
             .with_context(|| format!("cannot copy what {INCLUDE} names to {}", place.display()))?;
         let inner = cwd
             .strip_prefix(&repository.root)
             .map_or_else(|_| place.clone(), |inner| place.join(inner));
-        Ok(Self { directory: if inner.is_dir() { inner } else { place }, branch })
+        Ok(Self { directory: if is_inside(&inner, &place) { inner } else { place }, branch })
     }
+}
+
+/// Whether it is a directory of the work tree's own: what was committed in its place may be a link to anywhere.
+fn is_inside(directory: &Path, place: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    directory.is_dir()
+        && real(place)
+            .zip(real(directory))
+            .is_some_and(|(place, directory)| directory.starts_with(place))
 }
 
 /// The end of a thread's id: no two begin with it.
@@ -79,55 +92,53 @@ fn place(repository: &Repository, name: &str) -> PathBuf {
     main.with_file_name(folder).join(name)
 }
 
-/// Copies what git ignores and the file of the person names. What cannot be read is no reason to fail.
+/// Makes the work tree, then checks out the files: what filters the repository has for them is not known before, as its
+/// settings may depend on the branch and on where the tree is.
+fn add(repository: &Repository, place: &Path, branch: &str) -> anyhow::Result<()> {
+    let (git, _) = Git::at(&repository.root).without_filters()?;
+    git.run(["worktree", "add", "--quiet", "--no-checkout", "-b", branch], [place])?;
+    check_out(place).inspect_err(|_| {
+        // What went wrong is said; that nothing is left of it is all there is to do.
+        let _ = git.run(["worktree", "remove", "--force"], [place]);
+        let _ = git.run(["branch", "--quiet", "-D", branch], []);
+    })
+}
+
+/// Checks out all files of a new work tree.
+fn check_out(place: &Path) -> anyhow::Result<()> {
+    let (git, filters) = Git::at(place).without_filters()?;
+    git.run(["reset", "--hard", "--quiet", "--no-recurse-submodules"], [])?;
+    for filter in filters {
+        let why = "git took your own instead, if you have one of that name";
+        say::note(format_args!(
+            "note: the filter `{filter}` of the repository's own settings was not run; {why}"
+        ));
+    }
+    Ok(())
+}
+
+/// Copies what git ignores and the file of the person names. What cannot be copied is no reason to fail, but is said.
+/// The names are the repository's, and so are the links that were checked out: none of them is followed.
 fn copy_included(repository: &Repository, place: &Path) -> anyhow::Result<()> {
     if !repository.root.join(INCLUDE).is_file() {
         return Ok(());
     }
+    let git = Git::at(&repository.root);
     let list = |from: &str| -> anyhow::Result<BTreeSet<PathBuf>> {
-        let said = git(repository, ["ls-files", "--others", "--ignored", "-z", from], [])?.stdout;
+        let said = git.run(["ls-files", "--others", "--ignored", "-z", from], [])?.stdout;
         let names = said.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         Ok(names.map(|name| OsString::from_vec(name.to_vec()).into()).collect())
     };
     let (named, ignored) =
         (list(&format!("--exclude-from={INCLUDE}"))?, list("--exclude-standard")?);
+    let (from, to) = (File::open(&repository.root)?, File::open(place)?);
     for name in named.intersection(&ignored) {
-        let (from, to) = (repository.root.join(name), place.join(name));
-        // A link may lead anywhere, and a pipe nowhere.
-        if !fs::symlink_metadata(&from).is_ok_and(|found| found.is_file()) {
-            continue;
+        if let Err(error) = agent_core::copy_beneath(&from, &to, name) {
+            let name = name.display();
+            say::note(format_args!("note: {name} is not in the new work tree: {error}"));
         }
-        to.parent().map_or(Ok(()), fs::create_dir_all)?;
-        fs::copy(&from, &to)?;
     }
     Ok(())
-}
-
-/// The person's own git, at the root of the work tree. Hooks of the repository are not run, and no variable that a hook
-/// around us may have left points it elsewhere.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the person asks for it, and nothing of the model's has a say in it"
-)]
-fn git<'a>(
-    repository: &Repository,
-    arguments: impl IntoIterator<Item = &'a str>,
-    paths: impl IntoIterator<Item = &'a Path>,
-) -> anyhow::Result<Output> {
-    let arguments = arguments.into_iter().map(OsStr::new);
-    let paths = paths.into_iter().map(Path::as_os_str);
-    let mut command = std::process::Command::new("git");
-    command.arg("-C").arg(&repository.root).args(["-c", "core.hooksPath=/dev/null"]);
-    command.args(arguments.chain(paths)).stdin(Stdio::null());
-    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR"] {
-        command.env_remove(variable);
-    }
-    let output = command.output().context("git cannot be started")?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        anyhow::bail!("git says: {}", agent_tui::plain(said.trim()));
-    }
-    Ok(output)
 }
 
 #[cfg(test)]

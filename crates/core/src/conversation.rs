@@ -6,6 +6,7 @@ use agent_protocol::{
     Content, DeltaField, Event, Item, ItemDetails, ReasoningOptions, Record, Request, Settings,
     SettingsFields, ThreadItem, ToolCall, Usage, Window,
 };
+use agent_tools::Secrets;
 use tokio::sync::mpsc;
 
 use crate::changes::Changes;
@@ -23,6 +24,7 @@ pub(crate) struct Conversation {
     changes: Changes,
     settings: Settings,
     watchers: mpsc::UnboundedSender<Record>,
+    secrets: Secrets,
     /// Of the next durable record.
     seq: u64,
     next_item: u64,
@@ -40,6 +42,7 @@ impl Conversation {
         rollout: Option<Rollout>,
         settings: Settings,
         watchers: mpsc::UnboundedSender<Record>,
+        secrets: Secrets,
     ) -> Self {
         Self {
             rollout,
@@ -48,6 +51,7 @@ impl Conversation {
             changes: Changes::default(),
             settings,
             watchers,
+            secrets,
             seq: 1,
             next_item: 0,
             plan: None,
@@ -77,9 +81,11 @@ impl Conversation {
     /// Publishes an event with the items that enter the window with it.
     pub(crate) fn publish_with(
         &mut self,
-        event: Event,
+        mut event: Event,
         wire: Vec<Item>,
     ) -> Result<(), RolloutError> {
+        // Whatever a server says of a failure comes this way, and no other.
+        self.secrets.remove_from_failure(&mut event);
         self.follow(&event);
         let durable = event.is_durable();
         let at = jiff::Timestamp::now();

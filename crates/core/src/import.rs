@@ -14,7 +14,8 @@ use agent_protocol::{
     ThreadItem, ThreadStarted, Timing, TransportKind, TurnCompleted, Usage,
 };
 
-use crate::rollout::{Rollout, RolloutError, create_private_dir};
+use crate::private::create_private_dir;
+use crate::rollout::{Rollout, RolloutError};
 use crate::threads::{Threads, ThreadsError};
 pub use codex::CodexHome;
 use codex::Session;

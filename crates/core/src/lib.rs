@@ -2,6 +2,7 @@
 //! clock's zone or the terminal, and knows no front end: commands come in, records go out.
 
 mod asides;
+mod beneath;
 mod calls;
 mod changes;
 mod compact;
@@ -23,18 +24,19 @@ mod threads;
 mod turn;
 mod undo;
 
+pub use beneath::copy_beneath;
 pub use compact::CompactionStyle;
 pub use history::History;
 pub use holder::Holder;
 pub use import::{CodexHome, Import, ImportError, Imported, import_codex};
-pub use private::replace;
+pub use private::{NotOurs, create_private_dir, replace, require_ours};
 pub use prompt::{
     BASE_INSTRUCTIONS, DocSearch, Docs, GitFacts, Opening, Surroundings, approval_rule,
 };
-pub use rollout::{Loaded, Rollout, RolloutError, create_private_dir, read_header, read_rollout};
+pub use rollout::{Loaded, Rollout, RolloutError, read_header, read_rollout};
 pub use thread::{AnswerCheck, Limits, Log, Thread, ThreadConfig, ThreadHandle, new_thread_id};
 pub use threads::{Among, Last, Listing, ThreadSummary, Threads, ThreadsError};
 pub use undo::{
-    Caps, Change, ChangeSet, Digest, Entry, EntryKind, Kept, KeptBecause, Origin, Plan,
+    Caps, Change, ChangeSet, Digest, Entry, EntryKind, Identity, Kept, KeptBecause, Origin, Plan,
     PlannedChange, RelativePath, Snapshots, UndoConfig, UndoError, UndoLog, UndoReport,
 };

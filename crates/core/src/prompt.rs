@@ -3,6 +3,7 @@
 
 mod docs;
 mod imports;
+mod opened;
 mod surroundings;
 
 use agent_protocol::{Content, Item};

@@ -1,14 +1,15 @@
 //! A thread's append-only log on disk: one JSON object a line, a header first. Written before anything is acted
 //! on or shown; what the lines mean is the folds' business.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use agent_protocol::{Header, ROLLOUT_FORMAT, Record};
 
 use crate::holder::{self, Holder};
+use crate::private::create_private_dir;
 
 /// The open log of one thread. Its file is locked: nobody else appends to it.
 #[derive(Debug)]
@@ -71,19 +72,6 @@ fn hold(file: &File, path: &Path) -> Result<(), RolloutError> {
     holder::take(file)
         .map_err(io_error("lock", path))?
         .map_err(|holder| RolloutError::Locked { path: path.to_owned(), holder })
-}
-
-/// Makes the directory and its missing parents, for their owner alone (S22).
-///
-/// # Errors
-/// As the file system says.
-pub fn create_private_dir(path: &Path) -> io::Result<()> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.or_else(|error| match error.kind() {
-        // It is there, but it could not be seen that it is a directory; or it is none.
-        io::ErrorKind::AlreadyExists if std::fs::metadata(path)?.is_dir() => Ok(()),
-        _ => Err(error),
-    })
 }
 
 impl Rollout {

@@ -171,7 +171,8 @@ impl Thread {
         let (commands, inbox) = mpsc::unbounded_channel();
         let (steering, control) = Control::channel();
         let open = |rollout, loaded: Option<&Loaded>| {
-            let conversation = Conversation::new(rollout, config.settings.clone(), records.clone());
+            let (settings, secrets) = (config.settings.clone(), toolbox.secret_values().clone());
+            let conversation = Conversation::new(rollout, settings, records.clone(), secrets);
             match loaded {
                 Some(loaded) => conversation.resume(loaded),
                 None => conversation,

@@ -4,6 +4,7 @@
 mod compare;
 mod entry;
 mod handed_on;
+mod identity;
 mod log;
 mod manifest;
 mod place;
@@ -19,9 +20,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::holder::{self, Holder};
-use crate::private::replace;
-use crate::rollout::create_private_dir;
+use crate::private::{create_private_dir, replace};
 pub use entry::{Digest, Entry, EntryKind, RelativePath};
+pub use identity::Identity;
 pub use log::{Change, ChangeSet, Origin, UndoLog};
 use manifest::{Manifest, What};
 pub use plan::{Kept, KeptBecause, Plan, PlannedChange, UndoReport};
@@ -66,6 +67,11 @@ pub enum UndoError {
     InUse { path: PathBuf, holder: Holder },
     #[error("the thread has no change set {0}")]
     NoSuchSet(u32),
+    #[error(
+        "{} is another directory now than the one that was changed; nothing there is put back",
+        .0.display()
+    )]
+    AnotherDirectory(PathBuf),
     #[error("what was known of the workspace before the turn is lost: {}", .0.display())]
     Lost(PathBuf),
 }
@@ -90,6 +96,9 @@ pub struct Snapshots {
 struct OpenTurn {
     turn: u32,
     workspace: PathBuf,
+    /// None of a turn that an earlier version began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    directory: Option<Identity>,
 }
 
 impl Snapshots {
@@ -140,7 +149,9 @@ impl Snapshots {
         // The shadow goes on without them; these names keep what it was.
         fs::hard_link(shadow.manifest_path(), dir.join("manifest")).map_err(failed())?;
         fs::hard_link(shadow.pack_path(), dir.join("pack")).map_err(failed())?;
-        let open = OpenTurn { turn, workspace: self.config.workspace.clone() };
+        let workspace = self.config.workspace.clone();
+        let directory = Some(Identity::at(&workspace).map_err(UndoError::io("open", &workspace))?);
+        let open = OpenTurn { turn, workspace, directory };
         let bytes = serde_json::to_vec(&open).map_err(io::Error::other).map_err(failed())?;
         replace(&dir.join("turn.json"), &bytes).map_err(failed())
     }
@@ -178,6 +189,10 @@ impl Snapshots {
             let _ = fs::remove_dir_all(&dir);
             return Err(UndoError::Lost(dir));
         };
+        if !is_there_still(&open)? {
+            let _ = fs::remove_dir_all(&dir);
+            return Err(UndoError::AnotherDirectory(open.workspace));
+        }
         let shadow = self.shadow(&open.workspace)?;
         let after = shadow.look(Some(&before))?;
         let new =
@@ -207,6 +222,7 @@ impl Snapshots {
             origin: Origin::Turn(open.turn),
             at: now(),
             workspace: open.workspace,
+            directory: open.directory,
             changes,
             interrupted,
             uncovered,
@@ -245,6 +261,13 @@ impl Snapshots {
         let bytes = present(&self.open_dir().join("turn.json"), |path| fs::read(path))?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
+}
+
+/// Whether the workspace is the directory that the turn began in. What is in another is none of its changes.
+fn is_there_still(open: &OpenTurn) -> Result<bool, UndoError> {
+    let Some(directory) = &open.directory else { return Ok(true) };
+    let now = Identity::at(&open.workspace).map_err(UndoError::io("open", &open.workspace))?;
+    Ok(now.is(Some(directory), &open.workspace))
 }
 
 /// What is not there is none; what cannot be read just now must not be taken for lost.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use agent_protocol::{Content, ItemDetails};
+use agent_protocol::{Content, Event, ItemDetails, TurnFailed};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind, Span, packed};
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,28 @@ impl Secrets {
         }
     }
 
-    fn remove(&self, text: &mut String) {
+    /// Takes them out of what an event says of a failure: a server may name the key that it refuses.
+    pub fn remove_from_failure(&self, event: &mut Event) {
+        match event {
+            Event::TurnFailed(TurnFailed { error, .. }) => {
+                let named = [&mut error.provider_code, &mut error.request_id];
+                let texts = named.into_iter().flatten().chain([&mut error.message]);
+                texts.for_each(|text| self.remove(text));
+            }
+            Event::TransportRetry { message, .. }
+            | Event::TransportFallback { reason: message, .. }
+            | Event::Error { message } => self.remove(message),
+            Event::ItemCompleted { item } => {
+                if let ItemDetails::Error { message } = &mut item.details {
+                    self.remove(message);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes them out of a text.
+    pub fn remove(&self, text: &mut String) {
         let known = self.known();
         let Some(search) = known.search() else { return };
         let found: Vec<_> = search.all_in(text.as_bytes()).collect();

@@ -65,7 +65,7 @@ impl Layer {
     /// Reads a file; none if there is no such file.
     ///
     /// # Errors
-    /// When it cannot be read, is not TOML, or holds a wrong value.
+    /// When it cannot be read, others decide over it, it is not TOML, or holds a wrong value.
     pub(crate) fn read(
         path: &Path,
         environment: &Environment,
@@ -79,6 +79,7 @@ impl Layer {
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(unreadable(error)),
         }
+        agent_core::require_ours(path)?;
         let bytes = std::fs::read(path).map_err(unreadable)?;
         Self::of_bytes(&bytes, path, environment, notes).map(Some)
     }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use agent_core::NotOurs;
+
 use super::environment::Environment;
 use super::key::KeyPath;
 use super::layer::{Entry, Layer, Origin};
@@ -47,6 +49,18 @@ impl Homes {
         let has_config = |home: &&PathBuf| home.join("config.toml").exists();
         let (agent, codex) = (self.agent.as_ref(), self.codex.as_ref());
         agent.filter(has_config).or(codex.filter(has_config)).or(agent).map(PathBuf::as_path)
+    }
+
+    /// Whether nobody but the person and root decides over what is read from here: settings, keys, what was said of
+    /// directories, threads (S22).
+    ///
+    /// # Errors
+    /// When somebody else does.
+    pub(crate) fn judge(&self) -> Result<(), NotOurs> {
+        let state = self.state.as_ref().map(|state| [state.join("threads"), trust::file(state)]);
+        let homes = [self.agent.as_deref(), self.state.as_deref(), self.config()];
+        let state = state.iter().flatten().map(PathBuf::as_path);
+        homes.into_iter().flatten().chain(state).try_for_each(agent_core::require_ours)
     }
 
     /// Where the person's own rules are, the machine's first.
@@ -148,6 +162,7 @@ fn own(
     notes: &mut Notes,
 ) -> Result<Own, ConfigError> {
     let homes = Homes::of(environment);
+    homes.judge()?;
     let mut overrides = Layer::default();
     for assignment in &flags.config.overrides {
         overrides.assign(&assignment.key, &assignment.value, environment, notes)?;

@@ -50,9 +50,14 @@ impl From<Stored> for Said {
     }
 }
 
+/// Where it is kept.
+pub(crate) fn file(state: &Path) -> PathBuf {
+    state.join(FILE)
+}
+
 /// What was said of each directory; nothing when nothing was, or the file cannot be read.
 pub(crate) fn read(state: &Path) -> AllSaid {
-    let text = std::fs::read(state.join(FILE)).unwrap_or_default();
+    let text = std::fs::read(file(state)).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
@@ -64,9 +69,9 @@ pub(crate) fn remember(state: &Path, directory: &Path, said: Said) -> io::Result
     let mut all = read(state);
     all.insert(directory.to_owned(), said);
     agent_core::create_private_dir(state)?;
-    let mut file = tempfile::NamedTempFile::new_in(state)?;
-    serde_json::to_writer_pretty(&mut file, &all)?;
-    file.persist(state.join(FILE)).map_err(|error| error.error)?;
+    let mut new = tempfile::NamedTempFile::new_in(state)?;
+    serde_json::to_writer_pretty(&mut new, &all)?;
+    new.persist(file(state)).map_err(|error| error.error)?;
     Ok(())
 }
 

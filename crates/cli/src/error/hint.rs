@@ -1,6 +1,6 @@
 //! What to do next about a failure: the line or two below the message.
 
-use agent_core::RolloutError;
+use agent_core::{NotOurs, RolloutError};
 use agent_protocol::{ErrorKind, TurnError};
 use agent_tools::SandboxError;
 use agent_transport::{ConnectStage, TransportError};
@@ -95,7 +95,20 @@ fn config_hint(error: &ConfigError) -> Option<String> {
             Some("`agent config explain KEY` shows where a setting comes from; `--ignore-user-config` does without your file.".to_owned())
         }
         ConfigError::BadOverride { .. } => Some("Write it as in `-c model_reasoning_effort=high`.".to_owned()),
+        ConfigError::NotOurs(error) => Some(not_ours_hint(error)),
         ConfigError::NoProfile { .. } | ConfigError::Unreadable { .. } => None,
+    }
+}
+
+fn not_ours_hint(error: &NotOurs) -> String {
+    match error {
+        NotOurs::Writable { path } => {
+            format!("See that what is in it is yours, then: chmod o-w {}", path.display())
+        }
+        NotOurs::Foreign { path, .. } => format!(
+            "If what is in it is yours, take it: chown -R \"$(id -u)\" {}; else set AGENT_HOME to a folder of your own.",
+            path.display()
+        ),
     }
 }
 

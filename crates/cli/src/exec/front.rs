@@ -41,7 +41,7 @@ pub(crate) struct Outcome {
 }
 
 /// The signals that end a run.
-struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
@@ -52,7 +52,9 @@ const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
 
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    /// # Errors
+    /// When they cannot be listened to.
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -60,7 +62,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> i32 {
+    /// The number of the next one.
+    pub(crate) async fn next(&mut self) -> i32 {
         tokio::select! {
             _ = self.interrupt.recv() => SIGINT,
             _ = self.terminate.recv() => SIGTERM,

@@ -1,58 +1,154 @@
-//! `-o FILE`: where the last message of a run goes.
+//! `-o FILE`: where the last message of a run goes. That is found out before the model is asked: it and its commands
+//! have no say in where it leads.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
 
-/// Looks before anything is paid for whether the message can go there at all.
-///
-/// # Errors
-/// When it cannot.
-pub(super) fn check(path: &Path) -> anyhow::Result<()> {
-    let dir = dir_of(path);
-    let problem = if path.is_dir() {
-        "it is a directory".to_owned()
-    } else if !dir.is_dir() {
-        format!("there is no directory {}", dir.display())
-    } else {
-        return Ok(());
-    };
-    anyhow::bail!("cannot write the last message to {}: {problem}", path.display())
+/// How long a pipe or a device may take nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a directory is kept with: it need not be one that can be listed.
+#[cfg(target_os = "linux")]
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
+
+/// The file of `-o`, as it was found before anything ran.
+pub(super) struct LastMessage {
+    /// As the person names it.
+    path: PathBuf,
+    place: Place,
 }
 
-/// Writes it, whole or not at all where a file stands or is to stand; a device or a pipe just gets it.
-///
-/// # Errors
-/// As the file system says.
-pub(super) fn write(path: &Path, message: &str) -> anyhow::Result<()> {
-    let write = || -> io::Result<()> {
-        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            return File::options().write(true).open(path)?.write_all(message.as_bytes());
-        }
-        // A link to where the person keeps it stays one.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let mut file = tempfile::NamedTempFile::new_in(dir_of(&path))?;
-        file.write_all(message.as_bytes())?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write the last message to {}", path.display()))
+enum Place {
+    /// A device or a pipe, which just gets the message.
+    Stream(File),
+    /// A file, which stands in this directory or is to.
+    File { directory: OwnedFd, name: OsString },
 }
 
-/// No stale message stays there when a run failed (exec-json.md 12.11).
-///
-/// # Errors
-/// As the file system says.
-pub(super) fn remove(path: &Path) -> anyhow::Result<()> {
-    if !fs::metadata(path).is_ok_and(|found| found.is_file()) {
-        return Ok(());
+impl LastMessage {
+    /// Finds, before anything is paid for, where the message goes. The person's own links are followed, once and here.
+    ///
+    /// # Errors
+    /// When it cannot go there.
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        let place = Place::find(path).with_context(|| cannot_write(path))?;
+        Ok(Self { path: path.to_owned(), place })
     }
-    fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))
+
+    /// Writes it, whole or not at all where a file stands or is to stand. What has come to be called so meanwhile is
+    /// replaced, not followed.
+    ///
+    /// # Errors
+    /// As the file system says, and when a pipe is not read.
+    pub(super) fn write(&self, message: &str) -> anyhow::Result<()> {
+        let written = match &self.place {
+            Place::Stream(stream) if stream.is_terminal() => {
+                send(stream, agent_tui::printable(message).as_bytes())
+            }
+            Place::Stream(stream) => send(stream, message.as_bytes()),
+            Place::File { directory, name } => replace(directory, name, message.as_bytes()),
+        };
+        written.with_context(|| cannot_write(&self.path))
+    }
+
+    /// No stale message stays there when a run failed (exec-json.md 12.11).
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub(super) fn remove(&self) -> anyhow::Result<()> {
+        let Place::File { directory, name } = &self.place else { return Ok(()) };
+        let found = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
+        let is_directory = |mode| FileType::from_raw_mode(mode) == FileType::Directory;
+        if found.is_ok_and(|found| is_directory(found.st_mode)) {
+            return Ok(());
+        }
+        match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => {
+                Err(error).with_context(|| format!("cannot remove {}", self.path.display()))
+            }
+        }
+    }
 }
 
-fn dir_of(path: &Path) -> PathBuf {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    dir.unwrap_or(Path::new(".")).to_owned()
+impl Place {
+    fn find(path: &Path) -> anyhow::Result<Self> {
+        match fs::metadata(path) {
+            Ok(found) if found.is_dir() => anyhow::bail!("it is a directory"),
+            Ok(found) if !found.is_file() => return Ok(Self::Stream(open_stream(path)?)),
+            _ => {}
+        }
+        // A link that leads nowhere is replaced.
+        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let name = real.file_name().context("it is no name of a file")?.to_owned();
+        let directory = real.parent().filter(|directory| !directory.as_os_str().is_empty());
+        let directory = directory.unwrap_or(Path::new("."));
+        anyhow::ensure!(directory.is_dir(), "there is no directory {}", directory.display());
+        let directory = rustix::fs::open(directory, DIRECTORY, Mode::empty())?;
+        Ok(Self::File { directory, name })
+    }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write the last message to {}", path.display())
+}
+
+/// Opens a device or a pipe without waiting for anybody.
+fn open_stream(path: &Path) -> anyhow::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Err(Errno::NXIO) => anyhow::bail!("nobody reads from it"),
+        opened => Ok(File::from(opened?)),
+    }
+}
+
+/// Writes to what may have no room, for as long as it takes some now and then.
+fn send(mut stream: &File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match stream.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => until_writable(stream)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn until_writable(stream: &File) -> io::Result<()> {
+    let patience = Timespec::try_from(PATIENCE).map_err(io::Error::other)?;
+    let ready = poll(&mut [PollFd::new(stream, PollFlags::OUT)], Some(&patience));
+    match ready {
+        Ok(0) => Err(io::Error::other("nobody reads from it")),
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Puts a file there, in the place of whatever has its name.
+fn replace(directory: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
+    let temporary = format!(".agent-{}", agent_core::new_thread_id());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(directory, &temporary, flags, Mode::from(0o600))?;
+    let written = File::from(file).write_all(bytes);
+    let placed =
+        written.and_then(|()| match rustix::fs::renameat(directory, &temporary, directory, name) {
+            Err(Errno::ISDIR) => Err(io::Error::other("it is a directory now")),
+            placed => Ok(placed?),
+        });
+    placed.inspect_err(|_| {
+        let _ = rustix::fs::unlinkat(directory, &temporary, AtFlags::empty());
+    })
 }

@@ -1,11 +1,11 @@
 //! AGENTS.md and its kin (conventions.md 5): which files are read, in which order, and how much of them. The only
 //! file reads of this module's parent.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::imports;
+use super::opened::Opened;
 
 /// In each directory the first of these that is a file.
 const NAMES: [&str; 2] = ["AGENTS.override.md", "AGENTS.md"];
@@ -71,7 +71,7 @@ impl DocSearch {
     fn global(&self) -> Option<Doc> {
         let candidates = self.homes.iter().flat_map(|home| NAMES.map(|name| home.join(name)));
         candidates.into_iter().find_map(|path| {
-            let (text, _) = read_at_most(&path, MAX_GLOBAL_BYTES)?;
+            let (text, _) = Opened::open(&path)?.read_at_most(MAX_GLOBAL_BYTES)?;
             let text = text.trim();
             (!text.is_empty()).then(|| Doc { text: text.to_owned(), path })
         })
@@ -87,8 +87,8 @@ impl DocSearch {
         let mut left = self.max_bytes;
         let mut docs = vec![];
         for directory in self.directories.iter().rev() {
-            let Some(path) = self.document_of(directory, root, notes) else { continue };
-            let Some((mut text, whole)) = read_at_most(&path, left) else { continue };
+            let Some((path, opened)) = self.document_of(directory, root, notes) else { continue };
+            let Some((mut text, whole)) = opened.read_at_most(left) else { continue };
             if whole && is_claude(&path) {
                 text = imports::expand(text, &path, root, notes);
             }
@@ -125,16 +125,17 @@ impl DocSearch {
         directory: &Path,
         root: &Path,
         notes: &mut Vec<String>,
-    ) -> Option<PathBuf> {
+    ) -> Option<(PathBuf, Opened)> {
         let configured =
             self.fallback_names.iter().map(String::as_str).filter(|name| is_below(name));
         let names = NAMES.into_iter().chain(configured).chain(FOREIGN_NAMES);
         let path = names.map(|name| directory.join(name)).find(|path| path.is_file())?;
-        if !may_be_read(&path, root) {
+        let opened = Opened::open(&path)?;
+        if !may_be_read(&opened, root) {
             notes.push(format!("{} leads out of the project and was not read", path.display()));
             return None;
         }
-        Some(path)
+        Some((path, opened))
     }
 }
 
@@ -149,33 +150,6 @@ impl Docs {
     }
 }
 
-/// The text of a regular file, invalid UTF-8 replaced, and whether that is all of it. A pipe is not opened: nobody
-/// may ever write to it.
-pub(super) fn read_at_most(path: &Path, limit: u64) -> Option<(String, bool)> {
-    if !fs::metadata(path).ok()?.is_file() {
-        return None;
-    }
-    let mut bytes = vec![];
-    File::open(path).ok()?.take(limit.saturating_add(1)).read_to_end(&mut bytes).ok()?;
-    let whole = bytes.len() as u64 <= limit;
-    bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let text = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            // A character cut in two by the limit is left out, not replaced.
-            let valid = error.utf8_error();
-            let bytes = error.as_bytes();
-            let bytes = if !whole && valid.error_len().is_none() {
-                &bytes[..valid.valid_up_to()]
-            } else {
-                bytes
-            };
-            String::from_utf8_lossy(bytes).into_owned()
-        }
-    };
-    Some((text, whole))
-}
-
 /// Shortens `text` to `limit` bytes, between two characters.
 fn cut_to(text: &mut String, limit: u64) {
     let mut end = usize::try_from(limit).unwrap_or(usize::MAX).min(text.len());
@@ -187,8 +161,8 @@ fn cut_to(text: &mut String, limit: u64) {
 
 /// A link may leave the project only for another document: a repository must not be able to name the person's
 /// private files and have them sent.
-fn may_be_read(path: &Path, root: &Path) -> bool {
-    let (Ok(target), Ok(root)) = (path.canonicalize(), root.canonicalize()) else { return false };
+fn may_be_read(opened: &Opened, root: &Path) -> bool {
+    let (Some(target), Ok(root)) = (opened.real_path(), root.canonicalize()) else { return false };
     target.starts_with(root) || target.extension().is_some_and(|extension| extension == "md")
 }
 

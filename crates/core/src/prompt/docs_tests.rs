@@ -177,3 +177,35 @@ fn a_pipe_or_a_directory_of_that_name_is_not_opened() {
     std::os::unix::net::UnixListener::bind(dir.path().join("root/a/b/AGENTS.md")).unwrap();
     assert_eq!(search.read().text.as_deref(), Some("a"));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_document_that_is_exchanged_for_a_link_meanwhile_brings_no_private_file() {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let (dir, search) = tree(&[
+        ("id_rsa", "private"),
+        ("root/AGENTS.md", "public"),
+        ("root/a/CLAUDE.md", "See @more"),
+        ("root/a/more", "more"),
+    ]);
+    let at = |path: &str| dir.path().join(path);
+    std::os::unix::fs::symlink(at("id_rsa"), at("root/link")).unwrap();
+    std::os::unix::fs::symlink(at("id_rsa"), at("root/other")).unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                for (one, other) in [("root/AGENTS.md", "root/link"), ("root/a/more", "root/other")]
+                {
+                    let flags = RenameFlags::EXCHANGE;
+                    renameat_with(CWD, at(one), CWD, at(other), flags).unwrap();
+                }
+            }
+        });
+        let read =
+            (0..5_000).find_map(|_| search.read().text.filter(|text| text.contains("private")));
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(read, None);
+    });
+}

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::opened::Opened;
+
 /// Imports of imports of imports: no deeper than this.
 const MAX_DEPTH: usize = 5;
 
@@ -20,7 +22,8 @@ pub(super) fn expand(text: String, path: &Path, root: &Path, notes: &mut Vec<Str
         for (text, path) in &open {
             let directory = path.parent().unwrap_or(&root);
             for name in names(text) {
-                let Ok(target) = directory.join(name).canonicalize() else { continue };
+                let Some(opened) = Opened::open(&directory.join(name)) else { continue };
+                let Some(target) = opened.real_path() else { continue };
                 if !target.starts_with(&root) {
                     notes.push(format!(
                         "{}: @{name} leads out of the project and was not read",
@@ -31,7 +34,7 @@ pub(super) fn expand(text: String, path: &Path, root: &Path, notes: &mut Vec<Str
                 if expanded.len() as u64 > MAX_BYTES || !seen.insert(target.clone()) {
                     continue;
                 }
-                if let Some((imported, _)) = super::docs::read_at_most(&target, MAX_BYTES) {
+                if let Some((imported, _)) = opened.read_at_most(MAX_BYTES) {
                     expanded
                         .push_str(&format!("\n\nContents of {}:\n\n{imported}", target.display()));
                     next.push((imported, target));

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::log::{ChangeSet, Origin, UndoLog};
 use super::{Digest, UndoError};
-use crate::rollout::create_private_dir;
+use crate::private::create_private_dir;
 
 impl UndoLog {
     /// Puts what the turns before this one changed, counted from 1, into another thread's log, which is empty; none: what

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::UndoError;
 use super::entry::{Digest, Entry, RelativePath};
-use crate::private::replace;
-use crate::rollout::create_private_dir;
+use super::identity::Identity;
+use crate::private::{create_private_dir, replace};
 
 /// What one turn, or one undo, changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct ChangeSet {
     /// RFC 3339, UTC.
     pub at: String,
     pub workspace: PathBuf,
+    /// What stood there. None in sets of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<Identity>,
     /// Sorted by path.
     pub changes: Vec<Change>,
     /// The turn broke off: what was changed until somebody looked again may be somebody else's.

@@ -6,13 +6,15 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::{Component, Path};
+use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::Pid;
 
 use super::entry::{Digest, Entry, EntryKind, RelativePath};
+use super::identity::Identity;
+use crate::beneath::{self, DIRECTORY, Missing, open};
 
 /// The workspace, opened.
 pub(super) struct Place {
@@ -25,18 +27,21 @@ pub(super) struct Standing {
     pub(super) bytes: Option<Vec<u8>>,
 }
 
-const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
 impl Place {
     pub(super) fn open(root: &Path) -> io::Result<Self> {
-        // The root itself may be reached through links: it is what the person named.
+        // The root itself may be reached through links of the person's; whether it is the right one is judged by what it
+        // is.
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self { root: retry_on_intr(|| rustix::fs::open(root, flags, Mode::empty()))? })
     }
 
+    pub(super) fn identity(&self) -> io::Result<Identity> {
+        Identity::of(&self.root)
+    }
+
     /// None when nothing stands there that could have been covered. Files larger than `limit` are not read.
     pub(super) fn look(&self, path: &RelativePath, limit: u64) -> io::Result<Option<Standing>> {
-        let Some((parent, name)) = self.parent(path, false)? else { return Ok(None) };
+        let Some((parent, name)) = self.parent(path, Missing::Left)? else { return Ok(None) };
         let stat = match rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
@@ -73,7 +78,7 @@ impl Place {
 
     /// Puts a file or link there, in the place of any other; its directory is made when it is missing.
     pub(super) fn put(&self, path: &RelativePath, entry: &Entry, bytes: &[u8]) -> io::Result<()> {
-        let (parent, name) = self.parent(path, true)?.ok_or_else(no_directory)?;
+        let (parent, name) = self.parent(path, Missing::Made)?.ok_or_else(no_directory)?;
         sweep(&parent);
         let temporary = OsString::from(format!("{TEMPORARY}{}", std::process::id()));
         let written = match entry.kind {
@@ -92,7 +97,7 @@ impl Place {
 
     /// Makes the directory, or gives the one that is there its mode.
     pub(super) fn put_dir(&self, path: &RelativePath, mode: u32) -> io::Result<()> {
-        let (parent, name) = self.parent(path, true)?.ok_or_else(no_directory)?;
+        let (parent, name) = self.parent(path, Missing::Made)?.ok_or_else(no_directory)?;
         match rustix::fs::mkdirat(&parent, name, Mode::from(0o700)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
@@ -116,44 +121,20 @@ impl Place {
     }
 
     fn unlink(&self, path: &RelativePath, flags: AtFlags) -> io::Result<()> {
-        let Some((parent, name)) = self.parent(path, false)? else { return Ok(()) };
+        let Some((parent, name)) = self.parent(path, Missing::Left)? else { return Ok(()) };
         match rustix::fs::unlinkat(&parent, name, flags) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The directory that holds `path`. None when it is missing and not to be made, or when something else than a
-    /// directory is on the way.
+    /// The directory that holds `path`.
     fn parent<'a>(
         &self,
         path: &'a RelativePath,
-        make: bool,
+        missing: Missing,
     ) -> io::Result<Option<(OwnedFd, &'a OsStr)>> {
-        let mut names = Vec::new();
-        for component in path.as_path().components() {
-            let Component::Normal(name) = component else {
-                return Err(io::Error::other("a path that leaves the workspace"));
-            };
-            names.push(name);
-        }
-        let Some(last) = names.pop() else { return Err(io::Error::other("a path without a name")) };
-        let mut dir = self.root.try_clone()?;
-        for name in names {
-            let opened = match open(&dir, name, DIRECTORY, Mode::empty()) {
-                Err(Errno::NOENT) if make => {
-                    rustix::fs::mkdirat(&dir, name, Mode::from(0o777))?;
-                    open(&dir, name, DIRECTORY, Mode::empty())
-                }
-                opened => opened,
-            };
-            dir = match opened {
-                Ok(opened) => opened,
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            };
-        }
-        Ok(Some((dir, last)))
+        beneath::parent(&self.root, path.as_path(), missing)
     }
 }
 
@@ -179,10 +160,6 @@ fn no_directory() -> io::Error {
 
 fn mode_of(mode: u32) -> Mode {
     Mode::from_raw_mode((mode & 0o7777) as rustix::fs::RawMode)
-}
-
-fn open(parent: &OwnedFd, name: &OsStr, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
-    retry_on_intr(|| rustix::fs::openat(parent, name, flags, mode))
 }
 
 fn read(parent: &OwnedFd, name: &OsStr) -> io::Result<Vec<u8>> {

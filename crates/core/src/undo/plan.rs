@@ -115,6 +115,7 @@ impl Snapshots {
             origin: Origin::Undo(plan.of.number),
             at: now(),
             workspace: plan.of.workspace.clone(),
+            directory: plan.of.directory.clone(),
             changes: deeds.iter().map(undone).collect(),
             interrupted: false,
             uncovered: 0,
@@ -131,7 +132,13 @@ impl Snapshots {
     }
 
     fn place(&self, set: &ChangeSet) -> Result<Place, UndoError> {
-        Place::open(&set.workspace).map_err(UndoError::io("open", &set.workspace))
+        let failed = || UndoError::io("open", &set.workspace);
+        let place = Place::open(&set.workspace).map_err(failed())?;
+        let is_it = place.identity().map_err(failed())?;
+        if !is_it.is(set.directory.as_ref(), &set.workspace) {
+            return Err(UndoError::AnotherDirectory(set.workspace.clone()));
+        }
+        Ok(place)
     }
 
     /// What is to be done about one change, and what stands there now. None: it is as it was before already.

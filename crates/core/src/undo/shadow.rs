@@ -13,8 +13,7 @@ use super::entry::{Digest, EntryKind};
 use super::manifest::{Manifest, Node, Stat, What, Why};
 use super::walk::{self, bytes_of, path_of};
 use super::{Caps, UndoError};
-use crate::private::replace;
-use crate::rollout::create_private_dir;
+use crate::private::{create_private_dir, replace};
 
 /// The shadow of one workspace, held by us alone while it is open.
 pub(super) struct Shadow {

@@ -341,6 +341,62 @@ fn undo_never_writes_through_a_link_that_was_put_in_its_way() {
     }
 }
 
+/// The workspace gets another name, and a link to a directory of the person's its own.
+fn put_a_link_in_place_of(world: &World) -> PathBuf {
+    let outside = world.dir.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("f"), "theirs").unwrap();
+    fs::rename(world.path(""), world.dir.path().join("moved")).unwrap();
+    symlink(&outside, world.dir.path().join("work")).unwrap();
+    outside
+}
+
+#[test]
+fn undo_does_not_follow_a_link_that_was_put_in_place_of_the_workspace() {
+    for is_of_an_earlier_version in [false, true] {
+        let world = World::new();
+        world.write("f", "0");
+        let mut set = world.turn(1, || world.write("f", "1")).unwrap();
+        if is_of_an_earlier_version {
+            set.directory = None;
+            world.snapshots().log().put(&set).unwrap();
+        }
+        let planned = world.snapshots().plan(set.number, true).unwrap();
+        let outside = put_a_link_in_place_of(&world);
+        let is_refused = |error| matches!(error, UndoError::AnotherDirectory(_));
+        assert!(is_refused(world.snapshots().plan(set.number, true).unwrap_err()));
+        assert!(is_refused(world.snapshots().undo(&planned).unwrap_err()));
+        assert_eq!(fs::read_to_string(outside.join("f")).unwrap(), "theirs");
+        fs::remove_file(world.dir.path().join("work")).unwrap();
+        fs::rename(world.dir.path().join("moved"), world.path("")).unwrap();
+        world.undo(set.number, false);
+        assert_eq!(world.read("f"), "0");
+    }
+}
+
+#[test]
+fn a_workspace_that_the_person_moved_behind_a_link_is_the_same_one() {
+    let world = World::new();
+    world.write("f", "0");
+    let set = world.turn(1, || world.write("f", "1")).unwrap();
+    let moved = world.dir.path().join("moved");
+    fs::rename(world.path(""), &moved).unwrap();
+    symlink(&moved, world.dir.path().join("work")).unwrap();
+    world.undo(set.number, false);
+    assert_eq!(fs::read_to_string(moved.join("f")).unwrap(), "0");
+}
+
+#[test]
+fn what_is_in_another_directory_at_the_end_of_a_turn_is_none_of_its_changes() {
+    let world = World::new();
+    world.write("f", "0");
+    let snapshots = world.snapshots();
+    snapshots.before_turn(1).unwrap();
+    put_a_link_in_place_of(&world);
+    assert!(matches!(snapshots.after_turn(), Err(UndoError::AnotherDirectory(_))));
+    assert!(snapshots.log().sets().unwrap().is_empty() && !snapshots.log().has_open_turn());
+}
+
 #[test]
 fn contents_lost_from_the_cache_cost_the_undo_of_that_file_only() {
     let world = World::new();
