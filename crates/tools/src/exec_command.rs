@@ -2,7 +2,7 @@
 //! `process.rs`; here a call becomes a launch, and what came of it becomes words.
 
 use std::borrow::Cow;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -133,7 +133,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         launch: Launch {
             argv: [shell, "-c", &as_argument(&args.cmd)].map(OsString::from).into(),
             cwd: cwd.clone(),
-            env: vec![],
+            env: going_where_it_says(config),
             terminal: terminal.then(|| AskedSize::of(args.rows, args.cols)),
             spill: spill_path(config, call),
             secrets: config.secret_values.clone(),
@@ -158,6 +158,13 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         details: ItemDetails::CommandExecution(shown),
         perform: Box::new(move |progress| Box::pin(run.perform(progress))),
     })
+}
+
+/// By this variable `cd DIR` would lead to another place than the one that was judged.
+fn going_where_it_says(config: &ToolboxConfig) -> Vec<(OsString, OsString)> {
+    const VARIABLE: &str = "CDPATH";
+    let is_set = config.env.contains_key(OsStr::new(VARIABLE));
+    is_set.then(|| (VARIABLE.into(), OsString::new())).into_iter().collect()
 }
 
 /// A line that begins as an option does would be taken for one.

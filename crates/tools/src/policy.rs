@@ -1,4 +1,5 @@
-//! The policy: what an action is allowed to do, decided from values alone but for two looks ([`places`], [`search`]).
+//! The policy: what an action is allowed to do, decided from values alone but for three looks ([`places`],
+//! [`repository`], [`search`]).
 //! Enforcing it is the sandbox's business.
 
 mod beyond;
@@ -6,6 +7,7 @@ mod changes;
 mod known_safe;
 mod offer;
 mod places;
+mod repository;
 mod rules;
 mod search;
 pub(crate) mod shell;
@@ -16,7 +18,9 @@ use std::path::{Path, PathBuf};
 
 use agent_protocol::{Action, ApprovalPolicy, RejectReason, RuleScope, SandboxMode};
 
+use beyond::obeys_another_repository;
 use places::in_their_places;
+use repository::Repository;
 use rules::{Author, Effect, Rule};
 pub use rules::{RuleCheck, RuleError, Rules};
 use search::SearchPath;
@@ -28,6 +32,8 @@ pub struct Policy {
     sandbox: SandboxMode,
     /// Where the thread works.
     workspace: PathBuf,
+    /// Where that was when the thread began: what the model makes later is not it.
+    repository: Repository,
     search: SearchPath,
     rules: Rules,
     files: RuleFiles,
@@ -78,10 +84,12 @@ const UNTRUSTED: &str = "approval policy untrusted";
 
 impl Policy {
     pub fn new(approval: ApprovalPolicy, sandbox: SandboxMode, workspace: PathBuf) -> Self {
+        let repository = Repository::of(&workspace);
         Self {
             approval,
             sandbox,
             workspace,
+            repository,
             search: SearchPath::default(),
             rules: Rules::default(),
             files: RuleFiles::default(),
@@ -166,8 +174,8 @@ impl Policy {
     /// What is known to only read is not allowed outside by that (S19).
     fn judge_line_outside(&self, line: &str, cwd: &Path, justification: Option<&str>) -> Verdict {
         let commands = shell::commands(line).unwrap_or_default();
-        let something =
-            in_their_places(&commands, cwd).filter(|(words, _)| !self.touches_nothing(words));
+        let something = in_their_places(&commands, cwd, &self.repository)
+            .filter(|(words, _)| !self.touches_nothing(words));
         let rules: Option<Vec<_>> =
             something.map(|(words, places)| self.rules.allowing(words, &places)).collect();
         match rules {
@@ -189,10 +197,14 @@ impl Policy {
         let only_read =
             known_safe::only_read(&commands, Some(cwd).filter(|cwd| *cwd == self.workspace));
         let mut used = Vec::new();
-        for ((words, places), only_reads) in in_their_places(&commands, cwd).zip(only_read) {
+        let places = in_their_places(&commands, cwd, &self.repository);
+        for ((words, places), only_reads) in places.zip(only_read) {
             match self.rules.allowing(words, &places) {
                 Some(rule) => used.push(rule),
-                None if only_reads && !terminal && self.search.finds_the_systems(&words[0]) => {}
+                None if only_reads
+                    && !terminal
+                    && self.search.finds_the_systems(&words[0])
+                    && !obeys_another_repository(words, &places) => {}
                 None => return asked,
             }
         }
@@ -202,7 +214,7 @@ impl Policy {
     fn with_offer(&self, verdict: Verdict, line: &str, cwd: &Path) -> Verdict {
         match verdict {
             Verdict::Ask(question) if self.files.always.is_some() => {
-                let prefix = offer::prefix(line, cwd, &self.rules);
+                let prefix = offer::prefix(line, cwd, &self.repository, &self.rules);
                 let caution = prefix.as_deref().and_then(offer::caution);
                 let lifts: Vec<_> = question.lifts.into_iter().chain(caution).collect();
                 let lifts = (!lifts.is_empty()).then(|| lifts.join("\n"));

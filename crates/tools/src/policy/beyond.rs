@@ -62,6 +62,7 @@ fn does(words: &[String], from: usize, places: &Places) -> bool {
     let by_table =
         TABLE.iter().any(|program| program.is_called(name) && program.is_told(words, from));
     by_table
+        || obeys_another_repository(words, places)
         || match name {
             "git" => git::runs_something_else(words, from, places),
             "tar" | "bsdtar" | "gtar" => {
@@ -96,6 +97,18 @@ fn does(words: &[String], from: usize, places: &Places) -> bool {
             _ => false,
         }
 }
+
+/// Whether the command may run the hooks and settings of a repository that is not the thread's own.
+pub(super) fn obeys_another_repository(words: &[String], places: &Places) -> bool {
+    let is_of_version_control = |name: &str| {
+        name.starts_with("git-") || OF_VERSION_CONTROL.split_whitespace().any(|it| it == name)
+    };
+    words.first().is_some_and(|program| is_of_version_control(name(program)))
+        && places.may_be_of_another_repository()
+}
+
+const OF_VERSION_CONTROL: &str =
+    "brz bzr chg darcs fossil gh git gitk gitui glab hg hub jj lazygit sl tig";
 
 /// `python3.12` is python.
 pub(super) fn without_version(name: &str) -> &str {

@@ -373,6 +373,72 @@ fn s19_a_rule_does_not_let_out_what_a_later_argument_would_run() {
 }
 
 #[test]
+fn s19_a_rule_about_git_is_about_the_repository_of_the_thread() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path().canonicalize().unwrap();
+    for directory in [".git", "sub", "evil/objects", "evil/refs", "nested/.git"] {
+        std::fs::create_dir_all(here.join(directory)).unwrap();
+    }
+    std::fs::write(here.join("evil/HEAD"), "").unwrap();
+    let rules =
+        Rules::parse(Path::new("/r"), "prefix_rule([\"git\", \"commit\"])\nprefix_rule([\"hg\"])")
+            .0;
+    let files = RuleFiles { always: Some("/a".into()), project: Some("/p".into()) };
+    let policy = |approval, workspace: &Path| {
+        Policy::new(approval, WorkspaceWrite, workspace.to_owned())
+            .with_rules(rules.clone(), files.clone())
+    };
+    let at = |mut action: Action, place: &str| {
+        let Action::Run { cwd, .. } = &mut action else { panic!() };
+        *cwd = here.join(place);
+        action
+    };
+    for (line, place, is_allowed) in [
+        ("git commit -m x", "", true),
+        ("git commit -m x", "sub", true),
+        ("cd sub && git commit -m x", "", true),
+        ("git commit -m x", "evil", false),
+        ("git commit -m x", "nested", false),
+        ("cd evil && git commit -m x", "", false),
+        ("cd nested; git commit -m x", "sub/..", false),
+        ("cd - && git commit -m x", "", false),
+        ("hg commit", "evil", false),
+        ("hg commit", "sub", true),
+    ] {
+        let program = &line[line.find("git").or(line.find("hg")).unwrap()..][..2];
+        let by = if program == "gi" { "rule /r:1" } else { "rule /r:2" };
+        let expected = |else_by: &str| {
+            if is_allowed { format!("allow: {by}") } else { format!("ask: {else_by}") }
+        };
+        let outside = policy(OnRequest, &here).judge(&at(outside(line), place));
+        if let Verdict::Ask(question) = outside {
+            assert_eq!(question.prefix, None, "{line} in {place}");
+        }
+        let decided = |approval, action| decided(&policy(approval, &here), &at(action, place));
+        assert_eq!(
+            decided(OnRequest, super::tests::outside(line)),
+            expected("approval policy on-request"),
+            "{line} in {place}"
+        );
+        let confined = decided(Untrusted, confined(line, "/"));
+        assert_eq!(confined, expected("approval policy untrusted"), "{line} in {place}");
+    }
+    // A bare one is nobody's, wherever the thread began, and what is made later is another.
+    let inside = policy(OnRequest, &here.join("evil"));
+    let commit = at(outside("git commit"), "evil");
+    assert_eq!(decided(&inside, &commit), "ask: approval policy on-request");
+    let early = policy(OnRequest, &here.join("sub"));
+    std::fs::create_dir(here.join("sub/.git")).unwrap();
+    assert_eq!(
+        decided(&early, &at(outside("git commit"), "sub")),
+        "ask: approval policy on-request"
+    );
+    let reads = at(confined("git status", "/"), "sub");
+    let early = Policy { approval: Untrusted, ..early };
+    assert_eq!(decided(&early, &reads), "ask: approval policy untrusted");
+}
+
+#[test]
 fn s20_what_says_what_we_may_do_is_never_written() {
     let policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into()).guarding(vec!["/home".into()]);
     for path in ["/home/rules/default.rules", "/home/config.toml"] {
