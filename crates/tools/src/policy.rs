@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use agent_protocol::{Action, ApprovalPolicy, RejectReason, RuleScope, SandboxMode};
 
 use beyond::obeys_another_repository;
-use places::in_their_places;
+use places::{Places, in_their_places};
 use repository::Repository;
 use rules::{Author, Effect, Rule};
 pub use rules::{RuleCheck, RuleError, Rules};
@@ -135,7 +135,7 @@ impl Policy {
                 } else {
                     self.judge_confined(command, cwd, *terminal)
                 };
-                self.with_offer(verdict, command, cwd)
+                self.with_offer(verdict, command, cwd, *escalated)
             }
         }
     }
@@ -177,11 +177,23 @@ impl Policy {
         let something = in_their_places(&commands, cwd, &self.repository)
             .filter(|(words, _)| !self.touches_nothing(words));
         let rules: Option<Vec<_>> =
-            something.map(|(words, places)| self.rules.allowing(words, &places)).collect();
+            something.map(|(words, places)| self.letting_out(words, &places)).collect();
         match rules {
             Some(rules) if !rules.is_empty() => allow_by(&rules),
             _ => self.judge_escalated(justification.unwrap_or(UNEXPLAINED)),
         }
+    }
+
+    /// The rule that allows this command outside. The name of a program, which is all that a rule says of it, is not
+    /// that of a file the model or the project may have put there; a path is the person's own word.
+    fn letting_out(&self, words: &[String], places: &Places) -> Option<&Rule> {
+        let rule = self.rules.allowing(words, places)?;
+        let mut programs = beyond::programs(words, rule.pattern.len());
+        programs.all(|program| self.is_as_said(program)).then_some(rule)
+    }
+
+    fn is_as_said(&self, program: &str) -> bool {
+        program.contains('/') || self.search.finds_the_systems(program)
     }
 
     fn touches_nothing(&self, words: &[String]) -> bool {
@@ -211,10 +223,11 @@ impl Policy {
         if used.is_empty() { allow("known to change nothing") } else { allow_by(&used) }
     }
 
-    fn with_offer(&self, verdict: Verdict, line: &str, cwd: &Path) -> Verdict {
+    fn with_offer(&self, verdict: Verdict, line: &str, cwd: &Path, escalated: bool) -> Verdict {
         match verdict {
             Verdict::Ask(question) if self.files.always.is_some() => {
-                let prefix = offer::prefix(line, cwd, &self.repository, &self.rules);
+                let counts = |prefix: &Vec<String>| !escalated || self.is_as_said(&prefix[0]);
+                let prefix = offer::prefix(line, cwd, &self.repository, &self.rules).filter(counts);
                 let caution = prefix.as_deref().and_then(offer::caution);
                 let lifts: Vec<_> = question.lifts.into_iter().chain(caution).collect();
                 let lifts = (!lifts.is_empty()).then(|| lifts.join("\n"));

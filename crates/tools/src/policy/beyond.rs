@@ -16,13 +16,23 @@ pub(super) fn runs_something_else(words: &[String], from: usize, places: &Places
         return false;
     }
     let from = from.max(1);
-    let begins = |at: &usize| *at == 0 || (is_carrier(words) && !words[*at].starts_with('-'));
-    let mut said = (0..from.min(words.len())).filter(begins);
-    said.any(|at| {
+    starts(words, from).any(|at| {
         let (words, from) = (&words[at..], from - at);
         does(words, from, places)
             || module(words, from).is_some_and(|(words, from)| does(&words, from, places))
     })
+}
+
+/// Where among the words that a rule says a program may stand.
+fn starts(words: &[String], from: usize) -> impl Iterator<Item = usize> {
+    let carries = is_carrier(words);
+    (0..from.min(words.len()))
+        .filter(move |at| *at == 0 || (carries && !words[*at].starts_with('-')))
+}
+
+/// The programs among the words that a rule says: what is carried is one, too.
+pub(super) fn programs(words: &[String], from: usize) -> impl Iterator<Item = &str> {
+    starts(words, from.max(1)).map(|at| words[at].as_str())
 }
 
 /// `python3 -m pytest -x` as `pytest -x`, where a rule says that much.

@@ -258,6 +258,53 @@ fn s19_a_filter_of_the_project_is_not_run_outside_beside_what_a_rule_allows() {
 }
 
 #[test]
+fn s19_a_rule_does_not_let_out_what_the_model_may_have_written_under_that_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    for file in ["work/bin/git", "work/bin/cargo", "system/git", "system/cargo", "system/timeout"] {
+        std::fs::create_dir_all(at(file).parent().unwrap()).unwrap();
+        std::fs::write(at(file), "").unwrap();
+    }
+    let own = at("work/bin/git").display().to_string();
+    let rules = format!(
+        "prefix_rule([\"git\", \"commit\"])\nprefix_rule([\"timeout\", \"60\", \"cargo\"])\n\
+         host_executable(name=\"git\", paths=[\"{own}\"])\nprefix_rule([\"./x\"])"
+    );
+    let (rules, errors) = Rules::parse(Path::new("/r"), &rules);
+    assert_eq!(errors, []);
+    let files = RuleFiles { always: Some("/a".into()), project: Some("/p".into()) };
+    let searching = |entries: &[PathBuf]| {
+        let path = std::env::join_paths(entries).unwrap();
+        Policy::new(OnRequest, WorkspaceWrite, "/w".into())
+            .with_rules(rules.clone(), files.clone())
+            .searching(&path, &[at("work")])
+    };
+    let shared_first = searching(&[at("work/bin"), at("system")]);
+    let system_first = searching(&[at("system"), at("work/bin")]);
+    let relative_first = searching(&["bin".into(), at("system")]);
+    for (line, by) in [("git commit -m x", "1"), ("timeout 60 cargo test", "2")] {
+        let action = outside(line);
+        assert_eq!(decided(&system_first, &action), format!("allow: rule /r:{by}"), "{line}");
+        for policy in [&shared_first, &relative_first] {
+            assert_eq!(decided(policy, &action), "ask: approval policy on-request", "{line}");
+        }
+    }
+    // The person said which file.
+    for (line, by) in [(format!("{own} commit"), "1"), ("./x".to_owned(), "4")] {
+        assert_eq!(decided(&shared_first, &outside(&line)), format!("allow: rule /r:{by}"));
+    }
+    // One that would not count is not offered; in the sandbox it counts.
+    let offered = |policy: &Policy, action: &Action| {
+        let Verdict::Ask(question) = policy.judge(action) else { panic!("{action:?}") };
+        question.prefix
+    };
+    assert_eq!(offered(&shared_first, &outside("cargo test")), None);
+    assert!(offered(&system_first, &outside("cargo test")).is_some());
+    let untrusted = Policy { approval: Untrusted, ..shared_first };
+    assert!(offered(&untrusted, &confined("cargo test", "/w")).is_some());
+}
+
+#[test]
 fn s17_what_a_rule_of_the_project_decides_is_said_to_be_the_projects() {
     let text = "prefix_rule([\"rm\"], \"forbidden\")\nprefix_rule([\"git\", \"push\"], \"prompt\")\n\
                 prefix_rule([\"make\"], \"prompt\", justification=\"It is slow.\")";
