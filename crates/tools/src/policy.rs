@@ -180,7 +180,26 @@ impl Policy {
             something.map(|(words, places)| self.letting_out(words, &places)).collect();
         match rules {
             Some(rules) if !rules.is_empty() => allow_by(&rules),
-            _ => self.judge_escalated(justification.unwrap_or(UNEXPLAINED)),
+            _ => {
+                let mut places = in_their_places(&commands, cwd, &self.repository);
+                let why = places.find_map(|(words, places)| self.why_no_rule(words, &places));
+                let verdict = self.judge_escalated(justification.unwrap_or(UNEXPLAINED));
+                match why {
+                    Some(why) => also_saying(verdict, why),
+                    None => verdict,
+                }
+            }
+        }
+    }
+
+    /// Why a rule that speaks of this command does not let it out: who has one would wonder.
+    fn why_no_rule(&self, words: &[String], places: &Places) -> Option<&'static str> {
+        let rule = self.rules.speaking_of(words)?;
+        let mut programs = beyond::programs(words, rule.pattern.len());
+        if obeys_another_repository(words, places) {
+            Some(ANOTHER_REPOSITORY)
+        } else {
+            (!programs.all(|program| self.is_as_said(program))).then_some(OF_PROJECT)
         }
     }
 
@@ -355,6 +374,10 @@ const READ_ONLY: &str = "The sandbox is read-only: no file may change, so nothin
 
 const OWN: &str = "These files say what the agent may do: only the person changes them.";
 
+const ANOTHER_REPOSITORY: &str = "The rule about it does not count here: it is about the repository of this thread, and the command may run in another one.";
+
+const OF_PROJECT: &str = "The rule about it does not count here: PATH finds this program where the model or the project may have put it.";
+
 const NOBODY: &str = "Nothing runs outside the sandbox here, and nobody can be asked. Find a way inside it, or say \
                       what you could not do and why.";
 
@@ -363,6 +386,20 @@ fn allow_by(rules: &[&Rule]) -> Verdict {
     places.sort();
     places.dedup();
     allow(&format!("rule {}", places.join(", ")))
+}
+
+/// Besides what it says: to the person, or to the model where nobody is asked.
+fn also_saying(verdict: Verdict, why: &str) -> Verdict {
+    match verdict {
+        Verdict::Ask(question) => {
+            let lifts = question.lifts.into_iter().chain([why.to_owned()]).collect::<Vec<_>>();
+            Verdict::Ask(Question { lifts: Some(lifts.join("\n")), ..question })
+        }
+        Verdict::Deny { reason, rule, because } => {
+            Verdict::Deny { reason: format!("{why} {reason}"), rule, because }
+        }
+        allowed @ Verdict::Allow { .. } => allowed,
+    }
 }
 
 fn deny(reason: &str, rule: String) -> Verdict {

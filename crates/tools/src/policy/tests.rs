@@ -287,8 +287,16 @@ fn s19_a_rule_does_not_let_out_what_the_model_may_have_written_under_that_name()
         assert_eq!(decided(&system_first, &action), format!("allow: rule /r:{by}"), "{line}");
         for policy in [&shared_first, &relative_first] {
             assert_eq!(decided(policy, &action), "ask: approval policy on-request", "{line}");
+            let Verdict::Deny { reason, .. } =
+                (Policy { approval: Never, ..policy.clone() }).judge(&action)
+            else {
+                panic!("{line}")
+            };
+            assert!(reason.contains("the model or the project may have put it"), "{reason}");
         }
     }
+    let Verdict::Ask(question) = shared_first.judge(&outside("make")) else { panic!() };
+    assert!(!question.lifts.unwrap().contains("rule"), "there is none about it");
     // The person said which file.
     for (line, by) in [(format!("{own} commit"), "1"), ("./x".to_owned(), "4")] {
         assert_eq!(decided(&shared_first, &outside(&line)), format!("allow: rule /r:{by}"));
@@ -460,6 +468,8 @@ fn s19_a_rule_about_git_is_about_the_repository_of_the_thread() {
         let outside = policy(OnRequest, &here).judge(&at(outside(line), place));
         if let Verdict::Ask(question) = outside {
             assert_eq!(question.prefix, None, "{line} in {place}");
+            let says_why = question.lifts.unwrap().contains("may run in another one");
+            assert!(says_why, "{line} in {place}");
         }
         let decided = |approval, action| decided(&policy(approval, &here), &at(action, place));
         assert_eq!(
