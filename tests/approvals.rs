@@ -133,6 +133,43 @@ async fn s17_a_rule_of_the_person_allows_outside_the_sandbox_what_a_rule_of_the_
     assert!(told.contains("commands that begin with `touch` run outside the sandbox"), "{told}");
 }
 
+#[tokio::test]
+async fn s19_a_rule_lets_out_neither_another_repository_nor_a_program_of_the_project() {
+    let commit = |workdir: Option<&str>, line: &str| json!({"cmd": line, "workdir": workdir, "sandbox_permissions": "require_escalated"});
+    let server = ScriptedModel::new()
+        .calls_at_once([
+            ("exec_command", commit(Some("vendor/evil"), "git commit -m x")),
+            ("exec_command", commit(None, "cd vendor/evil && git commit -m x")),
+            ("exec_command", commit(None, "eslint x")),
+        ])
+        .calls("exec_command", commit(None, "git commit --dry-run"))
+        .says("Well.")
+        .serve();
+    let hook = "#!/bin/sh\ntouch \"$HOME/ran\"\n";
+    let scene = Scene::new(AGENT)
+        .file("vendor/evil/HEAD", "ref: refs/heads/main\n")
+        .file("vendor/evil/config", "[core]\n\tworktree = .\n")
+        .file("vendor/evil/objects/.keep", "")
+        .file("vendor/evil/refs/.keep", "")
+        .file("vendor/evil/hooks/pre-commit", hook)
+        .file("node_modules/.bin/eslint", hook);
+    for program in ["vendor/evil/hooks/pre-commit", "node_modules/.bin/eslint"] {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(scene.workspace().join(program), mode).unwrap();
+    }
+    let bin = scene.workspace().join("node_modules/.bin");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let rules = "prefix_rule([\"git\", \"commit\"])\nprefix_rule([\"eslint\"])";
+    let scene = with_rules(scene.env("PATH", &path).facing(&server), rules);
+    let run = scene.run(&["exec", "--json", "-s", "workspace-write", "commit"]).await.succeeded();
+    let events = run.events();
+    let rejected = events.iter().filter(|event| event["type"] == "tool.rejected").count();
+    // In the thread's own repository the same rule holds; there is nothing to commit.
+    let ran = run.items("command_execution");
+    assert_eq!((rejected, ran.len()), (3, 1), "{events:?}");
+    assert!(ran[0]["command"].to_string().contains("--dry-run"), "{}", ran[0]);
+}
+
 const HOOK: &str =
     "*** Begin Patch\n*** Add File: .git/hooks/pre-commit\n+#!/bin/sh\n*** End Patch";
 
@@ -306,6 +343,43 @@ async fn what_was_allowed_for_the_thread_is_never_asked_again() {
         ends.len() == 3 && ends.iter().all(|(_, status)| *status == Status::Completed),
         "{ends:?}"
     );
+}
+
+#[tokio::test]
+async fn s20_a_command_runs_in_the_directory_that_was_shown_or_not_at_all() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path().canonicalize().unwrap();
+    let remove = json!({
+        "cmd": "rm -f x", "workdir": "way/..", "sandbox_permissions": "require_escalated",
+    });
+    let model = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "mkdir -p sub/deep; touch sub/x; ln -s sub/deep way"}))
+        .calls("exec_command", remove)
+        .says("Done.");
+    let mut asking = Asking::start(model, ApprovalPolicy::OnRequest);
+    let question = asking.question().await.unwrap();
+    let Event::ApprovalRequested { action, .. } = &question else { panic!() };
+    let Action::Run { cwd, .. } = action else { panic!("{action:?}") };
+    let sub = asking.place.path().canonicalize().unwrap().join("work/sub");
+    assert_eq!(*cwd, sub);
+    // It is exchanged while the person reads.
+    std::fs::write(place.join("x"), "").unwrap();
+    std::fs::rename(&sub, sub.with_file_name("old")).unwrap();
+    std::os::unix::fs::symlink(&place, &sub).unwrap();
+    asking.answer(&question, Decision::Once);
+    assert_eq!(asking.question().await, None);
+    assert!(place.join("x").exists() && asking.made("old/x"));
+    let output = asking.heard.iter().find_map(|record| match &record.event {
+        Event::ItemCompleted { item } => match &item.details {
+            ItemDetails::CommandExecution(command) if command.status == Status::Failed => {
+                Some(command.aggregated_output.clone())
+            }
+            _ => None,
+        },
+        _ => None,
+    });
+    let output = output.unwrap();
+    assert!(output.contains("is not the directory any more that was asked about"), "{output}");
 }
 
 #[tokio::test]

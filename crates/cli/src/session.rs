@@ -209,12 +209,17 @@ fn own_directories(settings: &Settings) -> Vec<PathBuf> {
 
 /// In which not only the person writes: the model, commands, and who made the project.
 fn shared_directories(settings: &Settings, toolbox: &ToolboxConfig) -> Vec<PathBuf> {
-    let Workspace { cwd, root, repository, .. } = &settings.workspace;
-    let repository = repository.as_ref().map(|repository| &repository.root);
-    let project = [Some(cwd), root.as_ref(), repository].into_iter().flatten().cloned();
     let temporary = toolbox.env.get(OsStr::new("TMPDIR")).map(PathBuf::from);
     let temporary = temporary.into_iter().chain(["/tmp".into()]);
+    let project = project_directories(settings).into_iter();
     project.chain(toolbox.writable_roots.iter().cloned()).chain(temporary).collect()
+}
+
+/// The workspace, its project and its repository: what lies there may be anybody's.
+pub(crate) fn project_directories(settings: &Settings) -> Vec<PathBuf> {
+    let Workspace { cwd, root, repository, .. } = &settings.workspace;
+    let repository = repository.as_ref().map(|repository| &repository.root);
+    [Some(cwd), root.as_ref(), repository].into_iter().flatten().cloned().collect()
 }
 
 /// What is said before the person's first message. Reads AGENTS.md and its kind.

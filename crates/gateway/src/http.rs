@@ -40,7 +40,7 @@ pub(crate) async fn answer(
     mut request: Request<Incoming>,
     grant: impl FnOnce(Granted),
 ) -> Answer {
-    let answer = match guard::admit(request.headers(), shared.port, &shared.token) {
+    let answer = match guard::admit(request.uri(), request.headers(), shared.port, &shared.token) {
         Err(error) => Err(error),
         Ok(()) => match route(request.uri().path()) {
             Some(Route::Responses) if request.method() == Method::POST => {

@@ -2,13 +2,14 @@
 //! `process.rs`; here a call becomes a launch, and what came of it becomes words.
 
 use std::borrow::Cow;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent_protocol::{
-    Action, CommandExecution, Content, ItemDetails, RejectReason, Status, ToolCall, ToolSpec,
+    Action, CommandExecution, Content, ItemDetails, RejectReason, SandboxMode, Status, ToolCall,
+    ToolSpec,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -26,6 +27,9 @@ use crate::{
 };
 
 mod command_line;
+mod directory;
+
+pub(crate) use directory::Directory;
 
 pub(crate) const NAME: &str = "exec_command";
 
@@ -101,17 +105,9 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     if args.cmd.trim().is_empty() {
         return Err(refuse("exec_command: `cmd` is empty".to_owned()));
     }
-    let cwd = args.workdir.map_or_else(|| config.cwd.clone(), |dir| config.cwd.join(dir));
-    let found = std::fs::metadata(&cwd);
-    if !found.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
-        let shown = cwd.display();
-        return Err(refuse(match found {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                format!("exec_command: {shown}: {}", files::trouble(&error))
-            }
-            _ => format!("exec_command: there is no directory {shown}"),
-        }));
-    }
+    let asked = args.workdir.map_or_else(|| config.cwd.clone(), |dir| config.cwd.join(dir));
+    let directory = find(&asked).map_err(refuse)?;
+    let cwd = directory.path.clone();
     // Models trained on a program of that name call it by a shell.
     if patch::is_call(&args.cmd) {
         return apply_patch::prepare_text(toolbox, &args.cmd, &cwd);
@@ -121,6 +117,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
     }
     let terminal = args.tty == Some(true);
     let escalated = args.sandbox_permissions == Some(Permissions::RequireEscalated);
+    let is_free = escalated || config.sandbox == SandboxMode::DangerFullAccess;
     let shell = shell();
     let shown = CommandExecution {
         cwd: Some(cwd.clone()),
@@ -133,7 +130,9 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         launch: Launch {
             argv: [shell, "-c", &as_argument(&args.cmd)].map(OsString::from).into(),
             cwd: cwd.clone(),
-            env: vec![],
+            // The sandbox has places of its own, and its walls stand wherever it leads.
+            directory: is_free.then_some(directory),
+            env: going_where_it_says(config),
             terminal: terminal.then(|| AskedSize::of(args.rows, args.cols)),
             spill: spill_path(config, call),
             secrets: config.secret_values.clone(),
@@ -158,6 +157,25 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         details: ItemDetails::CommandExecution(shown),
         perform: Box::new(move |progress| Box::pin(run.perform(progress))),
     })
+}
+
+fn find(asked: &Path) -> Result<Directory, String> {
+    let shown = asked.display();
+    let found = std::fs::metadata(asked);
+    if found.as_ref().is_ok_and(|found| !found.is_dir()) {
+        return Err(format!("exec_command: there is no directory {shown}"));
+    }
+    found.and_then(|_| Directory::at(asked)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => format!("exec_command: there is no directory {shown}"),
+        _ => format!("exec_command: {shown}: {}", files::trouble(&error)),
+    })
+}
+
+/// By this variable `cd DIR` would lead to another place than the one that was judged.
+fn going_where_it_says(config: &ToolboxConfig) -> Vec<(OsString, OsString)> {
+    const VARIABLE: &str = "CDPATH";
+    let is_set = config.env.contains_key(OsStr::new(VARIABLE));
+    is_set.then(|| (VARIABLE.into(), OsString::new())).into_iter().collect()
 }
 
 /// A line that begins as an option does would be taken for one.

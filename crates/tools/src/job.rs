@@ -152,6 +152,7 @@ async fn in_a_room(
     let errand = Errand {
         order: Order::Serve(job),
         cwd: config.cwd.clone(),
+        directory: None,
         env: vec![],
         reach: if writable { Reach::Policy } else { Reach::Reading },
         input: Input::Empty,

@@ -63,6 +63,7 @@ impl Rooms {
         let errand = Errand {
             order: Order::Run(argv.iter().map(Into::into).collect()),
             cwd: self.workspace.clone(),
+            directory: None,
             env: vec![],
             reach: Reach::Policy,
             input: Input::Empty,

@@ -1,4 +1,5 @@
-//! The policy: what an action is allowed to do, decided from values alone but for two looks ([`places`], [`search`]).
+//! The policy: what an action is allowed to do, decided from values alone but for three looks ([`places`],
+//! [`repository`], [`search`]).
 //! Enforcing it is the sandbox's business.
 
 mod beyond;
@@ -6,6 +7,7 @@ mod changes;
 mod known_safe;
 mod offer;
 mod places;
+mod repository;
 mod rules;
 mod search;
 pub(crate) mod shell;
@@ -16,7 +18,9 @@ use std::path::{Path, PathBuf};
 
 use agent_protocol::{Action, ApprovalPolicy, RejectReason, RuleScope, SandboxMode};
 
-use places::in_their_places;
+use beyond::obeys_another_repository;
+use places::{Places, in_their_places};
+use repository::Repository;
 use rules::{Author, Effect, Rule};
 pub use rules::{RuleCheck, RuleError, Rules};
 use search::SearchPath;
@@ -28,6 +32,8 @@ pub struct Policy {
     sandbox: SandboxMode,
     /// Where the thread works.
     workspace: PathBuf,
+    /// Where that was when the thread began: what the model makes later is not it.
+    repository: Repository,
     search: SearchPath,
     rules: Rules,
     files: RuleFiles,
@@ -78,10 +84,12 @@ const UNTRUSTED: &str = "approval policy untrusted";
 
 impl Policy {
     pub fn new(approval: ApprovalPolicy, sandbox: SandboxMode, workspace: PathBuf) -> Self {
+        let repository = Repository::of(&workspace);
         Self {
             approval,
             sandbox,
             workspace,
+            repository,
             search: SearchPath::default(),
             rules: Rules::default(),
             files: RuleFiles::default(),
@@ -127,7 +135,7 @@ impl Policy {
                 } else {
                     self.judge_confined(command, cwd, *terminal)
                 };
-                self.with_offer(verdict, command, cwd)
+                self.with_offer(verdict, command, cwd, *escalated)
             }
         }
     }
@@ -166,14 +174,45 @@ impl Policy {
     /// What is known to only read is not allowed outside by that (S19).
     fn judge_line_outside(&self, line: &str, cwd: &Path, justification: Option<&str>) -> Verdict {
         let commands = shell::commands(line).unwrap_or_default();
-        let something =
-            in_their_places(&commands, cwd).filter(|(words, _)| !self.touches_nothing(words));
+        let something = in_their_places(&commands, cwd, &self.repository)
+            .filter(|(words, _)| !self.touches_nothing(words));
         let rules: Option<Vec<_>> =
-            something.map(|(words, places)| self.rules.allowing(words, &places)).collect();
+            something.map(|(words, places)| self.letting_out(words, &places)).collect();
         match rules {
             Some(rules) if !rules.is_empty() => allow_by(&rules),
-            _ => self.judge_escalated(justification.unwrap_or(UNEXPLAINED)),
+            _ => {
+                let mut places = in_their_places(&commands, cwd, &self.repository);
+                let why = places.find_map(|(words, places)| self.why_no_rule(words, &places));
+                let verdict = self.judge_escalated(justification.unwrap_or(UNEXPLAINED));
+                match why {
+                    Some(why) => also_saying(verdict, why),
+                    None => verdict,
+                }
+            }
         }
+    }
+
+    /// Why a rule that speaks of this command does not let it out: who has one would wonder.
+    fn why_no_rule(&self, words: &[String], places: &Places) -> Option<&'static str> {
+        let rule = self.rules.speaking_of(words)?;
+        let mut programs = beyond::programs(words, rule.pattern.len());
+        if obeys_another_repository(words, places) {
+            Some(ANOTHER_REPOSITORY)
+        } else {
+            (!programs.all(|program| self.is_as_said(program))).then_some(OF_PROJECT)
+        }
+    }
+
+    /// The rule that allows this command outside. The name of a program, which is all that a rule says of it, is not
+    /// that of a file the model or the project may have put there; a path is the person's own word.
+    fn letting_out(&self, words: &[String], places: &Places) -> Option<&Rule> {
+        let rule = self.rules.allowing(words, places)?;
+        let mut programs = beyond::programs(words, rule.pattern.len());
+        programs.all(|program| self.is_as_said(program)).then_some(rule)
+    }
+
+    fn is_as_said(&self, program: &str) -> bool {
+        program.contains('/') || self.search.finds_the_systems(program)
     }
 
     fn touches_nothing(&self, words: &[String]) -> bool {
@@ -189,20 +228,25 @@ impl Policy {
         let only_read =
             known_safe::only_read(&commands, Some(cwd).filter(|cwd| *cwd == self.workspace));
         let mut used = Vec::new();
-        for ((words, places), only_reads) in in_their_places(&commands, cwd).zip(only_read) {
+        let places = in_their_places(&commands, cwd, &self.repository);
+        for ((words, places), only_reads) in places.zip(only_read) {
             match self.rules.allowing(words, &places) {
                 Some(rule) => used.push(rule),
-                None if only_reads && !terminal && self.search.finds_the_systems(&words[0]) => {}
+                None if only_reads
+                    && !terminal
+                    && self.search.finds_the_systems(&words[0])
+                    && !obeys_another_repository(words, &places) => {}
                 None => return asked,
             }
         }
         if used.is_empty() { allow("known to change nothing") } else { allow_by(&used) }
     }
 
-    fn with_offer(&self, verdict: Verdict, line: &str, cwd: &Path) -> Verdict {
+    fn with_offer(&self, verdict: Verdict, line: &str, cwd: &Path, escalated: bool) -> Verdict {
         match verdict {
             Verdict::Ask(question) if self.files.always.is_some() => {
-                let prefix = offer::prefix(line, cwd, &self.rules);
+                let counts = |prefix: &Vec<String>| !escalated || self.is_as_said(&prefix[0]);
+                let prefix = offer::prefix(line, cwd, &self.repository, &self.rules).filter(counts);
                 let caution = prefix.as_deref().and_then(offer::caution);
                 let lifts: Vec<_> = question.lifts.into_iter().chain(caution).collect();
                 let lifts = (!lifts.is_empty()).then(|| lifts.join("\n"));
@@ -330,6 +374,10 @@ const READ_ONLY: &str = "The sandbox is read-only: no file may change, so nothin
 
 const OWN: &str = "These files say what the agent may do: only the person changes them.";
 
+const ANOTHER_REPOSITORY: &str = "The rule about it does not count here: it is about the repository of this thread, and the command may run in another one.";
+
+const OF_PROJECT: &str = "The rule about it does not count here: PATH finds this program where the model or the project may have put it.";
+
 const NOBODY: &str = "Nothing runs outside the sandbox here, and nobody can be asked. Find a way inside it, or say \
                       what you could not do and why.";
 
@@ -338,6 +386,20 @@ fn allow_by(rules: &[&Rule]) -> Verdict {
     places.sort();
     places.dedup();
     allow(&format!("rule {}", places.join(", ")))
+}
+
+/// Besides what it says: to the person, or to the model where nobody is asked.
+fn also_saying(verdict: Verdict, why: &str) -> Verdict {
+    match verdict {
+        Verdict::Ask(question) => {
+            let lifts = question.lifts.into_iter().chain([why.to_owned()]).collect::<Vec<_>>();
+            Verdict::Ask(Question { lifts: Some(lifts.join("\n")), ..question })
+        }
+        Verdict::Deny { reason, rule, because } => {
+            Verdict::Deny { reason: format!("{why} {reason}"), rule, because }
+        }
+        allowed @ Verdict::Allow { .. } => allowed,
+    }
 }
 
 fn deny(reason: &str, rule: String) -> Verdict {

@@ -15,6 +15,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, mpsc};
 
 use crate::Progress;
+use crate::exec_command::Directory;
 use crate::live::Live;
 use crate::output::{Capture, Decoder, Kept};
 use crate::redact::{Redactor, Secrets};
@@ -29,6 +30,8 @@ use crate::terminal::{AskedSize, Terminal};
 pub(crate) struct Launch {
     pub(crate) argv: Vec<OsString>,
     pub(crate) cwd: PathBuf,
+    /// It runs in this one or not at all.
+    pub(crate) directory: Option<Directory>,
     /// Beside the environment that all commands get.
     pub(crate) env: Vec<(OsString, OsString)>,
     /// It gets a terminal, and can be written to.
@@ -114,6 +117,7 @@ impl Command {
         let errand = Errand {
             order: Order::Run(launch.argv),
             cwd: launch.cwd,
+            directory: launch.directory.as_ref().map(|directory| directory.id),
             env,
             reach: Reach::Policy,
             input,

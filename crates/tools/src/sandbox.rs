@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use crate::ToolboxConfig;
 
 pub use confined::{probe, run_confined};
-pub(crate) use message::{Errand, Input, Order, Reach, WindowSize};
+pub(crate) use message::{DirectoryId, Errand, Input, Order, Reach, WindowSize};
 pub use message::{Exit, NotStarted};
 pub use secrets::{SecretPlaces, secret_places};
 pub(crate) use world::{Launched, Sandbox};

@@ -126,8 +126,10 @@ impl Desk<'_> {
             // Whoever shows us has done it.
             Effect::Dress(_) => {}
             Effect::TakePicture => {
-                let (say, taking) =
-                    (self.say.clone(), clipboard::take(self.environment, self.pictures()));
+                let mut shared = session::project_directories(self.settings);
+                shared.extend(self.settings.permissions.writable_roots.iter().cloned());
+                let taking = clipboard::take(self.environment, &shared, self.pictures());
+                let say = self.say.clone();
                 tokio::spawn(async move {
                     let _ = say.send(taking.await);
                 });

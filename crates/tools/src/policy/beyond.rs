@@ -16,13 +16,23 @@ pub(super) fn runs_something_else(words: &[String], from: usize, places: &Places
         return false;
     }
     let from = from.max(1);
-    let begins = |at: &usize| *at == 0 || (is_carrier(words) && !words[*at].starts_with('-'));
-    let mut said = (0..from.min(words.len())).filter(begins);
-    said.any(|at| {
+    starts(words, from).any(|at| {
         let (words, from) = (&words[at..], from - at);
         does(words, from, places)
             || module(words, from).is_some_and(|(words, from)| does(&words, from, places))
     })
+}
+
+/// Where among the words that a rule says a program may stand.
+fn starts(words: &[String], from: usize) -> impl Iterator<Item = usize> {
+    let carries = is_carrier(words);
+    (0..from.min(words.len()))
+        .filter(move |at| *at == 0 || (carries && !words[*at].starts_with('-')))
+}
+
+/// The programs among the words that a rule says: what is carried is one, too.
+pub(super) fn programs(words: &[String], from: usize) -> impl Iterator<Item = &str> {
+    starts(words, from.max(1)).map(|at| words[at].as_str())
 }
 
 /// `python3 -m pytest -x` as `pytest -x`, where a rule says that much.
@@ -62,6 +72,7 @@ fn does(words: &[String], from: usize, places: &Places) -> bool {
     let by_table =
         TABLE.iter().any(|program| program.is_called(name) && program.is_told(words, from));
     by_table
+        || obeys_another_repository(words, places)
         || match name {
             "git" => git::runs_something_else(words, from, places),
             "tar" | "bsdtar" | "gtar" => {
@@ -96,6 +107,18 @@ fn does(words: &[String], from: usize, places: &Places) -> bool {
             _ => false,
         }
 }
+
+/// Whether the command may run the hooks and settings of a repository that is not the thread's own.
+pub(super) fn obeys_another_repository(words: &[String], places: &Places) -> bool {
+    let is_of_version_control = |name: &str| {
+        name.starts_with("git-") || OF_VERSION_CONTROL.split_whitespace().any(|it| it == name)
+    };
+    words.first().is_some_and(|program| is_of_version_control(name(program)))
+        && places.may_be_of_another_repository()
+}
+
+const OF_VERSION_CONTROL: &str =
+    "brz bzr chg darcs fossil gh git gitk gitui glab hg hub jj lazygit sl tig";
 
 /// `python3.12` is python.
 pub(super) fn without_version(name: &str) -> &str {

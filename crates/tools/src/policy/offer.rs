@@ -6,13 +6,20 @@ use std::path::Path;
 use super::beyond::{self, runs_something_else, without_version};
 use super::known_safe;
 use super::places::{Places, in_their_places};
+use super::repository::Repository;
 use super::rules::{Rules, is_carrier};
 use super::shell;
 
-/// The words a rule would begin with; none when no rule should be made of `line`, which is to run in `cwd`.
-pub(crate) fn prefix(line: &str, cwd: &Path, rules: &Rules) -> Option<Vec<String>> {
+/// The words a rule would begin with; none when no rule should be made of `line`, which is to run in `cwd`, in a thread
+/// whose repository is `own`.
+pub(crate) fn prefix(
+    line: &str,
+    cwd: &Path,
+    own: &Repository,
+    rules: &Rules,
+) -> Option<Vec<String>> {
     let commands = shell::commands(line)?;
-    let mut open = in_their_places(&commands, cwd).filter(|(words, places)| {
+    let mut open = in_their_places(&commands, cwd, own).filter(|(words, places)| {
         !known_safe::touches_nothing(words) && rules.allowing(words, places).is_none()
     });
     let (words, places) = open.next()?;
@@ -125,7 +132,7 @@ mod tests {
     fn offered(line: &str) -> Option<String> {
         let (rules, errors) = Rules::parse(Path::new("x"), "prefix_rule([\"npm\", \"ci\"])");
         assert_eq!(errors, []);
-        Some(prefix(line, Path::new("/dev/null"), &rules)?.join("·"))
+        Some(prefix(line, Path::new("/dev/null"), &Repository::Nothing, &rules)?.join("·"))
     }
 
     #[test]

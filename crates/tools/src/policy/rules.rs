@@ -193,6 +193,12 @@ impl Rules {
                 && (rule.matches(words) || named.as_ref().is_some_and(|words| rule.matches(words)))
         })
     }
+
+    /// The first rule that would allow the command of these words, were it not for what these do.
+    pub(crate) fn speaking_of(&self, words: &[String]) -> Option<&Rule> {
+        let allows = |rule: &&Rule| rule.effect == Effect::Allow && rule.matches(words);
+        self.rules.iter().find(allows)
+    }
 }
 
 impl Rule {

@@ -258,6 +258,61 @@ fn s19_a_filter_of_the_project_is_not_run_outside_beside_what_a_rule_allows() {
 }
 
 #[test]
+fn s19_a_rule_does_not_let_out_what_the_model_may_have_written_under_that_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    for file in ["work/bin/git", "work/bin/cargo", "system/git", "system/cargo", "system/timeout"] {
+        std::fs::create_dir_all(at(file).parent().unwrap()).unwrap();
+        std::fs::write(at(file), "").unwrap();
+    }
+    let own = at("work/bin/git").display().to_string();
+    let rules = format!(
+        "prefix_rule([\"git\", \"commit\"])\nprefix_rule([\"timeout\", \"60\", \"cargo\"])\n\
+         host_executable(name=\"git\", paths=[\"{own}\"])\nprefix_rule([\"./x\"])"
+    );
+    let (rules, errors) = Rules::parse(Path::new("/r"), &rules);
+    assert_eq!(errors, []);
+    let files = RuleFiles { always: Some("/a".into()), project: Some("/p".into()) };
+    let searching = |entries: &[PathBuf]| {
+        let path = std::env::join_paths(entries).unwrap();
+        Policy::new(OnRequest, WorkspaceWrite, "/w".into())
+            .with_rules(rules.clone(), files.clone())
+            .searching(&path, &[at("work")])
+    };
+    let shared_first = searching(&[at("work/bin"), at("system")]);
+    let system_first = searching(&[at("system"), at("work/bin")]);
+    let relative_first = searching(&["bin".into(), at("system")]);
+    for (line, by) in [("git commit -m x", "1"), ("timeout 60 cargo test", "2")] {
+        let action = outside(line);
+        assert_eq!(decided(&system_first, &action), format!("allow: rule /r:{by}"), "{line}");
+        for policy in [&shared_first, &relative_first] {
+            assert_eq!(decided(policy, &action), "ask: approval policy on-request", "{line}");
+            let Verdict::Deny { reason, .. } =
+                (Policy { approval: Never, ..policy.clone() }).judge(&action)
+            else {
+                panic!("{line}")
+            };
+            assert!(reason.contains("the model or the project may have put it"), "{reason}");
+        }
+    }
+    let Verdict::Ask(question) = shared_first.judge(&outside("make")) else { panic!() };
+    assert!(!question.lifts.unwrap().contains("rule"), "there is none about it");
+    // The person said which file.
+    for (line, by) in [(format!("{own} commit"), "1"), ("./x".to_owned(), "4")] {
+        assert_eq!(decided(&shared_first, &outside(&line)), format!("allow: rule /r:{by}"));
+    }
+    // One that would not count is not offered; in the sandbox it counts.
+    let offered = |policy: &Policy, action: &Action| {
+        let Verdict::Ask(question) = policy.judge(action) else { panic!("{action:?}") };
+        question.prefix
+    };
+    assert_eq!(offered(&shared_first, &outside("cargo test")), None);
+    assert!(offered(&system_first, &outside("cargo test")).is_some());
+    let untrusted = Policy { approval: Untrusted, ..shared_first };
+    assert!(offered(&untrusted, &confined("cargo test", "/w")).is_some());
+}
+
+#[test]
 fn s17_what_a_rule_of_the_project_decides_is_said_to_be_the_projects() {
     let text = "prefix_rule([\"rm\"], \"forbidden\")\nprefix_rule([\"git\", \"push\"], \"prompt\")\n\
                 prefix_rule([\"make\"], \"prompt\", justification=\"It is slow.\")";
@@ -370,6 +425,74 @@ fn s19_a_rule_does_not_let_out_what_a_later_argument_would_run() {
         let Verdict::Ask(question) = policy(OnRequest).judge(&outside(line)) else { panic!() };
         assert_eq!(question.prefix, None, "{line}");
     }
+}
+
+#[test]
+fn s19_a_rule_about_git_is_about_the_repository_of_the_thread() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path().canonicalize().unwrap();
+    for directory in [".git", "sub", "evil/objects", "evil/refs", "nested/.git"] {
+        std::fs::create_dir_all(here.join(directory)).unwrap();
+    }
+    std::fs::write(here.join("evil/HEAD"), "").unwrap();
+    let rules =
+        Rules::parse(Path::new("/r"), "prefix_rule([\"git\", \"commit\"])\nprefix_rule([\"hg\"])")
+            .0;
+    let files = RuleFiles { always: Some("/a".into()), project: Some("/p".into()) };
+    let policy = |approval, workspace: &Path| {
+        Policy::new(approval, WorkspaceWrite, workspace.to_owned())
+            .with_rules(rules.clone(), files.clone())
+    };
+    let at = |mut action: Action, place: &str| {
+        let Action::Run { cwd, .. } = &mut action else { panic!() };
+        *cwd = here.join(place);
+        action
+    };
+    for (line, place, is_allowed) in [
+        ("git commit -m x", "", true),
+        ("git commit -m x", "sub", true),
+        ("cd sub && git commit -m x", "", true),
+        ("git commit -m x", "evil", false),
+        ("git commit -m x", "nested", false),
+        ("cd evil && git commit -m x", "", false),
+        ("cd nested; git commit -m x", "sub/..", false),
+        ("cd - && git commit -m x", "", false),
+        ("hg commit", "evil", false),
+        ("hg commit", "sub", true),
+    ] {
+        let program = &line[line.find("git").or(line.find("hg")).unwrap()..][..2];
+        let by = if program == "gi" { "rule /r:1" } else { "rule /r:2" };
+        let expected = |else_by: &str| {
+            if is_allowed { format!("allow: {by}") } else { format!("ask: {else_by}") }
+        };
+        let outside = policy(OnRequest, &here).judge(&at(outside(line), place));
+        if let Verdict::Ask(question) = outside {
+            assert_eq!(question.prefix, None, "{line} in {place}");
+            let says_why = question.lifts.unwrap().contains("may run in another one");
+            assert!(says_why, "{line} in {place}");
+        }
+        let decided = |approval, action| decided(&policy(approval, &here), &at(action, place));
+        assert_eq!(
+            decided(OnRequest, super::tests::outside(line)),
+            expected("approval policy on-request"),
+            "{line} in {place}"
+        );
+        let confined = decided(Untrusted, confined(line, "/"));
+        assert_eq!(confined, expected("approval policy untrusted"), "{line} in {place}");
+    }
+    // A bare one is nobody's, wherever the thread began, and what is made later is another.
+    let inside = policy(OnRequest, &here.join("evil"));
+    let commit = at(outside("git commit"), "evil");
+    assert_eq!(decided(&inside, &commit), "ask: approval policy on-request");
+    let early = policy(OnRequest, &here.join("sub"));
+    std::fs::create_dir(here.join("sub/.git")).unwrap();
+    assert_eq!(
+        decided(&early, &at(outside("git commit"), "sub")),
+        "ask: approval policy on-request"
+    );
+    let reads = at(confined("git status", "/"), "sub");
+    let early = Policy { approval: Untrusted, ..early };
+    assert_eq!(decided(&early, &reads), "ask: approval policy untrusted");
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub async fn run_confined(config: &ToolboxConfig, argv: &[OsString]) -> Result<E
     let errand = Errand {
         order: Order::Run(argv.to_vec()),
         cwd: config.cwd.clone(),
+        directory: None,
         env: vec![],
         reach: Reach::Policy,
         input: Input::Given,

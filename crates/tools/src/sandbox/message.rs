@@ -1,6 +1,8 @@
 //! What the agent, a world's holder and its rooms say to each other.
 
 use std::ffi::OsString;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -37,7 +39,7 @@ pub(super) enum Instruction {
     /// A command will come soon, if nothing comes between.
     Expect,
     /// The last one. The descriptors that come with it depend on its `input`.
-    Do(Errand),
+    Do(Box<Errand>),
 }
 
 /// What is to be done in a room, once.
@@ -46,10 +48,25 @@ pub(crate) struct Errand {
     pub(crate) order: Order,
     /// Absolute.
     pub(crate) cwd: PathBuf,
+    /// `cwd` is this one by then, and no link leads there, or nothing is done.
+    pub(crate) directory: Option<DirectoryId>,
     /// Beside the environment of the world.
     pub(crate) env: Vec<(OsString, OsString)>,
     pub(crate) reach: Reach,
     pub(crate) input: Input,
+}
+
+/// Which directory it is, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DirectoryId {
+    device: u64,
+    inode: u64,
+}
+
+impl DirectoryId {
+    pub(crate) fn of(found: &Metadata) -> Self {
+        Self { device: found.dev(), inode: found.ino() }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]

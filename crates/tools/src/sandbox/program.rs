@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::NotStarted;
+use super::{DirectoryId, Errand, NotStarted};
 use crate::job::Job;
 
 /// Where programs are looked for when the environment does not say.
@@ -27,6 +27,21 @@ pub(super) fn usual_signals() {
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
         libc::signal(libc::SIGCHLD, libc::SIG_DFL);
     }
+}
+
+/// Goes to where the errand is done.
+pub(super) fn enter(errand: &Errand) -> Result<(), NotStarted> {
+    let Errand { cwd, directory, .. } = errand;
+    let failed = |error: io::Error| format!("the working directory {}: {error}", cwd.display());
+    rustix::process::chdir(cwd).map_err(|error| failed(error.into()))?;
+    let Some(expected) = directory else { return Ok(()) };
+    // Asked from within: what becomes of the path now changes nothing.
+    let is_same = DirectoryId::of(&std::fs::metadata(".").map_err(failed)?) == *expected
+        && rustix::process::getcwd(vec![])
+            .is_ok_and(|path| path.to_bytes() == cwd.as_os_str().as_bytes());
+    let changed =
+        || format!("{} is not the directory any more that was asked about", cwd.display());
+    if is_same { Ok(()) } else { Err(changed().into()) }
 }
 
 /// A program with its arguments and its environment, as the kernel takes them.

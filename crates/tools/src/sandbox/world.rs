@@ -189,7 +189,7 @@ impl Room {
     ) -> Result<(Launched, Option<OwnedFd>), SandboxError> {
         let Self(mut channel) = self;
         // A room that could not be built is gone, and has said why.
-        let sent = channel.send(&Instruction::Do(errand), descriptors).await;
+        let sent = channel.send(&Instruction::Do(Box::new(errand)), descriptors).await;
         let mut pid = 0;
         loop {
             match channel.receive::<Reply>().await? {

@@ -18,9 +18,8 @@ pub(super) fn visibility(c: char, before: Option<char>) -> Visibility {
         '\u{200c}' | '\u{200d}' => {
             fits(before.is_some_and(|b| is_pictograph(b) || is_cursive(b)), Visibility::Joins)
         }
-        '\u{fe00}'..='\u{fe0f}' => {
-            fits(before.is_some_and(|b| !is_selector(b) && takes_selector(b)), Visibility::Seen)
-        }
+        '\u{fe00}'..='\u{fe0d}' => fits(before.is_some_and(has_variants), Visibility::Seen),
+        '\u{fe0e}'..='\u{fe0f}' => fits(before.is_some_and(may_be_emoji), Visibility::Seen),
         '\u{e0100}'..='\u{e01ef}' => fits(before.is_some_and(is_ideograph), Visibility::Seen),
         '\u{ad}'
         | '\u{34f}'
@@ -31,11 +30,16 @@ pub(super) fn visibility(c: char, before: Option<char>) -> Visibility {
         | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}'
+        | '\u{2d7f}'
         | '\u{3164}'
         | '\u{feff}'
         | '\u{ffa0}'
         | '\u{fff0}'..='\u{fffb}'
+        | '\u{1107f}'
+        | '\u{13430}'..='\u{1343f}'
+        | '\u{16fe4}'
         | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d159}'
         | '\u{1d173}'..='\u{1d17a}'
         | '\u{e0000}'..='\u{e0fff}' => Visibility::Hidden,
         _ => Visibility::Seen,
@@ -57,12 +61,18 @@ pub(super) fn is_odd_space(c: char) -> bool {
     )
 }
 
-fn is_selector(c: char) -> bool {
-    matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+/// Besides ideographs their punctuation, symbols of mathematics and two scripts.
+fn has_variants(c: char) -> bool {
+    is_ideograph(c)
+        || matches!(c, '\u{1000}'..='\u{109f}' | '\u{2205}'..='\u{22ff}' | '\u{2a00}'..='\u{2aff}' | '\u{3001}'..='\u{303f}'
+            | '\u{a840}'..='\u{a877}' | '\u{ff01}'..='\u{ff60}')
 }
 
-fn takes_selector(c: char) -> bool {
-    c.is_ascii_digit() || matches!(c, '#' | '*') || c > '\u{9f}'
+/// With this selector, or without that one.
+fn may_be_emoji(c: char) -> bool {
+    c.is_ascii_digit()
+        || matches!(c, '#' | '*' | '\u{a9}' | '\u{ae}')
+        || (c != '\u{fe0f}' && is_pictograph(c))
 }
 
 fn is_ideograph(c: char) -> bool {

@@ -107,6 +107,37 @@ fn s21_in_an_approval_every_byte_can_be_seen() {
 }
 
 #[test]
+fn s21_characters_that_take_no_room_are_marks_in_an_approval() {
+    let ranges = [
+        0x2d7f..=0x2d7f,
+        0xfe00..=0xfe0f,
+        0x1107f..=0x1107f,
+        0x13430..=0x1343f,
+        0x16fe4..=0x16fe4,
+        0x1d159..=0x1d159,
+        0x1d173..=0x1d17a,
+        0xe0100..=0xe01ef,
+    ];
+    for code in ranges.into_iter().flatten() {
+        let c = char::from_u32(code).unwrap();
+        for before in ["a", "é", "𓀀", "文", "❤"] {
+            let marked = format!("{before}<U+{code:04X}>b");
+            assert_eq!(exact(&format!("{before}{c}b")), marked);
+            assert_eq!(exact_name(&format!("{before}{c}b")), marked);
+            let is_of_use = match code {
+                0xfe0e | 0xfe0f => before == "❤",
+                0xfe00..=0xfe0d | 0xe0100..=0xe01ef => before == "文",
+                _ => false,
+            };
+            let text = format!("{before}{c}b");
+            let shown = if is_of_use { text.clone() } else { marked };
+            assert_eq!(written(&text), shown);
+            assert_eq!(plain(&text), shown);
+        }
+    }
+}
+
+#[test]
 fn s21_what_somebody_wrote_obeys_no_sequence_and_loses_nothing() {
     for (text, shown) in [
         ("\u{9b}31mred", "<U+009B>31mred"),

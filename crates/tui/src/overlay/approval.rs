@@ -29,6 +29,8 @@ pub(crate) struct Approval {
     laid_for: (usize, usize),
     /// The first row that is shown.
     top: usize,
+    /// So many rows from the first on were on the screen.
+    seen: usize,
     /// Rows that did not fit when it was drawn last.
     below: usize,
     page: usize,
@@ -45,6 +47,7 @@ impl Approval {
             laid: Vec::new(),
             laid_for: (0, 0),
             top: 0,
+            seen: 0,
             below: usize::MAX,
             page: 1,
             reason: Composer::field(),
@@ -118,14 +121,20 @@ impl Overlay for Approval {
     fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
         let wanted = (around.columns, around.transcript.questions.len());
         if self.laid_for != wanted {
-            self.laid_for = wanted;
-            self.laid = asked(&self.question, around);
+            let laid = asked(&self.question, around);
+            // They are other rows now: which of them were seen is not known.
+            if self.laid_for.0 != wanted.0 || self.laid.len() != laid.len() {
+                (self.top, self.seen) = (0, 0);
+            }
+            (self.laid_for, self.laid) = (wanted, laid);
         }
         let all = &self.laid;
         let answers = answers(self.is_telling, self.question.prefix.is_some(), around);
         let room = around.rows.saturating_sub(answers.len() + 2).max(1);
         self.page = room.saturating_sub(1).max(1);
-        self.top = self.top.min(all.len().saturating_sub(room));
+        // Of keys that came before it was drawn none passes over a row.
+        self.top = self.top.min(all.len().saturating_sub(room)).min(self.seen);
+        self.seen = self.seen.max(self.top + room);
         self.below = all.len().saturating_sub(self.top + room);
         let mut rows: Vec<_> = all.iter().skip(self.top).take(room).cloned().collect();
         if self.below > 0 {

@@ -4,7 +4,7 @@
 mod form;
 
 use agent_protocol::{RuleChange, RuleEffect, RulePlace, RuleScope, ShownRule};
-use ratatui_core::style::Modifier;
+use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
 use super::{Around, Overlay, Reply};
@@ -13,6 +13,7 @@ use crate::effect::Effect;
 use crate::filter::{exact, written};
 use crate::key::{KeyCode, KeyEvent};
 use crate::transcript::Rules;
+use crate::wrap::Styled;
 use crate::{view, width, wrap};
 use form::{Form, Outcome};
 
@@ -96,41 +97,40 @@ impl Permissions {
         }
         let first = self.first(room);
         let shown: Vec<_> = self.rules().iter().enumerate().skip(first).take(room).collect();
-        let words = |rule: &ShownRule| exact(&rule.words).replace('\n', " ");
-        let most = around.columns.saturating_sub(9) / 2;
-        let widest = shown.iter().map(|(_, rule)| width::of(&words(rule))).max().unwrap_or(0);
-        let widest = widest.min(most);
+        let mark = theme.glyphs.ellipsis;
+        let widest = shown.iter().map(|(_, rule)| width::of(&in_a_row(rule))).max().unwrap_or(0);
+        let widest = widest.min(most_of_words(around));
         let row = |(at, rule): (usize, &ShownRule)| {
             let is_taken = at == self.at;
-            let words = words(rule);
-            let words = width::head(&words, widest);
-            let gap = " ".repeat(widest + 2 - width::of(words));
+            let words = width::shortened(&in_a_row(rule), widest, mark);
+            let gap = " ".repeat((widest + 2).saturating_sub(width::of(&words)));
             let room = around.columns.saturating_sub(widest + 11);
             let line = Line::from(vec![
                 Span::styled(if is_taken { "› " } else { "  " }, theme.accent),
                 Span::styled(format!("{:<7}", effect_word(rule.effect)), theme.accent),
                 Span::raw(format!("{words}{gap}")),
-                Span::styled(width::head(reach(rule), room).to_owned(), theme.dim),
+                Span::styled(width::shortened(reach(rule), room, mark), theme.dim),
             ]);
             if is_taken { line.style(Modifier::BOLD) } else { line }
         };
         shown.into_iter().map(row).collect()
     }
 
-    /// Where the rule is that is pointed at, and why.
+    /// Where the rule is that is pointed at, why, and what it is about where the list has not room for all of that.
     fn place(&self, around: &Around<'_>) -> Vec<Line<'static>> {
         let Some(rule) = self.rules().get(self.at) else { return Vec::new() };
-        let texts = std::iter::once(place(rule)).chain(rule.justification.clone());
+        let whole = whole(rule, around);
+        let end = if whole.is_empty() { "" } else { ":" };
+        let place = format!("{}{end}", place(rule));
+        let texts = rule.justification.clone().into_iter().chain([place]);
         let rows = texts.flat_map(|text| {
             let text = exact(&text).replace('\n', " ");
             let row = Line::styled(text, around.theme.dim);
             wrap::wrap(&row, around.columns.saturating_sub(2).max(1))
         });
-        let indented = |mut line: Line<'static>| {
-            line.spans.insert(0, Span::raw("  "));
-            line
-        };
-        rows.map(indented).take(PLACE_ROWS).collect()
+        let rows = part_of(rows.collect(), PLACE_ROWS, around);
+        let whole = part_of(whole, (around.rows / 3).max(PLACE_ROWS), around);
+        rows.into_iter().map(|row| indented(2, row)).chain(whole).collect()
     }
 
     /// Below so many of the rules, if not all are shown.
@@ -236,6 +236,50 @@ impl Overlay for Permissions {
     fn field(&mut self) -> Option<&mut Composer> {
         self.form.as_mut().map(Form::field)
     }
+}
+
+fn indented(columns: usize, mut row: Line<'static>) -> Line<'static> {
+    row.spans.insert(0, Span::raw(" ".repeat(columns)));
+    row
+}
+
+/// What the list shows of a rule.
+fn in_a_row(rule: &ShownRule) -> String {
+    exact(&rule.words).replace('\n', " ")
+}
+
+/// The columns that the list has for the words of a rule.
+fn most_of_words(around: &Around<'_>) -> usize {
+    around.columns.saturating_sub(9) / 2
+}
+
+/// Every byte of what the rule is about, where the list does not show it; cut, as wrapping leaves out spaces.
+fn whole(rule: &ShownRule, around: &Around<'_>) -> Vec<Line<'static>> {
+    let is_shown = width::of(&in_a_row(rule)) <= most_of_words(around);
+    if is_shown && !rule.words.contains('\n') {
+        return Vec::new();
+    }
+    let room = around.columns.saturating_sub(4).max(1);
+    let rows = exact(&rule.words);
+    let cut = rows.lines().flat_map(|row| {
+        let row = Styled::new(row, Style::new());
+        let parts = row.cut(room);
+        parts.into_iter().map(|part| Line::from(row.spans(part))).collect::<Vec<_>>()
+    });
+    cut.map(|row| indented(4, row)).collect()
+}
+
+/// All of the rows, or the first and the last, by which those are told apart that begin alike.
+fn part_of(mut rows: Vec<Line<'static>>, most: usize, around: &Around<'_>) -> Vec<Line<'static>> {
+    if rows.len() > most {
+        let last = rows.split_off(rows.len() - 1);
+        let left_out = rows.split_off(most.saturating_sub(2)).len();
+        let mark = around.theme.glyphs.ellipsis;
+        let text = format!("  {mark} {}", view::count(left_out, "more row"));
+        rows.push(Line::styled(text, around.theme.dim));
+        rows.extend(last);
+    }
+    rows
 }
 
 fn effect_word(effect: RuleEffect) -> &'static str {

@@ -1,10 +1,16 @@
 use std::path::Path;
 
 use super::*;
+use crate::policy::places::in_their_places;
+use crate::policy::repository::Repository;
 
 fn beyond(line: &str, from: usize) -> bool {
     let commands = crate::policy::shell::commands(line).unwrap_or(vec![vec![]]);
-    runs_something_else(&commands[0], from, &Places::of(Path::new("/dev/null")))
+    runs_something_else(
+        &commands[0],
+        from,
+        &Places::of(Path::new("/dev/null"), &Repository::Nothing),
+    )
 }
 
 #[test]
@@ -421,6 +427,7 @@ fn s19_what_a_repository_of_the_workspace_has_for_hooks_would_run_and_no_rule_ab
     if !here.join("fixtures/evil.git/hooks/pre-receive").exists() {
         return eprintln!("not run: there is no bash or no git");
     }
+    let own = Repository::of(&here);
     for line in [
         "git push fixtures/evil.git HEAD:refs/heads/x",
         "git push evil HEAD:refs/heads/x",
@@ -433,8 +440,7 @@ fn s19_what_a_repository_of_the_workspace_has_for_hooks_would_run_and_no_rule_ab
         bash(line).unwrap();
         assert!(here.join("ran").exists(), "{line}: nothing ran");
         let commands = crate::policy::shell::commands(line).unwrap();
-        let (words, places) =
-            crate::policy::places::in_their_places(&commands, &here).last().unwrap();
+        let (words, places) = in_their_places(&commands, &here, &own).last().unwrap();
         assert!(runs_something_else(words, 2, &places), "{line}");
         bash("rm -f */refs/heads/x */*/refs/heads/x").unwrap();
     }
@@ -448,15 +454,14 @@ fn s19_a_remote_in_a_file_of_its_own_is_a_repository_on_this_machine() {
     if !here.join("fixtures/evil.git/hooks/pre-receive").exists() {
         return eprintln!("not run: there is no bash or no git");
     }
+    let own = Repository::of(&here);
     let is_covered = |line: &str, from: usize| {
         let commands = crate::policy::shell::commands(line).unwrap();
-        let (words, places) =
-            crate::policy::places::in_their_places(&commands, &here).last().unwrap();
+        let (words, places) = in_their_places(&commands, &here, &own).last().unwrap();
         !runs_something_else(words, from, &places)
     };
     bash("git worktree add -q tree; rm -r origin; rmdir .git/branches").unwrap();
-    for line in ["git push", "git push named", "cd tree && git push named", "git clone https://a/b"]
-    {
+    for line in ["git push", "git push named", "git clone https://a/b"] {
         assert!(is_covered(line, 2), "{line}");
     }
     for (file, text, line) in [

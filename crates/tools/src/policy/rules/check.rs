@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Effect, Rule, Rules, by_name};
 use crate::policy::places::in_their_places;
+use crate::policy::repository::Repository;
 use crate::policy::shell;
 
 /// The answer. As JSON it has the names that Codex's `execpolicy check` gives them.
@@ -52,7 +53,8 @@ impl Rules {
             strict.filter_map(|rule| rule.matched_by(&words)).for_each(&mut note);
         }
         let commands = shell::commands(line).unwrap_or_default();
-        let allowing: Vec<_> = in_their_places(&commands, cwd)
+        let own = Repository::of(cwd);
+        let allowing: Vec<_> = in_their_places(&commands, cwd, &own)
             .map(|(words, places)| self.allowing(words, &places)?.matched_by(words))
             .collect();
         let all_allowed = !allowing.is_empty() && allowing.iter().all(Option::is_some);

@@ -3,6 +3,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::policy::repository::Repository;
 
 fn rules(text: &str) -> Rules {
     let (rules, errors) = Rules::parse(Path::new("my.rules"), text);
@@ -20,8 +21,8 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// Where nothing is.
-fn nowhere() -> Places {
-    Places::of(Path::new("/dev/null"))
+fn nowhere() -> Places<'static> {
+    Places::of(Path::new("/dev/null"), &Repository::Nothing)
 }
 
 fn allow(path: &Path, heading: &str, prefix: &[String]) -> std::io::Result<Rule> {

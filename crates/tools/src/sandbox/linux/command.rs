@@ -72,7 +72,7 @@ fn await_errand(
                 }
             }
             Some((Instruction::Do(errand), descriptors)) => {
-                room.borrow_mut().errand = Some((errand, descriptors));
+                room.borrow_mut().errand = Some((*errand, descriptors));
                 return Ok(true);
             }
             None => return Ok(false),
@@ -138,8 +138,7 @@ fn begin(
     }
     let errand = room.borrow_mut().errand_when_ready()?;
     take_descriptors(&room.borrow())?;
-    rustix::process::chdir(&errand.cwd)
-        .map_err(|error| format!("the working directory {}: {error}", errand.cwd.display()))?;
+    program::enter(&errand)?;
     if let Some(confinement) = confinement {
         confinement.raise_walls(errand.reach)?;
     }

@@ -146,6 +146,7 @@ impl Room {
         Errand {
             order: Order::Run(vec!["rehearsal".into()]),
             cwd: "/".into(),
+            directory: None,
             env: vec![("TERM".into(), "dumb".into())],
             reach: Reach::Policy,
             input: Input::Empty,

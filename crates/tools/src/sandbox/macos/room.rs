@@ -82,7 +82,9 @@ fn await_errand(control: &BlockingChannel) -> Result<Option<(Errand, Vec<OwnedFd
     loop {
         match control.receive::<Instruction>().map_err(|error| error.to_string())? {
             Some((Instruction::Expect, _)) => {}
-            Some((Instruction::Do(errand), descriptors)) => return Ok(Some((errand, descriptors))),
+            Some((Instruction::Do(errand), descriptors)) => {
+                return Ok(Some((*errand, descriptors)));
+            }
             None => return Ok(None),
         }
     }
@@ -182,8 +184,7 @@ fn become_command(
     if let Some(told) = told {
         place_job(&told).map_err(say("its job"))?;
     }
-    rustix::process::chdir(&errand.cwd)
-        .map_err(|error| format!("the working directory {}: {error}", errand.cwd.display()))?;
+    program::enter(&errand)?;
     let no_core = Rlimit { current: Some(0), maximum: Some(0) };
     setrlimit(Resource::Core, no_core).map_err(say("core dumps"))?;
     program::usual_signals();

@@ -49,6 +49,50 @@ fn nothing_is_allowed_before_all_of_it_was_seen() {
     assert!(matches!(&type_in(&mut app, "y")[..], [Effect::Decide { .. }]));
 }
 
+#[test]
+fn s20_what_was_not_seen_is_not_allowed_after_the_window_was_made_wider() {
+    let mut app = App::new(Theme::colourless(), 24, 16);
+    let steps: Vec<_> = (0..120).map(|n| format!("true step{n:03} xxxxxxxx")).collect();
+    asks(&mut app, &steps.join("; "));
+    let mut seen = String::new();
+    let mut look = |app: &mut App| {
+        // A word may be cut by the end of a row.
+        let rows: String = shown(app).1.iter().map(|row| row.trim_start()).collect();
+        let is_at_end = !rows.contains("more row");
+        seen += &rows;
+        (is_at_end, seen.contains("step119"))
+    };
+    look(&mut app);
+    for _ in 0..12 {
+        assert!(type_in(&mut app, " ").is_empty());
+        look(&mut app);
+    }
+    app.update(Input::Resize { columns: 150, rows: 16 });
+    assert_eq!(look(&mut app), (false, false), "it goes back to the beginning");
+    for n in 0..120 {
+        let (is_at_end, _) = look(&mut app);
+        let effects = type_in(&mut app, "y");
+        assert_eq!(!effects.is_empty(), is_at_end, "{n}");
+        if is_at_end {
+            break;
+        }
+    }
+    let missing = steps.iter().enumerate().find(|(n, _)| !seen.contains(&format!("step{n:03}")));
+    assert_eq!(missing, None);
+}
+
+#[test]
+fn s20_keys_that_come_before_it_is_drawn_pass_over_nothing() {
+    let mut app = App::new(Theme::colourless(), 80, 16);
+    let lines: Vec<_> = (0..60).map(|line| format!("line{line:02}")).collect();
+    asks(&mut app, &lines.join("\n"));
+    let mut seen = shown(&mut app).1.join("\n");
+    while type_in(&mut app, "   y").is_empty() {
+        seen += &shown(&mut app).1.join("\n");
+    }
+    assert_eq!(lines.iter().find(|line| !seen.contains(*line)), None);
+}
+
 /// A question about a patch of these lines, and nothing else said about it before.
 fn asks_to_edit(app: &mut App, kind: ChangeKind, diff: String) {
     let change = FileChange {

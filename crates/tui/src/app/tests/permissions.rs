@@ -45,6 +45,41 @@ fn each_rule_says_how_far_it_reaches_and_where_it_is() {
 }
 
 #[test]
+fn what_the_list_cuts_is_marked_and_the_one_that_is_pointed_at_shown_to_its_end() {
+    let answer =
+        |words: &str, number| rule(words, Some(RuleScope::Thread), RulePlace::Answer { number });
+    let long = |end: &str| format!("touch /var/tmp/trial_x  && {}ls {end}", "true; ".repeat(20));
+    let mut app = opened(&[answer(&long("one"), 0), answer(&long("two"), 1), answer("a\nb", 2)]);
+    let both = |app: &mut App| {
+        let rows = shown(app).1;
+        let listed: Vec<_> = rows.iter().filter(|row| row.contains("allow  touch")).collect();
+        assert!(listed.len() == 2 && listed.iter().all(|row| row.contains('…')), "{rows:?}");
+        let at = rows.iter().position(|row| row == "  your answer, exactly this:").unwrap();
+        rows[at + 1..]
+            .iter()
+            .take_while(|row| row.starts_with("    "))
+            .map(|row| &row[4..])
+            .collect::<String>()
+    };
+    assert_eq!(both(&mut app), long("one"));
+    type_in(&mut app, "<down>");
+    assert_eq!(both(&mut app), long("two"));
+    type_in(&mut app, "<down>");
+    let rows = shown(&mut app).1.join("\n");
+    assert!(rows.contains("exactly this:\n    a\n    b\n"), "{rows}");
+    // Of one that is longer than the screen the end is shown, too.
+    let mut app = opened(&[
+        answer(&"true; ".repeat(400), 0),
+        answer(&format!("{}x", "true; ".repeat(400)), 1),
+    ]);
+    type_in(&mut app, "<down>");
+    let rows = shown(&mut app).1;
+    let at = rows.iter().position(|row| row.contains("more rows")).unwrap();
+    assert!(rows[at + 1].ends_with("true; x"), "{rows:?}");
+    assert!(rows.iter().any(|row| row.contains("esc closes")), "{rows:?}");
+}
+
+#[test]
 fn a_rule_is_made_of_what_commands_begin_with_what_becomes_of_them_and_how_far() {
     let mut app = opened(&[]);
     assert!(type_in(&mut app, "a<tab><tab><down>git push").is_empty());
