@@ -43,6 +43,7 @@ mod register;
 mod repositories;
 mod repository;
 mod room;
+mod roots;
 mod seccomp;
 mod seen;
 mod settings;
@@ -64,11 +65,12 @@ use std::process::ExitCode;
 use agent_protocol::SandboxMode;
 
 use super::channel::BlockingChannel;
-use super::message::{Build, Built, OpenRoom, Reply};
+use super::message::{Build, Built, Found, OpenRoom, Reply};
 use super::spawn::CHANNEL;
 use super::{SandboxPolicy, Tier};
 use cgroup::Cgroup;
 use register::Register;
+use roots::Roots;
 use seen::Seen;
 use temporary::Temporary;
 use unseen::Unseen;
@@ -91,6 +93,8 @@ pub(super) struct World {
     register: Register,
     /// What there was below the writable roots when it began.
     seen: Seen,
+    /// Roots that are none.
+    left_out: Vec<std::path::PathBuf>,
 }
 
 /// The main function of the holder: lives until the agent closes the channel.
@@ -108,8 +112,12 @@ pub(super) fn hold() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let open_secrets = walls::open_secrets(&world);
-    if channel.send(&Built::Ready { open_secrets }, &[]).is_err() {
+    let found = Found {
+        open_secrets: walls::open_secrets(&world),
+        left_out: std::mem::take(&mut world.left_out),
+        without_landlock: world.tier == Tier::Full && walls::available().is_err(),
+    };
+    if channel.send(&Built::Ready(found), &[]).is_err() {
         return ExitCode::FAILURE;
     }
     world.seen = metadata::seen(&world);
@@ -196,6 +204,9 @@ pub(super) fn fork() -> std::io::Result<Forked> {
 impl World {
     fn build(build: Build) -> Result<Self, String> {
         let Build { mut policy, tier } = build;
+        let Roots { kept, left_out } = roots::find(&policy.writable_roots);
+        policy.writable_roots = kept;
+        let is_written = policy.mode == SandboxMode::WorkspaceWrite;
         if policy.mode == SandboxMode::WorkspaceWrite {
             // To commit in a worktree is to write there.
             let roots = policy.writable_roots.iter();
@@ -209,7 +220,7 @@ impl World {
         policy.secrets.named.extend(kept_by_git);
         // Before anything is closed to this process.
         let register = Register::open(place_of_register(&policy).as_deref()).map_err(no_memory)?;
-        match tier {
+        let mut world = match tier {
             Tier::Full => Self::apart(policy, tier, register),
             Tier::Reduced => {
                 walls::available()?;
@@ -217,7 +228,9 @@ impl World {
                 Self::with_temporary(policy, tier, register)
             }
             Tier::None => Self::new(policy, tier, std::env::temp_dir(), register),
-        }
+        }?;
+        world.left_out = if is_written { left_out } else { vec![] };
+        Ok(world)
     }
 
     fn apart(policy: SandboxPolicy, tier: Tier, register: Register) -> Result<Self, String> {
@@ -295,6 +308,7 @@ impl World {
             unseen,
             register,
             seen,
+            left_out: vec![],
         })
     }
 }

@@ -24,7 +24,7 @@ use super::repository::{self, Repository};
 use super::seen::Seen;
 use super::state::{self, State, changed_at};
 use super::trees::{Before, Trees};
-use super::{World, index, persons};
+use super::{World, index, persons, roots};
 use crate::sandbox::message::Order;
 use crate::sandbox::{OF_PROJECT, Tier, secrets};
 
@@ -66,11 +66,7 @@ pub(super) fn seen(world: &World) -> Seen {
     if world.policy.mode != SandboxMode::WorkspaceWrite {
         return Seen::default();
     }
-    repositories::seen_below(&roots(world), PATIENCE)
-}
-
-pub(super) fn roots(world: &World) -> Vec<PathBuf> {
-    world.policy.writable_roots.iter().filter_map(|root| root.canonicalize().ok()).collect()
+    repositories::seen_below(&roots::of(world), PATIENCE)
 }
 
 /// In the full tier nothing: its temporary directories are on no disk of the machine's.
@@ -92,7 +88,7 @@ impl Metadata {
         stay: Stay,
     ) -> Result<Self, String> {
         let entered = world.register.enter(stay, |records| {
-            let roots = roots(world);
+            let roots = roots::of(world);
             let earlier = Earlier::of(&records, &roots, world_began(world));
             let metadata = Self::taking_over(earlier, roots, world, known, order);
             let records = metadata.records(world, known);

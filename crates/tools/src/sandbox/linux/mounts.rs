@@ -24,6 +24,15 @@ impl Tree {
         open_tree(CWD, path, flags).map(Self).map_err(at("copying", path))
     }
 
+    /// Of what is opened already.
+    pub(super) fn copy_of(opened: &OwnedFd, path: &Path) -> Result<Self, String> {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_EMPTY_PATH
+            | OpenTreeFlags::AT_RECURSIVE;
+        open_tree(opened, "", flags).map(Self).map_err(at("copying", path))
+    }
+
     pub(super) fn read_only(self) -> Result<Self, String> {
         self.with(READ_ONLY).map_err(|error| format!("making a mount read-only: {error}"))
     }
