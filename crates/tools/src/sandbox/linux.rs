@@ -32,6 +32,7 @@ mod left;
 mod limits;
 mod links;
 mod metadata;
+mod mirrors;
 mod mounts;
 mod named;
 mod namespaces;
@@ -218,6 +219,10 @@ impl World {
         links::know_view(&policy, tier);
         let kept_by_git = credentials::files(&policy);
         policy.secrets.named.extend(kept_by_git);
+        if tier != Tier::None {
+            let mirrored = mirrors::of(&policy.secrets);
+            policy.secrets.extend(mirrored);
+        }
         // Before anything is closed to this process.
         let register = Register::open(place_of_register(&policy).as_deref()).map_err(no_memory)?;
         let mut world = match tier {
