@@ -41,6 +41,7 @@ mod persons;
 mod pins;
 mod put_back;
 mod register;
+mod removal;
 mod repositories;
 mod repository;
 mod room;
@@ -321,7 +322,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if let Some(own) = &self.own {
-            let _ = std::fs::remove_dir_all(&own.path);
+            let _ = removal::remove(&own.path);
         }
     }
 }

@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
+use super::removal;
+
 const PREFIX: &str = "agent-world-";
 
 /// A directory that young may be one whose lock is only about to be taken.
@@ -73,7 +75,7 @@ fn remove_if_left(path: &Path, now: SystemTime) -> io::Result<()> {
         return Ok(());
     }
     flock(&directory, FlockOperation::NonBlockingLockExclusive)?;
-    fs::remove_dir_all(path)
+    removal::remove(path)
 }
 
 #[cfg(test)]
