@@ -86,8 +86,8 @@ pub(super) struct World {
     temporary: std::path::PathBuf,
     /// In the full tier: what was hidden when it was built.
     hidden: Option<Hidden>,
-    /// In the reduced tier: the directory that it lies in.
-    own: Option<Temporary>,
+    /// In the reduced tier: the directories that this and the shared memory lie in.
+    own: Vec<Temporary>,
     /// In the reduced tier: where that of commands lies.
     shared_memory: Option<std::path::PathBuf>,
     began: std::time::SystemTime,
@@ -286,11 +286,15 @@ impl World {
         tier: Tier,
         register: Register,
     ) -> Result<Self, String> {
-        let temporary = Temporary::make(&std::env::temp_dir())
-            .map_err(|error| format!("no private temporary directory: {error}"))?;
-        let mut world = Self::new(policy, tier, temporary.files(), register)?;
-        world.shared_memory = Some(temporary.shared_memory());
-        world.own = Some(temporary);
+        let nowhere = |error: std::io::Error| format!("no private temporary directory: {error}");
+        let temporary = Temporary::make(&std::env::temp_dir()).map_err(nowhere)?;
+        // Where no command reads what those of other worlds share.
+        let memory = Temporary::make(std::path::Path::new(devices::MEMORY)).ok();
+        let shared = memory.as_ref().unwrap_or(&temporary).part("shm").map_err(nowhere)?;
+        let files = temporary.part("tmp").map_err(nowhere)?;
+        let mut world = Self::new(policy, tier, files, register)?;
+        world.shared_memory = Some(shared);
+        world.own = memory.into_iter().chain([temporary]).collect();
         Ok(world)
     }
 
@@ -302,7 +306,7 @@ impl World {
     ) -> Result<Self, String> {
         let unseen = Unseen::new().map_err(no_memory)?;
         let began = std::time::SystemTime::now();
-        let (hidden, own, shared_memory, seen) = (None, None, None, Seen::default());
+        let (hidden, own, shared_memory, seen) = (None, vec![], None, Seen::default());
         Ok(Self {
             policy,
             tier,
@@ -321,9 +325,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        if let Some(own) = &self.own {
-            let _ = removal::remove(&own.path);
-        }
+        self.own.iter().for_each(Temporary::remove);
     }
 }
 

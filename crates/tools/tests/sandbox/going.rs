@@ -108,6 +108,19 @@ pub(crate) const GOING: &[Going] = &[
         roots: &["sub"],
         threads: true,
     },
+    // In the full tier it is memory of the world's own, as `/tmp` is.
+    Going {
+        name: "s7_shared_memory_of_another_thread",
+        before: "",
+        commands: &[
+            r#"exec 3<>/dev/shm/agent-attacked; echo secret >&3"#,
+            r#"for f in /tmp/agent-world-*/shm/* /dev/shm/agent-world-*/shm/* /dev/shm/agent-attacked
+               do grep -qs secret $f && touch found; done; true"#,
+        ],
+        later: "rm -f /dev/shm/agent-attacked; if test -e found; then touch ~/mark; fi",
+        roots: &[],
+        threads: true,
+    },
     // The room of the last command is built, and looks, while the one before runs.
     Going {
         name: "s9_going_on_with_what_was_there_for_a_moment",
@@ -157,13 +170,14 @@ pub(crate) fn plays(name: &str, tier: &str, home: &Path) -> i32 {
             config.writable_roots.extend(going.roots.iter().map(|root| config.cwd.join(root)));
             Toolbox::new(config)
         };
-        let mut toolbox = begin();
+        let mut toolboxes = vec![begin()];
         for script in going.commands {
             if going.threads {
-                toolbox = begin();
+                toolboxes.push(begin());
             }
+            let toolbox = toolboxes.last().expect("one");
             let input = serde_json::json!({ "cmd": script }).to_string();
-            let call = agent::prepared(&toolbox, "exec_command", &input).expect("a command");
+            let call = agent::prepared(toolbox, "exec_command", &input).expect("a command");
             println!("{:?}", runtime.block_on(agent::performed(call)));
         }
         bash(going.later, home);

@@ -15,7 +15,7 @@ use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer};
 use super::asked::{self, Answer, Patience, Request};
 use super::{World, connect, tree};
 
-const MEMORY: &str = "/dev/shm";
+pub(super) const MEMORY: &str = "/dev/shm";
 const TERMINALS: &str = "/dev/pts";
 
 /// Longer than any path of ours with the longest name.

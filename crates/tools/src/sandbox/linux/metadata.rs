@@ -73,7 +73,8 @@ pub(super) fn seen(world: &World) -> Seen {
 
 /// In the full tier nothing: its temporary directories are on no disk of the machine's.
 pub(super) fn beside(world: &World) -> Vec<PathBuf> {
-    let own = world.own.iter().flat_map(|own| [own.files(), own.shared_memory()]);
+    let own = (world.tier == Tier::Reduced).then(|| world.temporary.clone());
+    let own = own.into_iter().chain(world.shared_memory.clone());
     own.filter_map(|path| path.canonicalize().ok()).collect()
 }
 
