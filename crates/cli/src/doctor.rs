@@ -155,6 +155,9 @@ async fn sandbox(toolbox: &ToolboxConfig) -> Check {
     match agent_tools::probe(toolbox).await {
         Ok(report) => {
             let (verdict, tier) = match report.tier {
+                Tier::Full if report.without_landlock => {
+                    (Verdict::Weak, "full, but without Landlock: namespaces and seccomp")
+                }
                 Tier::Full => (Verdict::Good, "full: namespaces, Landlock and seccomp"),
                 Tier::Reduced => {
                     (Verdict::Weak, "reduced: Landlock and seccomp without namespaces")

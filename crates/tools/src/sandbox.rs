@@ -141,6 +141,10 @@ pub struct TierReport {
     pub reasons: Vec<String>,
     /// Secrets that commands can read all the same.
     pub open_secrets: Vec<PathBuf>,
+    /// Writable roots, as they were named, that are none: the way there leads through a link that commands can make.
+    pub left_out: Vec<PathBuf>,
+    /// The full tier stands without Landlock, which this kernel does not have.
+    pub without_landlock: bool,
 }
 
 impl TierReport {
@@ -150,7 +154,24 @@ impl TierReport {
         let open = self.open_secrets.iter().map(|path| {
             format!("; commands can read {}, which lies among what they write", path.display())
         });
-        reasons.chain(open).collect()
+        let left_out = self.roots_left_out().map(|said| format!("; {said}"));
+        let landlock = self.without_landlock.then(|| {
+            "; without Landlock, which this kernel does not have, commands can write to pipes (FIFOs) anywhere"
+                .to_owned()
+        });
+        reasons.chain(open).chain(left_out).chain(landlock).collect()
+    }
+
+    /// Which of the writable roots are none, and why, in words for the person.
+    pub fn roots_left_out(&self) -> Option<String> {
+        let roots: Vec<_> = self.left_out.iter().map(|root| root.display().to_string()).collect();
+        (!roots.is_empty()).then(|| {
+            format!(
+                "commands cannot write to {}: the way there leads through a link that commands can make; \
+                 name the directory itself",
+                roots.join(", ")
+            )
+        })
     }
 }
 

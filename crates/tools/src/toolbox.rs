@@ -190,12 +190,15 @@ impl Toolbox {
 
     /// Why commands are confined less than they could be, in words for the person: said once, when it is known (S14).
     pub fn take_weakness(&self) -> Option<String> {
-        let found = self.sandbox.found().filter(|found| found.tier == Tier::Reduced)?;
-        let is_new = !self.weakness_is_told.swap(true, Ordering::Relaxed);
-        is_new.then(|| {
+        let found = self.sandbox.found()?;
+        let said = if found.tier == Tier::Reduced {
             let weaknesses = found.weaknesses();
             format!("{WEAKNESS}{weaknesses}. `agent doctor` says how to get the full one.")
-        })
+        } else {
+            format!("The sandbox: {}.", found.roots_left_out()?)
+        };
+        let is_new = !self.weakness_is_told.swap(true, Ordering::Relaxed);
+        is_new.then_some(said)
     }
 
     /// Whether this is what [`Toolbox::take_weakness`] said in an earlier process: then it is not said again.

@@ -32,6 +32,7 @@ mod left;
 mod limits;
 mod links;
 mod metadata;
+mod mirrors;
 mod mounts;
 mod named;
 mod namespaces;
@@ -40,9 +41,11 @@ mod persons;
 mod pins;
 mod put_back;
 mod register;
+mod removal;
 mod repositories;
 mod repository;
 mod room;
+mod roots;
 mod seccomp;
 mod seen;
 mod settings;
@@ -64,11 +67,12 @@ use std::process::ExitCode;
 use agent_protocol::SandboxMode;
 
 use super::channel::BlockingChannel;
-use super::message::{Build, Built, OpenRoom, Reply};
+use super::message::{Build, Built, Found, OpenRoom, Reply};
 use super::spawn::CHANNEL;
 use super::{SandboxPolicy, Tier};
 use cgroup::Cgroup;
 use register::Register;
+use roots::Roots;
 use seen::Seen;
 use temporary::Temporary;
 use unseen::Unseen;
@@ -82,8 +86,8 @@ pub(super) struct World {
     temporary: std::path::PathBuf,
     /// In the full tier: what was hidden when it was built.
     hidden: Option<Hidden>,
-    /// In the reduced tier: the directory that it lies in.
-    own: Option<Temporary>,
+    /// In the reduced tier: the directories that this and the shared memory lie in.
+    own: Vec<Temporary>,
     /// In the reduced tier: where that of commands lies.
     shared_memory: Option<std::path::PathBuf>,
     began: std::time::SystemTime,
@@ -91,6 +95,8 @@ pub(super) struct World {
     register: Register,
     /// What there was below the writable roots when it began.
     seen: Seen,
+    /// Roots that are none.
+    left_out: Vec<std::path::PathBuf>,
 }
 
 /// The main function of the holder: lives until the agent closes the channel.
@@ -108,8 +114,12 @@ pub(super) fn hold() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let open_secrets = walls::open_secrets(&world);
-    if channel.send(&Built::Ready { open_secrets }, &[]).is_err() {
+    let found = Found {
+        open_secrets: walls::open_secrets(&world),
+        left_out: std::mem::take(&mut world.left_out),
+        without_landlock: world.tier == Tier::Full && walls::available().is_err(),
+    };
+    if channel.send(&Built::Ready(found), &[]).is_err() {
         return ExitCode::FAILURE;
     }
     world.seen = metadata::seen(&world);
@@ -196,6 +206,9 @@ pub(super) fn fork() -> std::io::Result<Forked> {
 impl World {
     fn build(build: Build) -> Result<Self, String> {
         let Build { mut policy, tier } = build;
+        let Roots { kept, left_out } = roots::find(&policy.writable_roots);
+        policy.writable_roots = kept;
+        let is_written = policy.mode == SandboxMode::WorkspaceWrite;
         if policy.mode == SandboxMode::WorkspaceWrite {
             // To commit in a worktree is to write there.
             let roots = policy.writable_roots.iter();
@@ -207,9 +220,13 @@ impl World {
         links::know_view(&policy, tier);
         let kept_by_git = credentials::files(&policy);
         policy.secrets.named.extend(kept_by_git);
+        if tier != Tier::None {
+            let mirrored = mirrors::of(&policy.secrets);
+            policy.secrets.extend(mirrored);
+        }
         // Before anything is closed to this process.
         let register = Register::open(place_of_register(&policy).as_deref()).map_err(no_memory)?;
-        match tier {
+        let mut world = match tier {
             Tier::Full => Self::apart(policy, tier, register),
             Tier::Reduced => {
                 walls::available()?;
@@ -217,7 +234,9 @@ impl World {
                 Self::with_temporary(policy, tier, register)
             }
             Tier::None => Self::new(policy, tier, std::env::temp_dir(), register),
-        }
+        }?;
+        world.left_out = if is_written { left_out } else { vec![] };
+        Ok(world)
     }
 
     fn apart(policy: SandboxPolicy, tier: Tier, register: Register) -> Result<Self, String> {
@@ -267,11 +286,15 @@ impl World {
         tier: Tier,
         register: Register,
     ) -> Result<Self, String> {
-        let temporary = Temporary::make(&std::env::temp_dir())
-            .map_err(|error| format!("no private temporary directory: {error}"))?;
-        let mut world = Self::new(policy, tier, temporary.files(), register)?;
-        world.shared_memory = Some(temporary.shared_memory());
-        world.own = Some(temporary);
+        let nowhere = |error: std::io::Error| format!("no private temporary directory: {error}");
+        let temporary = Temporary::make(&std::env::temp_dir()).map_err(nowhere)?;
+        // Where no command reads what those of other worlds share.
+        let memory = Temporary::make(std::path::Path::new(devices::MEMORY)).ok();
+        let shared = memory.as_ref().unwrap_or(&temporary).part("shm").map_err(nowhere)?;
+        let files = temporary.part("tmp").map_err(nowhere)?;
+        let mut world = Self::new(policy, tier, files, register)?;
+        world.shared_memory = Some(shared);
+        world.own = memory.into_iter().chain([temporary]).collect();
         Ok(world)
     }
 
@@ -283,7 +306,7 @@ impl World {
     ) -> Result<Self, String> {
         let unseen = Unseen::new().map_err(no_memory)?;
         let began = std::time::SystemTime::now();
-        let (hidden, own, shared_memory, seen) = (None, None, None, Seen::default());
+        let (hidden, own, shared_memory, seen) = (None, vec![], None, Seen::default());
         Ok(Self {
             policy,
             tier,
@@ -295,15 +318,14 @@ impl World {
             unseen,
             register,
             seen,
+            left_out: vec![],
         })
     }
 }
 
 impl Drop for World {
     fn drop(&mut self) {
-        if let Some(own) = &self.own {
-            let _ = std::fs::remove_dir_all(&own.path);
-        }
+        self.own.iter().for_each(Temporary::remove);
     }
 }
 

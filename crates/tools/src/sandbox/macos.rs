@@ -12,7 +12,7 @@ use std::process::{ExitCode, Stdio};
 use agent_protocol::SandboxMode;
 
 use super::channel::BlockingChannel;
-use super::message::{Build, Built, OpenRoom, Reply};
+use super::message::{Build, Built, Found, OpenRoom, Reply};
 use super::spawn::CHANNEL;
 use super::{Reach, SandboxPolicy, Tier, program, seatbelt};
 use crate::job::Job;
@@ -44,7 +44,7 @@ pub(super) fn hold() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if channel.send(&Built::Ready { open_secrets: vec![] }, &[]).is_err() {
+    if channel.send(&Built::Ready(Found::default()), &[]).is_err() {
         return ExitCode::FAILURE;
     }
     room::ignore_children();

@@ -21,12 +21,20 @@ pub(super) struct Build {
 /// Holder to agent, in answer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Built {
-    Ready {
-        /// Secrets that commands can read all the same.
-        open_secrets: Vec<PathBuf>,
-    },
+    Ready(Found),
     /// This tier cannot be had here.
     Refused(String),
+}
+
+/// What is less than was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Found {
+    /// Secrets that commands can read all the same.
+    pub(super) open_secrets: Vec<PathBuf>,
+    /// Writable roots, as they were named, that are none.
+    pub(super) left_out: Vec<PathBuf>,
+    /// The full tier stands without Landlock.
+    pub(super) without_landlock: bool,
 }
 
 /// Agent to holder: the one descriptor that comes with it is the control channel of a new room.

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Mutex;
 
 use super::channel::Channel;
-use super::message::{Build, Built, Instruction, OpenRoom, Reply, Wish};
+use super::message::{Build, Built, Found, Instruction, OpenRoom, Reply, Wish};
 use super::spawn::spawn_holder;
 use super::{Errand, Exit, NotStarted, SandboxError, SandboxPolicy, Tier, TierReport};
 use crate::redact::Redactor;
@@ -128,8 +128,11 @@ impl Sandbox {
         let mut reasons = Vec::new();
         for tier in tiers {
             match self.try_tier(*tier).await? {
-                Ok((holder, open_secrets)) => {
-                    let report = TierReport { tier: *tier, reasons, open_secrets };
+                Ok((holder, found)) => {
+                    let Found { open_secrets, left_out, without_landlock } = found;
+                    let tier = *tier;
+                    let report =
+                        TierReport { tier, reasons, open_secrets, left_out, without_landlock };
                     let _ = self.found.set(report.clone());
                     return Ok(World { holder, report, spare: None });
                 }
@@ -139,8 +142,8 @@ impl Sandbox {
         Err(SandboxError::Unavailable { reasons })
     }
 
-    /// The holder, and the secrets that are open in its world; or why there is none.
-    async fn try_tier(&self, tier: Tier) -> io::Result<Result<(Channel, Vec<PathBuf>), String>> {
+    /// The holder, and what its world has less; or why there is none.
+    async fn try_tier(&self, tier: Tier) -> io::Result<Result<(Channel, Found), String>> {
         #[cfg(target_os = "linux")]
         super::linux::prepare(&self.policy);
         let (mut holder, theirs) = Channel::pair()?;
@@ -151,7 +154,7 @@ impl Sandbox {
         drop(theirs);
         holder.send(&Build { policy: self.policy.clone(), tier }, &[]).await?;
         Ok(match holder.receive::<Built>().await? {
-            Some((Built::Ready { open_secrets }, _)) => Ok((holder, open_secrets)),
+            Some((Built::Ready(found), _)) => Ok((holder, found)),
             Some((Built::Refused(reason), _)) => Err(reason),
             None => Err("the sandbox's helper process ended at once".to_owned()),
         })

@@ -44,6 +44,7 @@ impl Failing {
     }
 }
 
+const NO_LANDLOCK: &str = "s14_no_landlock";
 const LOWERED: &str = "s14_a_lower_tier_in_the_middle_of_a_thread";
 
 pub(crate) const FAILING: &[Failing] = &[
@@ -68,7 +69,7 @@ pub(crate) const FAILING: &[Failing] = &[
     failing("s14_no_trees_moved", Then::Reduced, || {
         without(&[Refused::all(libc::SYS_move_mount)], libc::EACCES)
     }),
-    failing("s14_no_landlock", Then::Full, || {
+    failing(NO_LANDLOCK, Then::Full, || {
         without(&[Refused::all(libc::SYS_landlock_create_ruleset)], libc::ENOSYS)
     }),
     failing("s14_neither_namespaces_nor_landlock", Then::Nothing, || {
@@ -250,6 +251,8 @@ pub(crate) fn tries(name: &str, home: &str) -> i32 {
         }
         match probe(&config).await {
             Ok(report) if report.tier == Tier::Full || !report.reasons.is_empty() => {
+                let is_said = report.without_landlock && report.weaknesses().contains("Landlock");
+                assert!(is_said || name != NO_LANDLOCK, "no word on it: {report:?}");
                 println!("tier {:?} {}", report.tier, report.reasons.join("; "));
             }
             Ok(report) => panic!("a lower tier and no word on why: {report:?}"),

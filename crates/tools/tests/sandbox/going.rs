@@ -19,6 +19,10 @@ pub(crate) struct Going {
     commands: &'static [&'static str],
     /// What the person does then.
     later: &'static str,
+    /// Writable roots beside the workspace, in it.
+    roots: &'static [&'static str],
+    /// Each command is of a thread that begins with it.
+    threads: bool,
 }
 
 const EVIL: &str =
@@ -34,18 +38,24 @@ pub(crate) const GOING: &[Going] = &[
         before: "",
         commands: &[POINTER, "true"],
         later: "git -C new status",
+        roots: &[],
+        threads: false,
     },
     Going {
         name: "s9_going_on_with_a_repository_that_is_pointed_to_later",
         before: "",
         commands: &[EVIL, r#"mkdir new; ln -s "$TMPDIR/e/.git" new/.git"#],
         later: "git -C new status",
+        roots: &[],
+        threads: false,
     },
     Going {
         name: "s9_going_on_where_a_link_leads",
         before: "",
         commands: &[EVIL, r#"ln -s "$TMPDIR/e" new"#],
         later: "git -C new status",
+        roots: &[],
+        threads: false,
     },
     Going {
         name: "s9_going_on_with_a_link_in_a_repository_in_the_temporary_directory",
@@ -55,12 +65,61 @@ pub(crate) const GOING: &[Going] = &[
             r#"mkdir new; echo "gitdir: $TMPDIR/e/.git" >new/.git; ln -sf ~/.bashrc "$TMPDIR/e/.git/logs/HEAD""#,
         ],
         later: "git -C new commit -q --allow-empty -m x; bash --rcfile ~/.bashrc -ic true",
+        roots: &[],
+        threads: false,
     },
     Going {
         name: "s9_going_on_behind_a_closed_door",
         before: PARTS,
         commands: &["chmod 0 v", "chmod 755 v; cd v; mv data/HEAD.txt data/HEAD; mv data .git"],
         later: "git -C v status",
+        roots: &[],
+        threads: false,
+    },
+    Going {
+        name: "s1_going_on_where_a_root_within_another_was",
+        before: "mkdir sub",
+        commands: &["mv sub x; ln -s ~ sub", "touch sub/mark", "touch ~/mark"],
+        later: "true",
+        roots: &["sub"],
+        threads: false,
+    },
+    Going {
+        name: "s1_going_on_where_a_root_is_to_be",
+        before: "",
+        commands: &["ln -s ~ sub", "touch sub/mark", "touch ~/mark"],
+        later: "true",
+        roots: &["sub"],
+        threads: false,
+    },
+    Going {
+        name: "s1_beginning_anew_where_a_root_within_another_was",
+        before: "mkdir sub",
+        commands: &["mv sub x; ln -s ~ sub", "touch sub/mark", "touch ~/mark"],
+        later: "true",
+        roots: &["sub"],
+        threads: true,
+    },
+    Going {
+        name: "s1_beginning_anew_where_a_root_is_to_be",
+        before: "",
+        commands: &["ln -s ~ sub", "touch sub/mark", "touch ~/mark"],
+        later: "true",
+        roots: &["sub"],
+        threads: true,
+    },
+    // In the full tier it is memory of the world's own, as `/tmp` is.
+    Going {
+        name: "s7_shared_memory_of_another_thread",
+        before: "",
+        commands: &[
+            r#"exec 3<>/dev/shm/agent-attacked; echo secret >&3"#,
+            r#"for f in /tmp/agent-world-*/shm/* /dev/shm/agent-world-*/shm/* /dev/shm/agent-attacked
+               do grep -qs secret $f && touch found; done; true"#,
+        ],
+        later: "rm -f /dev/shm/agent-attacked; if test -e found; then touch ~/mark; fi",
+        roots: &[],
+        threads: true,
     },
     // The room of the last command is built, and looks, while the one before runs.
     Going {
@@ -72,6 +131,8 @@ pub(crate) const GOING: &[Going] = &[
             "cd v; mv .git/HEAD.txt .git/HEAD",
         ],
         later: "git -C v status",
+        roots: &[],
+        threads: false,
     },
 ];
 
@@ -104,10 +165,19 @@ pub(crate) fn plays(name: &str, tier: &str, home: &Path) -> i32 {
     } else {
         agent::leave_only(tier);
         let runtime = agent::runtime();
-        let toolbox = Toolbox::new(agent::config("workspace-write", home));
+        let begin = || {
+            let mut config = agent::config("workspace-write", home);
+            config.writable_roots.extend(going.roots.iter().map(|root| config.cwd.join(root)));
+            Toolbox::new(config)
+        };
+        let mut toolboxes = vec![begin()];
         for script in going.commands {
+            if going.threads {
+                toolboxes.push(begin());
+            }
+            let toolbox = toolboxes.last().expect("one");
             let input = serde_json::json!({ "cmd": script }).to_string();
-            let call = agent::prepared(&toolbox, "exec_command", &input).expect("a command");
+            let call = agent::prepared(toolbox, "exec_command", &input).expect("a command");
             println!("{:?}", runtime.block_on(agent::performed(call)));
         }
         bash(going.later, home);

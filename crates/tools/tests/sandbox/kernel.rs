@@ -20,6 +20,15 @@ pub(crate) const ATTACKS: &[Attack] = &[
             held => held.map(drop),
         }
     }),
+    attack("s1_hint_at_how_long_a_file_lives", |home| {
+        const SET: i32 = 1036;
+        let (file, short) = (fs::File::open(home.join("victim"))?, 2_u64);
+        // SAFETY: the kernel reads the number, which outlives the call.
+        match check(unsafe { libc::fcntl(file.as_raw_fd(), SET, &raw const short) }) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Err(impossible()),
+            set => set.map(drop),
+        }
+    }),
     attack("s7_signal", |home| {
         // SAFETY: no memory is involved.
         check(unsafe { libc::kill(number(home, "bystander")?, 0) }).map(drop)

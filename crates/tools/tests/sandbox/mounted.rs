@@ -25,6 +25,22 @@ pub(crate) const ATTACKS: &[Attack] = &[
         fs::write(way.join("victim"), "x")
     })
     .as_root(),
+    attack("s11_where_the_home_is_mounted_again", |home| {
+        unless(fs::read(home.join("empty/.ssh/id"))? == b"secret")
+    })
+    .after(|home| {
+        apart()?;
+        Ok(mount_bind(home, home.join("empty"))?)
+    })
+    .as_root(),
+    attack("s11_where_a_secret_is_mounted_again", |home| {
+        unless(fs::read(home.join("empty/id"))? == b"secret")
+    })
+    .after(|home| {
+        apart()?;
+        Ok(mount_bind(home.join(".ssh"), home.join("empty"))?)
+    })
+    .as_root(),
     attack("s1_through_a_mount_in_a_user_namespace", |home| {
         // SAFETY: nothing is shared with anybody.
         check(unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) })?;

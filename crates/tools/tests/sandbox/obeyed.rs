@@ -41,6 +41,13 @@ const AT_STARTS: &str = r#"
     do mkdir -p $(dirname $file); echo evil >>$file; done
 "#;
 
+/// What we obey beside the configuration. A home that is there may be closed as a whole.
+const BESIDE_CONFIG: &str = r#"
+    mkdir -p .config/agent
+    for file in work.config.toml other.config.toml AGENTS.override.md credentials.json
+    do echo evil >.config/agent/$file; done; true
+"#;
+
 pub(crate) const OBEYED: &[Obeyed] = &[
     obeyed("s10_made_where_there_was_none", "", "mkdir .codex; echo evil >.codex/config.toml"),
     obeyed("s10_made_in_our_own_folder", "", "mkdir .agent; echo evil >.agent/config.toml"),
@@ -84,6 +91,13 @@ pub(crate) const OBEYED: &[Obeyed] = &[
         "mkdir -p .config/agent; echo evil >.config/agent/config.toml",
     ),
     at_home("s10_our_home", AT_HOME, "echo evil >.config/agent/config.toml"),
+    at_home("s10_our_profiles_and_the_like_where_there_was_no_home", "", BESIDE_CONFIG),
+    at_home("s10_our_profiles_and_the_like_where_there_were_none", AT_HOME, BESIDE_CONFIG),
+    at_home(
+        "s10_our_profiles_and_the_like_that_are_there",
+        "mkdir -p .config/agent; for file in work.config.toml AGENTS.override.md; do echo own >.config/agent/$file; done",
+        BESIDE_CONFIG,
+    ),
     at_home("s10_our_rules", AT_HOME, "echo evil >.config/agent/rules/x"),
     at_home(
         "s10_our_home_moved_away",
@@ -154,13 +168,17 @@ impl Obeyed {
     }
 }
 
-const FILES: [&str; 23] = [
+const FILES: [&str; 27] = [
     ".codex/config.toml",
     ".codex/rules",
     ".agent/config.toml",
     ".agents/skills/x",
     ".config/agent/config.toml",
     ".config/agent/rules/x",
+    ".config/agent/work.config.toml",
+    ".config/agent/other.config.toml",
+    ".config/agent/AGENTS.override.md",
+    ".config/agent/credentials.json",
     ".config/git/config",
     ".local/state/agent/trust.json",
     ".bashrc",

@@ -61,6 +61,29 @@ pub(crate) const ATTACKS: &[Attack] = &[
         })
     })
     .on_terminal(),
+    // Each `devpts` counts for itself: the other end of one of its terminals has the number of ours.
+    attack("s6_open_a_terminal_by_the_number_of_another", |home| {
+        let (path, other) = (named(home, "free_terminal")?, home.join("empty/ptmx"));
+        let number = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let line = format!("tty-index:\t{number}\n");
+        let mut ends = Vec::new();
+        while let Ok(end) = File::options().read(true).custom_flags(libc::O_NOCTTY).open(&other) {
+            let told = fs::read_to_string(format!("/proc/self/fdinfo/{}", end.as_raw_fd()))?;
+            ends.push(end);
+            if told.contains(&line) || ends.len() > 500 {
+                break;
+            }
+        }
+        opened_without_taking(&path).map(drop)
+    })
+    .after(|home| {
+        crate::told::apart()?;
+        let flags = rustix::mount::MountFlags::empty();
+        let options = c"newinstance,ptmxmode=0666";
+        Ok(rustix::mount::mount("devpts", home.join("empty"), "devpts", flags, Some(options))?)
+    })
+    .as_root()
+    .on_terminal(),
     attack("s6_steal_our_terminal", |home| {
         let path = named(home, "terminal")?;
         in_its_own_session(|| {

@@ -3,6 +3,7 @@
 
 use std::io::{self, Error};
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use super::confine::Confinement;
 use super::{World, connect, devices, others};
@@ -47,6 +48,38 @@ struct Added {
 /// The call happens as it was made. Its arguments, but for what they point to, cannot have changed since.
 const GO_ON: u32 = 1;
 
+/// How long one request may keep the room's first process, which nobody else can reach meanwhile: not the agent, not its
+/// end. What takes longer, since the command has made it so or the machine is so full, is refused.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// What is left of that for one request.
+pub(super) struct Patience {
+    until: Instant,
+    looks: u32,
+}
+
+impl Patience {
+    pub(super) fn new() -> Self {
+        Self::of(PATIENCE)
+    }
+
+    pub(super) fn of(long: Duration) -> Self {
+        Self { until: Instant::now() + long, looks: 0 }
+    }
+
+    #[cfg(test)]
+    pub(super) fn looks(&self) -> u32 {
+        self.looks
+    }
+
+    /// Whether there is some for one look more. A few looks always are, however slow the machine is.
+    pub(super) fn lasts(&mut self) -> bool {
+        const BETWEEN: u32 = 64;
+        self.looks += 1;
+        !self.looks.is_multiple_of(BETWEEN) || Instant::now() < self.until
+    }
+}
+
 /// Who asks and who answers take turns, so the kernel need not look for another processor for either. Linux 6.6; without
 /// it answers take a little longer.
 pub(super) fn take_turns(listener: BorrowedFd<'_>) {
@@ -60,7 +93,7 @@ pub(super) fn answer(world: &World, listener: BorrowedFd<'_>) {
     if i64::from(request.number) == libc::SYS_connect {
         return connect::answer(listener, &request, Confinement::sockets(world));
     }
-    let answer = match devices::answer(world, &request) {
+    let answer = match devices::answer(world, listener, &request) {
         Some(answer) => answer,
         None => others::judge(&request).map(|()| Answer::GoOn),
     };

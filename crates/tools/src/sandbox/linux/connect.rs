@@ -86,7 +86,7 @@ fn alarms(every: libc::timeval) {
 
 /// A copy of a descriptor of a command's. The command may have closed its own by the time this one is closed, and have
 /// said how long the last close of a socket waits for what is unsent (`SO_LINGER`): that is interrupted.
-struct Copied {
+pub(super) struct Copied {
     descriptor: OwnedFd,
     /// Dropped behind it.
     _closed: Closed,
@@ -232,7 +232,7 @@ fn device(number: u64) -> (u32, u32) {
 
 /// A copy of a descriptor of a thread.
 #[allow(unsafe_code)]
-fn descriptor_of(thread: u32, descriptor: i32) -> io::Result<Copied> {
+pub(super) fn descriptor_of(thread: u32, descriptor: i32) -> io::Result<Copied> {
     /// Linux 6.9; before, only the first thread of a process has such a descriptor.
     const THREAD: u32 = libc::O_EXCL as u32;
     let open = |pid: u32, flags: u32| {

@@ -4,16 +4,18 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer};
 
-use super::asked::{self, Answer, Request};
-use super::{World, tree};
+use super::asked::{self, Answer, Patience, Request};
+use super::{World, connect, tree};
 
-const MEMORY: &str = "/dev/shm";
+pub(super) const MEMORY: &str = "/dev/shm";
 const TERMINALS: &str = "/dev/pts";
 
 /// Longer than any path of ours with the longest name.
@@ -27,12 +29,19 @@ enum Call {
 }
 
 /// None: another call.
-pub(super) fn answer(world: &World, request: &Request) -> Option<io::Result<Answer>> {
+pub(super) fn answer(
+    world: &World,
+    listener: BorrowedFd<'_>,
+    request: &Request,
+) -> Option<io::Result<Answer>> {
     let call = Call::of(request)?;
     // Too long, or nowhere: as the kernel finds it.
     let Ok(call) = call else { return Some(Ok(Answer::GoOn)) };
     Some(match call {
-        Call::Open { path, flags, mode } => open(world, &path, flags, mode),
+        Call::Open { path, flags, mode } => match terminal(&path) {
+            Some(_) => open_terminal(listener, request, &path, flags),
+            None => open(world, &path, flags, mode),
+        },
         Call::Link { from, to } => link(world, &from, &to),
         Call::Unlink { path } => match memory(world, &path) {
             Some(own) => std::fs::remove_file(own).map(|()| Answer::Done),
@@ -69,12 +78,7 @@ impl Call {
 }
 
 fn open(world: &World, path: &Path, flags: i32, mode: u32) -> io::Result<Answer> {
-    let place = match (memory(world, path), terminal(path)) {
-        (Some(own), _) => own,
-        (_, Some(number)) if is_of_room(number) => path.to_owned(),
-        _ => return Ok(Answer::GoOn),
-    };
-    // A terminal becomes that of whoever asks for it, and not of this process.
+    let Some(place) = memory(world, path) else { return Ok(Answer::GoOn) };
     let own = OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NOFOLLOW;
     let wanted = OFlags::from_bits_retain(flags.cast_unsigned());
     let mode = Mode::from_bits_truncate(mode & 0o700);
@@ -86,6 +90,10 @@ fn open(world: &World, path: &Path, flags: i32, mode: u32) -> io::Result<Answer>
 /// has a lease on, is not opened.
 fn open_at_once(place: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
     let file = rustix::fs::open(place, flags | OFlags::NONBLOCK, mode)?;
+    waiting_as_wanted(file, flags)
+}
+
+fn waiting_as_wanted(file: OwnedFd, flags: OFlags) -> io::Result<OwnedFd> {
     if !flags.contains(OFlags::NONBLOCK) {
         let set = rustix::fs::fcntl_getfl(&file)?;
         rustix::fs::fcntl_setfl(&file, set.difference(OFlags::NONBLOCK))?;
@@ -119,20 +127,75 @@ fn name_in<'a>(directory: &str, path: &'a Path) -> Option<&'a OsStr> {
     is_name.then(|| OsStr::from_bytes(name))
 }
 
-/// Whether a process of this room holds the other end of this terminal.
-fn is_of_room(terminal: u32) -> bool {
-    let line = format!("tty-index:\t{terminal}");
-    tree::descendants().into_iter().any(|pid| {
-        let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
-        let entries = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
-        let mut masters = entries.filter(|entry| {
-            std::fs::read_link(entry.path()).is_ok_and(|file| file.ends_with("ptmx"))
-        });
-        masters.any(|entry| {
-            let told = std::fs::read_to_string(process.join("fdinfo").join(entry.file_name()));
-            told.is_ok_and(|told| told.lines().any(|told| told == line))
-        })
-    })
+/// If a process of this room holds its other end: most often the one that asks. It is opened by that end and not by its
+/// name, where another may lie by then; or another with the same number, as each `devpts` counts for itself.
+fn open_terminal(
+    listener: BorrowedFd<'_>,
+    request: &Request,
+    path: &Path,
+    flags: i32,
+) -> io::Result<Answer> {
+    let patience = &mut Patience::new();
+    let Ok(wanted) = Terminal::at(path, flags) else { return Ok(Answer::GoOn) };
+    let found = wanted.opened_by(request.thread.cast_signed(), patience).or_else(|| {
+        let others = tree::descendants_within(patience)?;
+        others.into_iter().find_map(|process| wanted.opened_by(process, patience))
+    });
+    asked::is_waiting(listener, request)?;
+    match found {
+        Some(file) => Ok(Answer::Opened(waiting_as_wanted(file, wanted.flags)?, flags)),
+        None => Ok(Answer::GoOn),
+    }
+}
+
+/// One that somebody wants to open.
+struct Terminal {
+    /// As what `/proc` tells of its other end says it.
+    line: String,
+    file: (u64, u64),
+    flags: OFlags,
+}
+
+impl Terminal {
+    fn at(path: &Path, flags: i32) -> io::Result<Self> {
+        let number = terminal(path).ok_or(io::ErrorKind::NotFound)?;
+        let found = std::fs::symlink_metadata(path)?;
+        let flags = OFlags::from_bits_retain(flags.cast_unsigned());
+        Ok(Self { line: format!("tty-index:\t{number}"), file: (found.dev(), found.ino()), flags })
+    }
+
+    /// None, if this process does not hold the other end.
+    fn opened_by(&self, process: i32, patience: &mut Patience) -> Option<OwnedFd> {
+        let own = PathBuf::from(format!("/proc/{process}"));
+        let entries = std::fs::read_dir(own.join("fd")).ok()?.flatten();
+        for entry in entries {
+            if !patience.lasts() {
+                return None;
+            }
+            let told = own.join("fdinfo").join(entry.file_name());
+            let is_it = std::fs::read_link(entry.path()).is_ok_and(|file| file.ends_with("ptmx"))
+                && std::fs::read_to_string(told)
+                    .is_ok_and(|told| told.lines().any(|line| line == self.line));
+            let descriptor = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            let opened = descriptor.filter(|_| is_it).and_then(|it| self.opened_at(process, it));
+            // It may have ended, and its number be another's.
+            if opened.is_some() && tree::is_of_room(process, patience) {
+                return opened;
+            }
+        }
+        None
+    }
+
+    /// By what may be its other end.
+    fn opened_at(&self, process: i32, descriptor: i32) -> Option<OwnedFd> {
+        let end = connect::descriptor_of(process.cast_unsigned(), descriptor).ok()?;
+        // It becomes the terminal of whoever asks for it, and not of this process.
+        let own = OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let flags = OpenptFlags::from_bits_retain((self.flags | own).bits());
+        let opened = ioctl_tiocgptpeer(&end, flags).ok()?;
+        let found = rustix::fs::fstat(&opened).ok()?;
+        ((found.st_dev, found.st_ino) == self.file).then_some(opened)
+    }
 }
 
 #[cfg(test)]
@@ -171,6 +234,27 @@ mod tests {
             assert!(opened.contains(flags));
             assert_eq!(opened.contains(OFlags::NONBLOCK), flags.contains(OFlags::NONBLOCK));
         }
+    }
+
+    #[test]
+    fn r8_a_terminal_is_looked_for_as_long_as_there_is_patience() {
+        use rustix::pty::{openpt, ptsname, unlockpt};
+        use std::time::Duration;
+        let ends: Vec<_> = (0..100)
+            .map(|_| openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC))
+            .map(Result::unwrap)
+            .collect();
+        let last = ends.last().unwrap();
+        unlockpt(last).unwrap();
+        let path = ptsname(last, vec![]).unwrap().into_string().unwrap();
+        let wanted = Terminal::at(Path::new(&path), libc::O_RDWR).unwrap();
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        let mut patience = Patience::of(Duration::ZERO);
+        assert!(wanted.opened_by(own, &mut patience).is_none() && patience.looks() == 64);
+        let other = Terminal { file: (0, 0), ..Terminal::at(Path::new(&path), 0).unwrap() };
+        let descriptor = std::os::fd::AsRawFd::as_raw_fd(last);
+        assert!(wanted.opened_at(own, descriptor).is_some());
+        assert!(other.opened_at(own, descriptor).is_none());
     }
 
     #[test]

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use agent_protocol::SandboxMode;
 
 use super::leading::Leading;
-use super::metadata::{PATIENCE, beside, is_below, of_projects, roots, world_began};
+use super::metadata::{PATIENCE, beside, is_below, of_projects, world_began};
 use super::repositories;
-use super::{World, links, persons, pins};
+use super::{World, links, persons, pins, roots};
 
 /// How long it holds. Whatever else comes meanwhile is taken for the command's.
 const FRESH: Duration = Duration::from_millis(500);
@@ -42,7 +42,7 @@ impl Known {
             return Self::nothing();
         }
         let (at, changed) = (Instant::now(), world.register.changed());
-        let (roots, env) = (roots(world), &world.policy.env);
+        let (roots, env) = (roots::of(world), &world.policy.env);
         let since = world_began(world);
         let look = repositories::below(&roots, &beside(world), since, PATIENCE, &world.seen);
         let (left, leading) = (look.left, look.leading);

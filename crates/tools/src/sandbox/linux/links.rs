@@ -31,8 +31,7 @@ pub(super) fn know_view(policy: &SandboxPolicy, tier: Tier) {
         let of_world = if tier == Tier::Full { OF_WORLD } else { &[] };
         let mut own: Vec<_> = of_world.iter().map(PathBuf::from).collect();
         own.extend(secrets::paths(&policy.secrets));
-        let roots = policy.writable_roots.iter().filter_map(|root| root.canonicalize().ok());
-        View { own, roots: roots.collect() }
+        View { own, roots: policy.writable_roots.clone() }
     });
 }
 
@@ -58,10 +57,14 @@ pub(super) struct Way {
 impl Way {
     /// To another directory.
     fn turn(&mut self, turn: impl FnOnce(&mut PathBuf)) {
-        let view = VIEW.get_or_init(View::default);
-        let was_own = view.is_own(&self.end);
+        // The roots are found before the view is known.
+        let is_own = |end: &Path| match VIEW.get() {
+            Some(view) => view.is_own(end),
+            None => View::default().is_own(end),
+        };
+        let was_own = is_own(&self.end);
         turn(&mut self.end);
-        self.strays |= was_own && !view.is_own(&self.end);
+        self.strays |= was_own && !is_own(&self.end);
     }
 }
 

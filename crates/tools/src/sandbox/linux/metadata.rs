@@ -24,7 +24,7 @@ use super::repository::{self, Repository};
 use super::seen::Seen;
 use super::state::{self, State, changed_at};
 use super::trees::{Before, Trees};
-use super::{World, index, persons};
+use super::{World, index, persons, roots};
 use crate::sandbox::message::Order;
 use crate::sandbox::{OF_PROJECT, Tier, secrets};
 
@@ -48,6 +48,8 @@ pub(super) struct Metadata {
     /// What those lie in, made unmovable.
     holders: Vec<(PathBuf, Place)>,
     guarded: Vec<(PathBuf, State)>,
+    /// Those that are not pinned: profiles that appear there are a command's.
+    our_homes: Vec<PathBuf>,
     /// What a configuration names.
     named: Vec<(PathBuf, State)>,
     /// None for an edit, which is shown as what it is.
@@ -66,16 +68,13 @@ pub(super) fn seen(world: &World) -> Seen {
     if world.policy.mode != SandboxMode::WorkspaceWrite {
         return Seen::default();
     }
-    repositories::seen_below(&roots(world), PATIENCE)
-}
-
-pub(super) fn roots(world: &World) -> Vec<PathBuf> {
-    world.policy.writable_roots.iter().filter_map(|root| root.canonicalize().ok()).collect()
+    repositories::seen_below(&roots::of(world), PATIENCE)
 }
 
 /// In the full tier nothing: its temporary directories are on no disk of the machine's.
 pub(super) fn beside(world: &World) -> Vec<PathBuf> {
-    let own = world.own.iter().flat_map(|own| [own.files(), own.shared_memory()]);
+    let own = (world.tier == Tier::Reduced).then(|| world.temporary.clone());
+    let own = own.into_iter().chain(world.shared_memory.clone());
     own.filter_map(|path| path.canonicalize().ok()).collect()
 }
 
@@ -92,7 +91,7 @@ impl Metadata {
         stay: Stay,
     ) -> Result<Self, String> {
         let entered = world.register.enter(stay, |records| {
-            let roots = roots(world);
+            let roots = roots::of(world);
             let earlier = Earlier::of(&records, &roots, world_began(world));
             let metadata = Self::taking_over(earlier, roots, world, known, order);
             let records = metadata.records(world, known);
@@ -146,6 +145,7 @@ impl Metadata {
             pinned: vec![],
             holders: vec![],
             guarded: vec![],
+            our_homes: vec![],
             named: vec![],
             trees: None,
             repositories,
@@ -177,9 +177,7 @@ impl Metadata {
         for home in &known.our_homes {
             match Pin::of(home, Kind::OurHome).filter(|_| is_pinned) {
                 Some(pin) => self.pinned.push(pin),
-                None => {
-                    persons::in_our_home(home).for_each(|path| self.guard(path, known, is_pinned));
-                }
+                None => self.guard_our_home(home, known, is_pinned),
             }
         }
         if is_pinned {
@@ -190,6 +188,29 @@ impl Metadata {
             let of_gits = of_gits.filter(|path| !is_open(path));
             self.pinned.extend(of_gits.filter_map(|path| Pin::of(&path, Kind::OfGit)));
         }
+    }
+
+    /// A profile that an earlier room, which guards this home, does not know may be its command's.
+    fn guard_our_home(&mut self, home: &Path, known: &Known, is_pinned: bool) {
+        let is_known = persons::in_our_home(home).any(|path| self.earlier.state(&path).is_some());
+        persons::in_our_home(home).for_each(|path| self.guard(path, known, is_pinned));
+        for path in persons::profiles_in(home) {
+            if is_known && self.earlier.state(&path).is_none() {
+                self.guarded.push((path, State::Absent));
+            } else {
+                self.guard(path, known, is_pinned);
+            }
+        }
+        self.our_homes.push(home.to_owned());
+    }
+
+    /// Profiles in our homes that there were not before.
+    fn new_profiles(&self) -> Vec<Change> {
+        let profiles = self.our_homes.iter().flat_map(|home| persons::profiles_in(home));
+        let new = profiles.filter(|path| !self.is_guarded(path));
+        let changes =
+            new.flat_map(|path| State::Absent.changes_at(&path, path.parent().unwrap_or(&path)));
+        changes.collect()
     }
 
     /// And what it leads to, where it is a link.
@@ -291,6 +312,7 @@ impl Metadata {
                 changes.extend(before.changes_at(path, aside));
             }
         }
+        changes.extend(self.new_profiles());
         for (path, before) in &self.named {
             // A directory is nothing that git would run, and nothing runs of what is gone.
             let is_nothing = fs::symlink_metadata(path).is_err()

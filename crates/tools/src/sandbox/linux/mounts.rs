@@ -24,6 +24,15 @@ impl Tree {
         open_tree(CWD, path, flags).map(Self).map_err(at("copying", path))
     }
 
+    /// Of what is opened already.
+    pub(super) fn copy_of(opened: &OwnedFd, path: &Path) -> Result<Self, String> {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_EMPTY_PATH
+            | OpenTreeFlags::AT_RECURSIVE;
+        open_tree(opened, "", flags).map(Self).map_err(at("copying", path))
+    }
+
     pub(super) fn read_only(self) -> Result<Self, String> {
         self.with(READ_ONLY).map_err(|error| format!("making a mount read-only: {error}"))
     }
@@ -100,20 +109,42 @@ pub(super) fn close(path: &Path) -> Result<(), String> {
     change(path, 0, READ_ONLY | NO_DEVICES, 0)
 }
 
+/// What is mounted somewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mount {
+    /// Of the file system, as two numbers.
+    pub(super) device: Vec<u8>,
+    /// What of it is mounted.
+    pub(super) root: PathBuf,
+    pub(super) place: PathBuf,
+    /// Of the file system.
+    pub(super) kind: String,
+}
+
+/// What is mounted, in the order in which it was.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub(super) fn all() -> std::io::Result<Vec<Mount>> {
+    let table = std::fs::read("/proc/self/mountinfo")?;
+    Ok(table.split(|byte| *byte == b'\n').filter_map(parse).collect())
+}
+
 /// What is mounted below a directory: where, and the kind of its file system.
 pub(super) fn below(directory: &Path) -> Result<Vec<(PathBuf, String)>, String> {
-    let table =
-        std::fs::read("/proc/self/mountinfo").map_err(at("listing mounts below", directory))?;
-    let mounts = table.split(|byte| *byte == b'\n').filter_map(parse);
-    Ok(mounts.filter(|(path, _)| path.starts_with(directory)).collect())
+    let mounts = all().map_err(at("listing mounts below", directory))?.into_iter();
+    let mounts = mounts.filter(|mount| mount.place.starts_with(directory));
+    Ok(mounts.map(|mount| (mount.place, mount.kind)).collect())
 }
 
 /// A line of `/proc/self/mountinfo`.
-fn parse(line: &[u8]) -> Option<(PathBuf, String)> {
+fn parse(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
-    let path = PathBuf::from(OsString::from_vec(unescape(fields.nth(4)?)));
+    let path = |field| PathBuf::from(OsString::from_vec(unescape(field)));
+    let device = fields.nth(2)?.to_vec();
+    let (root, place) = (path(fields.next()?), path(fields.next()?));
     let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-    Some((path, String::from_utf8_lossy(kind).into_owned()))
+    Some(Mount { device, root, place, kind: String::from_utf8_lossy(kind).into_owned() })
 }
 
 /// The kernel writes some bytes of a path as three digits.
@@ -199,8 +230,10 @@ mod tests {
 
     #[test]
     fn a_line_of_the_table_of_mounts_is_understood() {
-        let line = br"36 35 98:0 / /a\040b\134 rw,noatime shared:1 master:2 - sysfs sysfs rw";
-        assert_eq!(parse(line), Some((r"/a b\".into(), "sysfs".into())));
+        let line = br"36 35 98:0 /c\040d /a\040b\134 rw,noatime shared:1 master:2 - sysfs sysfs rw";
+        let (device, kind) = (b"98:0".to_vec(), "sysfs".to_owned());
+        let mount = Mount { device, root: "/c d".into(), place: r"/a b\".into(), kind };
+        assert_eq!(parse(line), Some(mount));
         assert_eq!(parse(b""), None);
     }
 }

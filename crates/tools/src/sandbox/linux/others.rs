@@ -3,7 +3,7 @@
 
 use std::io::{self, Error};
 
-use super::asked::Request;
+use super::asked::{Patience, Request};
 use super::tree;
 
 /// A call, the argument that names a process, and the values of its first argument that make it name a group or a user.
@@ -54,13 +54,14 @@ pub(super) fn judge(request: &Request) -> io::Result<()> {
     let naming = naming.ok_or_else(|| Error::from_raw_os_error(libc::ENOSYS))?;
     let named = request.arguments[usize::from(naming.argument)] as i32;
     let is_group = naming.group.is_some_and(|group| group == request.arguments[0] as u32);
+    let patience = &mut Patience::new();
     let is_of_room = match named {
         0 => true,
         // Everybody.
         i32::MIN | -1 => false,
-        group if is_group => tree::is_group_of_room(group),
-        group if group < 0 => tree::is_group_of_room(-group),
-        process => tree::is_of_room(process),
+        group if is_group => tree::is_group_of_room(group, patience),
+        group if group < 0 => tree::is_group_of_room(-group, patience),
+        process => tree::is_of_room(process, patience),
     };
     if is_of_room { Ok(()) } else { Err(Error::from_raw_os_error(libc::EPERM)) }
 }

@@ -78,7 +78,19 @@ const IN_HOME: &[&str] = &[
 ];
 
 /// What we obey in a home of ours.
-const OURS: &[&str] = &["config.toml", "rules", "trust.json", "AGENTS.md", "skills", "prompts"];
+const OURS: &[&str] = &[
+    "config.toml",
+    "rules",
+    "trust.json",
+    "credentials.json",
+    "AGENTS.md",
+    "AGENTS.override.md",
+    "skills",
+    "prompts",
+];
+
+/// How the names of profiles end, which may be called anything.
+const PROFILE: &[u8] = b".config.toml";
 
 /// Files and directories that nobody but the person changes. Whether they exist or not.
 pub(super) fn files(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
@@ -117,7 +129,15 @@ pub(super) fn our_state(env: &BTreeMap<OsString, OsString>) -> Option<PathBuf> {
     variable(env, "AGENT_HOME").or_else(of_xdg).or_else(of_home)
 }
 
-/// What is obeyed in one of ours.
+/// The profiles that are in one of ours.
+pub(super) fn profiles_in(home: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(home).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    let profiles = names.filter(|name| name.as_encoded_bytes().ends_with(PROFILE));
+    profiles.map(|name| home.join(name)).collect()
+}
+
+/// What is obeyed in one of ours, beside profiles.
 pub(super) fn in_our_home(home: &Path) -> impl Iterator<Item = PathBuf> {
     OURS.iter().map(|name| home.join(name))
 }

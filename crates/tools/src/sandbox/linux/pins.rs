@@ -71,7 +71,11 @@ impl Pin {
             return vec![];
         }
         let paths: BTreeSet<_> = match self.kind {
-            Kind::OurHome => persons::in_our_home(&self.path).collect(),
+            Kind::OurHome => {
+                let mut paths: BTreeSet<_> = persons::in_our_home(&self.path).collect();
+                paths.extend(persons::profiles_in(&self.path));
+                paths
+            }
             _ => [self.path.clone()].into(),
         };
         let changes = paths.iter().flat_map(|path| {

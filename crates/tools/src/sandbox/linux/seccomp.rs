@@ -137,6 +137,35 @@ const HOLDING_UP: &[u32] = &[libc::F_SETLEASE.cast_unsigned(), F_SETDELEG];
 /// Linux 6.19.
 const F_SETDELEG: u32 = 1040;
 
+/// What file systems do on a descriptor that was opened for reading, whatever mounts and Landlock say of writing: btrfs
+/// makes, removes and changes subvolumes; keys and policies of encryption (`fscrypt`) change, and with them what all can
+/// read; a file is sealed for good (`fs-verity`). They fail as on a file system that knows none of it: what tries them
+/// for being quicker, as `systemd` and `podman` do, then makes a directory or a copy.
+const OF_FILE_SYSTEMS: &[u32] = &[
+    // Snapshots.
+    0x5000_9401,
+    0x5000_9417,
+    // Subvolumes are made,
+    0x5000_940e,
+    0x5000_9418,
+    // removed,
+    0x5000_940f,
+    0x5000_943f,
+    // made read-only, and called received.
+    0x4008_941a,
+    0xc0c8_9425,
+    // A policy, a key more, and a key less: one's own, everybody's.
+    0x800c_6613,
+    0xc050_6617,
+    0xc040_6618,
+    0xc040_6619,
+    // Sealed.
+    0x4080_6685,
+];
+
+/// How long what is written will live, kept with the file, and set on a descriptor that was opened for reading.
+const HINTS: &[u32] = &[1036, 1038];
+
 pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
     let mut filter = Filter::default();
     for call in NEVER {
@@ -154,10 +183,8 @@ pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
     if scope.tier == Tier::Reduced && scope.is_answered {
         devices(&mut filter);
     }
-    for request in HOLDING_UP {
-        let is_it = Test::Is { argument: 1, mask: u32::MAX, value: *request };
-        filter.when(libc::SYS_fcntl, vec![is_it], Verdict::Fail(libc::EINVAL));
-    }
+    requests(&mut filter, libc::SYS_fcntl, HOLDING_UP, Verdict::Fail(libc::EINVAL));
+    requests(&mut filter, libc::SYS_fcntl, HINTS, Verdict::Fail(libc::EINVAL));
     if scope.truncate_unguarded {
         filter.always(libc::SYS_truncate, DENY);
     }
@@ -167,15 +194,18 @@ pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
         vec![Test::Any { argument: 0, mask: NAMESPACES | TIME_NAMESPACE }],
         DENY,
     );
-    for request in TERMINAL_TRICKS {
-        filter.when(
-            libc::SYS_ioctl,
-            vec![Test::Is { argument: 1, mask: u32::MAX, value: *request }],
-            DENY,
-        );
-    }
+    requests(&mut filter, libc::SYS_ioctl, TERMINAL_TRICKS, DENY);
+    requests(&mut filter, libc::SYS_ioctl, OF_FILE_SYSTEMS, Verdict::Fail(libc::ENOTTY));
     sockets(&mut filter, scope);
     filter.assemble()
+}
+
+/// Those of one call that says in its second argument what is wanted.
+fn requests(filter: &mut Filter, call: i64, requests: &[u32], verdict: Verdict) {
+    for request in requests {
+        let is_it = Test::Is { argument: 1, mask: u32::MAX, value: *request };
+        filter.when(call, vec![is_it], verdict);
+    }
 }
 
 /// Which other processes a command may steer, and in the reduced tier signal: those of its room, but for the first.
@@ -329,11 +359,40 @@ mod tests {
     use super::*;
     use crate::sandbox::linux::bpf::tests::{FAILED, judged};
 
+    const SCOPE: Scope = Scope {
+        tier: Tier::Full,
+        network: false,
+        is_answered: true,
+        signals_unguarded: false,
+        truncate_unguarded: false,
+    };
+
+    #[test]
+    fn s3_file_systems_change_nothing_on_a_descriptor_that_was_opened_for_reading() {
+        const CLONE_A_FILE: u64 = 0x4004_9409;
+        for tier in [Tier::Full, Tier::Reduced] {
+            let program = program(Scope { tier, ..SCOPE });
+            let judge = |call, request| judged(&program, call, [3, request, 0, 0, 0, 0]);
+            let fails = |error: i32| libc::SECCOMP_RET_ERRNO | error.unsigned_abs();
+            for request in OF_FILE_SYSTEMS {
+                // The kernel looks at the low half only.
+                for request in [u64::from(*request), u64::from(*request) | 1 << 32] {
+                    assert_eq!(judge(libc::SYS_ioctl, request), fails(libc::ENOTTY), "{request:x}");
+                }
+            }
+            for request in HINTS {
+                assert_eq!(judge(libc::SYS_fcntl, u64::from(*request)), fails(libc::EINVAL));
+            }
+            for (call, request) in [(libc::SYS_ioctl, CLONE_A_FILE), (libc::SYS_fcntl, 1035)] {
+                assert_eq!(judge(call, request), libc::SECCOMP_RET_ALLOW, "{request:x}");
+            }
+        }
+    }
+
     #[test]
     fn nobody_is_made_the_owner_of_a_file_where_signals_reach_everybody() {
         let judge = |tier, signals_unguarded, call, request| {
-            let (network, is_answered, truncate_unguarded) = (false, true, false);
-            let scope = Scope { tier, network, is_answered, signals_unguarded, truncate_unguarded };
+            let scope = Scope { tier, signals_unguarded, ..SCOPE };
             judged(&program(scope), call, [3, request, 1, 0, 0, 0])
         };
         for (call, request) in SIGNALS_OF_FILES {

@@ -71,16 +71,17 @@ pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) 
         if ready.child {
             drain(watched.ended);
         }
-        match (&listener, ready.connection) {
-            (Some(listener), Some(true)) => asked::answer(world, listener.as_fd()),
-            // Nobody is left who could ask.
-            (_, Some(false)) => listener = None,
-            _ => {}
-        }
         if let Some(kept) = kept.as_mut().filter(|_| ready.printed) {
             kept.take();
         }
+        // Before what the command asks: however much that is, the agent is heard between one request and the next.
         if !ready.wish {
+            match (&listener, ready.connection) {
+                (Some(listener), Some(true)) => asked::answer(world, listener.as_fd()),
+                // Nobody is left who could ask.
+                (_, Some(false)) => listener = None,
+                _ => {}
+            }
             continue;
         }
         match watched.control.receive::<Wish>() {

@@ -1,4 +1,4 @@
-//! The private temporary directory of a world in the reduced tier. Its world and all rooms hold a lock on it; one that
+//! The private temporary directories of a world in the reduced tier. Its world and all rooms hold a lock on each; one that
 //! nobody holds is of a world that was killed, and is removed when the next begins (R7).
 
 use std::fs::{self, File};
@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+
+use super::removal;
 
 const PREFIX: &str = "agent-world-";
 
@@ -20,9 +22,6 @@ pub(super) struct Temporary {
     _lock: File,
 }
 
-/// What lies in it: what commands may write to, and what is opened for them.
-const PARTS: [&str; 2] = ["tmp", "shm"];
-
 impl Temporary {
     /// Makes one below `parent`, and takes away those that were left there.
     pub(super) fn make(parent: &Path) -> io::Result<Self> {
@@ -34,20 +33,19 @@ impl Temporary {
         let (_, path) = path.keep().map_err(|error| error.error)?;
         let lock = open(&path)?;
         flock(&lock, FlockOperation::LockShared)?;
-        for part in PARTS {
-            fs::DirBuilder::new().mode(0o700).create(path.join(part))?;
-        }
         Ok(Self { path, _lock: lock })
     }
 
-    /// For commands to write to.
-    pub(super) fn files(&self) -> PathBuf {
-        self.path.join(PARTS[0])
+    /// Makes a directory in it.
+    pub(super) fn part(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(path)
     }
 
-    /// Where the shared memory of commands lies.
-    pub(super) fn shared_memory(&self) -> PathBuf {
-        self.path.join(PARTS[1])
+    pub(super) fn remove(&self) {
+        // What stays is left to the next world.
+        let _ = removal::remove(&self.path);
     }
 }
 
@@ -73,7 +71,7 @@ fn remove_if_left(path: &Path, now: SystemTime) -> io::Result<()> {
         return Ok(());
     }
     flock(&directory, FlockOperation::NonBlockingLockExclusive)?;
-    fs::remove_dir_all(path)
+    removal::remove(path)
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The processes of a room: what became of them, and how all of them are ended.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, wait};
 
+use super::asked::Patience;
 use crate::sandbox::Exit;
 
 /// # Errors
@@ -114,13 +115,13 @@ fn children() -> Vec<Pid> {
     numbers.into_iter().filter_map(Pid::from_raw).collect()
 }
 
-/// Whether a process or thread descends from this one.
-pub(super) fn is_of_room(named: i32) -> bool {
+/// Whether a process or thread descends from this one, as far as there is patience to find out.
+pub(super) fn is_of_room(named: i32, patience: &mut Patience) -> bool {
     let own = getpid().as_raw_nonzero().get();
     let mut process = named;
     // Ends at the first process of all, whose parent is none; a line that is longer was never one.
     for _ in 0..1 << 16 {
-        match parent_of(process) {
+        match parent_of(process).filter(|_| patience.lasts()) {
             Some(parent) if parent == own => return process != own,
             Some(parent) if parent > 0 => process = parent,
             _ => return false,
@@ -129,10 +130,24 @@ pub(super) fn is_of_room(named: i32) -> bool {
     false
 }
 
-/// Whether there is such a group of processes and all in it descend from this one.
-pub(super) fn is_group_of_room(group: i32) -> bool {
-    let mut members = processes().filter(|(_, stat)| group_in(stat) == Some(group)).peekable();
-    members.peek().is_some() && members.all(|(pid, _)| is_of_room(pid))
+/// Whether there is such a group of processes and all in it descend from this one. All are looked at once, not the line
+/// of each: together those are as many as the square of what there is.
+pub(super) fn is_group_of_room(group: i32, patience: &mut Patience) -> bool {
+    let mut members = Vec::new();
+    let mut children = Children::default();
+    for (pid, stat) in processes() {
+        if !patience.lasts() {
+            return false;
+        }
+        if group_in(&stat) == Some(group) {
+            members.push(pid);
+        }
+        children.add(pid, &stat);
+    }
+    let known: HashSet<i32> = children.of_this_process().into_iter().collect();
+    // Whose parent ended meanwhile is found by another look.
+    let is_known = |pid: &i32| known.contains(pid) || is_of_room(*pid, patience);
+    !members.is_empty() && members.iter().all(is_known)
 }
 
 fn parent_of(process: i32) -> Option<i32> {
@@ -162,21 +177,44 @@ pub(super) fn names_at_rest(signals: Signals) -> Vec<String> {
 
 /// All processes that descend from this one; as it is their subreaper, none escapes by losing its parent.
 pub(super) fn descendants() -> Vec<Pid> {
-    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+    let mut children = Children::default();
+    processes().for_each(|(pid, stat)| children.add(pid, &stat));
+    children.of_this_process().into_iter().filter_map(Pid::from_raw).collect()
+}
+
+/// The same, unless there is no patience for it.
+pub(super) fn descendants_within(patience: &mut Patience) -> Option<Vec<i32>> {
+    let mut children = Children::default();
     for (pid, stat) in processes() {
-        if let Some(parent) = parent_in(&stat) {
-            children.entry(parent).or_default().push(pid);
+        if !patience.lasts() {
+            return None;
+        }
+        children.add(pid, &stat);
+    }
+    Some(children.of_this_process())
+}
+
+/// Who was whose child, at one look at all there are.
+#[derive(Default)]
+struct Children(HashMap<i32, Vec<i32>>);
+
+impl Children {
+    fn add(&mut self, pid: i32, stat: &str) {
+        if let Some(parent) = parent_in(stat) {
+            self.0.entry(parent).or_default().push(pid);
         }
     }
-    let mut found = Vec::new();
-    let mut open = vec![getpid().as_raw_nonzero().get()];
-    while let Some(parent) = open.pop() {
-        for child in children.remove(&parent).unwrap_or_default() {
-            open.push(child);
-            found.extend(Pid::from_raw(child));
+
+    fn of_this_process(mut self) -> Vec<i32> {
+        let mut found = Vec::new();
+        let mut open = vec![getpid().as_raw_nonzero().get()];
+        while let Some(parent) = open.pop() {
+            let children = self.0.remove(&parent).unwrap_or_default();
+            open.extend(&children);
+            found.extend(children);
         }
+        found
     }
-    found
 }
 
 /// The name of a process may contain anything, brackets and spaces too; it ends at the last one.
@@ -305,6 +343,45 @@ mod tests {
             let is_ended = || walls::keep_signals_in() && is_ended(crowd, once);
             assert!(in_a_process(is_ended), "{name}");
         }
+    }
+
+    /// Each the child of the one before, in a group of their own; the last one says that all are there.
+    #[allow(unsafe_code)]
+    fn chain(links: u32) -> i32 {
+        let made = shared();
+        // SAFETY: the child makes system calls only, and ends.
+        let first = unsafe { libc::fork() };
+        if first == 0 {
+            let _ = rustix::process::setpgid(None, None);
+            // SAFETY: as above.
+            while made.fetch_add(1, Ordering::Relaxed) + 1 < links && unsafe { libc::fork() } == 0 {
+            }
+            std::thread::sleep(std::time::Duration::from_secs(60));
+            room::leave(0);
+        }
+        while made.load(Ordering::Relaxed) < links {
+            rustix::thread::sched_yield();
+        }
+        first
+    }
+
+    #[test]
+    fn r8_a_group_is_known_by_one_look_at_all_there_are() {
+        const LINKS: u32 = 300;
+        let is_known = || {
+            let _ = rustix::process::set_child_subreaper(Some(getpid()));
+            let group = chain(LINKS);
+            let mut patience = Patience::of(std::time::Duration::from_secs(60));
+            let of_room = is_group_of_room(group, &mut patience);
+            // By the line of each it would be as many looks as half the square of the links.
+            let looks = patience.looks();
+            let mut none = Patience::of(std::time::Duration::ZERO);
+            let without_patience = is_group_of_room(group, &mut none);
+            let others = is_group_of_room(getpid().as_raw_nonzero().get(), &mut patience);
+            kill_all(Signals::Singly);
+            of_room && !without_patience && !others && looks < 40 * LINKS
+        };
+        assert!(in_a_process(is_known));
     }
 
     #[test]

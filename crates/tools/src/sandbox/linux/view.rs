@@ -11,7 +11,7 @@ use agent_protocol::SandboxMode;
 
 use super::mounts::{self, Tree, at};
 use super::state::{self, changed_at};
-use super::untold;
+use super::{roots, untold};
 use crate::sandbox::{SandboxPolicy, secrets};
 
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
@@ -110,11 +110,7 @@ struct Kept {
 impl Kept {
     fn collect(policy: &SandboxPolicy) -> Result<Self, String> {
         let mut roots = BTreeSet::new();
-        for root in &policy.writable_roots {
-            if let Ok(root) = root.canonicalize() {
-                roots.insert(root);
-            }
-        }
+        roots.extend(policy.writable_roots.iter().cloned());
         roots.retain(|root| !is_kernels(root));
         let everything = roots.remove(Path::new("/"));
         let read_only = visible(policy).into_iter().filter(|path| !roots.contains(path));
@@ -122,7 +118,7 @@ impl Kept {
         Ok(Self {
             read_only: read_only.map(copy).collect::<Result<_, _>>()?,
             // A set of paths is in order: what lies within another root comes after it.
-            roots: roots.into_iter().map(copy).collect::<Result<_, _>>()?,
+            roots: roots.into_iter().filter_map(copy_root).collect::<Result<_, _>>()?,
             everything,
         })
     }
@@ -145,6 +141,12 @@ impl Kept {
         }
         Ok(())
     }
+}
+
+/// None, if it is not there any more.
+fn copy_root(path: PathBuf) -> Option<Result<(PathBuf, Tree), String>> {
+    let opened = roots::open(&path).ok()?;
+    Some(Tree::copy_of(&opened, &path).map(|tree| (path, tree)))
 }
 
 pub(super) fn is_kernels(path: &Path) -> bool {

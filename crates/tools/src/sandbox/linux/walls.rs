@@ -2,6 +2,7 @@
 //! around the secrets; in the full tier the mounts have hidden them already.
 
 use std::collections::BTreeSet;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use agent_protocol::SandboxMode;
@@ -11,9 +12,10 @@ use landlock::{
     RulesetStatus, Scope,
 };
 
+use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
-use super::{World, untold, view};
+use super::{World, roots, untold, view};
 use crate::sandbox::secrets::{SecretPlaces, each_once, resolve};
 use crate::sandbox::{Reach, Tier};
 
@@ -145,7 +147,9 @@ impl Walls {
         }
         if world.policy.mode == SandboxMode::WorkspaceWrite && reach == Reach::Policy {
             for root in writable(world) {
-                self.grant(&root, writing())?;
+                // What is there now may be a command's link.
+                let Ok(root) = roots::open(&root) else { continue };
+                self.grant_on(&root, writing())?;
             }
         }
         Ok(())
@@ -154,8 +158,18 @@ impl Walls {
     /// Grants rights below a path; a path that is not there needs none.
     fn grant(&mut self, path: &Path, access: BitFlags<AccessFs>) -> Result<(), RulesetError> {
         let Ok(descriptor) = PathFd::new(path) else { return Ok(()) };
-        let access = if path.is_dir() { access } else { access & AccessFs::from_file(BEST) };
-        (&mut self.ruleset).add_rule(PathBeneath::new(descriptor, access))?;
+        self.grant_on(&descriptor, access)
+    }
+
+    fn grant_on(
+        &mut self,
+        file: &impl AsFd,
+        access: BitFlags<AccessFs>,
+    ) -> Result<(), RulesetError> {
+        let is_directory = fstat(file)
+            .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Directory);
+        let access = if is_directory { access } else { access & AccessFs::from_file(BEST) };
+        (&mut self.ruleset).add_rule(PathBeneath::new(file, access))?;
         Ok(())
     }
 
@@ -200,8 +214,7 @@ pub(super) fn open_secrets(world: &World) -> Vec<PathBuf> {
 /// The writable roots without what is the kernel's own; in the full tier the mounts keep that out already.
 fn writable(world: &World) -> Vec<PathBuf> {
     let of_kernel: Vec<_> = view::OF_KERNEL.iter().map(PathBuf::from).collect();
-    let roots = world.policy.writable_roots.iter().filter_map(|root| root.canonicalize().ok());
-    let roots = roots.filter(|root| !view::is_kernels(root));
+    let roots = roots::of(world).into_iter().filter(|root| !view::is_kernels(root));
     let split = |root: PathBuf| {
         let is_split = world.tier == Tier::Reduced && root == Path::new("/");
         if is_split { around(&of_kernel) } else { vec![root] }

@@ -44,6 +44,17 @@ pub(super) const IN_HOME: &[&str] = &[
     ".nix-channels",
     ".local/share/com.vercel.cli/auth.json",
     ".circleci",
+    ".config/argocd",
+    ".config/cloudflared",
+    ".config/kaggle",
+    ".config/pnpm",
+    ".config/solana",
+    ".bunfig.toml",
+    ".condarc",
+    ".jfrog",
+    ".msmtprc",
+    ".talos",
+    ".tsh",
     ".cloudflared",
     ".databrickscfg",
     ".fly/config.yml",
@@ -82,12 +93,15 @@ pub(super) const IN_HOME: &[&str] = &[
     ".cargo/credentials.toml",
     ".composer/auth.json",
     ".gem/credentials",
+    ".local/share/gem/credentials",
+    ".local/share/uv/credentials",
     ".bundle/config",
     ".m2/settings.xml",
     ".m2/settings-security.xml",
     ".gradle/gradle.properties",
     ".sbt/.credentials",
     ".nuget/NuGet/NuGet.Config",
+    ".config/NuGet/NuGet.Config",
     ".terraform.d/credentials.tfrc.json",
     ".terraformrc",
     ".pgpass",
@@ -118,6 +132,9 @@ pub(super) const IN_HOME: &[&str] = &[
     ".irb_history",
     ".viminfo",
     ".claude/.credentials.json",
+    // What was said and read in other projects.
+    ".claude/projects",
+    ".codex/sessions",
     ".claude.json",
     ".gemini/oauth_creds.json",
     ".local/share/opencode/auth.json",
@@ -125,8 +142,15 @@ pub(super) const IN_HOME: &[&str] = &[
 ];
 
 /// Below any home of ours or of the agents whose configuration we read.
-pub(super) const IN_OUR_HOMES: &[&str] =
-    &["auth.json", "credentials.json", ".credentials.json", "history.jsonl", "rooms", "shadows"];
+pub(super) const IN_OUR_HOMES: &[&str] = &[
+    "auth.json",
+    "credentials.json",
+    ".credentials.json",
+    "history.jsonl",
+    "rooms",
+    "sessions",
+    "shadows",
+];
 
 pub(super) const OF_THE_SYSTEM: &[&str] = &[
     "/etc/shadow",
@@ -142,7 +166,7 @@ pub(super) const OF_THE_SYSTEM: &[&str] = &[
 /// What variables name, whatever the case of their letters: the files or directories below that are secret; `""` is
 /// what is named itself.
 pub(super) const NAMED: &[(&str, &[&str])] = &[
-    ("CLAUDE_CONFIG_DIR", &[".credentials.json", ".claude.json"]),
+    ("CLAUDE_CONFIG_DIR", &[".credentials.json", ".claude.json", "projects"]),
     ("CARGO_HOME", &["credentials", "credentials.toml"]),
     ("COMPOSER_HOME", &["auth.json"]),
     ("CURL_HOME", &[".netrc"]),
