@@ -240,7 +240,7 @@ fn with_inodes(place: &str, inodes: u32, first: &str, then: &str) -> String {
 fn with_disk(place: &str, options: &str, first: &str, then: &str) -> String {
     format!(
         "exec unshare --user --map-root-user --mount sh -c '\
-         mount -t tmpfs -o {options} none \"{place}\" && cd \"$PWD\" && {first} || exit 99
+         mount -t tmpfs -o mode=700,{options} none \"{place}\" && cd \"$PWD\" && {first} || exit 99
          \"$0\" \"$@\"; code=$?; {then}; exit $code' \"$0\" \"$@\""
     )
 }

@@ -1,7 +1,6 @@
 //! Trust of a project's configuration: it is for what the person was shown, and is asked again when that changes (S16).
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 
 use agent_testkit::{PtyScreen, Scene, ScriptedModel};
 use serde_json::json;
@@ -136,18 +135,20 @@ async fn s22_what_everybody_can_write_decides_nothing() {
     let server = ScriptedModel::new().says("Done.").serve();
     let config = "developer_instructions = 'PLANTED'\n";
     let scene = Scene::new(AGENT).config(config).facing(&server).unrehearsed();
-    std::fs::create_dir(scene.home().join("threads")).unwrap();
-    std::fs::write(scene.home().join("trust.json"), "{}").unwrap();
-    std::fs::write(scene.home().join("quick.config.toml"), config).unwrap();
-    for name in ["", "config.toml", "quick.config.toml", "trust.json", "threads"] {
-        let home = scene.home();
-        let path: PathBuf = home.components().chain(Path::new(name).components()).collect();
+    let (home, codex) = (scene.home(), scene.home().with_file_name(".codex"));
+    let own = |name: &str| home.join(name);
+    std::fs::create_dir(own("threads")).unwrap();
+    std::fs::create_dir(&codex).unwrap();
+    std::fs::write(own("trust.json"), "{}").unwrap();
+    std::fs::write(own("quick.config.toml"), config).unwrap();
+    let files = ["config.toml", "quick.config.toml", "trust.json", "threads"].map(own);
+    for path in [home.clone(), codex].into_iter().chain(files) {
         let mode = |mode| {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
         mode(0o777);
         let run = scene.run(&["exec", "-p", "quick", "go"]).await;
-        assert_eq!(run.code, Some(1), "{name}: {}", run.stderr);
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
         let said = format!("everybody can write {}, so it is not used", path.display());
         assert!(run.stderr.contains(&said), "{}", run.stderr);
         let way_out = format!("chmod o-w {}", path.display());

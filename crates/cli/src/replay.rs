@@ -160,3 +160,22 @@ fn copy_tree(from: &Path, to: &Path, is_ended: &AtomicBool) -> anyhow::Result<()
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_that_is_to_end_goes_no_further() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (from, to) = (scratch.path().join("from"), scratch.path().join("to"));
+        for folder in [&from, &to] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        std::fs::write(from.join("file"), "x").unwrap();
+        for is_ended in [true, false] {
+            copy_tree(&from, &to, &AtomicBool::new(is_ended)).unwrap();
+            assert_eq!(to.join("file").exists(), !is_ended);
+        }
+    }
+}

@@ -15,13 +15,19 @@ pub enum NotOurs {
 }
 
 /// Judges what is at a path, links followed, before it decides anything (S22). What is not there, or not to be seen, is
-/// judged by whoever opens it. A group may write: many systems give each person one, and a umask to match.
+/// judged by whoever opens it; what is neither a directory nor a file decides nothing. A group may write: many systems
+/// give each person one, and a umask to match.
 ///
 /// # Errors
 /// When it belongs neither to the person nor to root, or everybody may write to it.
 pub fn require_ours(path: &Path) -> Result<(), NotOurs> {
     let own = rustix::process::geteuid().as_raw();
-    fs::metadata(path).map_or(Ok(()), |found| judge(path, found.uid(), found.mode(), own))
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() || found.is_file() => {
+            judge(path, found.uid(), found.mode(), own)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn judge(path: &Path, owner: u32, mode: u32, own: u32) -> Result<(), NotOurs> {

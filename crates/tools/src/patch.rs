@@ -22,6 +22,7 @@ mod unquote;
 mod wrapper;
 mod write;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 pub(crate) use apply::apply;
@@ -50,9 +51,11 @@ pub(crate) fn read(text: &str, cwd: &Path) -> Result<(Patch, PathBuf), String> {
     let called = call::patch_of(text)?;
     let patch = parse(&called.patch).map_err(|error| error.to_string())?;
     let directory = cwd.join(&called.directory);
-    if directory.is_dir() {
-        Ok((patch, directory))
-    } else {
-        Err(format!("there is no directory {}", directory.display()))
+    match std::fs::metadata(&directory) {
+        Ok(found) if found.is_dir() => Ok((patch, directory)),
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(format!("cannot look at {}: {error}", directory.display()))
+        }
+        _ => Err(format!("there is no directory {}", directory.display())),
     }
 }

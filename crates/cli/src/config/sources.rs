@@ -51,14 +51,14 @@ impl Homes {
         agent.filter(has_config).or(codex.filter(has_config)).or(agent).map(PathBuf::as_path)
     }
 
-    /// Whether nobody but the person and root decides over what is read from here: settings, keys, what was said of
-    /// directories, threads (S22).
+    /// Whether nobody but the person and root decides over what is read from here: settings, keys, documents, what was
+    /// said of directories, threads (S22).
     ///
     /// # Errors
     /// When somebody else does.
     pub(crate) fn judge(&self) -> Result<(), NotOurs> {
         let state = self.state.as_ref().map(|state| [state.join("threads"), trust::file(state)]);
-        let homes = [self.agent.as_deref(), self.state.as_deref(), self.config()];
+        let homes = [&self.agent, &self.state, &self.codex].map(Option::as_deref);
         let state = state.iter().flatten().map(PathBuf::as_path);
         homes.into_iter().flatten().chain(state).try_for_each(agent_core::require_ours)
     }

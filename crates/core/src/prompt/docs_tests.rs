@@ -204,7 +204,7 @@ fn a_document_that_is_exchanged_for_a_link_meanwhile_brings_no_private_file() {
             }
         });
         let read =
-            (0..5_000).find_map(|_| search.read().text.filter(|text| text.contains("private")));
+            (0..2_000).find_map(|_| search.read().text.filter(|text| text.contains("private")));
         is_over.store(true, Ordering::Relaxed);
         assert_eq!(read, None);
     });
