@@ -24,6 +24,9 @@ fn others_of(mounted: &[Mount], place: &Path) -> Vec<PathBuf> {
     let through = mounted.iter().filter(|mount| place.starts_with(&mount.place)).max_by_key(depth);
     let Some(through) = through else { return vec![] };
     let Ok(below) = place.strip_prefix(&through.place) else { return vec![] };
+    if below.as_os_str().is_empty() && is_empty(place) {
+        return vec![];
+    }
     let within = joined(&through.root, below);
     let same = mounted.iter().filter(|mount| mount.device == through.device);
     let others = same.filter_map(|mount| match within.strip_prefix(&mount.root) {
@@ -32,6 +35,17 @@ fn others_of(mounted: &[Mount], place: &Path) -> Vec<PathBuf> {
         Err(_) => mount.root.starts_with(&within).then(|| mount.place.clone()),
     });
     others.filter(|other| !other.starts_with(place)).collect()
+}
+
+/// As what a sandbox around us has put over a secret, the same one over each of them.
+fn is_empty(place: &Path) -> bool {
+    match fs::metadata(place) {
+        Ok(found) if found.is_dir() => {
+            fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_none())
+        }
+        Ok(found) => found.len() == 0,
+        Err(_) => false,
+    }
 }
 
 /// Joining nothing leaves a `/` behind the name of a file.
