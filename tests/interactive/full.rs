@@ -14,6 +14,15 @@ fn limit(screen: &PtyScreen, bytes: Option<u64>) {
     prlimit(Some(screen.pid()), Resource::Fsize, limit).unwrap();
 }
 
+/// The model has answered once, and nothing runs.
+fn after_a_turn(scene: &Scene) -> PtyScreen {
+    let mut screen = show(scene, &[]);
+    screen.press("begin<enter>");
+    screen.wait_for("First.");
+    wait_until_ready(&screen);
+    screen
+}
+
 fn rollout(scene: &Scene) -> String {
     std::fs::read_to_string(&scene.rollouts()[0]).unwrap()
 }
@@ -22,10 +31,7 @@ fn rollout(scene: &Scene) -> String {
 fn r14_a_message_that_cannot_be_recorded_is_there_again_and_is_sent_once_there_is_room() {
     let server = ScriptedModel::new().says("First.").says("Second.").serve();
     let scene = Scene::new(AGENT).facing(&server);
-    let mut screen = show(&scene, &[]);
-    screen.press("begin<enter>");
-    screen.wait_for("First.");
-    wait_until_ready(&screen);
+    let mut screen = after_a_turn(&scene);
     let (frames, recorded) = (server.frames().len(), rollout(&scene));
     limit(&screen, Some(recorded.len() as u64));
     for tries in 1..=2 {
@@ -57,10 +63,7 @@ fn r14_a_message_that_cannot_be_recorded_is_there_again_and_is_sent_once_there_i
 fn r14_other_threads_are_opened_or_not_and_the_screen_stays() {
     let server = ScriptedModel::new().says("First.").says("Second.").serve();
     let scene = Scene::new(AGENT).facing(&server);
-    let mut screen = show(&scene, &[]);
-    screen.press("begin<enter>");
-    screen.wait_for("First.");
-    wait_until_ready(&screen);
+    let mut screen = after_a_turn(&scene);
     limit(&screen, Some(0));
     for (command, said) in [
         ("/new", "Cannot write"),
@@ -92,10 +95,7 @@ fn r14_other_threads_are_opened_or_not_and_the_screen_stays() {
 fn r14_what_could_not_be_recorded_until_the_end_is_said_when_the_screen_is_gone() {
     let server = ScriptedModel::new().says("First.").serve();
     let scene = Scene::new(AGENT).facing(&server);
-    let mut screen = show(&scene, &[]);
-    screen.press("begin<enter>");
-    screen.wait_for("First.");
-    wait_until_ready(&screen);
+    let mut screen = after_a_turn(&scene);
     limit(&screen, Some(0));
     screen.press("carry on<enter>");
     screen.wait_for("What you sent was not heard; it is here again.");
@@ -118,10 +118,7 @@ fn r14_wherever_in_a_turn_the_disk_is_full_the_thread_goes_on_once_there_is_room
             .says("Third.")
             .serve();
         let scene = Scene::new(AGENT).unrehearsed().facing(&server);
-        let mut screen = show(&scene, &[]);
-        screen.press("begin<enter>");
-        screen.wait_for("First.");
-        wait_until_ready(&screen);
+        let mut screen = after_a_turn(&scene);
         let recorded = rollout(&scene);
         limit(&screen, Some(recorded.len() as u64 + more));
         screen.press("carry on<enter>");

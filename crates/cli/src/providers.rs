@@ -109,7 +109,7 @@ impl Provider {
             id: id.to_owned(),
             base_url: text("base_url"),
             key_source: key.source,
-            key_variable: key.variable,
+            key_variable: Key::variables(id, config).first().map(|name| (*name).to_owned()),
             credential: match key.key {
                 Some(key) if wire_api == "anthropic" => {
                     Credential::Header { name: "x-api-key".to_owned(), key }
@@ -211,7 +211,6 @@ struct Key {
     key: Option<String>,
     source: Option<String>,
     missing: Option<MissingKey>,
-    variable: Option<String>,
 }
 
 impl Key {
@@ -227,34 +226,8 @@ impl Key {
         notes: &mut Notes,
     ) -> Self {
         let variables = Self::variables(id, config);
-        let variable = variables.first().map(|variable| (*variable).to_owned());
-        let found = Self::among(&variables, id, name, config, homes, environment, notes);
-        Self { variable, ..found }
-    }
-
-    /// Where it may be in the environment, what counts most first.
-    fn variables<'a>(id: &str, config: &'a Config) -> Vec<&'a str> {
-        let own = config.text(["model_providers", id, "env_key"]);
-        let mut variables = match (takes_openai(id, config), own) {
-            (true, own) => vec!["AGENT_API_KEY", "CODEX_API_KEY", own.unwrap_or("OPENAI_API_KEY")],
-            (false, Some(own)) => vec![own, "AGENT_API_KEY"],
-            (false, None) => vec![],
-        };
-        variables.dedup();
-        variables
-    }
-
-    fn among(
-        variables: &[&str],
-        id: &str,
-        name: &str,
-        config: &Config,
-        homes: &Homes,
-        environment: &Environment,
-        notes: &mut Notes,
-    ) -> Self {
         let openai = takes_openai(id, config);
-        for variable in variables {
+        for variable in &variables {
             if let Some(key) = environment.var(variable) {
                 return Self::found(key.trim().to_owned(), (*variable).to_owned());
             }
@@ -292,6 +265,18 @@ impl Key {
             has_login,
         });
         Self { missing, ..Self::default() }
+    }
+
+    /// Where it may be in the environment, what counts most first.
+    fn variables<'a>(id: &str, config: &'a Config) -> Vec<&'a str> {
+        let own = config.text(["model_providers", id, "env_key"]);
+        let mut variables = match (takes_openai(id, config), own) {
+            (true, own) => vec!["AGENT_API_KEY", "CODEX_API_KEY", own.unwrap_or("OPENAI_API_KEY")],
+            (false, Some(own)) => vec![own, "AGENT_API_KEY"],
+            (false, None) => vec![],
+        };
+        variables.dedup();
+        variables
     }
 
     fn found(key: String, source: String) -> Self {
