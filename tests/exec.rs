@@ -464,6 +464,16 @@ async fn a_limit_ends_the_turn_and_says_so() {
 }
 
 #[tokio::test]
+async fn s20_a_program_of_the_project_is_told_of_no_turn() {
+    let server = ScriptedModel::new().says("Done.").serve();
+    let scene = Scene::new(AGENT).facing(&server).shadowing("of-the-project");
+    let scene = scene.config("notify = [\"of-the-project\"]\n");
+    let run = scene.run(&["exec", "go"]).await.succeeded();
+    assert!(run.stderr.contains("`notify` could not be started"), "{}", run.stderr);
+    assert!(scene.read("ran-of-the-project").is_none());
+}
+
+#[tokio::test]
 async fn the_persons_program_is_told_of_a_turn_that_is_over() {
     let server = ScriptedModel::new().says("Done.").serve();
     // The program is not waited for: what a second run puts in order it might still use.

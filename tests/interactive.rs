@@ -185,6 +185,20 @@ fn a_file_is_found_by_a_few_letters_and_an_editor_goes_on_with_the_message() {
 }
 
 #[test]
+fn s20_the_persons_editor_and_the_programs_of_the_desktop_are_none_of_the_project() {
+    let (scene, _server) = scene(ScriptedModel::new());
+    let scene = scene.shadowing("of-the-project").shadowing("wl-paste");
+    let scene = scene.env("EDITOR", "of-the-project").env("WAYLAND_DISPLAY", "wayland-0");
+    let mut screen = show(&scene, &[]);
+    screen.press("<c-g>");
+    screen.wait_for("the editor `of-the-project` ended with exit status: 127");
+    screen.press("<c-v>");
+    screen.wait_for("was found: wl-paste (wl-clipboard)");
+    assert!(scene.read("ran-of-the-project").is_none() && scene.read("ran-wl-paste").is_none());
+    leave(screen);
+}
+
+#[test]
 fn a_rule_made_on_the_screen_holds_at_once_is_kept_and_can_be_taken_away() {
     let touch = || json!({"cmd": "touch made"});
     let model = ScriptedModel::new()

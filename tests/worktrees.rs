@@ -200,6 +200,15 @@ async fn the_persons_own_filters_go_on_also_where_the_repository_has_others_of_t
 }
 
 #[tokio::test]
+async fn s20_a_git_of_the_project_is_not_the_persons() {
+    let (scene, _server) = scene();
+    let scene = scene.shadowing("git");
+    let run = scene.run(&["exec", "--worktree=fix", "go"]).await.succeeded();
+    assert!(run.stderr.contains("on the new branch agent/fix"), "{}", run.stderr);
+    assert!(scene.read("ran-git").is_none());
+}
+
+#[tokio::test]
 async fn of_a_work_tree_that_cannot_be_checked_out_nothing_is_left() {
     let (scene, server) = scene();
     let workspace = scene.workspace();

@@ -85,7 +85,7 @@ pub(crate) async fn run(
     let outcome =
         converse(settings, begin, transport, session, message, beside, printer, options).await?;
     finish(&outcome, output.as_ref())?;
-    notify(&outcome, settings, said);
+    notify(&outcome, settings, environment, said);
     Ok(outcome)
 }
 
@@ -289,7 +289,7 @@ pub(crate) fn image_content(cwd: &Path, path: &Path) -> anyhow::Result<Content> 
 }
 
 /// Tells the person's own program of a turn that is done.
-fn notify(outcome: &Outcome, settings: &Settings, said: String) {
+fn notify(outcome: &Outcome, settings: &Settings, environment: &Environment, said: String) {
     let Some(argv) = settings.notify.as_deref().filter(|_| outcome.error.is_none()) else { return };
     let turn = TurnOver {
         thread_id: &outcome.thread_id,
@@ -299,7 +299,8 @@ fn notify(outcome: &Outcome, settings: &Settings, said: String) {
         input_messages: &[said],
         last_message: &outcome.message,
     };
-    if let Err(error) = notify::notify(argv, &turn) {
+    let path = session::own_search_path(settings, environment);
+    if let Err(error) = notify::notify(argv, &path, &turn) {
         say::note(format_args!("note: `notify` could not be started: {error}"));
     }
 }

@@ -16,12 +16,13 @@ pub(crate) struct TurnOver<'a> {
     pub(crate) last_message: &'a str,
 }
 
-/// Starts the program, with what happened as one more argument, and does not wait for it.
+/// Starts the program, which is looked for along `path`, with what happened as one more argument, and does not wait
+/// for it.
 ///
 /// # Errors
 /// When it cannot be started.
 #[expect(clippy::disallowed_methods, reason = "the person's own program, not the model's")]
-pub(crate) fn notify(argv: &[String], turn: &TurnOver<'_>) -> std::io::Result<()> {
+pub(crate) fn notify(argv: &[String], path: &OsStr, turn: &TurnOver<'_>) -> std::io::Result<()> {
     let Some((program, arguments)) = argv.split_first() else { return Ok(()) };
     let told = json!({
         "type": "agent-turn-complete",
@@ -35,6 +36,11 @@ pub(crate) fn notify(argv: &[String], turn: &TurnOver<'_>) -> std::io::Result<()
     let told = told.to_string();
     let arguments = arguments.iter().map(AsRef::<OsStr>::as_ref).chain([OsStr::new(&told)]);
     let mut command = std::process::Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(arguments)
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command.spawn().map(drop)
 }

@@ -1,7 +1,7 @@
 //! Wires settings to a thread: tools, policy, instructions, log. What is then done with the thread is the front
 //! ends' business.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -215,8 +215,17 @@ fn shared_directories(settings: &Settings, toolbox: &ToolboxConfig) -> Vec<PathB
     project.chain(toolbox.writable_roots.iter().cloned()).chain(temporary).collect()
 }
 
+/// Where programs are looked for that we start ourselves, outside of the sandbox: not where the model or the project may
+/// have put them.
+pub(crate) fn own_search_path(settings: &Settings, environment: &Environment) -> OsString {
+    let mut shared = project_directories(settings);
+    shared.extend(settings.permissions.writable_roots.iter().cloned());
+    let path = environment.variables().get(OsStr::new("PATH"));
+    agent_tools::own_search_path(path.map_or(OsStr::new(""), OsString::as_os_str), &shared)
+}
+
 /// The workspace, its project and its repository: what lies there may be anybody's.
-pub(crate) fn project_directories(settings: &Settings) -> Vec<PathBuf> {
+fn project_directories(settings: &Settings) -> Vec<PathBuf> {
     let Workspace { cwd, root, repository, .. } = &settings.workspace;
     let repository = repository.as_ref().map(|repository| &repository.root);
     [Some(cwd), root.as_ref(), repository].into_iter().flatten().cloned().collect()

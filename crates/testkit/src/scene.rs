@@ -1,6 +1,7 @@
 //! The binary under test, in a scratch home and a scratch workspace. What the model says is `server.rs`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -87,6 +88,18 @@ impl Scene {
         fs::create_dir_all(path.parent().expect("a path below the workspace")).expect("its folder");
         fs::write(path, text).expect("the file");
         self
+    }
+
+    /// The project has a program of this name before all others in the search path: it leaves `ran-NAME` in the workspace.
+    #[must_use]
+    pub fn shadowing(self, name: &str) -> Self {
+        let bin = self.workspace().join("bin");
+        fs::create_dir_all(&bin).expect("its folder");
+        let mark = self.workspace().join(format!("ran-{name}"));
+        let program = bin.join(name);
+        fs::write(&program, format!("#!/bin/sh\n: > {}\n", mark.display())).expect("the program");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        self.env("PATH", &format!("{}:/usr/bin:/bin", bin.display()))
     }
 
     /// Makes a named pipe in the workspace.

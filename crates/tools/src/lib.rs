@@ -24,6 +24,7 @@ mod process;
 mod read_file;
 mod redact;
 mod sandbox;
+mod search_path;
 mod sessions;
 mod terminal;
 mod toolbox;
@@ -48,6 +49,7 @@ pub use sandbox::{
     Exit, NotStarted, SandboxError, SecretPlaces, Tier, TierReport, confined_main, probe,
     run_confined, secret_places,
 };
+pub use search_path::own_search_path;
 pub use sessions::Reaped;
 pub use toolbox::{PlayedBack, Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};
 pub use view_image::image_content;

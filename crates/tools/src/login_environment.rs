@@ -17,6 +17,7 @@ use tokio::sync::OnceCell;
 
 use crate::account::shell_of_account;
 use crate::sandbox::{SecretPlaces, secret_places};
+use crate::search_path::own_search_path;
 use crate::{Secrets, ToolboxConfig};
 
 type Variables = BTreeMap<OsString, OsString>;
@@ -143,10 +144,13 @@ impl LoginEnvironment {
 
     async fn ask(&self) -> Variables {
         let Some((shell, policy)) = &self.asked else { return Variables::new() };
-        let said = tokio::time::timeout(LIMIT, answer(shell, &self.env)).await;
+        let own = self.env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
+        let mut env = self.env.clone();
+        // The person's files call programs by their names.
+        env.insert("PATH".into(), own_search_path(&own, &self.roots));
+        let said = tokio::time::timeout(LIMIT, answer(shell, &env)).await;
         let Some(Answer { path, variables }) = said.ok().flatten() else { return Variables::new() };
         let mut found = self.taken(policy, variables);
-        let own = self.env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
         let path = merged(&own, &path);
         if policy.takes_path && path != own {
             found.insert("PATH".into(), path);
@@ -295,7 +299,11 @@ mod tests {
     }
 
     fn environment(env: &Variables, login: Option<LoginPolicy>) -> LoginEnvironment {
-        LoginEnvironment::new(&ToolboxConfig {
+        LoginEnvironment::new(&config(env, login))
+    }
+
+    fn config(env: &Variables, login: Option<LoginPolicy>) -> ToolboxConfig {
+        ToolboxConfig {
             cwd: "/work".into(),
             writable_roots: vec![],
             sandbox: agent_protocol::SandboxMode::ReadOnly,
@@ -310,7 +318,7 @@ mod tests {
             keep_background: false,
             output_tokens: None,
             freeform_patch: false,
-        })
+        }
     }
 
     async fn asked(env: &Variables) -> Variables {
@@ -358,6 +366,23 @@ export SSH_AUTH_SOCK=/s SSH_AGENT_PID=1 TMPDIR=/t TERM=vt100 AGENT_SANDBOX=no; e
         let script = r#"export EDITOR=ed; PATH=/nothing; eval "$3""#;
         let found = asked(&shell(dir.path(), script)).await;
         assert_eq!(found, variables([("PATH", "/usr/bin:/bin:/nothing")]));
+    }
+
+    #[tokio::test]
+    async fn s20_what_the_persons_files_call_is_not_the_models() {
+        let dir = tempfile::tempdir().unwrap();
+        let work = dir.path().join("work");
+        std::fs::create_dir(&work).unwrap();
+        std::fs::copy(shell(&work, "exit").remove(OsStr::new("SHELL")).unwrap(), work.join("id"))
+            .unwrap();
+        let mut env = shell(dir.path(), r#"export FOUND="$(command -v id)"; eval "$3""#);
+        let path = format!("{}:/usr/bin:/bin", work.display());
+        env.insert("PATH".into(), path.into());
+        let mut config = config(&env, Some(policy()));
+        config.cwd = work;
+        let found = LoginEnvironment::new(&config).get().await;
+        let found = found.get(OsStr::new("FOUND")).unwrap();
+        assert!(found == "/usr/bin/id" || found == "/bin/id", "{found:?}");
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
 //! The policy: what an action is allowed to do, decided from values alone but for three looks ([`places`],
-//! [`repository`], [`search`]).
+//! [`repository`], and which program a name stands for).
 //! Enforcing it is the sandbox's business.
 
 mod beyond;
@@ -9,7 +9,6 @@ mod offer;
 mod places;
 mod repository;
 mod rules;
-mod search;
 pub(crate) mod shell;
 
 use std::ffi::OsStr;
@@ -18,12 +17,13 @@ use std::path::{Path, PathBuf};
 
 use agent_protocol::{Action, ApprovalPolicy, RejectReason, RuleScope, SandboxMode};
 
+use crate::search_path::SearchPath;
+
 use beyond::obeys_another_repository;
 use places::{Places, in_their_places};
 use repository::Repository;
 use rules::{Author, Effect, Rule};
 pub use rules::{RuleCheck, RuleError, Rules};
-use search::SearchPath;
 
 /// What the person allowed for a thread.
 #[derive(Clone, Debug)]

@@ -126,15 +126,17 @@ impl Desk<'_> {
             // Whoever shows us has done it.
             Effect::Dress(_) => {}
             Effect::TakePicture => {
-                let mut shared = session::project_directories(self.settings);
-                shared.extend(self.settings.permissions.writable_roots.iter().cloned());
-                let taking = clipboard::take(self.environment, &shared, self.pictures());
+                let path = session::own_search_path(self.settings, self.environment);
+                let taking = clipboard::take(self.environment, &path, self.pictures());
                 let say = self.say.clone();
                 tokio::spawn(async move {
                     let _ = say.send(taking.await);
                 });
             }
-            Effect::Edit(text) => return Act::Lend(Box::pin(editor::edit(self.environment, text))),
+            Effect::Edit(text) => {
+                let path = session::own_search_path(self.settings, self.environment);
+                return Act::Lend(Box::pin(editor::edit(self.environment, path, text)));
+            }
             Effect::FindPrompts => {
                 let (settings, environment) = (self.settings.clone(), self.environment.clone());
                 self.aside(move || Some(Input::Prompts(prompts::find(&settings, &environment))));

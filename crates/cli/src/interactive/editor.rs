@@ -1,5 +1,6 @@
 //! The person's editor, for a message that is easier written there.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{Read as _, Write as _};
 
 use agent_tui::effect::Input;
@@ -8,9 +9,10 @@ use anyhow::Context as _;
 use super::desk::failed;
 use crate::config::Environment;
 
-/// Lets the person write `text` on; what came of it.
+/// Lets the person write `text` on; what came of it. Programs are looked for along `path`.
 pub(super) fn edit(
     environment: &Environment,
+    path: OsString,
     text: String,
 ) -> impl Future<Output = Input> + 'static {
     let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|name| environment.var(name));
@@ -18,7 +20,7 @@ pub(super) fn edit(
     async move {
         // What ctrl-c means there is the editor's business.
         let _ours = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
-        let edited = tokio::task::spawn_blocking(move || write_in(&editor, &text)).await;
+        let edited = tokio::task::spawn_blocking(move || write_in(&editor, &path, &text)).await;
         match edited {
             Ok(Ok(text)) => Input::Edited(text),
             Ok(Err(error)) => failed(&format!("{error:#}")),
@@ -28,7 +30,7 @@ pub(super) fn edit(
 }
 
 #[expect(clippy::disallowed_methods, reason = "the person's own program, not the model's")]
-fn write_in(editor: &str, text: &str) -> anyhow::Result<String> {
+fn write_in(editor: &str, path: &OsStr, text: &str) -> anyhow::Result<String> {
     let mut file = tempfile::Builder::new()
         .prefix("message-")
         .suffix(".md")
@@ -37,7 +39,7 @@ fn write_in(editor: &str, text: &str) -> anyhow::Result<String> {
     file.write_all(text.as_bytes()).context("cannot write the editor's file")?;
     // EDITOR may hold arguments, as a shell reads them.
     let mut command = std::process::Command::new("/bin/sh");
-    command.args(["-c", &format!("{editor} \"$1\""), "sh"]).arg(file.path());
+    command.args(["-c", &format!("{editor} \"$1\""), "sh"]).arg(file.path()).env("PATH", path);
     let status = command.status().with_context(|| format!("cannot start the editor `{editor}`"))?;
     anyhow::ensure!(
         status.success(),
@@ -57,8 +59,9 @@ mod tests {
 
     #[test]
     fn what_an_editor_writes_is_read_and_one_that_fails_is_named() {
-        assert_eq!(write_in("printf more >>", "some, ").unwrap(), "some, more");
-        let error = write_in("false", "text").unwrap_err().to_string();
+        let path = OsStr::new("/usr/bin:/bin");
+        assert_eq!(write_in("printf more >>", path, "some, ").unwrap(), "some, more");
+        let error = write_in("false", path, "text").unwrap_err().to_string();
         assert!(error.contains("`false`") && error.contains("EDITOR"), "{error}");
     }
 }

@@ -23,13 +23,15 @@ const FILTER: [(&str, &str); 4] =
 /// Git in one directory.
 pub(super) struct Git<'a> {
     directory: &'a Path,
+    /// Along which it is looked for, and whatever it starts.
+    path: &'a OsStr,
     /// What else is set for a command.
     overrides: Vec<OsString>,
 }
 
 impl<'a> Git<'a> {
-    pub(super) fn at(directory: &'a Path) -> Self {
-        Self { directory, overrides: Vec::new() }
+    pub(super) fn at(directory: &'a Path, path: &'a OsStr) -> Self {
+        Self { directory, path, overrides: Vec::new() }
     }
 
     /// The same without the filters that the repository sets, and their names. Those of the person's own
@@ -72,7 +74,7 @@ impl<'a> Git<'a> {
         paths: impl IntoIterator<Item = &'b Path>,
     ) -> anyhow::Result<Output> {
         let mut command = std::process::Command::new("git");
-        command.arg("-C").arg(self.directory);
+        command.arg("-C").arg(self.directory).env("PATH", self.path);
         let settings = SETTINGS.iter().map(OsStr::new);
         for setting in settings.chain(self.overrides.iter().map(OsString::as_os_str)) {
             command.arg("-c").arg(setting);
