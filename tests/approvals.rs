@@ -170,6 +170,24 @@ async fn s19_a_rule_lets_out_neither_another_repository_nor_a_program_of_the_pro
     assert!(ran[0]["command"].to_string().contains("--dry-run"), "{}", ran[0]);
 }
 
+#[tokio::test]
+async fn s20_what_a_command_puts_in_the_place_of_our_executable_confines_nothing() {
+    let replace = "printf '#!/bin/sh\\n: >ran\\n' >new && chmod +x new && mv new bin/agent";
+    // It takes a world of its own.
+    let outside = json!({"cmd": "uname", "sandbox_permissions": "require_escalated", "justification": "to see"});
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": replace}))
+        .calls("exec_command", outside)
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).installed_at("bin/agent").facing(&server).unrehearsed();
+    let scene = with_rules(scene, "prefix_rule([\"uname\"])");
+    let run = scene.run(&["exec", "--json", "-s", "workspace-write", "go"]).await.succeeded();
+    let ran = run.items("command_execution");
+    assert!(ran.len() == 2 && ran.iter().all(|item| item["exit_code"] == 0), "{ran:?}");
+    assert_eq!(scene.read("ran"), None);
+}
+
 const HOOK: &str =
     "*** Begin Patch\n*** Add File: .git/hooks/pre-commit\n+#!/bin/sh\n*** End Patch";
 
@@ -207,6 +225,7 @@ impl Asking {
         let toolbox = Toolbox::new(ToolboxConfig {
             cwd: cwd.clone(),
             writable_roots: vec![],
+            shared: vec![],
             sandbox,
             network: false,
             helper: AGENT.into(),

@@ -51,7 +51,7 @@ pub(crate) async fn run(
     screen: Screen,
 ) -> Report {
     let checks = [
-        program(toolbox),
+        program(),
         model(settings),
         endpoint(settings, environment).await,
         sandbox(toolbox).await,
@@ -81,10 +81,17 @@ fn line(check: &Check, screen: Screen) -> String {
     text
 }
 
-fn program(toolbox: &ToolboxConfig) -> Check {
+fn program() -> Check {
     let version = crate::session::version();
-    let found = format!("agent {version}, {}", toolbox.helper.display());
+    let found = format!("agent {version}, {}", own_executable().display());
     Check { what: "program", verdict: Verdict::Good, found, advice: None }
+}
+
+/// Linux marks the path of an executable that was replaced while it ran.
+fn own_executable() -> PathBuf {
+    let path = std::env::current_exe().unwrap_or_else(|_| "agent".into());
+    let text = path.to_string_lossy();
+    text.strip_suffix(" (deleted)").map_or_else(|| path.clone(), PathBuf::from)
 }
 
 fn model(settings: &Settings) -> Check {
@@ -165,7 +172,7 @@ async fn sandbox(toolbox: &ToolboxConfig) -> Check {
                 Tier::None => (Verdict::Weak, "none, as you said"),
             };
             let is_reduced = report.tier == Tier::Reduced;
-            let advice = is_reduced.then(|| barriers::found(Path::new("/proc"), &toolbox.helper));
+            let advice = is_reduced.then(|| barriers::found(Path::new("/proc"), &own_executable()));
             Check { what, verdict, found: format!("{tier}{}", report.weaknesses()), advice }
         }
         Err(error) => Check {

@@ -127,7 +127,7 @@ pub(crate) fn open(
     .with_rules(settings.rules.clone(), settings.rule_files.clone())
     .guarding(own_directories(settings));
     let policy = match options.toolbox.env.get(OsStr::new("PATH")) {
-        Some(path) => policy.searching(path, &shared_directories(settings, &options.toolbox)),
+        Some(path) => policy.searching(path, &shared_directories(&options.toolbox)),
         None => policy,
     };
     let may_change = !options.ephemeral && settings.permissions.sandbox != SandboxMode::ReadOnly;
@@ -208,11 +208,11 @@ fn own_directories(settings: &Settings) -> Vec<PathBuf> {
 }
 
 /// In which not only the person writes: the model, commands, and who made the project.
-fn shared_directories(settings: &Settings, toolbox: &ToolboxConfig) -> Vec<PathBuf> {
+fn shared_directories(toolbox: &ToolboxConfig) -> Vec<PathBuf> {
     let temporary = toolbox.env.get(OsStr::new("TMPDIR")).map(PathBuf::from);
     let temporary = temporary.into_iter().chain(["/tmp".into()]);
-    let project = project_directories(settings).into_iter();
-    project.chain(toolbox.writable_roots.iter().cloned()).chain(temporary).collect()
+    let known = toolbox.shared.iter().chain(&toolbox.writable_roots).cloned();
+    known.chain(temporary).collect()
 }
 
 /// Where programs are looked for that we start ourselves, outside of the sandbox: not where the model or the project may
@@ -224,11 +224,21 @@ pub(crate) fn own_search_path(settings: &Settings, environment: &Environment) ->
     agent_tools::own_search_path(path.map_or(OsStr::new(""), OsString::as_os_str), &shared)
 }
 
-/// The workspace, its project and its repository: what lies there may be anybody's.
+/// The workspace, its project and its repository, with what lies beside that one's git directory, as the main work tree
+/// does: what is there may be anybody's.
 fn project_directories(settings: &Settings) -> Vec<PathBuf> {
     let Workspace { cwd, root, repository, .. } = &settings.workspace;
-    let repository = repository.as_ref().map(|repository| &repository.root);
-    [Some(cwd), root.as_ref(), repository].into_iter().flatten().cloned().collect()
+    let repository = repository.as_ref();
+    let common = repository.map(|repository| &repository.common_dir);
+    let main = common.filter(|common| common.ends_with(".git")).and_then(|common| common.parent());
+    let directories = [Some(cwd), root.as_ref(), repository.map(|repository| &repository.root)];
+    directories
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .chain(main)
+        .map(Path::to_owned)
+        .collect()
 }
 
 /// What is said before the person's first message. Reads AGENTS.md and its kind.
@@ -381,9 +391,10 @@ pub(crate) fn toolbox_config(
         secrets: agent_tools::secret_places(&variables, &roots),
         secret_values: Secrets::new(secrets(settings, environment)),
         writable_roots: permissions.writable_roots.clone(),
+        shared: project_directories(settings),
         sandbox: permissions.sandbox,
         network: permissions.network,
-        helper: own_executable().context("cannot find our own executable")?,
+        helper: running_executable()?,
         env: settings.shell_environment.apply(&variables),
         login: settings.shell_environment.login_policy(&variables),
         outputs_dir: std::env::temp_dir(),
@@ -427,16 +438,14 @@ fn request_settings(
     }
 }
 
-/// Our own executable, by which commands are confined.
+/// Our own executable, by which commands are confined: the one that runs, whatever has taken its place meanwhile. That
+/// may be another version, or a command's doing.
 ///
 /// # Errors
 /// When the system cannot name it.
-fn own_executable() -> std::io::Result<PathBuf> {
-    std::env::current_exe().map(|path| strip_deleted(&path))
-}
-
-/// Linux marks the path of an executable that was replaced while it ran; what replaced it is meant.
-fn strip_deleted(path: &Path) -> PathBuf {
-    let text = path.to_string_lossy();
-    text.strip_suffix(" (deleted)").map_or_else(|| path.to_owned(), PathBuf::from)
+fn running_executable() -> anyhow::Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok("/proc/self/exe".into());
+    }
+    std::env::current_exe().context("cannot find our own executable")
 }

@@ -102,6 +102,16 @@ impl Scene {
         self.env("PATH", &format!("{}:/usr/bin:/bin", bin.display()))
     }
 
+    /// The binary is started from this place in the workspace.
+    #[must_use]
+    pub fn installed_at(self, path: &str) -> Self {
+        let binary = self.workspace().join(path);
+        fs::create_dir_all(binary.parent().expect("a path below the workspace"))
+            .expect("its folder");
+        fs::copy(&self.binary, &binary).expect("there is room for one more");
+        Self { binary, ..self }
+    }
+
     /// Makes a named pipe in the workspace.
     pub fn fifo(&self, name: &str) {
         #[expect(clippy::disallowed_methods, reason = "a test prepares its workspace")]

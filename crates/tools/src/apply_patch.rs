@@ -325,6 +325,7 @@ mod tests {
         Toolbox::new(ToolboxConfig {
             cwd: std::fs::canonicalize(cwd).unwrap(),
             writable_roots: vec![],
+            shared: vec![],
             sandbox: SandboxMode::WorkspaceWrite,
             network: false,
             helper: PathBuf::new(),

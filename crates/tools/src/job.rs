@@ -187,6 +187,7 @@ mod tests {
         Toolbox::new(ToolboxConfig {
             cwd: cwd.into(),
             writable_roots: vec![],
+            shared: vec![],
             sandbox: SandboxMode::WorkspaceWrite,
             network: false,
             helper: PathBuf::new(),

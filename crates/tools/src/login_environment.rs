@@ -31,8 +31,9 @@ const MOST_OUTPUT: usize = 1 << 20;
 /// Shells that take `-l` and `-c`, and whose `$PATH` in quotes is one text.
 const KNOWN: &[&str] = &["bash", "zsh", "fish", "sh", "dash", "ksh", "ash"];
 
-/// The path by itself, as there may be nothing that prints variables.
-const ASK: &str = r#"printf 'agent-path<%s>agent-path' "$PATH"; printf 'agent-variables<'; command env -0 || cat /proc/self/environ; printf '>agent-variables'"#;
+/// The path by itself, as there may be nothing that prints variables. Those are not asked for by a name: the person's files
+/// may have put anything first in the search path.
+const ASK: &str = r#"printf 'agent-path<%s>agent-path' "$PATH"; printf 'agent-variables<'; /usr/bin/env -0 || /bin/cat /proc/self/environ; printf '>agent-variables'"#;
 const PATH: (&[u8], &[u8]) = (b"agent-path<", b">agent-path");
 const VARIABLES: (&[u8], &[u8]) = (b"agent-variables<", b">agent-variables");
 
@@ -109,6 +110,8 @@ pub(crate) struct LoginEnvironment {
     /// That of commands.
     env: Variables,
     roots: Vec<PathBuf>,
+    /// In which not only the person writes.
+    shared: Vec<PathBuf>,
     /// What the world of commands hides.
     hidden: SecretPlaces,
     secret_values: Secrets,
@@ -125,12 +128,14 @@ impl LoginEnvironment {
         };
         let mut roots = vec![config.cwd.clone()];
         roots.extend(config.writable_roots.iter().cloned());
+        let shared = [roots.as_slice(), &config.shared].concat();
         let mut hidden = config.secrets.clone();
         hidden.extend(secret_places(&env, &roots));
         Self {
             asked: shell.filter(is_known).zip(config.login.clone()),
             env,
             roots,
+            shared,
             hidden,
             secret_values: config.secret_values.clone(),
             found: OnceCell::new(),
@@ -147,11 +152,12 @@ impl LoginEnvironment {
         let own = self.env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
         let mut env = self.env.clone();
         // The person's files call programs by their names.
-        env.insert("PATH".into(), own_search_path(&own, &self.roots));
+        env.insert("PATH".into(), own_search_path(&own, &self.shared));
         let said = tokio::time::timeout(LIMIT, answer(shell, &env)).await;
         let Some(Answer { path, variables }) = said.ok().flatten() else { return Variables::new() };
         let mut found = self.taken(policy, variables);
-        let path = merged(&own, &path);
+        // Rules hold for what our own path finds: the person's files put nothing of the model's before it.
+        let path = merged(&own, &own_search_path(&path, &self.shared));
         if policy.takes_path && path != own {
             found.insert("PATH".into(), path);
         }
@@ -306,6 +312,7 @@ mod tests {
         ToolboxConfig {
             cwd: "/work".into(),
             writable_roots: vec![],
+            shared: vec![],
             sandbox: agent_protocol::SandboxMode::ReadOnly,
             network: false,
             helper: PathBuf::new(),
@@ -361,28 +368,49 @@ export SSH_AUTH_SOCK=/s SSH_AGENT_PID=1 TMPDIR=/t TERM=vt100 AGENT_SANDBOX=no; e
     }
 
     #[tokio::test]
-    async fn a_shell_that_finds_no_programs_says_its_path() {
+    async fn a_shell_that_finds_no_programs_says_what_it_has() {
         let dir = tempfile::tempdir().unwrap();
         let script = r#"export EDITOR=ed; PATH=/nothing; eval "$3""#;
         let found = asked(&shell(dir.path(), script)).await;
-        assert_eq!(found, variables([("PATH", "/usr/bin:/bin:/nothing")]));
+        assert_eq!(found, variables([("EDITOR", "ed"), ("PATH", "/usr/bin:/bin:/nothing")]));
+    }
+
+    /// A shell that is this script, and a workspace with a program of this name which makes `ran` in the home.
+    fn beside_a_workspace(dir: &Path, name: &str, script: &str) -> ToolboxConfig {
+        let work = dir.join("work");
+        std::fs::create_dir(&work).unwrap();
+        let program = shell(&work, &format!(": >{}/ran", dir.display()));
+        std::fs::copy(&program[OsStr::new("SHELL")], work.join(name)).unwrap();
+        let planted = std::fs::read_to_string(work.join(name)).unwrap();
+        // Whatever it is called with.
+        std::fs::write(work.join(name), planted.replace("[ \"$1\" = -l ] || exit 0\n", ""))
+            .unwrap();
+        let mut config = config(&shell(dir, script), Some(policy()));
+        config.cwd = work;
+        config
     }
 
     #[tokio::test]
     async fn s20_what_the_persons_files_call_is_not_the_models() {
         let dir = tempfile::tempdir().unwrap();
-        let work = dir.path().join("work");
-        std::fs::create_dir(&work).unwrap();
-        std::fs::copy(shell(&work, "exit").remove(OsStr::new("SHELL")).unwrap(), work.join("id"))
-            .unwrap();
-        let mut env = shell(dir.path(), r#"export FOUND="$(command -v id)"; eval "$3""#);
-        let path = format!("{}:/usr/bin:/bin", work.display());
-        env.insert("PATH".into(), path.into());
-        let mut config = config(&env, Some(policy()));
-        config.cwd = work;
-        let found = LoginEnvironment::new(&config).get().await;
-        let found = found.get(OsStr::new("FOUND")).unwrap();
-        assert!(found == "/usr/bin/id" || found == "/bin/id", "{found:?}");
+        let mut config = beside_a_workspace(dir.path(), "id", r#"id; eval "$3""#);
+        let path = format!("{}:/usr/bin:/bin", config.cwd.display());
+        config.env.insert("PATH".into(), path.into());
+        assert_eq!(LoginEnvironment::new(&config).get().await, Variables::new());
+        assert!(!dir.path().join("ran").exists());
+    }
+
+    #[tokio::test]
+    async fn s20_where_the_persons_files_put_the_workspace_first_nothing_of_it_is_asked_or_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = r#"PATH="$HOME/work:/opt/x:$PATH"; eval "$3""#;
+        for name in ["env", "cat"] {
+            let config = beside_a_workspace(dir.path(), name, script);
+            let found = LoginEnvironment::new(&config).get().await;
+            assert_eq!(found, variables([("PATH", "/opt/x:/usr/bin:/bin")]), "{name}");
+            assert!(!dir.path().join("ran").exists(), "{name}");
+            std::fs::remove_dir_all(config.cwd).unwrap();
+        }
     }
 
     #[tokio::test]

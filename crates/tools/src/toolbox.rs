@@ -32,6 +32,9 @@ pub struct ToolboxConfig {
     /// Absolute; writable beside `cwd` under `workspace-write`.
     pub writable_roots: Vec<PathBuf>,
     pub sandbox: SandboxMode,
+    /// Absolute; others in which not only the person writes, as those of the project: no program that is started outside of
+    /// the sandbox is looked for there.
+    pub shared: Vec<PathBuf>,
     /// Commands may use the network. Off unless the person said otherwise.
     pub network: bool,
     /// The executable that is spawned as the sandbox's helper: our own.

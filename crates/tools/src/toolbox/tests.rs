@@ -5,6 +5,7 @@ fn toolbox() -> Toolbox {
     Toolbox::new(ToolboxConfig {
         cwd: "/".into(),
         writable_roots: vec![],
+        shared: vec![],
         sandbox: SandboxMode::ReadOnly,
         network: false,
         helper: PathBuf::new(),

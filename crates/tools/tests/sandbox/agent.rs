@@ -30,6 +30,7 @@ pub(crate) fn config(mode: &str, home: &Path) -> ToolboxConfig {
         secrets: SecretPlaces::default(),
         secret_values: agent_tools::Secrets::default(),
         writable_roots: vec![],
+        shared: vec![],
         network: false,
         login: None,
         outputs_dir: cwd.clone(),
