@@ -260,6 +260,47 @@ async fn what_a_thread_changed_is_shown_and_put_back() {
     assert_eq!(scene.read("a.txt").unwrap(), "eins\n");
 }
 
+/// Writes a file again until its time is later than now beyond doubt: clocks of files tick slowly.
+fn edit(path: &std::path::Path, text: &str) {
+    let sure = std::time::SystemTime::now() + std::time::Duration::from_millis(20);
+    std::fs::write(path, text).unwrap();
+    while std::fs::metadata(path).unwrap().modified().unwrap() < sure {
+        std::fs::write(path, text).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_the_person_edits_while_the_model_writes_is_neither_undone_nor_shown_as_the_threads() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "echo two > b.txt; echo two > both.txt"}))
+        .says("Never.")
+        .serve();
+    server.fail(1, 1, agent_testkit::Fault::Stall);
+    let scene = Scene::new(AGENT).file("mine.txt", "one\n").file("both.txt", "one\n");
+    let scene = scene.facing(&server).unrehearsed();
+    let mut run = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);
+    run.until("item.completed command_execution").await;
+    for name in ["mine.txt", "both.txt", "new.txt"] {
+        edit(&scene.workspace().join(name), "mine\n");
+    }
+    run.signal("INT").await;
+    run.finish().await;
+    let diff = scene.run(&["diff"]).await.succeeded().stdout;
+    let others = "not shown mine.txt: it was edited while nothing of the thread ran";
+    assert!(diff.contains("+two") && !diff.contains("+mine") && diff.contains(others), "{diff}");
+    let undone = scene.run(&["undo"]).await;
+    let kept = |name: &str| {
+        undone.stdout.contains(&format!("{name}: it was edited while nothing of that turn ran"))
+    };
+    assert!(["mine.txt", "both.txt", "new.txt"].into_iter().all(kept), "{}", undone.stdout);
+    assert_eq!(scene.read("b.txt"), None);
+    for name in ["mine.txt", "both.txt", "new.txt"] {
+        assert_eq!(scene.read(name).as_deref(), Some("mine\n"), "{name}");
+    }
+    scene.run(&["undo", "--turn", "1", "--force"]).await.succeeded();
+    assert_eq!(scene.read("both.txt").as_deref(), Some("one\n"));
+}
+
 #[tokio::test]
 async fn git_works_in_the_sandbox_and_nothing_that_it_runs_later_can_be_planted() {
     let scene = Scene::new(AGENT).file("a.txt", "one\n").file(".git/hooks/README", "");

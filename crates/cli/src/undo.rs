@@ -32,7 +32,7 @@ pub(crate) struct UndoArgs {
     /// Take the last undo back.
     #[arg(long, conflicts_with = "turn")]
     pub(crate) redo: bool,
-    /// Also put back what was edited since.
+    /// Also put back what was edited by somebody else.
     #[arg(long)]
     pub(crate) force: bool,
     /// Only show what would change.
@@ -140,7 +140,7 @@ pub(crate) fn undo(
         is_done = report.set.as_ref().is_some_and(|set| !set.changes.is_empty())
             || report.kept.is_empty();
         let done = report.set.iter().flat_map(|set| &set.changes);
-        for Change { path, before, after } in done {
+        for Change { path, before, after, .. } in done {
             let change =
                 PlannedChange { path: path.clone(), now: before.clone(), then: after.clone() };
             text += &planned(&change, screen);
@@ -149,12 +149,15 @@ pub(crate) fn undo(
     };
     text.insert_str(0, &format!("{}\n", screen.paint(&title(&set, args, is_done), "1")));
     kept.iter().for_each(|kept| text += &kept_line(kept, screen));
-    let edited = kept.iter().any(|kept| kept.because == KeptBecause::EditedSince);
+    let is_edited = |kept: &Kept| {
+        matches!(kept.because, KeptBecause::EditedSince | KeptBecause::EditedMeanwhile)
+    };
+    let edited = kept.iter().any(is_edited);
     if edited {
         let turn = turn_of(log, &set)?.map(|turn| format!(" --turn {turn}")).unwrap_or_default();
         let _ = writeln!(
             text,
-            "To put back what was edited since: agent undo {}{turn} --force",
+            "To put back what was edited too: agent undo {}{turn} --force",
             thread.id
         );
     }
@@ -193,7 +196,7 @@ pub(crate) fn diff(
 ) -> anyhow::Result<String> {
     let thread = args.thread.find(&Threads::under(state), cwd)?;
     let log = UndoLog::at(&undo_dir(&thread));
-    let changes = match args.turn {
+    let (others, changes): (Vec<_>, Vec<_>) = match args.turn {
         Some(WhichTurn::Number(turn)) => turn_set(&log, turn)?.changes,
         Some(WhichTurn::Last) => {
             let sets = log.sets()?.into_iter().rev();
@@ -201,7 +204,9 @@ pub(crate) fn diff(
             last.map(|set| set.changes).unwrap_or_default()
         }
         None => altogether(log.sets()?),
-    };
+    }
+    .into_iter()
+    .partition(|change| change.meanwhile);
     if args.names {
         let name = |change: &Change| {
             let change = PlannedChange {
@@ -214,6 +219,14 @@ pub(crate) fn diff(
         return Ok(changes.iter().map(name).collect());
     }
     let mut text = diff::render(&changes, |digest| log.content(digest).ok(), screen);
+    for change in others {
+        let path = change.path.to_string();
+        let _ = writeln!(
+            text,
+            "  not shown {}: it was edited while nothing of the thread ran",
+            exact(&path)
+        );
+    }
     let is_meant = |turn| match args.turn {
         None => true,
         Some(WhichTurn::Number(number)) => number == turn,
@@ -278,8 +291,11 @@ fn turn_of(log: &UndoLog, set: &ChangeSet) -> anyhow::Result<Option<u32>> {
 fn altogether(sets: Vec<ChangeSet>) -> Vec<Change> {
     let mut all = std::collections::BTreeMap::new();
     for change in sets.into_iter().flat_map(|set| set.changes) {
-        let after = change.after.clone();
-        all.entry(change.path.clone()).or_insert(change).after = after;
+        let (after, meanwhile) = (change.after.clone(), change.meanwhile);
+        let first = all.entry(change.path.clone()).or_insert(change);
+        first.after = after;
+        // Part of it is the thread's.
+        first.meanwhile &= meanwhile;
     }
     all.into_values().filter(|change| change.before != change.after).collect()
 }

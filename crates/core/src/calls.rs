@@ -5,6 +5,7 @@
 mod questions;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent_protocol::{
@@ -18,9 +19,10 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 
 use crate::conversation::Conversation;
-use crate::lookout::{Before, Lookout};
+use crate::lookout::{Lookout, Watched};
 use crate::rollout::RolloutError;
 use crate::turn::Stop;
+use crate::undo::Work;
 
 /// What a call needs around it.
 pub(crate) struct Bench<'a> {
@@ -58,6 +60,8 @@ struct Finished {
     item: ThreadItem,
     output: ToolOutput,
     took: Duration,
+    /// The time in which it may have changed something.
+    working: Option<(usize, Arc<Work>)>,
 }
 
 /// Output of the call shown as the item of this id.
@@ -190,12 +194,12 @@ impl Calls {
             call.prepared.action,
             Action::Run { .. } | Action::Edit { .. } | Action::Attend { .. }
         );
-        let before = may_change.then(|| bench.lookout.before_change());
+        let watched = may_change.then(|| bench.lookout.before_change());
         if may_change {
             // R2: the intent is on the disk before anything that leaves a trace begins.
             bench.conversation.sync()?;
         }
-        self.running.push(Box::pin(perform(call, self.progress.0.clone(), before)));
+        self.running.push(Box::pin(perform(call, self.progress.0.clone(), watched)));
         Ok(())
     }
 
@@ -240,7 +244,11 @@ impl Calls {
             }
             Happened::Finished(finished) => *finished,
         };
-        let Finished { number, call, item, mut output, took } = finished;
+        let Finished { number, call, item, mut output, took, working } = finished;
+        // What goes on in the background is at work as long as the turn.
+        if let Some((span, work)) = working.filter(|_| !bench.toolbox.runs_something()) {
+            work.end(span);
+        }
         bench.toolbox.secret_values().remove_from(&mut output);
         let item = ThreadItem {
             details: output.details,
@@ -278,10 +286,12 @@ enum Happened {
 async fn perform(
     call: Call,
     progress: mpsc::UnboundedSender<Said>,
-    before: Option<Before>,
+    watched: Option<Watched>,
 ) -> Finished {
-    if let Some(before) = before {
+    let mut working = None;
+    if let Some(Watched { before, work }) = watched {
         before.await;
+        working = Some((work.begin(), work));
     }
     let Call { number, call, item, prepared } = call;
     let begun = Instant::now();
@@ -296,7 +306,7 @@ async fn perform(
             output = &mut work => break output,
         }
     };
-    Finished { number, call, item, output, took: begun.elapsed() }
+    Finished { number, call, item, output, took: begun.elapsed(), working }
 }
 
 fn text_of(content: &[Content]) -> String {

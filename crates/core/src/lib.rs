@@ -38,5 +38,5 @@ pub use thread::{AnswerCheck, Limits, Log, Thread, ThreadConfig, ThreadHandle, n
 pub use threads::{Among, Last, Listing, ThreadSummary, Threads, ThreadsError};
 pub use undo::{
     Caps, Change, ChangeSet, Digest, Entry, EntryKind, Identity, Kept, KeptBecause, Origin, Plan,
-    PlannedChange, RelativePath, Snapshots, UndoConfig, UndoError, UndoLog, UndoReport,
+    PlannedChange, RelativePath, Snapshots, UndoConfig, UndoError, UndoLog, UndoReport, Work,
 };

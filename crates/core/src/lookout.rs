@@ -7,10 +7,16 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::task::spawn_blocking;
 
-use crate::undo::{Snapshots, UndoConfig, UndoError};
+use crate::undo::{Snapshots, UndoConfig, UndoError, Work};
 
 /// Done when the look before the turn is; whoever changes something waits for it.
 pub(crate) type Before = Shared<BoxFuture<'static, ()>>;
+
+/// What a call that may change the workspace waits for, and tells when it ran.
+pub(crate) struct Watched {
+    pub(crate) before: Before,
+    pub(crate) work: Arc<Work>,
+}
 
 /// The looks of one thread.
 pub(crate) struct Lookout {
@@ -20,17 +26,27 @@ pub(crate) struct Lookout {
     before: Before,
     /// Something was started in this turn that may change the workspace.
     changes: bool,
+    work: Arc<Work>,
     trouble: Arc<std::sync::Mutex<Option<String>>>,
 }
 
 impl Lookout {
     pub(crate) fn new(config: Option<UndoConfig>) -> Self {
-        Self { config, snapshots: None, before: nothing(), changes: false, trouble: Arc::default() }
+        Self {
+            config,
+            snapshots: None,
+            before: nothing(),
+            changes: false,
+            work: Arc::new(Work::new(true)),
+            trouble: Arc::default(),
+        }
     }
 
-    /// Begins the look before the turn of this number; the model is asked meanwhile.
-    pub(crate) fn turn_begins(&mut self, turn: u32) {
+    /// Begins the look before the turn of this number; the model is asked meanwhile. `is_under_way`: commands of earlier
+    /// turns still run.
+    pub(crate) fn turn_begins(&mut self, turn: u32, is_under_way: bool) {
         self.changes = false;
+        self.work = Arc::new(Work::new(is_under_way));
         let Some(config) = self.config.clone() else { return };
         if self.snapshots.is_none() {
             match Snapshots::open(config) {
@@ -49,9 +65,9 @@ impl Lookout {
     }
 
     /// What must be waited for before something changes the workspace.
-    pub(crate) fn before_change(&mut self) -> Before {
+    pub(crate) fn before_change(&mut self) -> Watched {
         self.changes = true;
-        self.before.clone()
+        Watched { before: self.before.clone(), work: self.work.clone() }
     }
 
     /// Why this turn, or the one before, cannot be undone; said once.
@@ -65,10 +81,11 @@ impl Lookout {
         std::mem::replace(&mut self.before, nothing()).await;
         let Some(snapshots) = self.snapshots.clone() else { return };
         let (changes, trouble) = (std::mem::take(&mut self.changes), self.trouble.clone());
+        let work = self.work.clone();
         let look = spawn_blocking(move || {
             if !changes {
                 snapshots.forget_turn();
-            } else if let Err(error) = snapshots.after_turn() {
+            } else if let Err(error) = snapshots.after_turn(Some(&work)) {
                 put(&trouble, &error);
             }
         });

@@ -93,7 +93,8 @@ async fn recorded(
         return Err(error);
     }
     thread.unrecorded = None;
-    thread.lookout.turn_begins(thread.conversation.turn());
+    let is_under_way = thread.toolbox().runs_something();
+    thread.lookout.turn_begins(thread.conversation.turn(), is_under_way);
     let mut answer = Answer::default();
     thread
         .inbox

@@ -11,6 +11,7 @@ mod place;
 mod plan;
 mod shadow;
 mod walk;
+mod work;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -27,6 +28,7 @@ pub use log::{Change, ChangeSet, Origin, UndoLog};
 use manifest::{Manifest, What};
 pub use plan::{Kept, KeptBecause, Plan, PlannedChange, UndoReport};
 use shadow::Shadow;
+pub use work::Work;
 
 /// Where a thread's changes are kept, and of which workspace.
 #[derive(Clone, Debug)]
@@ -136,7 +138,7 @@ impl Snapshots {
         match self.open_turn()? {
             Some(open) if open.turn == turn => return Ok(()),
             Some(_) => {
-                self.finish(true)?;
+                self.finish(true, None)?;
             }
             None => {}
         }
@@ -157,12 +159,12 @@ impl Snapshots {
     }
 
     /// Finds out what the turn changed and keeps it, before and after. None when nothing was remembered or nothing
-    /// has changed.
+    /// has changed, or only while nothing of the turn was at `work`.
     ///
     /// # Errors
     /// When the workspace cannot be looked at or nothing can be kept.
-    pub fn after_turn(&self) -> Result<Option<ChangeSet>, UndoError> {
-        self.finish(false)
+    pub fn after_turn(&self, work: Option<&Work>) -> Result<Option<ChangeSet>, UndoError> {
+        self.finish(false, work)
     }
 
     /// Forgets what was remembered before a turn in which nothing was started that may change the workspace.
@@ -176,10 +178,14 @@ impl Snapshots {
     /// # Errors
     /// As [`Snapshots::after_turn`].
     pub fn recover(&self) -> Result<Option<ChangeSet>, UndoError> {
-        self.finish(true)
+        self.finish(true, None)
     }
 
-    fn finish(&self, interrupted: bool) -> Result<Option<ChangeSet>, UndoError> {
+    fn finish(
+        &self,
+        interrupted: bool,
+        work: Option<&Work>,
+    ) -> Result<Option<ChangeSet>, UndoError> {
         let Some(open) = self.open_turn()? else { return Ok(None) };
         let dir = self.open_dir();
         let before = present(&dir.join("manifest"), |path| fs::read(path))?;
@@ -198,8 +204,13 @@ impl Snapshots {
         let new =
             File::open(shadow.pack_path()).map_err(UndoError::io("open", &shadow.pack_path()))?;
         let mut changes = compare::changes(&open.workspace, &before, &after);
+        let work = work.filter(|work| work.is_told_by_times(&open.workspace));
         for change in &mut changes {
             let path = walk::bytes_of(change.path.as_path());
+            change.meanwhile = work.zip(after.find(&path)).is_some_and(|(work, node)| {
+                // A directory changes with what anybody makes in it.
+                node.what != What::Directory && !work.covers(node.stat.ctime_ns)
+            });
             for (entry, manifest, pack) in
                 [(&mut change.before, &before, &old), (&mut change.after, &after, &new)]
             {
@@ -227,7 +238,7 @@ impl Snapshots {
             interrupted,
             uncovered,
         };
-        let changed = !set.changes.is_empty();
+        let changed = set.changes.iter().any(|change| !change.meanwhile);
         if changed {
             self.log.put(&set)?;
         }

@@ -233,6 +233,11 @@ impl Toolbox {
         self.sessions.ends.hear()
     }
 
+    /// Whether commands go on in the background.
+    pub fn runs_something(&self) -> bool {
+        !self.sessions.numbers().is_empty()
+    }
+
     pub(crate) fn sessions(&self) -> &Arc<Sessions> {
         &self.sessions
     }

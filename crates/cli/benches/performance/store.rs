@@ -41,7 +41,7 @@ pub(crate) fn undo(files: usize) -> anyhow::Result<()> {
         fs::write(path(number * (files / CHANGED).max(1)), content(number, "changed"))?;
     }
     let after = time(|| {
-        snapshots.after_turn()?;
+        snapshots.after_turn(None)?;
         Ok(())
     })?;
     let set = snapshots.log().last_done()?.context("a change set")?;

@@ -164,7 +164,7 @@ fn undo_says_what_it_did_what_it_left_and_how_to_go_on() {
         shown.text,
         "Would undo turn 1 in /work/\n  put back  changed\n  restored  gone\n  removed   new\n  \
          kept      edited: it was edited since\n\
-         To put back what was edited since: agent undo t1 --turn 1 --force\n"
+         To put back what was edited too: agent undo t1 --turn 1 --force\n"
     );
     assert!(world.work("new").exists());
     let done = world.undo(&[]).unwrap();

@@ -26,8 +26,12 @@ pub(super) fn changes(workspace: &Path, before: &Manifest, after: &Manifest) -> 
     });
     let changes = paths.into_iter().filter_map(|path| {
         let (old, new) = (before.find(path), after.find(path));
-        let mut change =
-            Change { path: RelativePath::from_bytes(path), before: entry(old), after: entry(new) };
+        let mut change = Change {
+            path: RelativePath::from_bytes(path),
+            before: entry(old),
+            after: entry(new),
+            meanwhile: false,
+        };
         if let (None, Some(new)) = (old, new) {
             if before.is_closed_above(path) {
                 // It may have been there all the time: not to be taken away.

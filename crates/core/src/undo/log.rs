@@ -53,6 +53,9 @@ pub struct Change {
     pub path: RelativePath,
     pub before: Option<Entry>,
     pub after: Option<Entry>,
+    /// It changed last while nothing of the turn ran: that is somebody else's doing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub meanwhile: bool,
 }
 
 impl Change {

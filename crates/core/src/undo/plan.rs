@@ -38,6 +38,8 @@ pub struct Kept {
 pub enum KeptBecause {
     #[error("it was edited since")]
     EditedSince,
+    #[error("it was edited while nothing of that turn ran")]
+    EditedMeanwhile,
     #[error("its content was not kept")]
     NotCovered,
     #[error("it cannot be read: {0}")]
@@ -109,6 +111,7 @@ impl Snapshots {
             path: deed.path.clone(),
             before: deed.now.clone(),
             after: deed.then.clone(),
+            meanwhile: false,
         };
         let mut set = ChangeSet {
             number: self.log().next_number()?,
@@ -161,6 +164,9 @@ impl Snapshots {
         let is_untouched = now == change.after || are_dirs(now.as_ref(), change.after.as_ref());
         if !is_untouched && !force {
             return Err(KeptBecause::EditedSince);
+        }
+        if change.meanwhile && !force {
+            return Err(KeptBecause::EditedMeanwhile);
         }
         if let Some(digest) = change.before.as_ref().and_then(|entry| entry.content)
             && !self.log().holds(digest).map_err(|error| KeptBecause::Failed(error.to_string()))?

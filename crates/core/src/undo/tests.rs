@@ -57,7 +57,7 @@ impl World {
         let snapshots = self.snapshots();
         snapshots.before_turn(turn).unwrap();
         work();
-        snapshots.after_turn().unwrap()
+        snapshots.after_turn(None).unwrap()
     }
 
     fn undo(&self, number: u32, force: bool) -> UndoReport {
@@ -393,7 +393,7 @@ fn what_is_in_another_directory_at_the_end_of_a_turn_is_none_of_its_changes() {
     let snapshots = world.snapshots();
     snapshots.before_turn(1).unwrap();
     put_a_link_in_place_of(&world);
-    assert!(matches!(snapshots.after_turn(), Err(UndoError::AnotherDirectory(_))));
+    assert!(matches!(snapshots.after_turn(None), Err(UndoError::AnotherDirectory(_))));
     assert!(snapshots.log().sets().unwrap().is_empty() && !snapshots.log().has_open_turn());
 }
 
@@ -414,7 +414,7 @@ fn contents_lost_from_the_cache_cost_the_undo_of_that_file_only() {
     fs::write(&pack, damaged).unwrap();
     world.write("f", "1111");
     world.write("new", "new");
-    let set = snapshots.after_turn().unwrap().unwrap();
+    let set = snapshots.after_turn(None).unwrap().unwrap();
     drop(snapshots);
     let report = world.undo(set.number, false);
     assert_eq!(report.kept[0].because, KeptBecause::NotCovered);
@@ -576,7 +576,9 @@ fn what_cannot_be_read_just_now_is_neither_lost_nor_passed_over() {
     world.write("a", "3");
     fs::rename(dir.join("open/manifest"), dir.join("open/aside")).unwrap();
     let manifest = unreadable(dir.join("open/manifest"));
-    assert!(matches!(snapshots.after_turn(), Err(UndoError::Io { path, .. }) if path == manifest));
+    assert!(
+        matches!(snapshots.after_turn(None), Err(UndoError::Io { path, .. }) if path == manifest)
+    );
     fs::remove_dir(&manifest).unwrap();
     fs::rename(dir.join("open/aside"), &manifest).unwrap();
     let set = snapshots.recover().unwrap().unwrap();
