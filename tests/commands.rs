@@ -275,7 +275,7 @@ async fn what_the_person_edits_while_the_model_writes_is_neither_undone_nor_show
         .calls("exec_command", json!({"cmd": "echo two > b.txt; echo two > both.txt"}))
         .says("Never.")
         .serve();
-    server.fail(1, 1, agent_testkit::Fault::Stall);
+    server.fail(2, 1, agent_testkit::Fault::Stall);
     let scene = Scene::new(AGENT).file("mine.txt", "one\n").file("both.txt", "one\n");
     let scene = scene.facing(&server).unrehearsed();
     let mut run = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);

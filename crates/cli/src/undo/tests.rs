@@ -68,7 +68,7 @@ impl World {
         let snapshots = Snapshots::open(config).unwrap();
         snapshots.before_turn(turn).unwrap();
         work();
-        snapshots.after_turn().unwrap();
+        snapshots.after_turn(None).unwrap();
     }
 
     /// The same, with a patch of this file beside it, as the rollout has it.
