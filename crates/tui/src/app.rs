@@ -27,8 +27,8 @@ use crate::attention::State;
 use crate::cell::Fold;
 use crate::completion::Completion;
 use crate::composer::{Composer, History, Message, TokenKind};
-use crate::effect::{Effect, Facts, Input};
-use crate::overlay::{Overlay, Pager, Permissions, Picker, Place, Reply, Secret, Trust};
+use crate::effect::{Effect, Facts, Input, Next};
+use crate::overlay::{Overlay, Pager, Permissions, Picker, Place, Reply, Secret};
 use crate::prompts::Prompt;
 use crate::slash::{self, Verb};
 use crate::theme::{Look, Scheme, Theme};
@@ -50,6 +50,8 @@ pub struct App {
     attentive: Attentive,
     /// A question that waits, with what was begun of its answer.
     put_off: Option<Box<dyn Overlay>>,
+    /// What begins turns, once it was said whether the directory is trusted.
+    for_trust: Vec<Effect>,
     /// What the word under the cursor may become.
     completion: Option<Completion>,
     /// The word for which nothing more is to be offered.
@@ -102,6 +104,7 @@ impl App {
             asked: None,
             attentive: Attentive::default(),
             put_off: None,
+            for_trust: Vec::new(),
             completion: None,
             dismissed: None,
             found_prompts: false,
@@ -153,7 +156,7 @@ impl App {
         self.overlays.clear();
         self.queue_is_held = false;
         // What waited was meant for the thread that ends.
-        self.write_on_queued();
+        self.hold_off();
         if std::mem::take(&mut self.begins_anew) {
             self.note("A new thread begins here.".to_owned());
         }
@@ -269,7 +272,7 @@ impl App {
                 }
             }
             Input::Say(message) => return self.say(message),
-            Input::Do(effects) => return effects,
+            Input::Do(effects) => return self.begin_held(effects),
             Input::Prompts(prompts) => {
                 (self.prompts, self.found_prompts) = (slash::beside_commands(prompts), true);
                 return self.offer();
@@ -365,9 +368,14 @@ impl App {
                 self.overlays.pop();
                 self.run(verb, &argument)
             }
-            Reply::NotNow(held) => {
+            Reply::Trust(answer) => {
                 self.overlays.pop();
-                self.hold_off(held);
+                let then = std::mem::take(&mut self.for_trust);
+                vec![Effect::Open(Next::Trust { answer, then })]
+            }
+            Reply::NotNow => {
+                self.overlays.pop();
+                self.hold_off();
                 vec![]
             }
             Reply::Over(verb, argument) => self.run(verb, &argument),
@@ -421,25 +429,40 @@ impl App {
 
     /// No turn begins before it was said whether the directory and its configuration are trusted.
     fn begin_turn(&mut self, effect: Effect) -> Vec<Effect> {
-        let Some(question) = &self.facts.asks_trust else { return vec![effect] };
-        self.overlays.push(Box::new(Trust::new(question, effect)));
+        if self.facts.asks_trust.is_none() {
+            return vec![effect];
+        }
+        self.for_trust.push(effect);
+        self.ask();
         vec![]
     }
 
     /// The person goes on writing what was to begin a turn.
-    fn hold_off(&mut self, held: Effect) {
+    fn hold_off(&mut self) {
         self.write_on_queued();
-        match held {
-            Effect::Send(message) => {
-                self.outbox.not_sent(&message);
-                self.give_back(&message);
+        for held in std::mem::take(&mut self.for_trust).into_iter().rev() {
+            match held {
+                Effect::Send(message) => {
+                    self.outbox.not_sent(&message);
+                    self.give_back(&message);
+                }
+                Effect::Review(what) => {
+                    let text = format!("/review {what}");
+                    self.give_back(&Message::from(text.trim_end().to_owned()));
+                }
+                _ => {}
             }
-            Effect::Review(what) => {
-                let text = format!("/review {what}");
-                self.give_back(&Message::from(text.trim_end().to_owned()));
-            }
-            _ => {}
         }
+    }
+
+    /// What was held back begins now.
+    fn begin_held(&mut self, held: Vec<Effect>) -> Vec<Effect> {
+        for effect in &held {
+            if let Effect::Send(message) = effect {
+                self.outbox.sent(message.clone());
+            }
+        }
+        held
     }
 }
 

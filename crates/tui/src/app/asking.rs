@@ -6,7 +6,7 @@ use agent_protocol::ThreadItem;
 use super::App;
 use crate::effect::Effect;
 use crate::key::{KeyCode, KeyEvent};
-use crate::overlay::{Approval, Pager};
+use crate::overlay::{Approval, Pager, Trust};
 use crate::transcript::Question;
 
 /// Before this nobody has seen what is asked.
@@ -93,15 +93,25 @@ impl App {
         self.overlays.push(Box::new(Pager::transcript()));
     }
 
-    /// The question that was not put yet.
-    pub(super) fn unasked(&self) -> Option<&Question> {
+    /// A question waits to be put.
+    pub(super) fn has_unasked(&self) -> bool {
+        self.unasked().is_some() || self.waits_for_trust()
+    }
+
+    /// Whether the directory is trusted is to be asked, and is not at the moment.
+    pub(super) fn waits_for_trust(&self) -> bool {
+        !self.for_trust.is_empty() && !self.overlays.iter().any(|over| over.asks())
+    }
+
+    /// The question about a call that was not put yet.
+    fn unasked(&self) -> Option<&Question> {
         let question = self.transcript.questions.first()?;
         (self.asked.as_ref() != Some(&question.call_id)).then_some(question)
     }
 
     /// Puts it, unless the person is writing: what one was about to type must not be taken for an answer.
     pub(super) fn ask(&mut self) {
-        if self.composer.is_empty() {
+        if self.composer.is_empty() && self.overlays.is_empty() {
             self.ask_now();
         }
     }
@@ -112,13 +122,18 @@ impl App {
             self.attentive.shown_ms = None;
             let begun = self.put_off.take().filter(|begun| !begun.is_over(&self.transcript));
             self.overlays.push(begun.unwrap_or_else(|| Box::new(Approval::new(question))));
+        } else if let Some(question) =
+            self.facts.asks_trust.as_ref().filter(|_| self.waits_for_trust())
+        {
+            self.overlays.push(Box::new(Trust::new(question)));
+            self.attentive.shown_ms = None;
         }
     }
 
     /// A key goes to whom it is meant for.
     pub(super) fn press(&mut self, key: KeyEvent) -> Vec<Effect> {
         let asks = self.is_asking();
-        let asked = self.asked.clone().filter(|_| self.overlays.iter().any(|over| over.asks()));
+        let asked = self.asked.clone().filter(|_| self.is_asked());
         let meant = if asks { self.attentive.meant(key, self.now_ms) } else { Meant::Writing };
         let to_question = asks && meant != Meant::Writing;
         self.attentive.last = Some(Last { at_ms: self.now_ms, to_question });
@@ -141,18 +156,25 @@ impl App {
     pub(super) fn is_asked_first(&self, item: &ThreadItem) -> bool {
         let questions = &self.transcript.questions;
         let is_first = |first: &Question| Some(&first.call_id) == item.call_id.as_ref();
-        questions.len() > 1 && self.is_covered() && questions.first().is_some_and(is_first)
+        questions.len() > 1 && self.is_asked() && questions.first().is_some_and(is_first)
+    }
+
+    /// The question about a call is open, be it below what is read.
+    fn is_asked(&self) -> bool {
+        self.overlays.iter().any(|over| over.is_of_turn())
     }
 
     /// The top of the stack is a question that keys would answer.
-    pub(super) fn is_asking(&mut self) -> bool {
-        self.overlays.last_mut().is_some_and(|top| top.asks() && top.field().is_none())
+    pub(super) fn is_asking(&self) -> bool {
+        self.overlays.last().is_some_and(|top| top.asks())
     }
 
     /// The question waits: the person is writing.
     pub(super) fn put_off(&mut self) {
-        if self.is_asking() {
-            self.put_off = self.overlays.pop();
+        if let Some(question) = self.overlays.pop_if(|top| top.asks())
+            && question.is_of_turn()
+        {
+            self.put_off = Some(question);
             self.asked = None;
         }
     }

@@ -65,7 +65,7 @@ impl App {
             (KeyCode::Char('?'), false) if self.composer.is_empty() => {
                 return self.run(Verb::Keys, "");
             }
-            (KeyCode::Tab, _) if self.unasked().is_some() => self.ask_now(),
+            (KeyCode::Tab, _) if self.has_unasked() => self.ask_now(),
             (KeyCode::Tab, _) if self.is_running() && !self.composer.is_empty() => {
                 let message = self.composer.take();
                 self.outbox.queue(message);
@@ -87,7 +87,7 @@ impl App {
     fn take_beside_overlay(&mut self, key: KeyEvent, may_leave: bool) -> Option<Vec<Effect>> {
         let Modifiers { ctrl, alt, .. } = key.modifiers;
         let writes = self.overlays.last_mut().is_none_or(|overlay| overlay.field().is_some());
-        let asks = self.overlays.last().is_some_and(|overlay| overlay.asks());
+        let asks = self.overlays.last().is_some_and(|overlay| overlay.is_of_turn());
         match key.code {
             KeyCode::Char('t') if alt && !ctrl && !self.is_paging() => self.turn_over_fold(),
             KeyCode::Char(_) if alt && !writes => {}

@@ -14,6 +14,7 @@ mod talking;
 mod thinking;
 mod threads;
 mod together;
+mod trusting;
 mod writing;
 
 use super::*;
