@@ -111,7 +111,7 @@ impl App {
 
     /// Puts it, unless the person is writing: what one was about to type must not be taken for an answer.
     pub(super) fn ask(&mut self) {
-        if self.composer.is_empty() && self.overlays.is_empty() {
+        if self.writes_nothing() {
             self.ask_now();
         }
     }

@@ -16,7 +16,12 @@ const LEAVES_MS: u64 = 2_000;
 impl App {
     /// There is nothing in the composer, and nothing over it.
     pub(crate) fn writes_nothing(&self) -> bool {
-        self.composer.is_empty() && self.overlays.is_empty()
+        !self.is_writing() && self.overlays.is_empty()
+    }
+
+    /// Something is written, or searched in what was.
+    pub(super) fn is_writing(&self) -> bool {
+        !self.composer.is_empty() || self.composer.search().is_some()
     }
 
     /// What a key does.
@@ -28,6 +33,9 @@ impl App {
         if let Some(overlay) = self.overlays.last_mut() {
             let reply = overlay.press(key);
             return self.answer(reply);
+        }
+        if self.composer.search_key(key) {
+            return self.offer();
         }
         if let Some(effects) = self.complete(key) {
             return effects;
@@ -49,7 +57,7 @@ impl App {
             (KeyCode::Char('t'), true) => self.look_up(),
             (KeyCode::Char('o'), true) => return self.open_last_output(),
             (KeyCode::Char('v'), true) => return vec![Effect::TakePicture],
-            (KeyCode::Char('g'), true) if self.composer.search().is_none() => {
+            (KeyCode::Char('g'), true) => {
                 return vec![Effect::Edit(self.composer.text())];
             }
             (KeyCode::Esc, _) if self.is_running() && !self.is_inserting() => {
@@ -62,7 +70,9 @@ impl App {
                 }
                 self.may_go_back = self.has_turns();
             }
-            (KeyCode::Char('?'), false) if self.composer.is_empty() => {
+            (KeyCode::Char('?'), false)
+                if self.composer.is_empty() && !self.composer.has_begun() =>
+            {
                 return self.run(Verb::Keys, "");
             }
             (KeyCode::Tab, _) if self.has_unasked() => self.ask_now(),
@@ -145,12 +155,13 @@ impl App {
         }
     }
 
-    /// Esc first leaves what vim calls inserting, or selecting.
+    /// Esc first leaves what vim calls inserting, or selecting, or a command that was begun.
     fn is_inserting(&self) -> bool {
-        match self.composer.mode() {
-            Some(Mode::Insert) => !self.composer.is_empty(),
-            mode => mode == Some(Mode::Visual),
-        }
+        self.composer.has_begun()
+            || match self.composer.mode() {
+                Some(Mode::Insert) => !self.composer.is_empty(),
+                mode => mode == Some(Mode::Visual),
+            }
     }
 
     /// What a key does to the list above the composer; none when it is not meant for it.

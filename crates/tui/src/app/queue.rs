@@ -66,6 +66,7 @@ impl App {
     /// The person writes on this. A line or a command never takes in what else is written, nor is taken in by it: going
     /// back finds what comes second.
     pub(super) fn give_back(&mut self, message: &Message) {
+        self.composer.leave_search();
         let text = message.text();
         let written = self.composer.text();
         if written.is_empty() || ![&text, &written].iter().any(|text| is_of_its_own(text)) {

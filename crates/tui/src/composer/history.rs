@@ -36,6 +36,10 @@ impl History {
     pub(super) fn precede(&mut self, earlier: impl IntoIterator<Item = Message>) {
         let earlier: Vec<_> = earlier.into_iter().map(Message::composed).collect();
         self.at = self.at.map(|at| at + earlier.len());
+        if let Some(search) = &mut self.search {
+            search.at = search.at.map(|at| at + earlier.len());
+            search.texts.splice(..0, earlier.iter().map(searched));
+        }
         self.entries.splice(..0, earlier);
     }
 
@@ -91,17 +95,13 @@ impl History {
         }
     }
 
-    pub(super) fn is_searching(&self) -> bool {
-        self.search.is_some()
-    }
-
     /// What is searched, and whether it was found.
     pub(super) fn query(&self) -> Option<(&str, bool)> {
         self.search.as_ref().map(|s| (s.query.as_str(), s.query.is_empty() || s.at.is_some()))
     }
 
     pub(super) fn begin_search(&mut self, current: Message) {
-        let texts = self.entries.iter().map(|entry| entry.shown().to_lowercase()).collect();
+        let texts = self.entries.iter().map(searched).collect();
         self.search = Some(Search { query: String::new(), texts, at: None, before: current });
     }
 
@@ -144,6 +144,11 @@ impl History {
     pub(super) fn cancel_search(&mut self) -> Option<Message> {
         self.search.take().map(|search| search.before)
     }
+}
+
+/// What of a message is searched.
+fn searched(message: &Message) -> String {
+    message.shown().to_lowercase()
 }
 
 impl Search {
