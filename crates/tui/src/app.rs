@@ -201,7 +201,7 @@ impl App {
         State {
             cwd: self.transcript.thread.as_ref().map(|thread| thread.cwd.as_path()),
             is_running: self.transcript.is_running,
-            asks: !self.transcript.questions.is_empty(),
+            asks: self.transcript.asks(),
         }
     }
 

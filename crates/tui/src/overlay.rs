@@ -83,6 +83,9 @@ pub(crate) trait Overlay: fmt::Debug {
     }
 }
 
+/// Said of a question that comes when what is read or chosen is closed.
+const QUESTION_WAITS: &str = "a question waits";
+
 /// What an overlay sees when it is drawn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Around<'a> {

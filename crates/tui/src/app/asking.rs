@@ -143,6 +143,9 @@ impl App {
             Meant::Question => {}
         }
         let mut effects = self.take_key(key);
+        if !asks && self.is_asking() {
+            self.attentive.shown_ms = None;
+        }
         if !asks && asked.is_some() && self.asked == asked && self.is_asking() {
             // Back from what was begun of an answer, or from the conversation: what comes now is no writing.
             self.attentive.last = Some(Last { at_ms: self.now_ms, to_question: true });

@@ -7,6 +7,7 @@ mod looks;
 mod permissions;
 mod queue;
 mod reading;
+mod reading_on;
 mod recalling;
 mod refusing;
 mod searching;
