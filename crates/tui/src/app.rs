@@ -91,8 +91,10 @@ pub struct App {
     /// `/status` was given, and waits for what is checked out.
     wants_status: bool,
     outbox: Outbox,
-    /// What is asked now came up on the way through what waited for the end of a turn.
+    /// What waits for the end of a turn has stopped on the way: for what is asked, or until nothing is written.
     queue_is_held: bool,
+    /// What is open, or is being found, came up by itself: for this, which waited. No key was meant for it yet.
+    unbidden: Option<Message>,
 }
 
 impl App {
@@ -131,6 +133,7 @@ impl App {
             wants_status: false,
             outbox: Outbox::default(),
             queue_is_held: false,
+            unbidden: None,
         };
         app.resize(columns, rows);
         app
@@ -154,7 +157,7 @@ impl App {
         self.activity.forget_calls();
         self.outbox.forget_sent();
         self.overlays.clear();
-        self.queue_is_held = false;
+        (self.queue_is_held, self.unbidden) = (false, None);
         // What waited was meant for the thread that ends.
         self.hold_off();
         if std::mem::take(&mut self.begins_anew) {
@@ -232,6 +235,9 @@ impl App {
 
     /// Takes what happened next.
     pub fn update(&mut self, input: Input) -> Vec<Effect> {
+        if self.comes_too_early(&input) {
+            return vec![];
+        }
         match input {
             Input::Tick(ms) => self.pass_time(ms),
             Input::Due => return self.follow(),
@@ -239,7 +245,10 @@ impl App {
             Input::Paste(text) => self.paste(&text),
             Input::Record(record) => return self.hear(&record),
             Input::NotSent { message, reason } => self.take_back(&message, &reason),
-            Input::Notice(notice) => self.transcript.cells.push(Cell::Notice(notice)),
+            Input::Notice(notice) => {
+                self.transcript.cells.push(Cell::Notice(notice));
+                return self.go_on_without();
+            }
             Input::Permissions { about } => {
                 self.overlays.push(Box::new(Permissions::new(&about)));
             }
@@ -261,6 +270,7 @@ impl App {
             Input::AskSecret { title } => self.overlays.push(Box::new(Secret::new(title))),
             Input::Threads { how, threads, unreadable } => {
                 self.choose_thread(how, threads, unreadable);
+                return self.go_on_without();
             }
             Input::Models(models) => self.offer_models(models),
             Input::Facts(facts) => self.learn(facts),
@@ -306,6 +316,7 @@ impl App {
     /// It answers nothing.
     fn paste(&mut self, text: &str) {
         self.told_once();
+        self.meet_unbidden(true);
         self.attentive.wrote(self.now_ms);
         self.put_off();
         match self.overlays.last_mut() {

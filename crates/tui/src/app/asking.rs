@@ -47,14 +47,23 @@ impl Attentive {
         self.last = Some(Last { at_ms: now_ms, to_question: false });
     }
 
-    fn meant(&self, key: KeyEvent, now_ms: u64) -> Meant {
-        let is_chord = key.modifiers.ctrl || key.modifiers.alt;
-        let is_text = matches!(key.code, KeyCode::Char(_)) && !is_chord;
+    /// Something else lay over it, or it was not there: it is to be seen anew.
+    pub(super) fn was_covered(&mut self) {
+        self.shown_ms = None;
+    }
+
+    /// What came up was seen, and nothing was typed since that belongs to something else.
+    fn is_quiet(&self, now_ms: u64) -> bool {
         let since = self.last.as_ref().map(|last| now_ms.saturating_sub(last.at_ms));
         let shown = self.shown_ms.map(|shown| now_ms.saturating_sub(shown));
         let was_seen = shown.is_some_and(|since| since >= SEEN_MS);
         let is_typing = since.is_some_and(|since| since < TYPING_MS);
-        if !is_text || was_seen && !is_typing {
+        was_seen && !is_typing
+    }
+
+    fn meant(&self, key: KeyEvent, now_ms: u64) -> Meant {
+        let is_text = matches!(key.code, KeyCode::Char(_)) && writes(key);
+        if !is_text || self.is_quiet(now_ms) {
             return Meant::Question;
         }
         match key.code {
@@ -72,6 +81,12 @@ impl Attentive {
     }
 }
 
+/// It would change or send what is written.
+fn writes(key: KeyEvent) -> bool {
+    let is_chord = key.modifiers.ctrl || key.modifiers.alt;
+    matches!(key.code, KeyCode::Char(_) | KeyCode::Enter | KeyCode::Backspace) && !is_chord
+}
+
 impl App {
     /// Several keys came at once, and may have been typed long before, while nothing could be drawn.
     pub fn typed_at_once(&mut self) {
@@ -82,14 +97,14 @@ impl App {
 
     /// The terminal shows what was drawn last: nothing was seen before that.
     pub fn was_drawn(&mut self) {
-        if self.is_asking() {
+        if self.is_asking() || self.is_unbidden() {
             self.attentive.shown_ms.get_or_insert(self.now_ms);
         }
     }
 
     /// The whole conversation, over the question, which is there again after it.
     pub(super) fn look_up(&mut self) {
-        self.attentive.shown_ms = None;
+        self.attentive.was_covered();
         self.overlays.push(Box::new(Pager::transcript()));
     }
 
@@ -119,19 +134,33 @@ impl App {
     pub(super) fn ask_now(&mut self) {
         if let Some(question) = self.unasked().cloned() {
             self.asked = Some(question.call_id.clone());
-            self.attentive.shown_ms = None;
+            self.attentive.was_covered();
             let begun = self.put_off.take().filter(|begun| !begun.is_over(&self.transcript));
             self.overlays.push(begun.unwrap_or_else(|| Box::new(Approval::new(question))));
         } else if let Some(question) =
             self.facts.asks_trust.as_ref().filter(|_| self.waits_for_trust())
         {
             self.overlays.push(Box::new(Trust::new(question)));
-            self.attentive.shown_ms = None;
+            self.attentive.was_covered();
+        }
+    }
+
+    /// A list or a page that came up by itself gets nothing that is written before it was seen, and all after the first.
+    pub(super) fn meet_unbidden(&mut self, is_written: bool) {
+        if !self.is_unbidden() {
+            return;
+        }
+        if self.attentive.is_quiet(self.now_ms) {
+            self.unbidden = None;
+        } else if is_written {
+            self.put_off_unbidden();
         }
     }
 
     /// A key goes to whom it is meant for.
     pub(super) fn press(&mut self, key: KeyEvent) -> Vec<Effect> {
+        self.meet_unbidden(writes(key));
+        let was_covered = self.is_covered();
         let asks = self.is_asking();
         let asked = self.asked.clone().filter(|_| self.is_asked());
         let meant = if asks { self.attentive.meant(key, self.now_ms) } else { Meant::Writing };
@@ -144,7 +173,10 @@ impl App {
         }
         let mut effects = self.take_key(key);
         if !asks && self.is_asking() {
-            self.attentive.shown_ms = None;
+            self.attentive.was_covered();
+        }
+        if was_covered && !self.is_covered() {
+            self.unbidden = None;
         }
         if !asks && asked.is_some() && self.asked == asked && self.is_asking() {
             // Back from what was begun of an answer, or from the conversation: what comes now is no writing.

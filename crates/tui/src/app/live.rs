@@ -159,8 +159,13 @@ impl App {
         let mark = self.theme.glyphs.quote;
         let states: Vec<_> = self.outbox.all().map(|(_, state)| state).collect();
         let last = states.iter().rposition(|state| *state != State::Wanted);
+        let first = states.iter().position(|state| *state == State::Queued);
         let row = |(at, (message, state)): (usize, (&Message, State))| {
             let note = match state {
+                State::Queued if self.waits_for_quiet() && Some(at) == first => {
+                    " (waits until nothing is written)"
+                }
+                State::Queued if self.waits_for_quiet() => " (after that)",
                 State::Wanted => " (taken back unless it is heard before)",
                 State::Queued if Some(at) == last => " (after this turn; up takes it back)",
                 State::Queued => " (after this turn)",

@@ -51,6 +51,11 @@ impl Outbox {
         self.queued.push(message);
     }
 
+    /// It is to be the first.
+    pub(super) fn queue_first(&mut self, message: Message) {
+        self.queued.insert(0, message);
+    }
+
     pub(super) fn sent(&mut self, message: Message) {
         self.sent.push(Sent { what: Unheard::Message, message, is_wanted: false });
     }

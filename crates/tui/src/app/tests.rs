@@ -43,7 +43,7 @@ fn type_in(app: &mut App, text: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for key in keys(text).unwrap() {
         // Whoever answers has read what is asked.
-        if app.overlays.last().is_some_and(|top| top.asks()) {
+        if app.overlays.last().is_some_and(|top| top.asks()) || app.is_unbidden() {
             app.was_drawn();
             app.update(Input::Tick(app.now_ms + 1_000));
         }
