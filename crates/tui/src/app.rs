@@ -91,6 +91,9 @@ pub struct App {
     /// `/status` was given, and waits for what is checked out.
     wants_status: bool,
     outbox: Outbox,
+    /// What was taken back of what waits for the end of a turn, and its place there: one goes on from it as long as
+    /// nothing is done in it.
+    taken_back: Option<(usize, Message)>,
     /// What waits for the end of a turn has stopped on the way: for what is asked, or until nothing is written.
     queue_is_held: bool,
     /// What is open, or is being found, came up by itself: for this, which waited. No key was meant for it yet.
@@ -132,6 +135,7 @@ impl App {
             reads_back: false,
             wants_status: false,
             outbox: Outbox::default(),
+            taken_back: None,
             queue_is_held: false,
             unbidden: None,
         };
@@ -415,7 +419,7 @@ impl App {
             }
             let line = line.trim().to_owned();
             if self.is_running() {
-                self.outbox.sent_line(&line);
+                self.outbox.sent_line(&line, message);
             }
             return vec![Effect::Run(line)];
         }

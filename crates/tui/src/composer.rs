@@ -361,6 +361,22 @@ impl Composer {
         message
     }
 
+    /// These wait to be said: going back passes them over.
+    pub fn pass_over(&mut self, waiting: Vec<Message>) {
+        self.history.pass_over(waiting);
+    }
+
+    /// This is written and nothing else, and nothing was done since it was put there, which leaves the cursor at the end.
+    pub fn holds(&self, message: &Message) -> bool {
+        self.buffer.cursor() == self.buffer.text().len()
+            && self.chips.message(self.buffer.text()) == message.clone().composed()
+    }
+
+    /// What is written is elsewhere now.
+    pub fn put_away(&mut self) {
+        self.show(&Message::default());
+    }
+
     /// Going back finds this as if it had been sent last.
     pub fn recall_later(&mut self, message: Message) {
         self.history.add(message);

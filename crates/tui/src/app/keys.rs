@@ -1,7 +1,6 @@
 //! What keys do where one writes: the overlays have seen them first, the list above the composer sees them next.
 
 use super::App;
-use super::outbox::Back;
 use crate::cell::Fold;
 use crate::completion::Completion;
 use crate::composer::{ComposerOutcome, Mode, TokenKind};
@@ -34,6 +33,7 @@ impl App {
             let reply = overlay.press(key);
             return self.answer(reply);
         }
+        self.pass_over_waiting();
         if self.composer.search_key(key) {
             return self.offer();
         }
@@ -77,16 +77,16 @@ impl App {
             }
             (KeyCode::Tab, _) if self.has_unasked() => self.ask_now(),
             (KeyCode::Tab, _) if self.is_running() && !self.composer.is_empty() => {
-                let message = self.composer.take();
-                self.outbox.queue(message);
-            }
-            (KeyCode::Up, _) if self.composer.is_empty() && self.is_running() => {
-                match self.outbox.take_back() {
-                    Some(Back::Here(message)) => self.give_back(&message),
-                    Some(Back::There(what)) => return vec![Effect::TakeBack(what)],
-                    None => return self.write(key),
+                if self.put_in_place().is_none() {
+                    let message = self.composer.take();
+                    self.outbox.queue(message);
                 }
             }
+            (KeyCode::Up, _) => match self.take_back_earlier() {
+                Some(effects) => return effects,
+                None => return self.write(key),
+            },
+            (KeyCode::Down, _) if self.take_back_later() => {}
             _ => return self.write(key),
         }
         vec![]
@@ -149,6 +149,7 @@ impl App {
     }
 
     fn write(&mut self, key: KeyEvent) -> Vec<Effect> {
+        self.pass_over_waiting();
         match self.composer.handle(key) {
             ComposerOutcome::Send => self.send(),
             _ => self.offer(),
@@ -166,13 +167,20 @@ impl App {
 
     /// What a key does to the list above the composer; none when it is not meant for it.
     fn complete(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        let (written, is_running) = (self.composer.text(), self.is_running());
         let completion = self.completion.as_mut()?;
+        let is_written = completion.kind == TokenKind::Command && written == completion.taken();
         match (key.code, key.modifiers.ctrl) {
             (KeyCode::Up, _) | (KeyCode::Char('p'), true) => completion.up(),
             (KeyCode::Down, _) | (KeyCode::Char('n'), true) => completion.down(),
             (KeyCode::Esc, _) => {
                 self.dismissed = Some(completion.kind);
                 self.completion = None;
+            }
+            // A command that is complete has nothing more to be completed: it is kept for after the turn.
+            (KeyCode::Tab, _) if is_written && is_running => {
+                self.completion = None;
+                return None;
             }
             (KeyCode::Tab, _) => self.take_completion(),
             (KeyCode::Enter, _) if key.modifiers == Modifiers::default() => {

@@ -3,6 +3,7 @@
 use agent_protocol::Event;
 
 use super::App;
+use super::outbox::Back;
 use crate::composer::Message;
 use crate::effect::{Effect, Input};
 
@@ -24,7 +25,7 @@ impl App {
     /// Up to what begins a turn, whose end goes on with the rest, ends the thread, or asks something. Nothing opens while
     /// the person writes or reads: it would get the keys of that.
     fn carry_out_queue(&mut self) -> Vec<Effect> {
-        (self.queue_is_held, self.unbidden) = (false, None);
+        (self.queue_is_held, self.unbidden, self.taken_back) = (false, None, None);
         let mut effects = Vec::new();
         while let Some(first) = self.outbox.first().filter(|first| !self.must_wait(first)) {
             self.queue_is_held = self.may_open(first) && !self.writes_nothing();
@@ -97,7 +98,7 @@ impl App {
     }
 
     fn wait_again(&mut self, message: Message) {
-        self.outbox.queue_first(message);
+        self.outbox.queue_at(0, message);
         self.queue_is_held = true;
     }
 
@@ -113,7 +114,71 @@ impl App {
         wanted.chain([Effect::Interrupt]).collect()
     }
 
+    /// Where one is in the queue: before what was taken back of it, if nothing was done in that, else at its end.
+    fn place_in_queue(&self) -> Option<usize> {
+        let is_free = self.is_running() && self.overlays.is_empty();
+        match &self.taken_back {
+            _ if !is_free => None,
+            Some((place, message)) if self.composer.holds(message) => Some(*place),
+            _ => (!self.is_writing()).then(|| self.outbox.queued().len()),
+        }
+    }
+
+    /// Going back finds nothing that still waits. What was sent while nothing ran is heard at once, and cannot be taken back.
+    pub(super) fn pass_over_waiting(&mut self) {
+        let outbox = &self.outbox;
+        let mut waiting =
+            if self.is_running() { outbox.written() } else { outbox.queued().to_vec() };
+        // It is being written on.
+        waiting.extend(self.taken_back.iter().map(|(_, message)| message.clone()));
+        self.composer.pass_over(waiting);
+    }
+
+    /// Which of all that waits is taken back next.
+    pub(super) fn next_back(&self) -> Option<usize> {
+        self.outbox.before(self.place_in_queue()?)
+    }
+
+    /// What was taken back and left as it was is in its place again, which this is.
+    pub(super) fn put_in_place(&mut self) -> Option<usize> {
+        let place = self.place_in_queue()?;
+        let (_, message) = self.taken_back.take().filter(|_| !self.composer.is_empty())?;
+        self.composer.put_away();
+        self.outbox.queue_at(place, message);
+        Some(place)
+    }
+
+    /// Takes back what waits last, or before what was taken back; none when there is nothing.
+    pub(super) fn take_back_earlier(&mut self) -> Option<Vec<Effect>> {
+        let place = self.place_in_queue()?;
+        self.put_in_place();
+        match self.outbox.take_before(place)? {
+            Back::Here(message) => {
+                self.take_from(place - 1, message);
+                Some(vec![])
+            }
+            Back::There(what) => Some(vec![Effect::TakeBack(what)]),
+        }
+    }
+
+    /// The other way, from what was taken back.
+    pub(super) fn take_back_later(&mut self) -> bool {
+        let place = self.put_in_place().map(|place| place + 1);
+        if let Some(place) = place
+            && let Some(message) = self.outbox.take_at(place)
+        {
+            self.take_from(place, message);
+        }
+        place.is_some()
+    }
+
+    fn take_from(&mut self, place: usize, message: Message) {
+        self.give_back(&message);
+        self.taken_back = Some((place, message));
+    }
+
     pub(super) fn write_on_queued(&mut self) {
+        self.taken_back = None;
         for message in self.outbox.take_queued().into_iter().rev() {
             self.give_back(&message);
         }

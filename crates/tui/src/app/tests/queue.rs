@@ -172,3 +172,81 @@ fn on_few_rows_what_waits_is_seen_with_how_many_more_there_are() {
         app.update(Input::Paste(format!("draft {draft}\n")));
     }
 }
+
+/// What waits, as it is shown.
+fn waiting(app: &mut App) -> Vec<String> {
+    shown(app).1.into_iter().filter(|row| row.starts_with('▌')).collect()
+}
+
+#[test]
+fn up_and_down_go_through_what_waits_and_leave_each_in_its_place() {
+    let mut app = app_with_queue("aaa<tab>bbb<tab>ccc<tab>");
+    let all = ["▌ aaa (after this turn)", "▌ bbb (after this turn)"];
+    assert_eq!(waiting(&mut app)[..2], all);
+    assert_eq!(waiting(&mut app)[2], "▌ ccc (after this turn; up takes it back)");
+    for (keys, written, others) in [
+        ("<up>", "ccc", ["▌ aaa (after this turn)", "▌ bbb (after this turn; up takes it back)"]),
+        ("<up>", "bbb", ["▌ aaa (after this turn; up takes it back)", "▌ ccc (after this turn)"]),
+        ("<up>", "aaa", ["▌ bbb (after this turn)", "▌ ccc (after this turn)"]),
+        ("<down>", "bbb", ["▌ aaa (after this turn; up takes it back)", "▌ ccc (after this turn)"]),
+    ] {
+        assert!(type_in(&mut app, keys).is_empty());
+        assert_eq!(app.composer.text(), written);
+        assert_eq!(waiting(&mut app), others);
+    }
+    type_in(&mut app, "<tab>");
+    assert!(app.composer.is_empty());
+    for next in ["aaa", "bbb", "ccc"] {
+        let effects = turn_completes(&mut app);
+        assert!(matches!(&effects[..], [Effect::Send(message)] if message.text() == next));
+        happened(&mut app, Event::TurnStarted {});
+        happened(&mut app, heard(next));
+    }
+    assert!(turn_completes(&mut app).is_empty());
+}
+
+#[test]
+fn what_waits_is_not_gone_back_to_as_if_it_had_been_said() {
+    let mut app = app_with_queue("said<enter>");
+    happened(&mut app, heard("said"));
+    type_in(&mut app, "aaa<tab>bbb<tab><up><up><up>");
+    assert_eq!((app.composer.text().as_str(), waiting(&mut app).len()), ("said", 2));
+    type_in(&mut app, "<down>");
+    assert!(app.composer.is_empty());
+    type_in(&mut app, "<up> mended<up>");
+    assert_eq!(app.composer.text(), "said", "what was changed waits no more, nor is aaa offered");
+    type_in(&mut app, "<down><c-u><c-r>a");
+    assert_eq!(app.composer.search(), Some(("a", true)));
+    assert_eq!(app.composer.text(), "said");
+    type_in(&mut app, "aa");
+    assert_eq!(app.composer.search(), Some(("aaa", false)));
+    // Once it is said it is.
+    type_in(&mut app, "<esc>");
+    turn_completes(&mut app);
+    happened(&mut app, Event::TurnStarted {});
+    happened(&mut app, heard("aaa"));
+    type_in(&mut app, "<up><up>");
+    assert_eq!(app.composer.text(), "aaa");
+}
+
+#[test]
+fn that_up_takes_something_back_is_said_only_where_it_does() {
+    let mut app = app_with_queue("one<enter>two<tab>");
+    assert_eq!(waiting(&mut app), ["▌ one", "▌ two (after this turn; up takes it back)"]);
+    type_in(&mut app, "x");
+    assert_eq!(waiting(&mut app), ["▌ one", "▌ two (after this turn)"]);
+    type_in(&mut app, "<bs><up>");
+    assert_eq!(waiting(&mut app), ["▌ one (heard at the next step; up takes it back)"]);
+    assert_eq!(type_in(&mut app, "<up>"), [Effect::TakeBack(Unheard::Message)]);
+    happened(&mut app, Event::WaitingReturned { what: Unheard::Message });
+    assert_eq!(app.composer.text(), "one");
+    assert_eq!(waiting(&mut app), ["▌ two (after this turn)"]);
+}
+
+#[test]
+fn tab_keeps_a_command_that_is_written_to_its_end() {
+    let mut app = app_with_queue("/compact<tab>then this<tab>");
+    assert_eq!(waiting(&mut app)[0], "▌ /compact (after this turn)");
+    type_in(&mut app, "/comp<tab>");
+    assert_eq!(app.composer.text(), "/compact ");
+}

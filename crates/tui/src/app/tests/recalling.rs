@@ -112,3 +112,18 @@ fn esc_ends_a_command_of_vims_before_the_turn_and_ctrl_c_what_is_selected() {
     type_in(&mut app, "l");
     assert!(shown(&mut app).1.last().unwrap().starts_with("NORMAL"));
 }
+
+#[test]
+fn a_draft_is_reached_from_what_was_recalled_and_changed() {
+    let mut app = app_with(&["fix the parser"]);
+    type_in(&mut app, "a draft<up>!");
+    assert_eq!(app.composer.text(), "fix the parser!");
+    type_in(&mut app, "<down>");
+    assert_eq!(app.composer.text(), "a draft");
+    type_in(&mut app, "<up>");
+    assert_eq!(app.composer.text(), "fix the parser!", "nor is that lost");
+    type_in(&mut app, "?<up>");
+    assert_eq!(app.composer.text(), "a draft");
+    type_in(&mut app, "<down>");
+    assert_eq!(app.composer.text(), "fix the parser!?");
+}
