@@ -5,8 +5,6 @@ mod ends;
 mod looks;
 mod sizes;
 
-use std::time::{Duration, Instant};
-
 use agent_testkit::{Answers, PtyScreen, Scene, ScriptedModel, ScriptedServer, Step};
 use serde_json::json;
 
@@ -44,12 +42,6 @@ fn wait_until_ready(screen: &PtyScreen) {
         let shown = screen.screen();
         shown.contains(FACTS) && !shown.contains(RUNNING)
     });
-}
-
-/// A question takes no answer that comes sooner than anybody could have read it.
-fn read_the_question(screen: &PtyScreen) {
-    let shown = Instant::now();
-    screen.wait_until("it was read", |_| shown.elapsed() > Duration::from_millis(700));
 }
 
 fn leave(mut screen: PtyScreen) -> agent_testkit::Left {
@@ -135,7 +127,7 @@ fn a_question_waits_and_yes_lets_the_command_run() {
     screen.press("go<enter>");
     screen.wait_for("May I?");
     assert_eq!(scene.read("asked"), None);
-    read_the_question(&screen);
+    screen.read_a_question();
     screen.press("y");
     screen.wait_for("Thank you.");
     assert_eq!(scene.read("asked").unwrap(), "asked\n");
@@ -304,7 +296,7 @@ fn the_demo_asks_its_question_and_shows_what_it_changed_when_it_is_left() {
     let scene = Scene::new(AGENT);
     let mut screen = scene.screen(&["demo", "--tui"], COLUMNS, ROWS);
     screen.wait_for("Run this outside the sandbox?");
-    read_the_question(&screen);
+    screen.read_a_question();
     screen.press("y");
     screen.wait_for("The test passes now.");
     screen.wait_until("it is over", |screen| !screen.screen().contains(RUNNING));

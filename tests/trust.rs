@@ -105,6 +105,7 @@ fn s16_the_screen_asks_again_when_a_projects_configuration_changed_and_names_wha
     screen.wait_for("Do you trust this directory?");
     screen.wait_for(".codex/config.toml  new");
     assert!(!heard("FIRST WORD"));
+    screen.read_a_question();
     screen.press("y");
     wait_for_answer(&screen);
     assert!(heard("FIRST WORD"));
@@ -116,6 +117,7 @@ fn s16_the_screen_asks_again_when_a_projects_configuration_changed_and_names_wha
     screen.press("go on<enter>");
     screen.wait_for("Accept this project's configuration?");
     screen.wait_for(".codex/config.toml  changed");
+    screen.read_a_question();
     screen.press("n");
     wait_for_answer(&screen);
     assert!(!heard("SECOND WORD"));

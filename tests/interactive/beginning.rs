@@ -16,6 +16,7 @@ fn s16_no_turn_begins_before_it_was_said_once_whether_the_directory_is_trusted()
     screen.wait_for("› make it");
     screen.press(" now<enter>");
     screen.wait_for("n no, only look");
+    screen.read_a_question();
     screen.press("y");
     screen.wait_for("is trusted; the sandbox is workspace-write");
     screen.wait_for("Made.");
@@ -38,6 +39,7 @@ fn a_directory_that_is_not_trusted_is_only_looked_at_and_not_asked_about_again()
     let args = ["make it", "-m", "scripted"];
     let mut screen = scene.screen(&args, COLUMNS, ROWS);
     screen.wait_for("Do you trust this directory?");
+    screen.read_a_question();
     screen.press("n");
     screen.wait_for("is not trusted; the sandbox is read-only");
     screen.wait_for("It may only look.");
@@ -58,6 +60,7 @@ fn what_was_run_before_the_question_of_trust_is_read_and_the_message_is_seen() {
         screen.wait_for("done in");
         screen.press("what did it print<enter>");
         screen.wait_for("Do you trust this directory?");
+        screen.read_a_question();
         screen.press(key);
         screen.wait_for(says);
         screen.wait_for("It printed a word.");

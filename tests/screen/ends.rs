@@ -1,5 +1,7 @@
 //! The terminal is given back: to a shell for a while, and however it ends.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 
 use super::*;

@@ -236,6 +236,12 @@ impl PtyScreen {
         });
     }
 
+    /// A question takes no answer that comes sooner than anybody could have read it.
+    pub fn read_a_question(&self) {
+        let shown = Instant::now();
+        self.wait_until("it was read", |_| shown.elapsed() > Duration::from_millis(700));
+    }
+
     /// Waits until this holds; it is asked again whenever something was written.
     ///
     /// # Panics

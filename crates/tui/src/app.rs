@@ -27,8 +27,8 @@ use crate::attention::State;
 use crate::cell::Fold;
 use crate::completion::Completion;
 use crate::composer::{Composer, History, Message, TokenKind};
-use crate::effect::{Effect, Facts, Input};
-use crate::overlay::{Overlay, Pager, Permissions, Picker, Place, Reply, Secret, Trust};
+use crate::effect::{Effect, Facts, Input, Next};
+use crate::overlay::{Overlay, Pager, Permissions, Picker, Place, Reply, Secret};
 use crate::prompts::Prompt;
 use crate::slash::{self, Verb};
 use crate::theme::{Look, Scheme, Theme};
@@ -50,6 +50,8 @@ pub struct App {
     attentive: Attentive,
     /// A question that waits, with what was begun of its answer.
     put_off: Option<Box<dyn Overlay>>,
+    /// What begins turns, once it was said whether the directory is trusted.
+    for_trust: Vec<Effect>,
     /// What the word under the cursor may become.
     completion: Option<Completion>,
     /// The word for which nothing more is to be offered.
@@ -89,8 +91,13 @@ pub struct App {
     /// `/status` was given, and waits for what is checked out.
     wants_status: bool,
     outbox: Outbox,
-    /// What is asked now came up on the way through what waited for the end of a turn.
+    /// What was taken back of what waits for the end of a turn, and its place there: one goes on from it as long as
+    /// nothing is done in it.
+    taken_back: Option<(usize, Message)>,
+    /// What waits for the end of a turn has stopped on the way: for what is asked, or until nothing is written.
     queue_is_held: bool,
+    /// What is open, or is being found, came up by itself: for this, which waited. No key was meant for it yet.
+    unbidden: Option<Message>,
 }
 
 impl App {
@@ -102,6 +109,7 @@ impl App {
             asked: None,
             attentive: Attentive::default(),
             put_off: None,
+            for_trust: Vec::new(),
             completion: None,
             dismissed: None,
             found_prompts: false,
@@ -127,7 +135,9 @@ impl App {
             reads_back: false,
             wants_status: false,
             outbox: Outbox::default(),
+            taken_back: None,
             queue_is_held: false,
+            unbidden: None,
         };
         app.resize(columns, rows);
         app
@@ -151,9 +161,9 @@ impl App {
         self.activity.forget_calls();
         self.outbox.forget_sent();
         self.overlays.clear();
-        self.queue_is_held = false;
+        (self.queue_is_held, self.unbidden) = (false, None);
         // What waited was meant for the thread that ends.
-        self.write_on_queued();
+        self.hold_off();
         if std::mem::take(&mut self.begins_anew) {
             self.note("A new thread begins here.".to_owned());
         }
@@ -198,7 +208,7 @@ impl App {
         State {
             cwd: self.transcript.thread.as_ref().map(|thread| thread.cwd.as_path()),
             is_running: self.transcript.is_running,
-            asks: !self.transcript.questions.is_empty(),
+            asks: self.transcript.asks(),
         }
     }
 
@@ -229,6 +239,9 @@ impl App {
 
     /// Takes what happened next.
     pub fn update(&mut self, input: Input) -> Vec<Effect> {
+        if self.comes_too_early(&input) {
+            return vec![];
+        }
         match input {
             Input::Tick(ms) => self.pass_time(ms),
             Input::Due => return self.follow(),
@@ -236,7 +249,10 @@ impl App {
             Input::Paste(text) => self.paste(&text),
             Input::Record(record) => return self.hear(&record),
             Input::NotSent { message, reason } => self.take_back(&message, &reason),
-            Input::Notice(notice) => self.transcript.cells.push(Cell::Notice(notice)),
+            Input::Notice(notice) => {
+                self.transcript.cells.push(Cell::Notice(notice));
+                return self.go_on_without();
+            }
             Input::Permissions { about } => {
                 self.overlays.push(Box::new(Permissions::new(&about)));
             }
@@ -258,6 +274,7 @@ impl App {
             Input::AskSecret { title } => self.overlays.push(Box::new(Secret::new(title))),
             Input::Threads { how, threads, unreadable } => {
                 self.choose_thread(how, threads, unreadable);
+                return self.go_on_without();
             }
             Input::Models(models) => self.offer_models(models),
             Input::Facts(facts) => self.learn(facts),
@@ -269,7 +286,7 @@ impl App {
                 }
             }
             Input::Say(message) => return self.say(message),
-            Input::Do(effects) => return effects,
+            Input::Do(effects) => return self.begin_held(effects),
             Input::Prompts(prompts) => {
                 (self.prompts, self.found_prompts) = (slash::beside_commands(prompts), true);
                 return self.offer();
@@ -303,6 +320,7 @@ impl App {
     /// It answers nothing.
     fn paste(&mut self, text: &str) {
         self.told_once();
+        self.meet_unbidden(true);
         self.attentive.wrote(self.now_ms);
         self.put_off();
         match self.overlays.last_mut() {
@@ -365,9 +383,14 @@ impl App {
                 self.overlays.pop();
                 self.run(verb, &argument)
             }
-            Reply::NotNow(held) => {
+            Reply::Trust(answer) => {
                 self.overlays.pop();
-                self.hold_off(held);
+                let then = std::mem::take(&mut self.for_trust);
+                vec![Effect::Open(Next::Trust { answer, then })]
+            }
+            Reply::NotNow => {
+                self.overlays.pop();
+                self.hold_off();
                 vec![]
             }
             Reply::Over(verb, argument) => self.run(verb, &argument),
@@ -396,7 +419,7 @@ impl App {
             }
             let line = line.trim().to_owned();
             if self.is_running() {
-                self.outbox.sent_line(&line);
+                self.outbox.sent_line(&line, message);
             }
             return vec![Effect::Run(line)];
         }
@@ -421,25 +444,40 @@ impl App {
 
     /// No turn begins before it was said whether the directory and its configuration are trusted.
     fn begin_turn(&mut self, effect: Effect) -> Vec<Effect> {
-        let Some(question) = &self.facts.asks_trust else { return vec![effect] };
-        self.overlays.push(Box::new(Trust::new(question, effect)));
+        if self.facts.asks_trust.is_none() {
+            return vec![effect];
+        }
+        self.for_trust.push(effect);
+        self.ask();
         vec![]
     }
 
     /// The person goes on writing what was to begin a turn.
-    fn hold_off(&mut self, held: Effect) {
+    fn hold_off(&mut self) {
         self.write_on_queued();
-        match held {
-            Effect::Send(message) => {
-                self.outbox.not_sent(&message);
-                self.give_back(&message);
+        for held in std::mem::take(&mut self.for_trust).into_iter().rev() {
+            match held {
+                Effect::Send(message) => {
+                    self.outbox.not_sent(&message);
+                    self.give_back(&message);
+                }
+                Effect::Review(what) => {
+                    let text = format!("/review {what}");
+                    self.give_back(&Message::from(text.trim_end().to_owned()));
+                }
+                _ => {}
             }
-            Effect::Review(what) => {
-                let text = format!("/review {what}");
-                self.give_back(&Message::from(text.trim_end().to_owned()));
-            }
-            _ => {}
         }
+    }
+
+    /// What was held back begins now.
+    fn begin_held(&mut self, held: Vec<Effect>) -> Vec<Effect> {
+        for effect in &held {
+            if let Effect::Send(message) = effect {
+                self.outbox.sent(message.clone());
+            }
+        }
+        held
     }
 }
 

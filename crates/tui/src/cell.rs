@@ -146,9 +146,16 @@ fn of_item(item: &ThreadItem, progress: &Progress<'_>, look: &Look<'_>) -> Vec<L
     }
 }
 
+/// Each picture has a mark below what was said with it; one that has its label in that needs none.
+fn named_once(text: &str) -> &str {
+    let labels = text.matches("[image ").count();
+    (0..labels).fold(text, |text, _| text.strip_suffix("\n[image]").unwrap_or(text))
+}
+
 /// What the person said; what was pasted may be long.
 fn said(text: &str, look: &Look<'_>) -> Vec<Line<'static>> {
     let Look { columns, theme, .. } = *look;
+    let text = named_once(text);
     let rows = look.detail.rows(MESSAGE_ROWS);
     let end = text.match_indices('\n').nth(rows.saturating_sub(1)).map_or(text.len(), |(at, _)| at);
     let style = Modifier::BOLD.into();

@@ -56,8 +56,8 @@ pub struct Composer {
     columns: usize,
     /// As many rows are gone by a page key.
     page: usize,
-    /// Pictures can go with what is written.
-    takes_pictures: bool,
+    /// It is for text alone, of which nothing was sent before.
+    is_field: bool,
     files: Files,
     /// The column that going up and down keeps to.
     goal: Option<usize>,
@@ -73,7 +73,7 @@ impl Composer {
             vim: None,
             columns: 80,
             page: 10,
-            takes_pictures: true,
+            is_field: false,
             files: Files::default(),
             goal: None,
         }
@@ -81,7 +81,7 @@ impl Composer {
 
     /// An empty field that is for text alone: what was sent before is of no interest, and the path of a picture stays one.
     pub fn field() -> Self {
-        Self { takes_pictures: false, ..Self::new(History::default()) }
+        Self { is_field: true, ..Self::new(History::default()) }
     }
 
     /// Breaks its text at `columns`, the last of which is kept for the cursor.
@@ -106,6 +106,9 @@ impl Composer {
 
     /// What a key does.
     pub fn handle(&mut self, key: KeyEvent) -> ComposerOutcome {
+        if self.search_key(key) {
+            return ComposerOutcome::Handled;
+        }
         let Some(vim) = &self.vim else { return self.press(key) };
         if let Some(keys) = vim.repeated(key) {
             keys.into_iter().for_each(|key| {
@@ -124,11 +127,6 @@ impl Composer {
 
     fn press(&mut self, key: KeyEvent) -> ComposerOutcome {
         let goal = self.goal.take();
-        if self.history.is_searching()
-            && let Some(outcome) = self.search_key(key)
-        {
-            return outcome;
-        }
         if let Some(vim) = &mut self.vim {
             match vim.key(key, &mut self.buffer) {
                 vim::Answer::Done => return ComposerOutcome::Handled,
@@ -215,7 +213,7 @@ impl Composer {
             'y' => self.buffer.yank(),
             'z' if shift => self.buffer.redo(),
             '_' | '/' | '7' => self.buffer.undo(),
-            'r' => {
+            'r' if !self.is_field => {
                 let message = self.chips.message(text);
                 self.history.begin_search(message);
             }
@@ -278,6 +276,11 @@ impl Composer {
         self.history.query()
     }
 
+    /// A command of vim's was begun, which takes the next key.
+    pub fn has_begun(&self) -> bool {
+        self.vim.as_ref().is_some_and(Vim::has_begun)
+    }
+
     /// What is written was sent before, and not changed since.
     pub fn is_recalled(&self) -> bool {
         self.history.shows(&self.chips.message(self.buffer.text()))
@@ -317,12 +320,14 @@ impl Composer {
 
     /// Puts what an editor made of [`Composer::text`] in its place.
     pub fn edited(&mut self, text: &str) {
+        self.leave_search();
         let before = self.chips.message(self.buffer.text());
         self.show(&Message::rewritten(&cleaned(text.trim_end()), &before));
     }
 
     /// Puts a message that was sent in place of the text: with its pictures, and with pastes where the history knows them.
     pub fn say_again(&mut self, message: &Message) {
+        self.leave_search();
         match self.history.like(message) {
             Some(known) => self.show(&known.with_pictures_of(message)),
             None => self.show(message),
@@ -356,6 +361,22 @@ impl Composer {
         message
     }
 
+    /// These wait to be said: going back passes them over.
+    pub fn pass_over(&mut self, waiting: Vec<Message>) {
+        self.history.pass_over(waiting);
+    }
+
+    /// This is written and nothing else, and nothing was done since it was put there, which leaves the cursor at the end.
+    pub fn holds(&self, message: &Message) -> bool {
+        self.buffer.cursor() == self.buffer.text().len()
+            && self.chips.message(self.buffer.text()) == message.clone().composed()
+    }
+
+    /// What is written is elsewhere now.
+    pub fn put_away(&mut self) {
+        self.show(&Message::default());
+    }
+
     /// Going back finds this as if it had been sent last.
     pub fn recall_later(&mut self, message: Message) {
         self.history.add(message);
@@ -363,6 +384,7 @@ impl Composer {
 
     /// Drops the text, which going back finds as if it had been sent.
     pub fn set_aside(&mut self) {
+        self.leave_search();
         let message = self.chips.message(self.buffer.text().trim());
         if !message.is_empty() {
             self.history.add(message);
@@ -374,7 +396,9 @@ impl Composer {
     pub fn clear(&mut self) {
         let end = self.buffer.text().len();
         self.buffer.kill(0..end, Side::After);
-        self.leave_insertion();
+        if let Some(vim) = &mut self.vim {
+            vim.give_up();
+        }
     }
 
     /// What under the cursor can be completed.

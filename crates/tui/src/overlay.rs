@@ -13,7 +13,7 @@ use std::fmt;
 use ratatui_core::text::Line;
 
 use crate::composer::Composer;
-use crate::effect::{Choice, Effect};
+use crate::effect::{Choice, Effect, TrustAnswer};
 use crate::key::KeyEvent;
 use crate::markdown::Link;
 use crate::slash::Verb;
@@ -52,8 +52,13 @@ pub(crate) trait Overlay: fmt::Debug {
         None
     }
 
-    /// It came up by itself and single keys answer it, so that not every key is meant for it.
+    /// It came up by itself and single keys answer it now, so that not every key is meant for it.
     fn asks(&self) -> bool {
+        false
+    }
+
+    /// It is about what runs, and what stops that ends it.
+    fn is_of_turn(&self) -> bool {
         false
     }
 
@@ -77,6 +82,9 @@ pub(crate) trait Overlay: fmt::Debug {
         false
     }
 }
+
+/// Said of a question that comes when what is read or chosen is closed.
+const QUESTION_WAITS: &str = "a question waits";
 
 /// What an overlay sees when it is drawn.
 #[derive(Clone, Copy, Debug)]
@@ -104,8 +112,10 @@ pub(crate) enum Reply {
     Stay,
     /// It closes, and this is to be done.
     Done(Vec<Effect>),
-    /// It closes, and this, which was held back, is not to be done now.
-    NotNow(Effect),
+    /// It closes, and this is said of the directory.
+    Trust(TrustAnswer),
+    /// It closes, and what was held back for it is not to be done now.
+    NotNow,
     /// It stays, and this is to be done.
     Ask(Vec<Effect>),
     /// It closes, and this command is given.

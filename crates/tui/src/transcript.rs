@@ -245,6 +245,11 @@ impl Transcript {
         last.group().is_some_and(|(step, _)| self.step == Some(step)) && !self.live.is_speaking()
     }
 
+    /// A call waits for the person's word.
+    pub fn asks(&self) -> bool {
+        !self.questions.is_empty()
+    }
+
     /// The call waits for the person's word, or for that about another one.
     pub fn is_unpermitted(&self, item: &ThreadItem) -> bool {
         item.call_id.as_ref().is_some_and(|id| self.unpermitted.contains(id))

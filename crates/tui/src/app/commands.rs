@@ -110,6 +110,24 @@ impl App {
         is_for_later && self.is_running()
     }
 
+    /// It is a command that asks or shows something, as things are.
+    pub(super) fn may_open(&self, message: &Message) -> bool {
+        let text = message.text();
+        let slash::Line::Known(slash, argument) = slash::read(text.trim(), &self.prompts) else {
+            return false;
+        };
+        match slash.verb {
+            Verb::Permissions | Verb::Output | Verb::Diff | Verb::Trace | Verb::Rewind => true,
+            Verb::Help | Verb::Keys => true,
+            Verb::Model | Verb::Effort | Verb::Theme | Verb::Processes | Verb::Key => {
+                argument.is_empty()
+            }
+            Verb::Sandbox | Verb::Approvals | Verb::Resume if argument.is_empty() => true,
+            // It would end commands in the background.
+            _ => slash.when == When::Idle && !self.transcript.processes.is_empty(),
+        }
+    }
+
     /// Does one command.
     pub(super) fn run(&mut self, verb: Verb, argument: &str) -> Vec<Effect> {
         match verb {

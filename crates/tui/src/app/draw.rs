@@ -180,19 +180,22 @@ impl App {
 
     /// What is being done, while something is.
     fn activity(&self) -> Vec<Line<'static>> {
-        if !self.is_running() {
-            return Vec::new();
-        }
-        const STOPS: &str = " · esc stops";
+        let stops = if self.is_running() { " · esc stops" } else { "" };
         let columns = usize::from(self.columns);
-        let room = columns.saturating_sub(2 + width::of(STOPS));
+        let room = columns.saturating_sub(2 + width::of(stops));
         let mark = self.theme.glyphs.ellipsis;
-        let words = self.activity.words(&self.transcript, self.now_ms, room, mark);
+        let words = if self.waits_for_trust() {
+            "tab shows the question".to_owned()
+        } else if self.is_running() {
+            self.activity.words(&self.transcript, self.now_ms, room, mark)
+        } else {
+            return Vec::new();
+        };
         let words = written(&words).replace('\n', " ");
         let mut line = Line::from(vec![
             Span::styled(format!("{} ", self.theme.glyphs.bullet), self.theme.accent),
             Span::styled(width::shortened(&words, room, mark), self.theme.accent),
-            Span::styled(STOPS, self.theme.dim),
+            Span::styled(stops, self.theme.dim),
         ]);
         let folds = match self.fold {
             Fold::Folded => " · alt-t unfolds it",

@@ -1,7 +1,6 @@
 //! What keys do where one writes: the overlays have seen them first, the list above the composer sees them next.
 
 use super::App;
-use super::outbox::Back;
 use crate::cell::Fold;
 use crate::completion::Completion;
 use crate::composer::{ComposerOutcome, Mode, TokenKind};
@@ -16,7 +15,12 @@ const LEAVES_MS: u64 = 2_000;
 impl App {
     /// There is nothing in the composer, and nothing over it.
     pub(crate) fn writes_nothing(&self) -> bool {
-        self.composer.is_empty() && self.overlays.is_empty()
+        !self.is_writing() && self.overlays.is_empty()
+    }
+
+    /// Something is written, or searched in what was.
+    pub(super) fn is_writing(&self) -> bool {
+        !self.composer.is_empty() || self.composer.search().is_some()
     }
 
     /// What a key does.
@@ -28,6 +32,10 @@ impl App {
         if let Some(overlay) = self.overlays.last_mut() {
             let reply = overlay.press(key);
             return self.answer(reply);
+        }
+        self.pass_over_waiting();
+        if self.composer.search_key(key) {
+            return self.offer();
         }
         if let Some(effects) = self.complete(key) {
             return effects;
@@ -49,7 +57,7 @@ impl App {
             (KeyCode::Char('t'), true) => self.look_up(),
             (KeyCode::Char('o'), true) => return self.open_last_output(),
             (KeyCode::Char('v'), true) => return vec![Effect::TakePicture],
-            (KeyCode::Char('g'), true) if self.composer.search().is_none() => {
+            (KeyCode::Char('g'), true) => {
                 return vec![Effect::Edit(self.composer.text())];
             }
             (KeyCode::Esc, _) if self.is_running() && !self.is_inserting() => {
@@ -62,21 +70,23 @@ impl App {
                 }
                 self.may_go_back = self.has_turns();
             }
-            (KeyCode::Char('?'), false) if self.composer.is_empty() => {
+            (KeyCode::Char('?'), false)
+                if self.composer.is_empty() && !self.composer.has_begun() =>
+            {
                 return self.run(Verb::Keys, "");
             }
-            (KeyCode::Tab, _) if self.unasked().is_some() => self.ask_now(),
+            (KeyCode::Tab, _) if self.has_unasked() => self.ask_now(),
             (KeyCode::Tab, _) if self.is_running() && !self.composer.is_empty() => {
-                let message = self.composer.take();
-                self.outbox.queue(message);
-            }
-            (KeyCode::Up, _) if self.composer.is_empty() && self.is_running() => {
-                match self.outbox.take_back() {
-                    Some(Back::Here(message)) => self.give_back(&message),
-                    Some(Back::There(what)) => return vec![Effect::TakeBack(what)],
-                    None => return self.write(key),
+                if self.put_in_place().is_none() {
+                    let message = self.composer.take();
+                    self.outbox.queue(message);
                 }
             }
+            (KeyCode::Up, _) => match self.take_back_earlier() {
+                Some(effects) => return effects,
+                None => return self.write(key),
+            },
+            (KeyCode::Down, _) if self.take_back_later() => {}
             _ => return self.write(key),
         }
         vec![]
@@ -87,7 +97,7 @@ impl App {
     fn take_beside_overlay(&mut self, key: KeyEvent, may_leave: bool) -> Option<Vec<Effect>> {
         let Modifiers { ctrl, alt, .. } = key.modifiers;
         let writes = self.overlays.last_mut().is_none_or(|overlay| overlay.field().is_some());
-        let asks = self.overlays.last().is_some_and(|overlay| overlay.asks());
+        let asks = self.overlays.last().is_some_and(|overlay| overlay.is_of_turn());
         match key.code {
             KeyCode::Char('t') if alt && !ctrl && !self.is_paging() => self.turn_over_fold(),
             KeyCode::Char(_) if alt && !writes => {}
@@ -139,29 +149,38 @@ impl App {
     }
 
     fn write(&mut self, key: KeyEvent) -> Vec<Effect> {
+        self.pass_over_waiting();
         match self.composer.handle(key) {
             ComposerOutcome::Send => self.send(),
             _ => self.offer(),
         }
     }
 
-    /// Esc first leaves what vim calls inserting, or selecting.
+    /// Esc first leaves what vim calls inserting, or selecting, or a command that was begun.
     fn is_inserting(&self) -> bool {
-        match self.composer.mode() {
-            Some(Mode::Insert) => !self.composer.is_empty(),
-            mode => mode == Some(Mode::Visual),
-        }
+        self.composer.has_begun()
+            || match self.composer.mode() {
+                Some(Mode::Insert) => !self.composer.is_empty(),
+                mode => mode == Some(Mode::Visual),
+            }
     }
 
     /// What a key does to the list above the composer; none when it is not meant for it.
     fn complete(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        let (written, is_running) = (self.composer.text(), self.is_running());
         let completion = self.completion.as_mut()?;
+        let is_written = completion.kind == TokenKind::Command && written == completion.taken();
         match (key.code, key.modifiers.ctrl) {
             (KeyCode::Up, _) | (KeyCode::Char('p'), true) => completion.up(),
             (KeyCode::Down, _) | (KeyCode::Char('n'), true) => completion.down(),
             (KeyCode::Esc, _) => {
                 self.dismissed = Some(completion.kind);
                 self.completion = None;
+            }
+            // A command that is complete has nothing more to be completed: it is kept for after the turn.
+            (KeyCode::Tab, _) if is_written && is_running => {
+                self.completion = None;
+                return None;
             }
             (KeyCode::Tab, _) => self.take_completion(),
             (KeyCode::Enter, _) if key.modifiers == Modifiers::default() => {

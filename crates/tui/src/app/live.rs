@@ -135,7 +135,8 @@ impl App {
         let more = match (hidden, shown) {
             (0, _) => None,
             (_, 0) => {
-                Some(format!("{mark} {} waiting; up takes one back", count(hidden, "message")))
+                let back = if self.next_back().is_some() { "; up takes one back" } else { "" };
+                Some(format!("{mark} {} waiting{back}", count(hidden, "message")))
             }
             _ => Some(format!("{mark} {} waiting", count(hidden, "more message"))),
         };
@@ -159,15 +160,20 @@ impl App {
         let mark = self.theme.glyphs.quote;
         let states: Vec<_> = self.outbox.all().map(|(_, state)| state).collect();
         let last = states.iter().rposition(|state| *state != State::Wanted);
+        let next = self.next_back();
+        let first = states.iter().position(|state| *state == State::Queued);
         let row = |(at, (message, state)): (usize, (&Message, State))| {
             let note = match state {
-                State::Wanted => " (taken back unless it is heard before)",
-                State::Queued if Some(at) == last => " (after this turn; up takes it back)",
-                State::Queued => " (after this turn)",
-                State::Sent if Some(at) == last && self.is_running() => {
-                    " (heard at the next step; up takes it back)"
+                State::Queued if self.waits_for_quiet() && Some(at) == first => {
+                    " (waits until nothing is written)"
                 }
-                State::Line if Some(at) == last && self.is_running() => " (up takes it back)",
+                State::Queued if self.waits_for_quiet() => " (after that)",
+                State::Wanted => " (taken back unless it is heard before)",
+                State::Queued if Some(at) == next => " (after this turn; up takes it back)",
+                State::Queued => " (after this turn)",
+                State::Sent if Some(at) == next => " (heard at the next step; up takes it back)",
+                State::Sent if Some(at) == last && self.is_running() => " (heard at the next step)",
+                State::Line if Some(at) == next => " (up takes it back)",
                 State::Sent | State::Line => "",
             };
             let shown = written(&message.shown()).into_owned();

@@ -16,6 +16,8 @@ pub(super) struct Outbox {
 struct Sent {
     what: Unheard,
     message: Message,
+    /// As it was written.
+    written: Message,
     /// The person wants it back, and it is not sure yet whether it was heard.
     is_wanted: bool,
 }
@@ -51,14 +53,36 @@ impl Outbox {
         self.queued.push(message);
     }
 
+    /// It is to be the one at this place, or the last.
+    pub(super) fn queue_at(&mut self, place: usize, message: Message) {
+        self.queued.insert(place.min(self.queued.len()), message);
+    }
+
+    /// The one at this place of those for after the turn.
+    pub(super) fn take_at(&mut self, place: usize) -> Option<Message> {
+        (place < self.queued.len()).then(|| self.queued.remove(place))
+    }
+
+    /// Those for after the turn.
+    pub(super) fn queued(&self) -> &[Message] {
+        &self.queued
+    }
+
+    /// All that wait, as they were written.
+    pub(super) fn written(&self) -> Vec<Message> {
+        let sent = self.sent.iter().map(|sent| &sent.written);
+        sent.chain(&self.queued).cloned().collect()
+    }
+
     pub(super) fn sent(&mut self, message: Message) {
-        self.sent.push(Sent { what: Unheard::Message, message, is_wanted: false });
+        let written = message.clone();
+        self.sent.push(Sent { what: Unheard::Message, message, written, is_wanted: false });
     }
 
     /// A command line of the person's own was sent.
-    pub(super) fn sent_line(&mut self, line: &str) {
+    pub(super) fn sent_line(&mut self, line: &str, written: Message) {
         let message = Message::from(format!("! {line}"));
-        self.sent.push(Sent { what: Unheard::Line, message, is_wanted: false });
+        self.sent.push(Sent { what: Unheard::Line, message, written, is_wanted: false });
     }
 
     /// It could not be sent.
@@ -86,14 +110,23 @@ impl Outbox {
         self.sent.clear();
     }
 
-    /// The last of all, for the person to write on.
-    pub(super) fn take_back(&mut self) -> Option<Back> {
-        if let Some(message) = self.queued.pop() {
+    /// Which of all stands before this place of those for after the turn, and can be taken back.
+    pub(super) fn before(&self, place: usize) -> Option<usize> {
+        match place {
+            0 => self.sent.iter().rposition(|sent| !sent.is_wanted),
+            place => Some(self.sent.len() + place - 1),
+        }
+    }
+
+    /// The same, for the person to write on.
+    pub(super) fn take_before(&mut self, place: usize) -> Option<Back> {
+        let at = self.before(place)?;
+        if let Some(message) = at.checked_sub(self.sent.len()).and_then(|at| self.take_at(at)) {
             return Some(Back::Here(message));
         }
-        let last = self.sent.iter_mut().rev().find(|sent| !sent.is_wanted)?;
-        last.is_wanted = true;
-        Some(Back::There(last.what))
+        let sent = self.sent.get_mut(at)?;
+        sent.is_wanted = true;
+        Some(Back::There(sent.what))
     }
 
     /// All that was sent and not heard, for the person to write on: what to ask the thread for, once for each.

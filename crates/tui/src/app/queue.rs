@@ -3,8 +3,9 @@
 use agent_protocol::Event;
 
 use super::App;
+use super::outbox::Back;
 use crate::composer::Message;
-use crate::effect::Effect;
+use crate::effect::{Effect, Input};
 
 impl App {
     /// After a turn, or what else went on, comes what was written for then. A turn that did not end well gives it back
@@ -21,33 +22,89 @@ impl App {
         }
     }
 
-    /// Up to what begins a turn, whose end goes on with the rest, ends the thread, or asks something.
+    /// Up to what begins a turn, whose end goes on with the rest, ends the thread, or asks something. Nothing opens while
+    /// the person writes or reads: it would get the keys of that.
     fn carry_out_queue(&mut self) -> Vec<Effect> {
-        let overlays = self.overlays.len();
+        (self.queue_is_held, self.unbidden, self.taken_back) = (false, None, None);
         let mut effects = Vec::new();
-        while self.outbox.first().is_some_and(|first| !self.must_wait(first))
-            && let Some(message) = self.outbox.next()
-        {
-            let more = self.carry_out(message);
+        while let Some(first) = self.outbox.first().filter(|first| !self.must_wait(first)) {
+            self.queue_is_held = self.may_open(first) && !self.writes_nothing();
+            if self.queue_is_held {
+                break;
+            }
+            let Some(message) = self.outbox.next() else { break };
+            let overlays = self.overlays.len();
+            let more = self.carry_out(message.clone());
             let is_last = more.iter().any(ends_idleness);
+            let opens = self.overlays.len() > overlays || more.iter().any(opens_something);
             effects.extend(more);
             if is_last {
                 break;
             }
-            if self.overlays.len() > overlays {
-                self.queue_is_held = true;
+            if opens && !self.is_asking() {
+                self.unbidden = Some(message);
+                self.attentive.was_covered();
+            }
+            self.queue_is_held = opens || self.waits_for_trust();
+            if self.queue_is_held {
                 break;
             }
         }
         effects
     }
 
-    /// What was asked on the way through the queue is answered: the rest comes after that.
+    /// What was asked on the way through the queue is answered, or nothing is written any more: the rest comes after that.
     pub(super) fn go_on_when_answered(&mut self, effects: &mut Vec<Effect>) {
-        if self.overlays.is_empty() && std::mem::take(&mut self.queue_is_held) {
-            let may_go_on = !self.is_running() && !effects.iter().any(ends_idleness);
+        let is_awaited = self.unbidden.is_some() || self.waits_for_trust();
+        if !is_awaited && self.overlays.is_empty() && std::mem::take(&mut self.queue_is_held) {
+            let begins =
+                |effect: &Effect| ends_idleness(effect) || matches!(effect, Effect::Run(_));
+            let may_go_on = !self.is_running() && !effects.iter().any(begins);
             effects.extend(if may_go_on { self.carry_out_queue() } else { vec![] });
         }
+    }
+
+    /// What was to be found for what waited may not be there: then the rest goes on.
+    pub(super) fn go_on_without(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.overlays.is_empty() && self.unbidden.take().is_some() {
+            self.go_on_when_answered(&mut effects);
+        }
+        effects
+    }
+
+    /// What is open came up by itself, and no key was meant for it yet.
+    pub(super) fn is_unbidden(&self) -> bool {
+        self.unbidden.is_some() && !self.overlays.is_empty()
+    }
+
+    /// What came up waits again: the person is writing.
+    pub(super) fn put_off_unbidden(&mut self) {
+        if let Some(message) = self.unbidden.take() {
+            self.overlays.pop();
+            self.held = None;
+            self.wait_again(message);
+        }
+    }
+
+    /// What was found for what waited comes when the person writes: it waits again.
+    pub(super) fn comes_too_early(&mut self, input: &Input) -> bool {
+        let opens =
+            matches!(input, Input::Page { .. } | Input::Threads { .. } | Input::Permissions { .. });
+        let message = if opens && self.is_writing() { self.unbidden.take() } else { None };
+        let is_early = message.is_some();
+        message.into_iter().for_each(|message| self.wait_again(message));
+        is_early
+    }
+
+    fn wait_again(&mut self, message: Message) {
+        self.outbox.queue_at(0, message);
+        self.queue_is_held = true;
+    }
+
+    /// The rest waits, and nothing runs.
+    pub(super) fn waits_for_quiet(&self) -> bool {
+        self.queue_is_held && !self.is_running()
     }
 
     /// Stops what runs. What waits to be heard, or for the end of the turn, comes back to be written anew.
@@ -57,7 +114,71 @@ impl App {
         wanted.chain([Effect::Interrupt]).collect()
     }
 
+    /// Where one is in the queue: before what was taken back of it, if nothing was done in that, else at its end.
+    fn place_in_queue(&self) -> Option<usize> {
+        let is_free = self.is_running() && self.overlays.is_empty();
+        match &self.taken_back {
+            _ if !is_free => None,
+            Some((place, message)) if self.composer.holds(message) => Some(*place),
+            _ => (!self.is_writing()).then(|| self.outbox.queued().len()),
+        }
+    }
+
+    /// Going back finds nothing that still waits. What was sent while nothing ran is heard at once, and cannot be taken back.
+    pub(super) fn pass_over_waiting(&mut self) {
+        let outbox = &self.outbox;
+        let mut waiting =
+            if self.is_running() { outbox.written() } else { outbox.queued().to_vec() };
+        // It is being written on.
+        waiting.extend(self.taken_back.iter().map(|(_, message)| message.clone()));
+        self.composer.pass_over(waiting);
+    }
+
+    /// Which of all that waits is taken back next.
+    pub(super) fn next_back(&self) -> Option<usize> {
+        self.outbox.before(self.place_in_queue()?)
+    }
+
+    /// What was taken back and left as it was is in its place again, which this is.
+    pub(super) fn put_in_place(&mut self) -> Option<usize> {
+        let place = self.place_in_queue()?;
+        let (_, message) = self.taken_back.take().filter(|_| !self.composer.is_empty())?;
+        self.composer.put_away();
+        self.outbox.queue_at(place, message);
+        Some(place)
+    }
+
+    /// Takes back what waits last, or before what was taken back; none when there is nothing.
+    pub(super) fn take_back_earlier(&mut self) -> Option<Vec<Effect>> {
+        let place = self.place_in_queue()?;
+        self.put_in_place();
+        match self.outbox.take_before(place)? {
+            Back::Here(message) => {
+                self.take_from(place - 1, message);
+                Some(vec![])
+            }
+            Back::There(what) => Some(vec![Effect::TakeBack(what)]),
+        }
+    }
+
+    /// The other way, from what was taken back.
+    pub(super) fn take_back_later(&mut self) -> bool {
+        let place = self.put_in_place().map(|place| place + 1);
+        if let Some(place) = place
+            && let Some(message) = self.outbox.take_at(place)
+        {
+            self.take_from(place, message);
+        }
+        place.is_some()
+    }
+
+    fn take_from(&mut self, place: usize, message: Message) {
+        self.give_back(&message);
+        self.taken_back = Some((place, message));
+    }
+
     pub(super) fn write_on_queued(&mut self) {
+        self.taken_back = None;
         for message in self.outbox.take_queued().into_iter().rev() {
             self.give_back(&message);
         }
@@ -66,6 +187,7 @@ impl App {
     /// The person writes on this. A line or a command never takes in what else is written, nor is taken in by it: going
     /// back finds what comes second.
     pub(super) fn give_back(&mut self, message: &Message) {
+        self.composer.leave_search();
         let text = message.text();
         let written = self.composer.text();
         if written.is_empty() || ![&text, &written].iter().any(|text| is_of_its_own(text)) {
@@ -85,4 +207,16 @@ fn is_of_its_own(text: &str) -> bool {
 /// A turn begins, or the thread ends.
 fn ends_idleness(effect: &Effect) -> bool {
     matches!(effect, Effect::Send(_) | Effect::Review(_) | Effect::Open(_) | Effect::Leave)
+}
+
+/// It shows something, as soon as that was found.
+fn opens_something(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::FindThreads(_)
+            | Effect::ShowPermissions
+            | Effect::ShowDiff { .. }
+            | Effect::ShowTrace
+            | Effect::ShowOutput { .. }
+    )
 }

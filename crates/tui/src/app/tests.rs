@@ -7,6 +7,8 @@ mod looks;
 mod permissions;
 mod queue;
 mod reading;
+mod reading_on;
+mod recalling;
 mod refusing;
 mod searching;
 mod shortening;
@@ -14,6 +16,7 @@ mod talking;
 mod thinking;
 mod threads;
 mod together;
+mod trusting;
 mod writing;
 
 use super::*;
@@ -40,7 +43,7 @@ fn type_in(app: &mut App, text: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for key in keys(text).unwrap() {
         // Whoever answers has read what is asked.
-        if app.overlays.last().is_some_and(|top| top.asks()) {
+        if app.overlays.last().is_some_and(|top| top.asks()) || app.is_unbidden() {
             app.was_drawn();
             app.update(Input::Tick(app.now_ms + 1_000));
         }

@@ -294,3 +294,19 @@ fn a_patch_that_is_being_written_takes_few_rows_however_long_it_is() {
     assert!(lines[1].ends_with("9,993 files before"), "{}", lines[1]);
     assert_eq!(lines[lines.len() - 1], "    +the last");
 }
+
+#[test]
+fn a_picture_that_was_sent_is_named_once() {
+    for (text, shown) in [
+        ("[image pic.png] look\n[image]", "▌ [image pic.png] look"),
+        ("[image a.png] [image b.png]\n[image]\n[image]", "▌ [image a.png] [image b.png]"),
+        // It came along without a label.
+        ("look\n[image]", "▌ look\n  [image]"),
+        ("[image a.png]\n[image]\n[image]", "▌ [image a.png]\n  [image]"),
+    ] {
+        let theme = Theme::colourless();
+        let rows = said(text, &look(60, &theme));
+        let rows: Vec<_> = rows.iter().map(ToString::to_string).collect();
+        assert_eq!(rows.join("\n").trim(), shown, "{text:?}");
+    }
+}

@@ -12,6 +12,8 @@ pub struct History {
     /// What was being written when going back began.
     draft: Message,
     search: Option<Search>,
+    /// They are among the entries, but wait to be said: nobody goes back to them yet.
+    waiting: Vec<Message>,
 }
 
 /// A search under way.
@@ -36,6 +38,10 @@ impl History {
     pub(super) fn precede(&mut self, earlier: impl IntoIterator<Item = Message>) {
         let earlier: Vec<_> = earlier.into_iter().map(Message::composed).collect();
         self.at = self.at.map(|at| at + earlier.len());
+        if let Some(search) = &mut self.search {
+            search.at = search.at.map(|at| at + earlier.len());
+            search.texts.splice(..0, earlier.iter().map(searched));
+        }
         self.entries.splice(..0, earlier);
     }
 
@@ -49,10 +55,27 @@ impl History {
         }
     }
 
+    /// These are passed over until they are said.
+    pub(super) fn pass_over(&mut self, waiting: Vec<Message>) {
+        self.waiting = waiting.into_iter().map(Message::composed).collect();
+    }
+
+    fn is_past(&self, at: usize) -> bool {
+        self.entries.get(at).is_some_and(|entry| !self.waiting.contains(entry))
+    }
+
     /// The message before the one that is shown, of which `current` has become.
     pub(super) fn earlier(&mut self, current: Message) -> Option<Message> {
-        self.leave(current);
-        let before = self.at.unwrap_or(self.entries.len()).checked_sub(1)?;
+        if !self.shows(&current) {
+            // A draft is not lost where the entry that took its place became another one.
+            if !self.draft.is_empty() {
+                let draft = std::mem::take(&mut self.draft);
+                self.entries.push(draft.composed());
+            }
+            (self.at, self.draft) = (None, current);
+        }
+        let before = self.at.unwrap_or(self.entries.len());
+        let before = (0..before).rev().find(|at| self.is_past(*at))?;
         self.at = Some(before);
         self.entries.get(before).cloned()
     }
@@ -72,27 +95,23 @@ impl History {
         self.entries.iter().rev().find(is_it)
     }
 
-    /// The message after it, and after the latest what was being written.
+    /// The message after it, and after the latest what was being written. An entry that was changed stands before that.
     pub(super) fn later(&mut self, current: Message) -> Option<Message> {
-        self.leave(current);
-        let after = self.at? + 1;
-        if after < self.entries.len() {
+        let at = self.at?;
+        if self.shows(&current)
+            && let Some(after) = (at + 1..self.entries.len()).find(|at| self.is_past(*at))
+        {
             self.at = Some(after);
             return self.entries.get(after).cloned();
         }
+        if !self.shows(&current) {
+            if self.draft.is_empty() {
+                return None;
+            }
+            self.entries.push(current);
+        }
         self.at = None;
         Some(std::mem::take(&mut self.draft))
-    }
-
-    /// An entry that was changed is a draft of its own, before which the latest stands.
-    fn leave(&mut self, current: Message) {
-        if !self.shows(&current) {
-            (self.at, self.draft) = (None, current);
-        }
-    }
-
-    pub(super) fn is_searching(&self) -> bool {
-        self.search.is_some()
     }
 
     /// What is searched, and whether it was found.
@@ -101,7 +120,8 @@ impl History {
     }
 
     pub(super) fn begin_search(&mut self, current: Message) {
-        let texts = self.entries.iter().map(|entry| entry.shown().to_lowercase()).collect();
+        let text = |(at, entry)| if self.is_past(at) { searched(entry) } else { String::new() };
+        let texts = self.entries.iter().enumerate().map(text).collect();
         self.search = Some(Search { query: String::new(), texts, at: None, before: current });
     }
 
@@ -144,6 +164,11 @@ impl History {
     pub(super) fn cancel_search(&mut self) -> Option<Message> {
         self.search.take().map(|search| search.before)
     }
+}
+
+/// What of a message is searched.
+fn searched(message: &Message) -> String {
+    message.shown().to_lowercase()
 }
 
 impl Search {

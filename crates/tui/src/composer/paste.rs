@@ -36,8 +36,11 @@ impl Composer {
 
     /// Takes what was pasted.
     pub fn paste(&mut self, text: &str) {
+        if self.search_for(text) {
+            return;
+        }
         // A command line of the person's own has no pictures, and means the path.
-        let takes_pictures = self.takes_pictures && self.first_char() != Some('!');
+        let takes_pictures = !self.is_field && self.first_char() != Some('!');
         let there = |paths: &Vec<PathBuf>| paths.iter().all(|path| (self.files.0)(path));
         let paths = image_paths(text).filter(|paths| takes_pictures && there(paths));
         if let Some(paths) = paths {
@@ -53,6 +56,7 @@ impl Composer {
 
     /// Adds a picture at the cursor.
     pub fn attach(&mut self, image: Image) {
+        self.leave_search();
         let name = cleaned(&image.name).replace(['\n', '\t'], " ");
         let image = Image { name, ..image };
         if let Some(c) = self.chips.add(Chip::Image(image)) {

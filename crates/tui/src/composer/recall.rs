@@ -1,6 +1,6 @@
 //! Going up and down: over the rows of the text, and beyond them through what was sent before; and searching there.
 
-use super::{Composer, ComposerOutcome, motion};
+use super::{Composer, ComposerOutcome, chip::cleaned, motion};
 use crate::key::{KeyCode, KeyEvent, Modifiers};
 
 impl Composer {
@@ -65,8 +65,12 @@ impl Composer {
         ComposerOutcome::Handled
     }
 
-    /// A key while the history is searched; none when it ends the search and means what it always does.
-    pub(super) fn search_key(&mut self, key: KeyEvent) -> Option<ComposerOutcome> {
+    /// A key while the history is searched, and whether the search takes it. One that it does not ends it, and means what
+    /// it always does.
+    pub fn search_key(&mut self, key: KeyEvent) -> bool {
+        if self.search().is_none() {
+            return false;
+        }
         let found = match (key.code, key.modifiers) {
             (KeyCode::Char('r'), Modifiers { ctrl: true, .. }) | (KeyCode::Up, _) => {
                 self.history.search_older()
@@ -85,12 +89,29 @@ impl Composer {
             }),
             (code, _) => {
                 self.history.accept_search();
-                return (code == KeyCode::Enter).then_some(ComposerOutcome::Handled);
+                return code == KeyCode::Enter;
             }
         };
         if let Some(message) = found {
             self.show(&message);
         }
-        Some(ComposerOutcome::Handled)
+        true
+    }
+
+    /// What is pasted into a search is searched, as far as it is a line; whether there is one.
+    pub(super) fn search_for(&mut self, text: &str) -> bool {
+        let line = cleaned(text.lines().next().unwrap_or_default());
+        let found = self.history.search(|query| query.push_str(&line));
+        found.is_some_and(|message| {
+            self.show(&message);
+            true
+        })
+    }
+
+    /// Ends the search, and what was written before it stands there again.
+    pub fn leave_search(&mut self) {
+        if let Some(before) = self.history.cancel_search() {
+            self.show(&before);
+        }
     }
 }

@@ -90,6 +90,15 @@ impl Vim {
         if self.selection.is_some() { Mode::Visual } else { self.mode }
     }
 
+    pub(super) fn has_begun(&self) -> bool {
+        self.pending != Pending::default()
+    }
+
+    /// What was begun is not gone on with.
+    pub(super) fn give_up(&mut self) {
+        (self.pending, self.selection, self.insertion) = (Pending::default(), None, None);
+    }
+
     pub(super) fn key(&mut self, key: KeyEvent, buffer: &mut Buffer) -> Answer {
         let held = key.modifiers.ctrl || key.modifiers.alt;
         match (self.mode, key.code) {

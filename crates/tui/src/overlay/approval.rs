@@ -151,6 +151,10 @@ impl Overlay for Approval {
     }
 
     fn asks(&self) -> bool {
+        !self.is_telling
+    }
+
+    fn is_of_turn(&self) -> bool {
         true
     }
 

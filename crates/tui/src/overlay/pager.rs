@@ -14,7 +14,7 @@ use output::Output;
 use search::Search;
 use text::Text;
 
-use super::{Around, Overlay, Place, Reply};
+use super::{Around, Overlay, Place, QUESTION_WAITS, Reply};
 use crate::composer::Composer;
 use crate::effect::Page;
 use crate::filter::exact;
@@ -228,7 +228,12 @@ impl Pager {
         hints.extend(opens.map(|opens| (4, opens)));
         hints.push((2, "q closes"));
         hints.extend(found.as_deref().map(|found| (0, found)));
-        Line::styled(those_that_fit(hints, around.columns), around.theme.dim)
+        let mut style = around.theme.dim;
+        if around.transcript.asks() {
+            hints.insert(0, (0, QUESTION_WAITS));
+            style = around.theme.accent;
+        }
+        Line::styled(those_that_fit(hints, around.columns), style)
     }
 }
 

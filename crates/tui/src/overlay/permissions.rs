@@ -7,7 +7,7 @@ use agent_protocol::{RuleChange, RuleEffect, RulePlace, RuleScope, ShownRule};
 use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
-use super::{Around, Overlay, Reply};
+use super::{Around, Overlay, QUESTION_WAITS, Reply};
 use crate::composer::Composer;
 use crate::effect::Effect;
 use crate::filter::{exact, written};
@@ -146,7 +146,9 @@ impl Permissions {
             let first = self.first(room);
             view::part(first..first + room, self.rules().len())
         });
-        let parts: Vec<_> = part.as_deref().into_iter().chain(parts.iter().copied()).collect();
+        let waits = around.transcript.asks().then_some(QUESTION_WAITS);
+        let parts = part.as_deref().into_iter().chain(parts.iter().copied());
+        let parts: Vec<_> = waits.into_iter().chain(parts).collect();
         let rows = view::flow(&parts, " · ", around.columns);
         rows.into_iter().map(|row| Line::styled(row, around.theme.dim)).collect()
     }

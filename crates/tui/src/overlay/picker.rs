@@ -3,7 +3,7 @@
 use ratatui_core::style::Modifier;
 use ratatui_core::text::{Line, Span};
 
-use super::{Around, Overlay, Reply};
+use super::{Around, Overlay, QUESTION_WAITS, Reply};
 use crate::composer::Composer;
 use crate::effect::{Choice, Effect};
 use crate::filter::written;
@@ -96,8 +96,9 @@ impl Picker {
     }
 
     /// Below those of the list that are shown, if not all are.
-    fn hint(&self, part: Option<String>, columns: usize) -> Vec<String> {
-        let mut parts: Vec<_> = part.as_deref().into_iter().collect();
+    fn hint(&self, part: Option<String>, around: &Around<'_>) -> Vec<String> {
+        let waits = around.transcript.asks().then_some(QUESTION_WAITS);
+        let mut parts: Vec<_> = waits.into_iter().chain(part.as_deref()).collect();
         parts.push("enter takes it");
         if self.has_both() {
             parts.push(if self.everywhere {
@@ -107,7 +108,7 @@ impl Picker {
             });
         }
         parts.push(if self.is_first { "esc leaves" } else { "esc closes" });
-        view::flow(&parts, " · ", columns)
+        view::flow(&parts, " · ", around.columns)
     }
 }
 
@@ -163,7 +164,7 @@ impl Overlay for Picker {
         let title = wrap::wrap(&title, around.columns);
         let all = self.fit.len();
         // As long as it can get.
-        let hint = self.hint(view::part(all.saturating_sub(1)..all, all), around.columns).len();
+        let hint = self.hint(view::part(all.saturating_sub(1)..all, all), around).len();
         let room = around.rows.saturating_sub(2 + hint + title.len()).clamp(1, ROWS);
         let first = (self.at + 1).saturating_sub(room);
         let mut rows = vec![Line::default()];
@@ -198,7 +199,7 @@ impl Overlay for Picker {
         if self.fit.is_empty() {
             rows.push(Line::styled("  nothing fits", theme.dim));
         }
-        let hint = self.hint(view::part(first..first + count, all), around.columns);
+        let hint = self.hint(view::part(first..first + count, all), around);
         rows.extend(hint.into_iter().map(|row| Line::styled(row, theme.dim)));
         rows
     }

@@ -5,7 +5,7 @@ use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
 use super::{Around, Overlay, Reply};
-use crate::effect::{Changed, Effect, Next, TrustAnswer, TrustQuestion};
+use crate::effect::{Changed, TrustAnswer, TrustQuestion};
 use crate::filter::exact_name;
 use crate::key::{KeyCode, KeyEvent};
 use crate::{view, wrap};
@@ -13,18 +13,11 @@ use crate::{view, wrap};
 #[derive(Debug)]
 pub(crate) struct Trust {
     question: TrustQuestion,
-    /// What begins the turn.
-    held: Effect,
 }
 
 impl Trust {
-    pub(crate) fn new(question: &TrustQuestion, held: Effect) -> Self {
-        Self { question: question.clone(), held }
-    }
-
-    fn answer(&self, answer: TrustAnswer) -> Reply {
-        let then = vec![self.held.clone()];
-        Reply::Done(vec![Effect::Open(Next::Trust { answer, then })])
+    pub(crate) fn new(question: &TrustQuestion) -> Self {
+        Self { question: question.clone() }
     }
 
     fn words(&self) -> &'static Words {
@@ -70,14 +63,18 @@ fn rows_of(files: &[Changed], rows: usize) -> Vec<String> {
 impl Overlay for Trust {
     fn press(&mut self, key: KeyEvent) -> Reply {
         match (key.code, key.modifiers.ctrl) {
-            (KeyCode::Char('y'), false) => self.answer(TrustAnswer::All),
+            (KeyCode::Char('y'), false) => Reply::Trust(TrustAnswer::All),
             (KeyCode::Char('n'), false) if self.question.is_new => {
-                self.answer(TrustAnswer::Nothing)
+                Reply::Trust(TrustAnswer::Nothing)
             }
-            (KeyCode::Char('n'), false) => self.answer(TrustAnswer::NotItsFiles),
-            (KeyCode::Esc, _) | (KeyCode::Char('c'), true) => Reply::NotNow(self.held.clone()),
+            (KeyCode::Char('n'), false) => Reply::Trust(TrustAnswer::NotItsFiles),
+            (KeyCode::Esc, _) | (KeyCode::Char('c'), true) => Reply::NotNow,
             _ => Reply::Stay,
         }
+    }
+
+    fn asks(&self) -> bool {
+        true
     }
 
     fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {

@@ -1,6 +1,120 @@
 //! What waits for the end of a turn: when it goes on, and how it is seen.
 
 use super::*;
+use crate::transcript::Notice;
+
+/// A turn runs, and these wait for its end.
+fn app_with_queue(keys: &str) -> App {
+    let mut app = App::new(Theme::colourless(), 80, 24);
+    app.update(Input::Prompts(vec![]));
+    app.update(Input::Tick(10_000));
+    happened(&mut app, thread_started());
+    happened(&mut app, Event::TurnStarted {});
+    happened(&mut app, heard("begin"));
+    type_in(&mut app, keys);
+    app
+}
+
+fn heard(text: &str) -> Event {
+    let details = ItemDetails::UserMessage { text: text.into() };
+    let item = ThreadItem { id: "u".into(), details, call_id: None, step: None, duration_ms: None };
+    Event::ItemCompleted { item }
+}
+
+/// As fast as people type, on a screen that is drawn after each key.
+fn type_fast(app: &mut App, text: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for key in keys(text).unwrap() {
+        app.update(Input::Tick(app.now_ms + 120));
+        effects.extend(app.update(Input::Key(key)));
+        shown(app);
+    }
+    effects
+}
+
+fn threads() -> Input {
+    let choice = Choice { value: "0198".into(), label: "one".into(), ..Choice::default() };
+    Input::Threads { how: GoOn::Resume, threads: vec![choice], unreadable: 0 }
+}
+
+#[test]
+fn a_list_that_waited_opens_when_nothing_is_written_and_the_rest_waits_with_it() {
+    for command in ["/model", "/effort", "/approvals", "/sandbox", "/rewind"] {
+        let mut app = app_with_queue(&format!("{command}<enter>then this<tab>look"));
+        assert!(turn_completes(&mut app).is_empty(), "{command}");
+        assert!(type_in(&mut app, " at it").is_empty(), "{command}");
+        let rows = shown(&mut app).1.join("\n");
+        assert!(rows.contains("› look at it"), "{rows}");
+        assert!(rows.contains("(waits until nothing is written)"), "{rows}");
+        assert!(rows.contains("▌ then this (after that)"), "{rows}");
+        type_in(&mut app, "<c-u>");
+        assert!(app.is_covered(), "{command}");
+        let effects = type_in(&mut app, "<esc>");
+        assert!(matches!(&effects[..], [Effect::Send(message)] if message.text() == "then this"));
+    }
+}
+
+#[test]
+fn what_is_typed_when_a_list_comes_up_is_what_one_writes() {
+    let mut app = app_with_queue("/effort<enter>");
+    assert!(turn_completes(&mut app).is_empty());
+    shown(&mut app);
+    assert!(app.is_covered());
+    let effects = type_fast(&mut app, "look at it<enter>");
+    assert!(matches!(&effects[..], [Effect::Send(message)] if message.text() == "look at it"));
+    assert!(!app.is_covered());
+    happened(&mut app, Event::TurnStarted {});
+    happened(&mut app, heard("look at it"));
+    turn_completes(&mut app);
+    shown(&mut app);
+    app.update(Input::Tick(app.now_ms + 1_000));
+    assert_eq!(type_fast(&mut app, "high<enter>"), [Effect::UseEffort("high".into())]);
+}
+
+#[test]
+fn what_is_pasted_when_a_list_comes_up_is_what_one_writes() {
+    let mut app = app_with_queue("/effort<enter>");
+    turn_completes(&mut app);
+    app.update(Input::Paste("high".into()));
+    assert_eq!(app.composer.text(), "high");
+    assert!(!app.is_covered());
+}
+
+#[test]
+fn a_list_that_is_found_later_waits_as_well_and_the_rest_with_it() {
+    let mut app = app_with_queue("/resume<enter>then this<tab>");
+    assert_eq!(turn_completes(&mut app), [Effect::FindThreads(GoOn::Resume)]);
+    assert!(type_fast(&mut app, "look").is_empty());
+    app.update(threads());
+    assert!(!app.is_covered());
+    assert_eq!(app.composer.text(), "look");
+    assert_eq!(type_in(&mut app, "<c-u>"), [Effect::FindThreads(GoOn::Resume)]);
+    app.update(threads());
+    assert!(app.is_covered());
+    assert!(matches!(type_in(&mut app, "<esc>")[..], [Effect::Send(_)]));
+}
+
+#[test]
+fn what_waits_goes_on_where_there_is_nothing_to_choose_from() {
+    for nothing in [
+        Input::Threads { how: GoOn::Resume, threads: vec![], unreadable: 0 },
+        Input::Notice(Notice::Failed("No.".into())),
+    ] {
+        let mut app = app_with_queue("/resume<enter>then this<tab>");
+        turn_completes(&mut app);
+        assert!(type_in(&mut app, "<down>").is_empty());
+        assert!(matches!(app.update(nothing)[..], [Effect::Send(_)]));
+    }
+}
+
+#[test]
+fn a_list_waits_until_what_is_read_is_closed() {
+    let mut app = app_with_queue("/effort<enter><c-t>");
+    turn_completes(&mut app);
+    assert!(!shown(&mut app).1.join(" ").contains("How long"));
+    type_in(&mut app, "q");
+    assert!(shown(&mut app).1.join(" ").contains("How long"));
+}
 
 #[test]
 fn what_waits_for_the_end_of_a_turn_goes_on_after_what_it_asks() {
@@ -57,4 +171,82 @@ fn on_few_rows_what_waits_is_seen_with_how_many_more_there_are() {
         assert!(rows.iter().any(|row| row.contains("waiting")), "{rows:#?}");
         app.update(Input::Paste(format!("draft {draft}\n")));
     }
+}
+
+/// What waits, as it is shown.
+fn waiting(app: &mut App) -> Vec<String> {
+    shown(app).1.into_iter().filter(|row| row.starts_with('▌')).collect()
+}
+
+#[test]
+fn up_and_down_go_through_what_waits_and_leave_each_in_its_place() {
+    let mut app = app_with_queue("aaa<tab>bbb<tab>ccc<tab>");
+    let all = ["▌ aaa (after this turn)", "▌ bbb (after this turn)"];
+    assert_eq!(waiting(&mut app)[..2], all);
+    assert_eq!(waiting(&mut app)[2], "▌ ccc (after this turn; up takes it back)");
+    for (keys, written, others) in [
+        ("<up>", "ccc", ["▌ aaa (after this turn)", "▌ bbb (after this turn; up takes it back)"]),
+        ("<up>", "bbb", ["▌ aaa (after this turn; up takes it back)", "▌ ccc (after this turn)"]),
+        ("<up>", "aaa", ["▌ bbb (after this turn)", "▌ ccc (after this turn)"]),
+        ("<down>", "bbb", ["▌ aaa (after this turn; up takes it back)", "▌ ccc (after this turn)"]),
+    ] {
+        assert!(type_in(&mut app, keys).is_empty());
+        assert_eq!(app.composer.text(), written);
+        assert_eq!(waiting(&mut app), others);
+    }
+    type_in(&mut app, "<tab>");
+    assert!(app.composer.is_empty());
+    for next in ["aaa", "bbb", "ccc"] {
+        let effects = turn_completes(&mut app);
+        assert!(matches!(&effects[..], [Effect::Send(message)] if message.text() == next));
+        happened(&mut app, Event::TurnStarted {});
+        happened(&mut app, heard(next));
+    }
+    assert!(turn_completes(&mut app).is_empty());
+}
+
+#[test]
+fn what_waits_is_not_gone_back_to_as_if_it_had_been_said() {
+    let mut app = app_with_queue("said<enter>");
+    happened(&mut app, heard("said"));
+    type_in(&mut app, "aaa<tab>bbb<tab><up><up><up>");
+    assert_eq!((app.composer.text().as_str(), waiting(&mut app).len()), ("said", 2));
+    type_in(&mut app, "<down>");
+    assert!(app.composer.is_empty());
+    type_in(&mut app, "<up> mended<up>");
+    assert_eq!(app.composer.text(), "said", "what was changed waits no more, nor is aaa offered");
+    type_in(&mut app, "<down><c-u><c-r>a");
+    assert_eq!(app.composer.search(), Some(("a", true)));
+    assert_eq!(app.composer.text(), "said");
+    type_in(&mut app, "aa");
+    assert_eq!(app.composer.search(), Some(("aaa", false)));
+    // Once it is said it is.
+    type_in(&mut app, "<esc>");
+    turn_completes(&mut app);
+    happened(&mut app, Event::TurnStarted {});
+    happened(&mut app, heard("aaa"));
+    type_in(&mut app, "<up><up>");
+    assert_eq!(app.composer.text(), "aaa");
+}
+
+#[test]
+fn that_up_takes_something_back_is_said_only_where_it_does() {
+    let mut app = app_with_queue("one<enter>two<tab>");
+    assert_eq!(waiting(&mut app), ["▌ one", "▌ two (after this turn; up takes it back)"]);
+    type_in(&mut app, "x");
+    assert_eq!(waiting(&mut app), ["▌ one", "▌ two (after this turn)"]);
+    type_in(&mut app, "<bs><up>");
+    assert_eq!(waiting(&mut app), ["▌ one (heard at the next step; up takes it back)"]);
+    assert_eq!(type_in(&mut app, "<up>"), [Effect::TakeBack(Unheard::Message)]);
+    happened(&mut app, Event::WaitingReturned { what: Unheard::Message });
+    assert_eq!(app.composer.text(), "one");
+    assert_eq!(waiting(&mut app), ["▌ two (after this turn)"]);
+}
+
+#[test]
+fn tab_keeps_a_command_that_is_written_to_its_end() {
+    let mut app = app_with_queue("/compact<tab>then this<tab>");
+    assert_eq!(waiting(&mut app)[0], "▌ /compact (after this turn)");
+    type_in(&mut app, "/comp<tab>");
+    assert_eq!(app.composer.text(), "/compact ");
 }
