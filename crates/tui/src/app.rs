@@ -28,6 +28,7 @@ use crate::cell::Fold;
 use crate::completion::Completion;
 use crate::composer::{Composer, History, Message, TokenKind};
 use crate::effect::{Effect, Facts, Input};
+use crate::markdown::Rendered;
 use crate::overlay::{Overlay, Pager, Permissions, Picker, Place, Reply, Secret, Trust};
 use crate::prompts::Prompt;
 use crate::slash::{self, Verb};
@@ -64,6 +65,8 @@ pub struct App {
     rows: u16,
     /// Cells that are in the scrollback.
     drawn: usize,
+    /// Of a thread that gave way to another one: finished, and not handed out yet.
+    left_over: Rendered,
     /// What the model is saying, of which the beginning may be there too.
     said: Said,
     /// Ctrl-C was pressed, and nothing since: until then it leaves when it comes again.
@@ -112,6 +115,7 @@ impl App {
             columns: 0,
             rows: 0,
             drawn: 0,
+            left_over: Rendered::default(),
             said: Said::default(),
             may_leave_until_ms: None,
             followed: None,
@@ -143,17 +147,18 @@ impl App {
         !self.transcript.turns.is_empty()
     }
 
-    /// Another thread comes. What is in the scrollback stays there.
+    /// Another thread comes. What is in the scrollback stays there, and what is finished goes there.
     pub fn clear(&mut self) {
+        // What waited was meant for the thread that ends.
+        self.write_on_queued();
+        self.left_over = self.finish();
         self.transcript = Transcript::default();
-        self.drawn = 0;
+        self.draw_again();
         (self.asked, self.put_off) = (None, None);
         self.activity.forget_calls();
         self.outbox.forget_sent();
         self.overlays.clear();
         self.queue_is_held = false;
-        // What waited was meant for the thread that ends.
-        self.write_on_queued();
         if std::mem::take(&mut self.begins_anew) {
             self.note("A new thread begins here.".to_owned());
         }

@@ -58,3 +58,43 @@ fn on_few_rows_what_waits_is_seen_with_how_many_more_there_are() {
         app.update(Input::Paste(format!("draft {draft}\n")));
     }
 }
+
+#[test]
+fn what_the_turn_said_last_is_printed_once_whatever_thread_comes_after_it() {
+    for command in
+        ["/new", "/resume 0199", "/fork", "/rewind 1 both", "/undo", "/sandbox read-only"]
+    {
+        let mut app = app();
+        happened(&mut app, thread_started());
+        happened(&mut app, Event::TurnStarted {});
+        happened(&mut app, talking::heard("go"));
+        happened(&mut app, delta(DeltaField::Text, "One.\n\nTwo."));
+        type_in(&mut app, &format!("{command}<enter>! make<tab>and this<tab>"));
+        let mut printed = shown(&mut app).0;
+        happened(&mut app, said("One.\n\nTwo.\n\nThree."));
+        let effects = turn_completes(&mut app);
+        assert!(matches!(effects[..], [Effect::Open(_)]), "{command}: {effects:?}");
+        app.clear();
+        app.remember(&[]);
+        app.skip_what_was_shown();
+        app.update(Input::Notice(Notice::Said("Here it begins.".into())));
+        printed.extend(shown(&mut app).0);
+        let is_of_answer = |row: &&String| ["One.", "Two.", "Three."].contains(&row.as_str());
+        let answer: Vec<_> = printed.iter().filter(is_of_answer).collect();
+        assert_eq!(answer, ["One.", "Two.", "Three."], "{command}: {printed:#?}");
+        assert!(printed.iter().any(|row| row.contains("was not done")), "{printed:#?}");
+        assert!(printed.last().is_some_and(|row| row.contains("Here it begins.")), "{printed:#?}");
+        assert!(shown(&mut app).0.is_empty(), "{command}");
+    }
+}
+
+#[test]
+fn an_answer_of_another_thread_does_not_go_on_with_that_of_the_one_before() {
+    let mut app = app();
+    happened(&mut app, Event::TurnStarted {});
+    happened(&mut app, delta(DeltaField::Text, "One.\n\nTwo.\n\n"));
+    shown(&mut app);
+    app.clear();
+    happened(&mut app, said("One.\n\nTwo.\n\nThree."));
+    assert!(shown(&mut app).0.contains(&"One.".to_owned()));
+}
