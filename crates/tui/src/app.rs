@@ -92,6 +92,10 @@ pub struct App {
     /// `/status` was given, and waits for what is checked out.
     wants_status: bool,
     outbox: Outbox,
+    /// Given back, and no place was free to write on it.
+    put_by: Vec<Message>,
+    /// The person left before it was heard.
+    unsaid: Vec<Message>,
     /// What is asked now came up on the way through what waited for the end of a turn.
     queue_is_held: bool,
 }
@@ -131,6 +135,8 @@ impl App {
             reads_back: false,
             wants_status: false,
             outbox: Outbox::default(),
+            put_by: Vec::new(),
+            unsaid: Vec::new(),
             queue_is_held: false,
         };
         app.resize(columns, rows);
@@ -394,6 +400,7 @@ impl App {
 
     /// Does what is written: a command line, a command, or a message.
     fn carry_out(&mut self, message: Message) -> Vec<Effect> {
+        self.put_by.retain(|put_by| put_by.text() != message.text());
         let text = message.text();
         if let Some(line) = text.trim().strip_prefix('!').filter(|line| !line.trim().is_empty()) {
             if message.pictures().next().is_some() {

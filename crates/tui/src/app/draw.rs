@@ -67,7 +67,7 @@ impl App {
     }
 
     /// What became finished since the last time.
-    pub(super) fn finish(&mut self) -> Rendered {
+    pub(crate) fn finish(&mut self) -> Rendered {
         let mut rendered = std::mem::take(&mut self.left_over);
         rendered.append(Rendered { lines: self.greet(), links: Vec::new() });
         let finished = self.transcript.finished().max(self.drawn);
