@@ -114,6 +114,10 @@ fn what_a_turn_changed_is_put_back_and_the_model_is_told() {
     screen.wait_for("Took back the last undo");
     assert_eq!(scene.read("notes.md").unwrap(), "one\n");
     wait_until_ready(&screen);
+    std::fs::write(scene.workspace().join("notes.md"), "mine\n").unwrap();
+    screen.press("/undo<enter>");
+    screen.wait_for("/undo stays at this turn; /rewind goes on to those before it.");
+    wait_until_ready(&screen);
     screen.press("go on<enter>");
     screen.wait_for("I will look again.");
     let sent = sent_after(0, &server);
@@ -446,6 +450,30 @@ fn whoever_leaves_a_turn_that_runs_keeps_what_was_seen_of_it_however_that_is_don
         let mut screen = show(&scene, &[]);
         screen.press("<up>");
         screen.wait_for("› for later");
+        leave(screen);
+    }
+}
+
+#[test]
+fn a_turn_whose_agent_was_killed_is_marked_and_the_model_is_told_once() {
+    let model = ScriptedModel::new().step(a_slow_answer()).says("On it.").says("And on.");
+    let (scene, server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    screen.press("go<enter>");
+    screen.wait_for("word");
+    screen.signal(rustix::process::Signal::KILL);
+    screen.finish();
+    for answer in ["On it.", "And on."] {
+        let frames = server.frames().len();
+        let mut screen = show(&scene, &["resume", "--last"]);
+        screen.wait_for("Broken off: the agent ended before this turn did.");
+        screen.press("go on<enter>");
+        screen.wait_for(answer);
+        wait_until_ready(&screen);
+        let rows = screen.scrollback().join("\n");
+        assert_eq!(rows.matches("Broken off").count(), 1, "{rows}");
+        let sent = sent_after(frames, &server);
+        assert_eq!(sent.matches("ended in the middle of the turn").count(), 1, "{sent}");
         leave(screen);
     }
 }
