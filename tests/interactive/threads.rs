@@ -114,6 +114,10 @@ fn what_a_turn_changed_is_put_back_and_the_model_is_told() {
     screen.wait_for("Took back the last undo");
     assert_eq!(scene.read("notes.md").unwrap(), "one\n");
     wait_until_ready(&screen);
+    std::fs::write(scene.workspace().join("notes.md"), "mine\n").unwrap();
+    screen.press("/undo<enter>");
+    screen.wait_for("/undo stays at this turn; /rewind goes on to those before it.");
+    wait_until_ready(&screen);
     screen.press("go on<enter>");
     screen.wait_for("I will look again.");
     let sent = sent_after(0, &server);
@@ -391,6 +395,87 @@ fn who_leaves_is_told_how_to_go_on_unless_nothing_was_said() {
     screen.wait_for("It is 42.");
     screen.signal(rustix::process::Signal::TERM);
     assert_eq!(way_back(&screen.finish()), [thread.as_str()]);
+}
+
+/// An answer of which the first lines are there at once, and the last ones hardly ever.
+fn a_slow_answer() -> Step {
+    Step::new().says(&"word\n\n".repeat(2_000)).at_tokens_per_second(60.0)
+}
+
+#[test]
+fn a_thread_that_waited_for_the_end_of_the_turn_does_not_swallow_what_the_turn_said_last() {
+    for flags in [&[][..], &["--alt-screen"]] {
+        let answer = Step::new().says("It begins.\n\nIt ends.").at_tokens_per_second(8.0);
+        let (scene, _server) = scene(ScriptedModel::new().step(answer).says("Also this."));
+        let mut screen = show(&scene, flags);
+        screen.press("go<enter>");
+        screen.wait_for("esc stops");
+        screen.press("/new<enter>");
+        screen.wait_for("A new thread begins here.");
+        let rows = screen.scrollback().join("\n");
+        assert_eq!(rows.matches("It ends.").count(), 1, "{rows}");
+        let places = ["It begins.", "It ends.", "A new thread"].map(|text| rows.find(text));
+        assert!(places.is_sorted() && places[0].is_some(), "{rows}");
+        leave(screen);
+    }
+}
+
+#[test]
+fn whoever_leaves_a_turn_that_runs_keeps_what_was_seen_of_it_however_that_is_done() {
+    type Leave = fn(&mut PtyScreen);
+    const NOT_SENT: &str = "Not sent: “for later”; going back (Up) finds it next time.";
+    let ways: [Leave; 4] = [
+        |screen| screen.press("<c-u>/quit<enter>"),
+        |screen| screen.press("<c-c><c-c>"),
+        |screen| screen.signal(rustix::process::Signal::TERM),
+        |screen| screen.signal(rustix::process::Signal::HUP),
+    ];
+    for (number, way) in ways.iter().enumerate() {
+        let run = json!({"cmd": "echo it ran"});
+        let (scene, _server) =
+            scene(ScriptedModel::new().calls("exec_command", run).step(a_slow_answer()));
+        let mut screen = show(&scene, &[]);
+        screen.press("go<enter>");
+        screen.wait_for("word");
+        screen.press("for later<tab>");
+        screen.wait_for("for later (after this turn");
+        way(&mut screen);
+        let left = screen.finish();
+        left.gave_the_terminal_back();
+        let times = |text: &str| left.rows.iter().filter(|row| row.starts_with(text)).count();
+        for text in ["▌ go", "  it ran", "• Stopped.", "To go on: agent resume", NOT_SENT] {
+            assert_eq!(times(text), 1, "{number}: {text}: {:#?}", left.rows);
+        }
+        assert!(times("word") > 0 && times("▌ for later") == 0, "{number}: {:#?}", left.rows);
+        let mut screen = show(&scene, &[]);
+        screen.press("<up>");
+        screen.wait_for("› for later");
+        leave(screen);
+    }
+}
+
+#[test]
+fn a_turn_whose_agent_was_killed_is_marked_and_the_model_is_told_once() {
+    let model = ScriptedModel::new().step(a_slow_answer()).says("On it.").says("And on.");
+    let (scene, server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    screen.press("go<enter>");
+    screen.wait_for("word");
+    screen.signal(rustix::process::Signal::KILL);
+    screen.finish();
+    for answer in ["On it.", "And on."] {
+        let frames = server.frames().len();
+        let mut screen = show(&scene, &["resume", "--last"]);
+        screen.wait_for("Broken off: the agent ended before this turn did.");
+        screen.press("go on<enter>");
+        screen.wait_for(answer);
+        wait_until_ready(&screen);
+        let rows = screen.scrollback().join("\n");
+        assert_eq!(rows.matches("Broken off").count(), 1, "{rows}");
+        let sent = sent_after(frames, &server);
+        assert_eq!(sent.matches("ended in the middle of the turn").count(), 1, "{sent}");
+        leave(screen);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod desk;
 mod editor;
 mod files;
 mod history;
+mod leaving;
 mod manners;
 mod next;
 mod opening;
@@ -40,6 +41,7 @@ pub(crate) use beginning::{Way, without_key};
 use desk::Desk;
 use files::Files;
 use history::History;
+use leaving::Left;
 use manners::manners;
 use opening::{Opened, open};
 use others::Others;
@@ -48,8 +50,7 @@ use others::Others;
 pub(crate) struct Ended {
     /// That ended it, if one did.
     pub(crate) signal: Option<i32>,
-    /// Names the last thread to who wants to go on with it: enough of its id. None where nothing was said, or is kept.
-    pub(crate) thread: Option<String>,
+    pub(crate) left: Left,
 }
 
 /// Opens a thread and shows it, and those the person opens after it.
@@ -110,13 +111,14 @@ pub(crate) async fn run(
         never = panic_when_told() => match never {},
     };
     let signal = stage.terminal.ended_by();
-    let left = stage.terminal.leave();
-    let thread = played?;
+    let drawn = stage.terminal.draw_end(&mut stage.app);
+    let given_back = drawn.and_then(|()| stage.terminal.leave());
+    let left = played?;
     // After a signal the terminal may be gone, and there is nothing to be done about it.
     if signal.is_none() {
-        left?;
+        given_back?;
     }
-    Ok(Ended { signal, thread })
+    Ok(Ended { signal, left })
 }
 
 /// What the command line says: a prompt is sent with its pictures, pictures alone go with the message that is written.
@@ -211,16 +213,13 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// Returns what [`Ended::thread`] says.
-    async fn begin(
-        &mut self,
-        first: First,
-        opened: Option<Opened>,
-    ) -> anyhow::Result<Option<String>> {
+    async fn begin(&mut self, first: First, opened: Option<Opened>) -> anyhow::Result<Left> {
         let opened = match (opened, first) {
             (Some(opened), _) => opened,
             (None, First::Choice(how, others)) => {
-                let Some(begin) = self.choose(how, others).await? else { return Ok(None) };
+                let Some(begin) = self.choose(how, others).await? else {
+                    return Ok(Left::default());
+                };
                 self.open(begin, vec![])?
             }
             (None, First::Thread(begin)) => self.open(begin, vec![])?,
@@ -248,23 +247,12 @@ impl Stage<'_> {
         Ok(Some(going_on(how, threads.find(&id)?.path)))
     }
 
-    async fn play(&mut self, mut opened: Opened) -> anyhow::Result<Option<String>> {
+    async fn play(&mut self, mut opened: Opened) -> anyhow::Result<Left> {
         loop {
             let (id, next) = self.show(opened).await?;
-            let Some(next) = next else {
-                self.forget_if_empty(&id);
-                return Ok(self.enough_of(&id).filter(|_| self.app.has_turns()));
-            };
+            let Some(next) = next else { return Ok(self.leave(&id)) };
             opened = self.next(&id, next)?;
         }
-    }
-
-    /// As much of a thread's id as finds it, today and later: the time it began at, which none of the threads to come
-    /// shares.
-    fn enough_of(&self, id: &str) -> Option<String> {
-        let threads = Threads::under(self.settings.state_dir.as_ref()?);
-        let finds = |part: &&str| threads.find(part).is_ok_and(|found| found.id == id);
-        [id.get(..13).unwrap_or(id), id].iter().copied().find(finds).map(str::to_owned)
     }
 
     /// Shows one thread to its end; returns its id, and what is to come.
@@ -296,6 +284,9 @@ impl Stage<'_> {
             let acting = |effect| desk.act(effect);
             let shown =
                 self.terminal.show(&mut self.app, &mut records, &mut self.inputs, acting).await;
+            if desk.next.is_none() {
+                self.app.leave();
+            }
             let _ = desk.commands.send(Command::Shutdown);
             shown
         };

@@ -246,11 +246,12 @@ fn show(
     Ok(left(runtime()?.block_on(showing)?))
 }
 
-/// Says below the screen how to go on with what was shown there.
+/// Says below the screen what was not sent there, and how to go on with it.
 fn left(ended: Ended) -> ExitCode {
-    if let Some(thread) = ended.thread {
+    let way_on = ended.left.thread.map(|thread| format!("To go on: agent resume {thread}"));
+    for line in ended.left.unsaid.into_iter().chain(way_on) {
         // After a signal the terminal may be gone.
-        let _ = writeln!(io::stdout(), "To go on: agent resume {thread}");
+        let _ = writeln!(io::stdout(), "{line}");
     }
     ended.signal.map_or(ExitCode::SUCCESS, by_signal)
 }

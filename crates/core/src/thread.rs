@@ -63,6 +63,10 @@ pub struct ThreadConfig {
     pub process_started: Instant,
 }
 
+/// What the model is told where none of its calls can tell it.
+const BROKEN_OFF: &str = "The program ended in the middle of the turn before, while you were answering. What you had begun to \
+                          say may have been seen, and is not part of the conversation.";
+
 /// Where a turn stops; none is no limit.
 #[derive(Clone, Debug, Default)]
 pub struct Limits {
@@ -155,6 +159,20 @@ fn said_before(loaded: &Loaded) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The process that worked on its last turn ended before that did, and nobody has gone on with it since.
+fn is_broken_off(loaded: &Loaded) -> bool {
+    let last = loaded.records.iter().rev().find(|record| {
+        matches!(
+            record.event,
+            Event::TurnStarted {}
+                | Event::TurnCompleted(_)
+                | Event::TurnFailed(_)
+                | Event::ThreadStarted(_)
+        )
+    });
+    last.is_some_and(|record| matches!(record.event, Event::TurnStarted {}))
+}
+
 impl Thread {
     /// Writes the beginning of the thread, or takes up an earlier one, and publishes `thread.started`.
     ///
@@ -178,6 +196,7 @@ impl Thread {
                 None => conversation,
             }
         };
+        let was_broken_off = matches!(&log, Log::Resumed(_, loaded) if is_broken_off(loaded));
         let mut conversation = match log {
             Log::Ephemeral => open(None, None),
             Log::New(threads_dir) => {
@@ -218,6 +237,11 @@ impl Thread {
         }
         if resumed && !config.remarks.is_empty() {
             conversation.publish_with(Event::WireRecorded {}, config.remarks.clone())?;
+        }
+        // An open call gets an output that says it.
+        if was_broken_off && conversation.open_calls().is_empty() {
+            let remark = vec![Item::developer(BROKEN_OFF)];
+            conversation.publish_with(Event::WireRecorded {}, remark)?;
         }
         // Where they end with the turn it is said then.
         let ends = if config.sessions_outlive_turns {

@@ -28,6 +28,7 @@ use crate::cell::Fold;
 use crate::completion::Completion;
 use crate::composer::{Composer, History, Message, TokenKind};
 use crate::effect::{Effect, Facts, Input, Next};
+use crate::markdown::Rendered;
 use crate::overlay::{Overlay, Pager, Permissions, Picker, Place, Reply, Secret};
 use crate::prompts::Prompt;
 use crate::slash::{self, Verb};
@@ -66,6 +67,8 @@ pub struct App {
     rows: u16,
     /// Cells that are in the scrollback.
     drawn: usize,
+    /// Of a thread that gave way to another one: finished, and not handed out yet.
+    left_over: Rendered,
     /// What the model is saying, of which the beginning may be there too.
     said: Said,
     /// Ctrl-C was pressed, and nothing since: until then it leaves when it comes again.
@@ -94,6 +97,10 @@ pub struct App {
     /// What was taken back of what waits for the end of a turn, and its place there: one goes on from it as long as
     /// nothing is done in it.
     taken_back: Option<(usize, Message)>,
+    /// Given back, and no place was free to write on it.
+    put_by: Vec<Message>,
+    /// The person left before it was heard.
+    unsaid: Vec<Message>,
     /// What waits for the end of a turn has stopped on the way: for what is asked, or until nothing is written.
     queue_is_held: bool,
     /// What is open, or is being found, came up by itself: for this, which waited. No key was meant for it yet.
@@ -120,6 +127,7 @@ impl App {
             columns: 0,
             rows: 0,
             drawn: 0,
+            left_over: Rendered::default(),
             said: Said::default(),
             may_leave_until_ms: None,
             followed: None,
@@ -136,6 +144,8 @@ impl App {
             wants_status: false,
             outbox: Outbox::default(),
             taken_back: None,
+            put_by: Vec::new(),
+            unsaid: Vec::new(),
             queue_is_held: false,
             unbidden: None,
         };
@@ -153,17 +163,18 @@ impl App {
         !self.transcript.turns.is_empty()
     }
 
-    /// Another thread comes. What is in the scrollback stays there.
+    /// Another thread comes. What is in the scrollback stays there, and what is finished goes there.
     pub fn clear(&mut self) {
+        // What waited was meant for the thread that ends.
+        self.hold_off();
+        self.left_over = self.finish();
         self.transcript = Transcript::default();
-        self.drawn = 0;
+        self.draw_again();
         (self.asked, self.put_off) = (None, None);
         self.activity.forget_calls();
         self.outbox.forget_sent();
         self.overlays.clear();
         (self.queue_is_held, self.unbidden) = (false, None);
-        // What waited was meant for the thread that ends.
-        self.hold_off();
         if std::mem::take(&mut self.begins_anew) {
             self.note("A new thread begins here.".to_owned());
         }
@@ -412,6 +423,7 @@ impl App {
 
     /// Does what is written: a command line, a command, or a message.
     fn carry_out(&mut self, message: Message) -> Vec<Effect> {
+        self.put_by.retain(|put_by| put_by.text() != message.text());
         let text = message.text();
         if let Some(line) = text.trim().strip_prefix('!').filter(|line| !line.trim().is_empty()) {
             if message.pictures().next().is_some() {

@@ -377,6 +377,12 @@ impl Composer {
         self.show(&Message::default());
     }
 
+    /// Takes out what was begun and not sent, unless it was sent before as it is.
+    pub fn take_written(&mut self) -> Option<Message> {
+        let is_new = !self.is_empty() && !self.is_recalled() && self.search().is_none();
+        is_new.then(|| self.take())
+    }
+
     /// Going back finds this as if it had been sent last.
     pub fn recall_later(&mut self, message: Message) {
         self.history.add(message);

@@ -68,12 +68,15 @@ fn clear(bit: u8) -> bool {
 }
 
 /// A signal that ends us was heard. Where room had to be made, there is room now for what gives the terminal back.
-pub(crate) fn end() {
+/// Whether the terminal has read all that it was sent.
+pub(crate) fn end() -> bool {
     set(ENDING);
-    if is_full() || output::is_behind() || DROPPED.load(Ordering::Relaxed) > 0 {
+    let reads = !is_full() && !output::is_behind() && DROPPED.load(Ordering::Relaxed) == 0;
+    if !reads {
         output::forget();
         let _ = tcflush(stdout(), QueueSelector::OFlush);
     }
+    reads
 }
 
 /// We have the terminal, or are ending.

@@ -86,6 +86,8 @@ pub struct Terminal {
     /// When we came back from a stop of our own; the system tells of it once more, later.
     came_back: Option<Instant>,
     ended_by: Option<i32>,
+    /// It was not found to have stopped reading when that came.
+    reads: bool,
 }
 
 /// What woke the screen up.
@@ -138,6 +140,7 @@ impl Terminal {
             unheard: Vec::new(),
             came_back: None,
             ended_by: None,
+            reads: true,
         })
     }
 
@@ -248,7 +251,7 @@ impl Terminal {
                 Woken::Told(Told::GoesOn) => self.go_on(app)?,
                 Woken::Over => return Ok(()),
                 Woken::Told(Told::Ended(signal)) => {
-                    raw::end();
+                    self.reads = raw::end();
                     self.ended_by = Some(signal.as_raw());
                     return Ok(());
                 }

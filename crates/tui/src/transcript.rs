@@ -121,7 +121,10 @@ impl Transcript {
         self.fill.apply(event);
         self.note_fallback(event);
         match event {
-            Event::ThreadStarted(thread) => self.thread = Some(thread.clone()),
+            Event::ThreadStarted(thread) => {
+                self.break_off();
+                self.thread = Some(thread.clone());
+            }
             Event::TurnStarted {} => {
                 self.is_running = true;
                 self.turns.push(self.cells.len());
@@ -382,11 +385,25 @@ impl Transcript {
 
     /// Nothing is under way: the process that did it is gone.
     pub fn rest(&mut self) {
-        self.turn_over();
-        self.plan.clear();
+        self.break_off();
         self.processes.clear();
         self.ended_early.clear();
         self.connection = Connection::Unknown;
+    }
+
+    /// What has begun and not ended did so with its process. What the model called for is told to be over by whoever goes on.
+    fn break_off(&mut self) {
+        for cell in &mut self.cells[self.settled..] {
+            cell.stop_own_line();
+        }
+        self.plan.clear();
+        let unpermitted = std::mem::take(&mut self.unpermitted);
+        if self.is_running {
+            self.notice(Notice::Said(BROKEN_OFF.to_owned()));
+        }
+        self.turn_over();
+        // Of these it will be said that they never began.
+        self.unpermitted = unpermitted;
     }
 
     fn turn_over(&mut self) {
@@ -397,6 +414,9 @@ impl Transcript {
         self.questions.clear();
     }
 }
+
+/// The log says nothing of the turn's end.
+const BROKEN_OFF: &str = "Broken off: the agent ended before this turn did.";
 
 /// What the person can do after a turn that failed so.
 fn way_on(kind: ErrorKind) -> Option<&'static str> {
@@ -414,6 +434,17 @@ fn way_on(kind: ErrorKind) -> Option<&'static str> {
 }
 
 impl Cell {
+    /// Nobody says that a command line of the person's own is over whose process is gone.
+    fn stop_own_line(&mut self) {
+        if let Self::Item(item) = self
+            && item.call_id.is_none()
+            && let ItemDetails::CommandExecution(command) = &mut item.details
+            && command.status == Status::InProgress
+        {
+            command.status = Status::Failed;
+        }
+    }
+
     fn is_finished(&self) -> bool {
         match self {
             Self::Notice(_) => true,

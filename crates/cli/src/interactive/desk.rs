@@ -65,7 +65,7 @@ impl Desk<'_> {
                 self.command(Command::Decide { call_id, decision });
             }
             Effect::Run(line) => {
-                self.history.add(&Message::from(format!("!{line}")));
+                self.history.add(&Message::from(format!("! {line}")));
                 self.command(Command::Run(line));
             }
             Effect::Stop { pid } => self.command(Command::Stop { pid }),

@@ -17,6 +17,9 @@ const MAX_READ: u64 = 512 * 1024;
 /// A file of more is halved.
 const MAX_KEPT: u64 = 4 * 1024 * 1024;
 
+/// Among as many of the latest is what was sent and not heard.
+const LATEST: usize = 20;
+
 /// A message as a line of the file: text alone is a string.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
@@ -114,6 +117,15 @@ impl History {
         lines.map(Message::from).collect()
     }
 
+    /// Adds what was written and not heard, unless it was added when it was sent. Whether anything is kept.
+    pub(super) fn keep(&self, unsaid: &[Message]) -> bool {
+        let known = self.read();
+        let latest = &known[known.len().saturating_sub(LATEST)..];
+        let is_new = |message: &&Message| !latest.iter().any(|it| it.text() == message.text());
+        unsaid.iter().filter(is_new).for_each(|message| self.add(message));
+        self.path.is_some()
+    }
+
     /// Adds a message. It is a convenience: a disk that is full keeps nobody from sending.
     pub(super) fn add(&self, message: &Message) {
         let Some(path) = &self.path else { return };
@@ -165,6 +177,17 @@ mod tests {
         messages.iter().for_each(|message| history.add(message));
         assert_eq!(history.read()[1..], messages);
         assert_eq!(fs::read_to_string(path).unwrap().matches("\n").count(), 4);
+    }
+
+    #[test]
+    fn what_was_sent_and_not_heard_is_there_once_and_what_was_not_sent_comes_last() {
+        let scratch = tempfile::tempdir().unwrap();
+        let history = History { path: Some(scratch.path().join("history.jsonl")) };
+        let messages = ["one", "sent", "kept"].map(|text| Message::from(text.to_owned()));
+        messages[..2].iter().for_each(|message| history.add(message));
+        assert!(history.keep(&messages[1..]));
+        assert_eq!(history.read(), messages);
+        assert!(!History { path: None }.keep(&messages));
     }
 
     #[test]

@@ -28,6 +28,9 @@ const FILES_CAME_BACK: &str = "The person has taken back an undo of files that y
 const FILES_WENT_BACK: &str =
     "The person has put back files that you changed; look at them again before you rely on them.";
 
+/// Where nothing of a turn could be put back, the next undo is about the same one.
+const PAST_IT: &str = "/undo stays at this turn; /rewind goes on to those before it.";
+
 impl Stage<'_> {
     /// Opens what comes after the thread of this id. What cannot be done is said, and the thread goes on.
     pub(super) fn next(&mut self, id: &str, next: Next) -> anyhow::Result<Opened> {
@@ -80,7 +83,8 @@ impl Stage<'_> {
             }
             Next::Undo => match self.undo(id, UndoArgs::default()) {
                 Ok(undone) if undone.take_back.is_empty() => {
-                    Notice::Said(undone.text.trim_end().to_owned())
+                    let text = undone.text.trim_end();
+                    Notice::Said(format!("{text}\n{PAST_IT}"))
                 }
                 Ok(undone) => {
                     let text = undone.text.trim_end();

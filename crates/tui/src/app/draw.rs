@@ -67,8 +67,9 @@ impl App {
     }
 
     /// What became finished since the last time.
-    fn finish(&mut self) -> Rendered {
-        let mut rendered = Rendered { lines: self.greet(), links: Vec::new() };
+    pub(crate) fn finish(&mut self) -> Rendered {
+        let mut rendered = std::mem::take(&mut self.left_over);
+        rendered.append(Rendered { lines: self.greet(), links: Vec::new() });
         let finished = self.transcript.finished().max(self.drawn);
         let mut before = self.drawn.checked_sub(1).map(|last| &self.transcript.cells[last]);
         let look = look(&self.transcript, &self.theme, self.fold, usize::from(self.columns));

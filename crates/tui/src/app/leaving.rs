@@ -1,9 +1,11 @@
 //! When a thread gives way to what comes next: commands that it left running end with it, which the person is told before.
+//! When nothing comes next, what was written and not heard is handed back.
 
 use super::App;
+use crate::composer::Message;
 use crate::effect::{Choice, Effect, Next};
 use crate::overlay::Picker;
-use crate::slash::Verb;
+use crate::slash::{self, Verb};
 use crate::view::count;
 
 const GO_ON: &str = "go on";
@@ -52,5 +54,30 @@ impl App {
     fn part_now(&mut self, effect: Effect) -> Vec<Effect> {
         self.begins_anew = effect == Effect::Open(Next::New);
         vec![effect]
+    }
+
+    /// The person leaves: of what waits nothing begins any more, whatever the thread says until it has ended.
+    pub fn leave(&mut self) {
+        let waits = self.outbox.take_queued();
+        self.unsaid.extend(waits);
+        self.unsaid.extend(self.composer.take_written());
+    }
+
+    /// The thread has ended: what the person wrote in it, and nobody has heard. Commands of ours are not among it: they
+    /// were for this screen, and one may hold a key.
+    pub fn take_unsaid(&mut self) -> Vec<Message> {
+        let mut unsaid = std::mem::take(&mut self.put_by);
+        unsaid.extend(self.outbox.take_sent());
+        // It has come back since.
+        unsaid.extend(self.composer.take_written());
+        unsaid.append(&mut self.unsaid);
+        unsaid.retain(|message| {
+            let line = message.text();
+            matches!(
+                slash::read(line.trim(), &self.prompts),
+                slash::Line::Message | slash::Line::Prompt(..)
+            )
+        });
+        unsaid
     }
 }

@@ -105,6 +105,11 @@ impl Outbox {
         std::mem::take(&mut self.queued)
     }
 
+    /// All that was sent, and is not known to be heard.
+    pub(super) fn take_sent(&mut self) -> impl Iterator<Item = Message> {
+        std::mem::take(&mut self.sent).into_iter().map(|sent| sent.message)
+    }
+
     /// Another thread will not hear what was sent to this one.
     pub(super) fn forget_sent(&mut self) {
         self.sent.clear();

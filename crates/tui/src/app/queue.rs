@@ -194,6 +194,7 @@ impl App {
             return self.composer.put_back(message);
         }
         self.composer.recall_later(message.clone());
+        self.put_by.push(message.clone());
         let first = text.lines().next().unwrap_or_default();
         self.note(format!("“{first}” was not done; going back (Up) finds it."));
     }

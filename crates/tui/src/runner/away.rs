@@ -4,6 +4,8 @@ use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
 use tokio::time::Instant;
 
 use super::survey::Answer;
@@ -13,8 +15,10 @@ use crate::app::App;
 use crate::decoder::Report;
 use crate::effect::{Effect, Input};
 use crate::keyboard::Keyboard;
+use crate::markdown::Rendered;
 use crate::output;
 use crate::raw::Raw;
+use crate::terminal::Region;
 
 /// Answers that are on their way come within this time, if they come: a terminal that never answers is not asked, and over
 /// a slow line they take long.
@@ -82,6 +86,25 @@ impl Terminal {
         }
         self.raw = Some((Keyboard::new(raw.typed_before())?, raw));
         Ok(input)
+    }
+
+    /// Puts what became finished since the last frame into the scrollback, in the place of the region: the thread has
+    /// ended, and nothing is drawn any more.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn draw_end(&mut self, app: &mut App) -> io::Result<()> {
+        // The alternate screen is forgotten, and who reads no more has no use for it.
+        if self.full.is_some() || !self.reads {
+            return Ok(());
+        }
+        self.leave_whole()?;
+        let Rendered { lines, mut links } = app.finish();
+        if !self.manners.answers {
+            links.clear();
+        }
+        let cells = Buffer::empty(Rect::new(0, 0, self.columns, 1));
+        self.inline.draw(&lines, &links, Region { cells, links: vec![], cursor: None })
     }
 
     /// Takes the region away: what comes next stands right below what is finished.

@@ -105,6 +105,71 @@ fn live_or_read_back_from_the_rollout_it_ends_the_same() {
     assert_eq!(live.finished(), 2);
 }
 
+fn thread_started() -> Event {
+    Event::ThreadStarted(ThreadStarted {
+        thread_id: "0199".into(),
+        schema_version: 1,
+        agent_version: "0.1.0".into(),
+        model: "m".into(),
+        provider: "p".into(),
+        transport: agent_protocol::TransportKind::Websocket,
+        cwd: "/w".into(),
+        sandbox: agent_protocol::SandboxMode::ReadOnly,
+        approval_policy: agent_protocol::ApprovalPolicy::Never,
+        resumed_from: None,
+        session_path: None,
+    })
+}
+
+/// As a thread is taken up whose process was killed: the rest of its records come from the one that goes on with it.
+fn taken_up(before: &[Event], after: &[Event]) -> Transcript {
+    let mut transcript = fold(before);
+    transcript.rest();
+    after.iter().for_each(|event| transcript.apply(event));
+    transcript
+}
+
+#[test]
+fn a_turn_whose_process_was_killed_is_marked_once_also_where_it_is_read_back() {
+    let call = |status| {
+        let Event::ItemStarted { item, .. } = &a_turn()[1] else { unreachable!() };
+        let mut item = ThreadItem { call_id: Some("c".into()), step: Some(1), ..item.clone() };
+        if let ItemDetails::CommandExecution(command) = &mut item.details {
+            command.status = status;
+        }
+        item
+    };
+    let before = [
+        thread_started(),
+        Event::TurnStarted {},
+        Event::StepStarted { step: 1 },
+        Event::ItemStarted { item: call(Status::InProgress), rule: None },
+    ];
+    // What goes on with the thread closes the call.
+    let after = [thread_started(), Event::ItemCompleted { item: call(Status::Failed) }];
+    let mark =
+        Cell::Notice(Notice::Said("Broken off: the agent ended before this turn did.".into()));
+    let taken_up = taken_up(&before, &after);
+    assert!(!taken_up.is_busy());
+    assert_eq!(taken_up.cells[1..], [mark]);
+    let Cell::Item(command) = &taken_up.cells[0] else { panic!("{:?}", taken_up.cells) };
+    assert_eq!(status(&command.details), Some(Status::Declined), "it was never begun");
+    let log = [&before[..], &after, &[thread_started()]].concat();
+    assert_eq!(fold(&log).cells, taken_up.cells);
+    assert_eq!(self::taken_up(&log, &[thread_started()]).cells, taken_up.cells);
+}
+
+#[test]
+fn nothing_is_said_of_a_turn_that_ended_or_of_a_line_of_ones_own_that_was_killed() {
+    let begun = Event::ItemStarted { item: command(Status::InProgress), rule: None };
+    let taken_up = taken_up(std::slice::from_ref(&begun), &[thread_started()]);
+    assert!(!taken_up.is_busy(), "nobody says that it is over");
+    assert_eq!(taken_up.cells.len(), 1);
+    assert_eq!(fold(&[begun, thread_started()]).cells, taken_up.cells);
+    let budget = Event::Budget { kind: BudgetKind::Steps, used: 1.0, limit: 1.0 };
+    assert_eq!(fold(&[thread_started(), budget, thread_started()]).cells.len(), 1);
+}
+
 #[test]
 fn a_running_command_shows_what_it_has_printed_and_holds_back_what_comes_after_it() {
     let running = fold(&a_turn()[..4]);

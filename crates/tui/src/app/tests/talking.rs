@@ -257,7 +257,7 @@ fn in_a_row(rows: &[String]) -> String {
     rows.iter().flat_map(|row| row.split_whitespace()).collect::<Vec<_>>().join(" ")
 }
 
-fn heard(text: &str) -> Event {
+pub(super) fn heard(text: &str) -> Event {
     let details = ItemDetails::UserMessage { text: text.into() };
     let item = ThreadItem { id: "u".into(), details, call_id: None, step: None, duration_ms: None };
     Event::ItemCompleted { item }
