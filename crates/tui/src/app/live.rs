@@ -37,7 +37,10 @@ impl App {
     /// What is under way, in at most so many rows.
     pub(super) fn live(&mut self, room: usize) -> Vec<Line<'static>> {
         let said = self.said.live();
-        let said = self.said_and_drawn(said, room);
+        let mut said = self.said_and_drawn(said, room);
+        if self.transcript.retry.is_some() {
+            said.extend(self.said.broken(usize::from(self.columns), &self.theme));
+        }
         let waiting = self.waiting();
         let calls = self.calls(room);
         let plan = apart(cell::plan(&self.transcript.plan, usize::from(self.columns), &self.theme));

@@ -33,8 +33,11 @@ struct Message {
 impl Said {
     /// Takes what has come of `preview` since the last time.
     pub(super) fn follow(&mut self, preview: &Preview, columns: usize, theme: &Theme) {
+        let is_over = |message: &Message| self.is_broken && !message.begun;
         let goes_on = |message: &Message| {
-            message.item_id == preview.item_id && preview.text.starts_with(&message.text)
+            message.item_id == preview.item_id
+                && preview.text.starts_with(&message.text)
+                && !is_over(message)
         };
         if !self.message.as_ref().is_some_and(goes_on) {
             self.message = Some(Message::new(&preview.item_id, columns, theme));
@@ -59,13 +62,19 @@ impl Said {
 
     /// What follows that.
     pub(super) fn live(&mut self) -> Vec<Line<'static>> {
-        let Some(message) = self.message.as_mut().filter(|_| !self.is_broken) else {
+        let message = self.message.as_mut().filter(|_| !self.is_broken);
+        message.map(Message::lines).unwrap_or_default()
+    }
+
+    /// What of a message that broke off is not handed out: it may be all that comes of it.
+    pub(super) fn broken(&mut self, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+        let Some(message) = self.message.as_mut().filter(|_| self.is_broken) else {
             return vec![];
         };
-        let blank = (!message.begun).then(Line::default);
-        let held = message.held.lines.iter().cloned();
-        let live = message.stream.live().lines.iter().cloned();
-        blank.into_iter().chain(held).chain(live).collect()
+        message.restyle(columns, theme);
+        let mut lines = message.lines();
+        lines.iter_mut().flat_map(|line| &mut line.spans).for_each(|span| span.style = theme.dim);
+        lines
     }
 
     /// The message is whole: what of it was not handed out. None when nothing of it was.
@@ -90,19 +99,18 @@ impl Said {
 
     /// It is not said to its end for now.
     pub(super) fn break_off(&mut self) {
-        self.is_broken = self.message.as_ref().is_some_and(|message| message.begun);
-        if !self.is_broken {
-            self.message = None;
-        }
+        self.is_broken = self.message.is_some();
     }
 
     /// Whether this item says again what broke off after something of it was handed out.
     pub(super) fn begins_again(&mut self, item_id: &str) -> bool {
         let is_other = |message: &mut Message| message.item_id != item_id;
-        self.is_broken && self.message.take_if(is_other).is_some() && {
-            self.is_broken = false;
-            true
+        if !self.is_broken {
+            return false;
         }
+        let Some(before) = self.message.take_if(is_other) else { return false };
+        self.is_broken = false;
+        before.begun
     }
 }
 
@@ -135,6 +143,14 @@ impl Message {
         stream.push(&self.text[length..]);
         self.held = stream.finished();
         self.stream = stream;
+    }
+
+    /// What is not handed out.
+    fn lines(&mut self) -> Vec<Line<'static>> {
+        let blank = (!self.begun).then(Line::default);
+        let held = self.held.lines.iter().cloned();
+        let live = self.stream.live().lines.iter().cloned();
+        blank.into_iter().chain(held).chain(live).collect()
     }
 
     fn push(&mut self, whole: &str) {

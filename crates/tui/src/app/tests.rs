@@ -57,11 +57,10 @@ fn happened(app: &mut App, event: Event) {
     assert!(app.update(Input::Record(Box::new(record))).is_empty());
 }
 
-/// What is done at the end of a turn.
-fn turn_completes(app: &mut App) -> Vec<Effect> {
+fn turn_completed() -> Event {
     let TurnFailed { usage, turn_usage, duration_ms, steps, timing, network, .. } =
         turn_failed(ErrorKind::Internal);
-    let event = Event::TurnCompleted(agent_protocol::TurnCompleted {
+    Event::TurnCompleted(agent_protocol::TurnCompleted {
         usage,
         turn_usage,
         cost_usd: None,
@@ -71,7 +70,12 @@ fn turn_completes(app: &mut App) -> Vec<Effect> {
         timing,
         network,
         schema_valid: None,
-    });
+    })
+}
+
+/// What is done at the end of a turn.
+fn turn_completes(app: &mut App) -> Vec<Effect> {
+    let event = turn_completed();
     let record = Record { seq: None, at: String::new(), event, wire: vec![] };
     app.update(Input::Record(Box::new(record)))
 }

@@ -1,6 +1,7 @@
 //! Talking: messages, what waits, what is being done, what the model says.
 
 use super::*;
+use ratatui_core::style::Modifier;
 
 #[test]
 fn a_message_is_sent_waits_in_sight_and_its_answer_is_finished_once() {
@@ -490,6 +491,43 @@ fn what_is_said_while_a_turn_runs_tells_when_it_is_heard() {
     let region = shown(&mut app).1;
     let row = "▌ stop that (heard at the next step; up takes it back)".to_owned();
     assert!(region.contains(&row), "{region:?}");
+}
+
+#[test]
+fn what_was_said_of_an_answer_stays_dimmed_until_the_connection_is_back() {
+    let retry = |attempt| Event::TransportRetry {
+        attempt,
+        max: 3,
+        delay_ms: 1,
+        kind: ErrorKind::Network,
+        message: "gone".into(),
+    };
+    for (said_before, stays) in [("It is har", "It is har"), ("One.\n\nTwo.\n\nThr", "Thr")] {
+        let mut app = app();
+        step_started(&mut app);
+        happened(&mut app, delta(DeltaField::Text, said_before));
+        let is_dim = |app: &mut App| {
+            let region = app.draw().region;
+            let is_text = |y: &u16| region[(0, *y)].symbol() == &stays[..1];
+            let y = (0..region.area.height).find(is_text)?;
+            Some(region[(0, y)].modifier.contains(Modifier::DIM))
+        };
+        assert_eq!(is_dim(&mut app), Some(false));
+        for attempt in 1..=2 {
+            happened(&mut app, retry(attempt));
+            assert_eq!(is_dim(&mut app), Some(true), "{said_before}");
+        }
+        let again = Event::ItemDelta {
+            item_id: "again".into(),
+            field: DeltaField::Text,
+            delta: "Anew".into(),
+        };
+        happened(&mut app, again);
+        let (finished, rows) = shown(&mut app);
+        assert!(rows.contains(&"Anew".to_owned()) && !rows.contains(&stays.to_owned()), "{rows:?}");
+        let is_told = finished.join(" ").contains("begins again");
+        assert_eq!(is_told, said_before != stays, "only what was finished stays: {finished:?}");
+    }
 }
 
 #[test]

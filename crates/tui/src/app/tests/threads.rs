@@ -38,7 +38,9 @@ fn a_thread_that_is_gone_on_with_is_seen_as_it_was() {
         }
         other => panic!("{other:?}"),
     };
-    let records = [record(Event::TurnStarted {}), answer("1", "Mended."), answer("2", "Yes.")];
+    let answers = [answer("1", "Mended."), answer("2", "Yes.")];
+    let records =
+        [&[record(Event::TurnStarted {})], &answers[..], &[record(turn_completed())]].concat();
     let mut app = app();
     app.remember(&records);
     assert!(app.has_turns() && !app.is_running());

@@ -310,6 +310,7 @@ fn thread() -> impl proptest::strategy::Strategy<Value = Vec<Event>> {
             one_step(step, &choices, &mut events);
             events.push(step_completed(step));
         }
+        events.push(turn_completed());
         events
     })
 }
