@@ -32,6 +32,24 @@ fn s16_no_turn_begins_before_it_was_said_once_whether_the_directory_is_trusted()
 }
 
 #[test]
+fn s16_what_is_typed_ahead_trusts_nothing() {
+    let (scene, _server) = scene(ScriptedModel::new().says("It may only look."));
+    let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+    screen.wait_for("for commands");
+    screen.press("make it<enter>yes, and not only here");
+    screen.wait_for("› yes, and not only here");
+    screen.wait_for("tab shows the question");
+    screen.press("<tab>");
+    screen.wait_for("Do you trust this directory?");
+    screen.read_a_question();
+    screen.press("n");
+    screen.wait_for("is not trusted; the sandbox is read-only");
+    screen.wait_for("It may only look.");
+    screen.wait_for("› yes, and not only here");
+    leave(screen);
+}
+
+#[test]
 fn a_directory_that_is_not_trusted_is_only_looked_at_and_not_asked_about_again() {
     let touch = || json!({"cmd": "touch made"});
     let model = ScriptedModel::new().calls("exec_command", touch()).says("It may only look.");
