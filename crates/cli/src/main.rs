@@ -14,6 +14,7 @@ mod interactive;
 mod json_line;
 mod models;
 mod notify;
+mod output_file;
 mod providers;
 mod replay;
 mod say;
