@@ -195,6 +195,28 @@ async fn a_replay_really_runs_the_tools_in_a_copy_of_the_workspace() {
     assert_eq!(scene.read("a.txt").unwrap(), "other\n");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn r16_a_replay_that_hangs_in_a_pipe_while_it_copies_can_be_ended() {
+    let server = reader().serve();
+    let scene = Scene::new(AGENT).file("a.txt", "text\n").facing(&server);
+    scene.run(&["exec", "--record", "run.rec", "read it"]).await.succeeded();
+    // Where such a pipe cannot be seen before; in the workspace it would have to come at the right moment.
+    scene.fifo("../home/.gitconfig");
+    let run = scene.start(&["replay", "run.rec"]);
+    let status = format!("/proc/{}/status", run.pid());
+    let is_listening = || {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim();
+        u64::from_str_radix(caught, 16).unwrap() & 0b10 != 0
+    };
+    while !is_listening() {
+        tokio::task::yield_now().await;
+    }
+    run.signal("INT").await;
+    assert_eq!(run.finish().await.code, Some(130));
+}
+
 #[tokio::test]
 async fn s14_that_there_is_no_sandbox_is_for_the_person_to_say_and_for_no_recording() {
     let server = ScriptedModel::new()

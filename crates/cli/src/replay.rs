@@ -5,13 +5,14 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent_protocol::{Content, Item, SandboxMode, TransportKind};
 use agent_tools::{PlayedBack, has_plain_ignore_files};
 use agent_transport::{Recorded, Speed};
 use anyhow::Context as _;
 use clap::Parser as _;
+use tokio::sync::oneshot;
 
 use crate::args::{Args, ExecOptions, PermissionFlags, ReplayArgs, ReplaySpeed};
 use crate::config::Environment;
@@ -141,19 +142,23 @@ fn content(output: &Item) -> Option<Vec<Content>> {
     })
 }
 
+/// How long a copying that is to end may go on.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Copies the workspace; the signal that ended that, so that the folder is removed then, too.
 async fn copy_unless_ended(from: &Path, to: &Path) -> anyhow::Result<Option<i32>> {
     let mut signals = Signals::listen()?;
     let is_ended = Arc::new(AtomicBool::new(false));
-    let mut copying = {
-        let (from, to, is_ended) = (from.to_owned(), to.to_owned(), Arc::clone(&is_ended));
-        tokio::task::spawn_blocking(move || copy_tree(&from, &to, &is_ended))
-    };
+    let (over, mut copied) = oneshot::channel();
+    let (from, to, ends) = (from.to_owned(), to.to_owned(), Arc::clone(&is_ended));
+    // A thread that nobody waits for in the end: a pipe that takes the place of an ignore file just before that is opened
+    // holds it up for good.
+    std::thread::Builder::new().spawn(move || over.send(copy_tree(&from, &to, &ends)).is_ok())?;
     tokio::select! {
-        copied = &mut copying => copied?.map(|()| None),
+        copied = &mut copied => copied?.map(|()| None),
         signal = signals.next() => {
             is_ended.store(true, Ordering::Relaxed);
-            let _ = copying.await;
+            let _ = tokio::time::timeout(PATIENCE, copied).await;
             Ok(Some(signal))
         }
     }
