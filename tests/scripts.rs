@@ -205,16 +205,18 @@ async fn r16_a_replay_that_hangs_in_a_pipe_while_it_copies_can_be_ended() {
     scene.fifo("../home/.gitconfig");
     let run = scene.start(&["replay", "run.rec"]);
     let status = format!("/proc/{}/status", run.pid());
-    let is_listening = || {
+    let listens_to_term = || {
         let status = std::fs::read_to_string(&status).unwrap();
         let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim();
-        u64::from_str_radix(caught, 16).unwrap() & 0b10 != 0
+        u64::from_str_radix(caught, 16).unwrap() & (1 << 14) != 0
     };
-    while !is_listening() {
+    while !listens_to_term() {
         tokio::task::yield_now().await;
     }
-    run.signal("INT").await;
-    assert_eq!(run.finish().await.code, Some(130));
+    run.signal("TERM").await;
+    assert_eq!(run.finish().await.code, Some(143));
+    let temporary = scene.workspace().with_file_name("tmp");
+    assert_eq!(std::fs::read_dir(temporary).unwrap().count(), 0, "nothing is left behind");
 }
 
 #[tokio::test]
