@@ -465,3 +465,26 @@ async fn a_thread_that_another_process_works_on_is_left_to_it_and_that_one_is_na
     first.finish().await.succeeded();
     scene.run(&["threads", "rm", &id]).await.succeeded();
 }
+
+#[tokio::test]
+async fn s1_a_trace_is_written_through_no_link() {
+    let server = ScriptedModel::new().says("Done.").serve();
+    let scene = Scene::new(AGENT).file("trace.json", "old").facing(&server);
+    scene.run(&["exec", "go"]).await.succeeded();
+    let own = scene.home().with_file_name("own");
+    std::fs::write(&own, "own").unwrap();
+    let link = scene.workspace().join("trace.html");
+    std::os::unix::fs::symlink(&own, &link).unwrap();
+    let files = ["--last", "--perfetto", "trace.json", "--html", "trace.html"];
+    let trace: Vec<_> = ["trace"].into_iter().chain(files).collect();
+    let run = scene.run(&trace).await;
+    assert_eq!(run.code, Some(1));
+    let said = format!("cannot write trace.html: it is a link to {}", own.display());
+    assert!(run.stderr.contains(&said), "{}", run.stderr);
+    assert_eq!(std::fs::read_to_string(&own).unwrap(), "own");
+    assert_eq!(scene.read("trace.json").unwrap(), "old", "nothing is written where not all can be");
+    std::fs::remove_file(link).unwrap();
+    scene.run(&trace).await.succeeded();
+    assert!(scene.read("trace.html").unwrap().contains("<html"));
+    assert!(scene.read("trace.json").unwrap().contains("traceEvents"));
+}

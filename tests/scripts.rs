@@ -195,6 +195,56 @@ async fn a_replay_really_runs_the_tools_in_a_copy_of_the_workspace() {
     assert_eq!(scene.read("a.txt").unwrap(), "other\n");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn r16_a_replay_that_hangs_in_a_pipe_while_it_copies_can_be_ended() {
+    let server = reader().serve();
+    let scene = Scene::new(AGENT).file("a.txt", "text\n").facing(&server);
+    scene.run(&["exec", "--record", "run.rec", "read it"]).await.succeeded();
+    // Where such a pipe cannot be seen before; in the workspace it would have to come at the right moment.
+    scene.fifo("../home/.gitconfig");
+    let run = scene.start(&["replay", "run.rec"]);
+    let status = format!("/proc/{}/status", run.pid());
+    let listens_to_term = || {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim();
+        u64::from_str_radix(caught, 16).unwrap() & (1 << 14) != 0
+    };
+    while !listens_to_term() {
+        tokio::task::yield_now().await;
+    }
+    run.signal("TERM").await;
+    assert_eq!(run.finish().await.code, Some(143));
+    let temporary = scene.workspace().with_file_name("tmp");
+    assert_eq!(std::fs::read_dir(temporary).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[tokio::test]
+async fn s14_that_there_is_no_sandbox_is_for_the_person_to_say_and_for_no_recording() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "touch ~/outside && echo made"}))
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    let outside = scene.home().with_file_name("outside");
+    let record = ["exec", "-s", "danger-full-access", "--record", "run.rec", "go"];
+    scene.run(&record).await.succeeded();
+    std::fs::remove_file(&outside).unwrap();
+    let run = scene.run(&["replay", "run.rec"]).await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("`-s danger-full-access`"), "{}", run.stderr);
+    scene.run(&["replay", "--stub-tools", "run.rec"]).await.succeeded();
+    // What the person allows is what counts, also where it is less; the model was told another, so that it differs.
+    let run = scene.run(&["replay", "-s", "workspace-write", "run.rec"]).await;
+    assert!(run.stderr.contains("is not the one of the recording"), "{}", run.stderr);
+    assert!(!outside.exists());
+    for allowed in
+        [&["replay", "-s", "danger-full-access", "run.rec"][..], &["--yolo", "replay", "run.rec"]]
+    {
+        scene.run(allowed).await.succeeded();
+    }
+}
+
 #[tokio::test]
 async fn s22_a_replay_is_in_a_folder_for_its_owner_alone_and_opens_no_pipe() {
     let server = ScriptedModel::new()
@@ -210,8 +260,9 @@ async fn s22_a_replay_is_in_a_folder_for_its_owner_alone_and_opens_no_pipe() {
     assert!(scene.read("run.rec").unwrap().contains("mode=700"));
     std::fs::create_dir(scene.workspace().join(".git/odd")).unwrap();
     scene.fifo(".git/odd/pipe");
-    scene.run(&["replay", "run.rec"]).await.succeeded();
+    let replay = ["replay", "-s", "danger-full-access", "run.rec"];
+    scene.run(&replay).await.succeeded();
     scene.fifo("closed/.gitignore");
-    let run = scene.run(&["replay", "run.rec"]).await;
+    let run = scene.run(&replay).await;
     assert!(run.stderr.contains("request 2 is not the one of the recording"), "{}", run.stderr);
 }

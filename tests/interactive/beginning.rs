@@ -69,6 +69,31 @@ fn a_directory_that_is_not_trusted_is_only_looked_at_and_not_asked_about_again()
 }
 
 #[test]
+fn s16_the_prompts_of_a_project_are_offered_when_it_is_trusted_and_beside_the_persons_own() {
+    let (scene, server) = scene(ScriptedModel::new().says("Heard."));
+    let scene = scene.file(".claude/commands/zfix.md", "Do as the project says.");
+    let scene = scene.file(".claude/commands/zmore.md", "Do more.");
+    let own = scene.home().join("prompts");
+    std::fs::create_dir_all(&own).unwrap();
+    std::fs::write(own.join("zfix.md"), "Do as I say.").unwrap();
+    let mut screen = scene.screen(&["-m", "scripted"], COLUMNS, ROWS);
+    screen.wait_for("for commands");
+    screen.press("/z");
+    screen.wait_for("Do as I say.");
+    assert!(!screen.screen().contains("zmore"), "{}", screen.screen());
+    screen.press("<c-u>/trust<enter>");
+    screen.wait_for("is trusted; the sandbox is workspace-write");
+    screen.press("/z");
+    screen.wait_for("/zmore");
+    screen.wait_for("/project:zfix");
+    screen.press("<c-u>/zfix<enter>");
+    screen.wait_for("Heard.");
+    let sent = sent_after(0, &server);
+    assert!(sent.contains("Do as I say.") && !sent.contains("the project says"), "{sent}");
+    leave(screen);
+}
+
+#[test]
 fn what_was_run_before_the_question_of_trust_is_read_and_the_message_is_seen() {
     for (key, says) in [("n", "is not trusted"), ("y", "is trusted")] {
         let (scene, server) = scene(ScriptedModel::new().says("It printed a word."));

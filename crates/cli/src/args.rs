@@ -7,6 +7,7 @@ mod flags;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use agent_protocol::SandboxMode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::execpolicy::ExecpolicyCommand;
@@ -146,6 +147,9 @@ pub(crate) struct ReplayArgs {
     /// Run the tools in a copy of this directory; the working directory if not given.
     #[arg(short = 'C', long = "cd", value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
+    /// How far commands and edits reach; as recorded if not given, but never without a sandbox.
+    #[arg(short, long, value_name = "MODE", value_parser = flags::sandbox_mode())]
+    pub(crate) sandbox: Option<SandboxMode>,
     /// Play the tools' outputs back too; nothing is run.
     #[arg(long)]
     pub(crate) stub_tools: bool,
@@ -342,10 +346,11 @@ impl Args {
                 flags.clone().over(outer)
             }
             Command::ApplyPatch(ApplyPatchArgs { directory })
-            | Command::Trust(TrustArgs { directory, .. })
-            | Command::Replay(ReplayArgs { directory, .. }) => {
-                let config = ConfigFlags { directory: directory.clone(), ..Default::default() };
-                Flags { config, ..Flags::default() }.over(outer)
+            | Command::Trust(TrustArgs { directory, .. }) => within(directory).over(outer),
+            Command::Replay(ReplayArgs { directory, sandbox, .. }) => {
+                let reach = ReachFlags { sandbox: *sandbox, ..Default::default() };
+                let permission = PermissionFlags { reach, ..Default::default() };
+                Flags { permission, ..within(directory) }.over(outer)
             }
             Command::Demo(_)
             | Command::Threads(_)
@@ -356,6 +361,11 @@ impl Args {
             | Command::Completions { .. } => outer,
         }
     }
+}
+
+fn within(directory: &Option<PathBuf>) -> Flags {
+    let config = ConfigFlags { directory: directory.clone(), ..Default::default() };
+    Flags { config, ..Flags::default() }
 }
 
 impl Command {

@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use agent_core::Opened;
+
 const FILE: &str = "credentials.json";
 
 /// Where they are kept.
@@ -51,9 +53,7 @@ pub(crate) fn keep(home: &Path, provider: &str, key: &str) -> io::Result<()> {
 }
 
 fn read(file: &Path) -> Option<BTreeMap<String, String>> {
-    // A pipe or a device would hold us up for ever.
-    std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file)?;
-    serde_json::from_slice(&std::fs::read(file).ok()?).ok()
+    serde_json::from_slice(&Opened::open(file).ok()?.bytes(Opened::BY_HAND).ok()?).ok()
 }
 
 fn is_private(file: &Path) -> bool {

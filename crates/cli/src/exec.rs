@@ -5,7 +5,6 @@ mod answer_schema;
 mod front;
 mod human;
 mod json;
-mod last_message;
 mod stdin;
 
 use std::io::{self, IsTerminal as _};
@@ -25,6 +24,7 @@ use crate::args::{Color, ExecOptions, ExecRun, Limits as Limit, ThreadChoice};
 use crate::config::Environment;
 use crate::models::Models;
 use crate::notify::{self, TurnOver};
+use crate::output_file::{Links, OutputFile};
 use crate::say;
 use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
@@ -34,7 +34,6 @@ use front::CompactAt;
 pub(crate) use front::{Beside, Outcome, Printer, Signals};
 pub(crate) use human::{HumanPrinter, bytes};
 pub(crate) use json::{JsonOptions, JsonPrinter};
-use last_message::LastMessage;
 
 /// How long the model may be out of reach unless `--network-timeout` says otherwise.
 const NETWORK_TIMEOUT: Duration = Duration::from_secs(120);
@@ -54,7 +53,8 @@ pub(crate) async fn run(
         settings.workspace.require_repository()?;
     }
     let limits = limits(options, settings)?;
-    let output = options.output.as_deref().map(LastMessage::open).transpose()?;
+    let output = options.output.as_deref();
+    let output = output.map(|path| OutputFile::find(path, Links::Followed)).transpose()?;
     let schema = options.output_schema.as_deref().map(AnswerSchema::read).transpose()?;
     let model = Model::open(options, settings, environment)?;
     let begin = begin(run, settings)?;
@@ -306,7 +306,7 @@ fn notify(outcome: &Outcome, settings: &Settings, environment: &Environment, sai
 }
 
 /// What becomes of the file of `-o`.
-fn finish(outcome: &Outcome, output: Option<&LastMessage>) -> anyhow::Result<()> {
+fn finish(outcome: &Outcome, output: Option<&OutputFile>) -> anyhow::Result<()> {
     let Some(output) = output else { return Ok(()) };
     match outcome.error {
         Some(_) => output.remove(),

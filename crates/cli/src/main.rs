@@ -14,6 +14,7 @@ mod interactive;
 mod json_line;
 mod models;
 mod notify;
+mod output_file;
 mod providers;
 mod replay;
 mod say;
@@ -128,7 +129,8 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
         }
         Command::Replay(replay) => {
             let workspace = directory(args, &environment)?;
-            let playing = replay::run(replay, &workspace, &environment, process_started);
+            let allowed = args.all_flags().permission;
+            let playing = replay::run(replay, &allowed, &workspace, &environment, process_started);
             let outcome = runtime()?.block_on(playing)?;
             ended(outcome, &args::ExecOptions::default())
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use agent_core::Opened;
 use agent_transport::{Credential, Endpoint, EndpointError, TransportChoice};
 
 use crate::config::{Config, Environment, Homes, Notes};
@@ -298,8 +299,7 @@ struct CodexAuth {
 
 impl CodexAuth {
     fn read(path: &Path) -> Self {
-        let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
-        let text = if is_file { std::fs::read_to_string(path).ok() } else { None };
+        let text = Opened::open(path).and_then(|opened| opened.text(Opened::BY_HAND)).ok();
         let stored: serde_json::Value =
             text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let key = stored["OPENAI_API_KEY"].as_str().map(str::trim).filter(|key| !key.is_empty());

@@ -5,15 +5,16 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use agent_protocol::{Content, Item, TransportKind};
+use agent_protocol::{Content, Item, SandboxMode, TransportKind};
 use agent_tools::{PlayedBack, has_plain_ignore_files};
 use agent_transport::{Recorded, Speed};
 use anyhow::Context as _;
 use clap::Parser as _;
+use tokio::sync::oneshot;
 
-use crate::args::{Args, ExecOptions, ReplayArgs, ReplaySpeed};
+use crate::args::{Args, ExecOptions, PermissionFlags, ReplayArgs, ReplaySpeed};
 use crate::config::Environment;
 use crate::exec::{self, About, Beside, Outcome, Signals};
 use crate::say;
@@ -21,12 +22,14 @@ use crate::scratch;
 use crate::session::{Begin, SessionOptions};
 use crate::settings::Settings;
 
-/// Plays it to its end. A request that differs from the recorded one ends it, with the first difference.
+/// Plays it to its end, within what the person has allowed. A request that differs from the recorded one ends it, with
+/// the first difference.
 ///
 /// # Errors
-/// When the recording cannot be read, or the workspace not be copied.
+/// When the recording cannot be read or asks for more than is allowed, or the workspace cannot be copied.
 pub(crate) async fn run(
     args: &ReplayArgs,
+    allowed: &PermissionFlags,
     workspace: &Path,
     environment: &Environment,
     process_started: Instant,
@@ -34,6 +37,7 @@ pub(crate) async fn run(
     let recorded = Recorded::load(&args.file)?;
     let about: About = serde_json::from_value(recorded.about().clone())
         .context("the recording does not say what was asked of the agent")?;
+    let sandbox = sandbox(args, allowed, about.sandbox)?;
     let folder = scratch::folder("agent-replay-").context("cannot make a folder for the replay")?;
     let copy = folder.path().join("workspace");
     std::fs::create_dir(&copy)?;
@@ -44,7 +48,7 @@ pub(crate) async fn run(
             return Ok(Outcome { signal: Some(signal), ..Outcome::default() });
         }
     }
-    let settings = settings(environment, folder.path(), &copy, &about)?;
+    let settings = settings(environment, folder.path(), &copy, sandbox)?;
     let played_back = args.stub_tools.then(|| outputs(&recorded));
     let speed = match args.speed {
         ReplaySpeed::Original => Speed::Original,
@@ -76,16 +80,38 @@ pub(crate) async fn run(
     Ok(outcome)
 }
 
+/// In which sandbox it is played. A recording may come from anybody: that there is none is for the person to say (S14).
+fn sandbox(
+    args: &ReplayArgs,
+    allowed: &PermissionFlags,
+    recorded: SandboxMode,
+) -> anyhow::Result<SandboxMode> {
+    if allowed.bypass {
+        return Ok(SandboxMode::DangerFullAccess);
+    }
+    let needs_leave = recorded == SandboxMode::DangerFullAccess && !args.stub_tools;
+    match allowed.reach.sandbox {
+        Some(sandbox) => Ok(sandbox),
+        None if needs_leave => anyhow::bail!(
+            "{} was recorded without a sandbox, and its commands would run here without one: with all your rights, on \
+             all your files. If you know what is in it, allow that with `-s danger-full-access`; with `--stub-tools` \
+             nothing is run",
+            args.file.display()
+        ),
+        None => Ok(recorded),
+    }
+}
+
 fn settings(
     environment: &Environment,
     folder: &Path,
     workspace: &Path,
-    about: &About,
+    sandbox: SandboxMode,
 ) -> anyhow::Result<Settings> {
     let home = folder.join("home");
     agent_core::create_private_dir(&home)?;
     let environment = environment.clone().with("AGENT_HOME", &home).with("CODEX_HOME", &home);
-    let arguments = ["agent", "exec", "--ignore-user-config", "-s", about.sandbox.as_str(), "-C"];
+    let arguments = ["agent", "exec", "--ignore-user-config", "-s", sandbox.as_str(), "-C"];
     let args = Args::try_parse_from(
         arguments.map(Into::into).into_iter().chain([workspace.as_os_str().to_owned()]),
     )?;
@@ -116,19 +142,23 @@ fn content(output: &Item) -> Option<Vec<Content>> {
     })
 }
 
+/// How long a copying that is to end may go on.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Copies the workspace; the signal that ended that, so that the folder is removed then, too.
 async fn copy_unless_ended(from: &Path, to: &Path) -> anyhow::Result<Option<i32>> {
     let mut signals = Signals::listen()?;
     let is_ended = Arc::new(AtomicBool::new(false));
-    let mut copying = {
-        let (from, to, is_ended) = (from.to_owned(), to.to_owned(), Arc::clone(&is_ended));
-        tokio::task::spawn_blocking(move || copy_tree(&from, &to, &is_ended))
-    };
+    let (over, mut copied) = oneshot::channel();
+    let (from, to, ends) = (from.to_owned(), to.to_owned(), Arc::clone(&is_ended));
+    // A thread that nobody waits for in the end: a pipe that takes the place of an ignore file just before that is opened
+    // holds it up for good.
+    std::thread::Builder::new().spawn(move || over.send(copy_tree(&from, &to, &ends)).is_ok())?;
     tokio::select! {
-        copied = &mut copying => copied?.map(|()| None),
+        copied = &mut copied => copied?.map(|()| None),
         signal = signals.next() => {
             is_ended.store(true, Ordering::Relaxed);
-            let _ = copying.await;
+            let _ = tokio::time::timeout(PATIENCE, copied).await;
             Ok(Some(signal))
         }
     }

@@ -7,8 +7,9 @@ mod shell_environment;
 mod way_out;
 mod windows;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use agent_core::Opened;
 use agent_protocol::{ApprovalPolicy, Price, ReasoningOptions, SandboxMode};
 use agent_tools::{RuleFiles, Rules};
 use agent_transport::Network;
@@ -391,21 +392,10 @@ fn permissions(config: &Config, flags: &Flags, trusted: bool) -> Permissions {
 
 fn instructions(config: &Config) -> Result<Option<String>, SettingsError> {
     let Some(path) = config.path(["model_instructions_file"]) else { return Ok(None) };
-    let text = read_regular_bytes(&path).and_then(|bytes| {
-        String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8"))
-    });
-    match text {
+    match Opened::open(&path).and_then(|opened| opened.text(Opened::BY_HAND)) {
         Ok(text) => Ok(Some(text)),
         Err(error) => Err(SettingsError::Instructions { path, error }),
     }
-}
-
-/// A pipe or a device would hold us up for ever.
-fn read_regular_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
-    }
-    std::fs::read(path)
 }
 
 #[cfg(test)]

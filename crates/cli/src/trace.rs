@@ -13,9 +13,8 @@ mod waterfall;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-
 use crate::json_line::json_pages;
+use crate::output_file::{Links, OutputFile};
 use crate::screen::Screen;
 use crate::threads::ThreadArg;
 pub(crate) use model::Trace;
@@ -44,14 +43,15 @@ pub(crate) struct TraceArgs {
 pub(crate) fn run(args: &TraceArgs, rollout: &Path, screen: Screen) -> anyhow::Result<String> {
     let loaded = agent_core::read_rollout(rollout)?;
     let trace = Trace::of(&loaded.header, &loaded.records);
-    let write = |path: &Path, text: String| {
-        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    let find = |path: &Option<PathBuf>| {
+        path.as_deref().map(|path| OutputFile::find(path, Links::Refused)).transpose()
     };
-    if let Some(path) = &args.perfetto {
-        write(path, perfetto::perfetto(&trace).to_string())?;
+    let (perfetto, html) = (find(&args.perfetto)?, find(&args.html)?);
+    if let Some(file) = perfetto {
+        file.write(&perfetto::perfetto(&trace).to_string())?;
     }
-    if let Some(path) = &args.html {
-        write(path, page::page(&trace))?;
+    if let Some(file) = html {
+        file.write(&page::page(&trace))?;
     }
     if args.json {
         return Ok(json_pages(&trace)? + "\n");

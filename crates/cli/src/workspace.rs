@@ -2,8 +2,10 @@
 //! files are read; no process is started.
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use agent_core::Opened;
 
 /// The directory cannot be worked in.
 #[derive(Debug, thiserror::Error)]
@@ -246,11 +248,7 @@ impl Repository {
 
 /// The first line of a small regular file.
 fn read_line(path: &Path) -> Option<String> {
-    if !fs::metadata(path).ok()?.is_file() {
-        return None;
-    }
-    let mut text = String::new();
-    fs::File::open(path).ok()?.take(4096).read_to_string(&mut text).ok()?;
+    let text = Opened::open(path).ok()?.text(4096).ok()?;
     text.lines().next().map(str::to_owned)
 }
 
@@ -333,6 +331,36 @@ mod tests {
         assert!(!is_main("evil", main.join(".git")));
         assert!(!is_main("evil", main.join(".git/worktrees/side")));
         assert!(!is_main("evil", PathBuf::from("own")), "what came along acknowledges itself");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn r16_a_head_that_is_exchanged_for_a_pipe_meanwhile_holds_nobody_up() {
+        use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let (_dir, root) = tree(&[(".git/HEAD", "ref: refs/heads/main")]);
+        let (head, pipe) = (root.join(".git/HEAD"), root.join(".git/pipe"));
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        let repository = Repository::around(&root).unwrap().unwrap();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let exchanging = {
+            let is_over = Arc::clone(&is_over);
+            std::thread::spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    renameat_with(CWD, &head, CWD, &pipe, RenameFlags::EXCHANGE).unwrap();
+                }
+            })
+        };
+        let (done, over) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let heads = (0..20_000).filter_map(|_| repository.head());
+            done.send(heads.filter(|head| *head != Head::Branch("main".to_owned())).count())
+        });
+        let others = over.recv_timeout(std::time::Duration::from_secs(60));
+        is_over.store(true, Ordering::Relaxed);
+        exchanging.join().unwrap();
+        assert_eq!(others, Ok(0), "it came to its end");
     }
 
     #[test]

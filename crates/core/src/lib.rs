@@ -14,6 +14,7 @@ mod import;
 mod inbox;
 mod lookout;
 mod meter;
+mod opened;
 mod own_line;
 mod private;
 mod prompt;
@@ -29,6 +30,7 @@ pub use compact::CompactionStyle;
 pub use history::History;
 pub use holder::Holder;
 pub use import::{CodexHome, Import, ImportError, Imported, import_codex};
+pub use opened::Opened;
 pub use private::{NotOurs, create_private_dir, replace, require_ours};
 pub use prompt::{
     BASE_INSTRUCTIONS, DocSearch, Docs, GitFacts, Opening, Surroundings, approval_rule,

@@ -3,7 +3,6 @@
 
 mod docs;
 mod imports;
-mod opened;
 mod surroundings;
 
 use agent_protocol::{Content, Item};

@@ -34,6 +34,8 @@ pub struct Limits {
     pub waiting: usize,
     /// Open WebSockets.
     pub sockets: usize,
+    /// How long a connection may be open before the token is shown on it.
+    pub unknown: Duration,
 }
 
 impl Default for Limits {
@@ -48,6 +50,7 @@ impl Default for Limits {
             in_flight: 16,
             waiting: 64,
             sockets: 64,
+            unknown: Duration::from_secs(5),
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::guard;
 use crate::json::{Fields, Object, array};
 use crate::run::{EarlyKeepalive, Outcome, Run};
 use crate::server::{Shared, SocketSlot};
+use crate::visitors::Acquaintance;
 
 pub(crate) type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
@@ -34,13 +35,15 @@ pub(crate) struct Granted {
     pub(crate) slot: SocketSlot,
 }
 
-/// Answers one request; an upgrade that is granted is given to `grant`.
+/// Answers one request; that it shows the token is made known, and an upgrade that is granted is given to `grant`.
 pub(crate) async fn answer(
     shared: Arc<Shared>,
     mut request: Request<Incoming>,
+    known: &Acquaintance,
     grant: impl FnOnce(Granted),
 ) -> Answer {
-    let answer = match guard::admit(request.uri(), request.headers(), shared.port, &shared.token) {
+    let admitted = guard::admit(request.uri(), request.headers(), shared.port, &shared.token);
+    let answer = match admitted.inspect(|()| known.make()) {
         Err(error) => Err(error),
         Ok(()) => match route(request.uri().path()) {
             Some(Route::Responses) if request.method() == Method::POST => {

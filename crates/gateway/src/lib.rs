@@ -11,6 +11,7 @@ mod http;
 mod json;
 mod run;
 mod server;
+mod visitors;
 
 pub use config::{GatewayConfig, Limits, Token};
 pub use server::{Gateway, GatewayError};

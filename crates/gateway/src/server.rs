@@ -13,21 +13,19 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::config::{GatewayConfig, Limits, Token};
 use crate::connection::{Connection, socket_config};
 use crate::http::{Granted, answer};
+use crate::visitors::{Acquaintance, Visitors};
 
 /// Makes a way to the model for each lane of each connection.
 pub(crate) type Upstream = Arc<dyn Fn() -> Box<dyn Transport> + Send + Sync>;
 
-/// A client that does not finish its request's head is given up.
+/// A client that has shown the token, and does not finish the head of a further request, is given up.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
-/// TCP connections at a time, sockets among them.
-const CONNECTIONS: usize = 256;
 
 /// A Responses endpoint on this machine, in front of any transport.
 pub struct Gateway {
@@ -128,41 +126,46 @@ impl Gateway {
 
     /// Serves until dropped; then all connections end with it.
     pub async fn serve(self) -> Infallible {
-        let mut connections = JoinSet::new();
+        let mut visitors = Visitors::default();
         loop {
             tokio::select! {
-                accepted = self.listener.accept(), if connections.len() < CONNECTIONS => match accepted {
+                accepted = self.listener.accept(), if visitors.have_room() => match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(serve_connection(stream, self.shared.clone()));
+                        let shared = self.shared.clone();
+                        visitors.add(|known| serve_connection(stream, shared, known));
                     }
                     // Out of descriptors, or a client that was gone at once: others may fare better.
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 },
-                Some(_) = connections.join_next() => {}
+                Some(()) = visitors.until_one_is_over() => {}
             }
         }
     }
 }
 
-async fn serve_connection(stream: TcpStream, shared: Arc<Shared>) {
+async fn serve_connection(stream: TcpStream, shared: Arc<Shared>, known: Acquaintance) {
     // Without it small frames wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let (grants, mut granted) = mpsc::unbounded_channel();
+    let known = &known;
     let service = service_fn(|request| {
         let (shared, grants) = (shared.clone(), grants.clone());
         async move {
             let grant = move |granted| {
                 let _ = grants.send(granted);
             };
-            Ok::<_, Infallible>(answer(shared, request, grant).await)
+            Ok::<_, Infallible>(answer(shared, request, known, grant).await)
         }
     });
-    let served = http1::Builder::new()
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
+        .with_upgrades();
+    let served = tokio::select! {
+        served = serving => served,
+        () = known.until_too_late(shared.limits.unknown) => return,
+    };
     if served.is_ok()
         && let Ok(Granted { upgrade, slot }) = granted.try_recv()
         && let Ok(upgraded) = upgrade.await

@@ -6,8 +6,16 @@ mod support;
 
 use agent_gateway::{Gateway, GatewayConfig, GatewayError, Limits};
 use agent_transport::{Script, Scripted};
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use support::{scripted, scripted_within, text_of};
+use support::{Server, scripted, scripted_within, text_of};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Less than the patience with those who are known.
+const SOON: Duration = Duration::from_secs(15);
 
 const CALL_THEN_TEXT: &str = r#"
 name = "call then text"
@@ -165,4 +173,50 @@ async fn s24_the_gateway_listens_on_loopback_only_and_makes_its_own_token() {
     assert_eq!(one.token().as_str().len(), 64);
     assert_ne!(one.token(), two.token());
     assert!(one.base_url().unwrap().starts_with("http://127.0.0.1:"));
+}
+
+/// As many as fit, each with half a request.
+async fn strangers(server: &Server) -> Vec<TcpStream> {
+    let mut strangers = Vec::new();
+    for _ in 0..256 {
+        let mut stranger = TcpStream::connect(server.address).await.unwrap();
+        stranger.write_all(b"GET /v1/models HTTP/1.1\r\n").await.unwrap();
+        strangers.push(stranger);
+    }
+    strangers
+}
+
+#[tokio::test]
+async fn s24_who_shows_no_token_keeps_nobody_waiting_who_does() {
+    let server = scripted(CALL_THEN_TEXT).await;
+    let mut socket = server.connect().await;
+    let mut strangers = strangers(&server).await;
+    let reply = timeout(SOON, server.http("GET", "/v1/models", "")).await;
+    assert_eq!(reply.expect("there is room for it").status, 200);
+    // Who came first without a token has made room, and nobody else.
+    let mut said = Vec::new();
+    timeout(SOON, strangers[0].read_to_end(&mut said)).await.expect("it is given up").ok();
+    socket.ask(json!({"input": "go"})).await;
+    let mut last = strangers.pop().unwrap();
+    let rest = format!("host: {}\r\n\r\n", server.address);
+    last.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    timeout(SOON, last.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401");
+}
+
+#[tokio::test]
+async fn s24_who_shows_no_token_in_time_is_given_up_also_one_that_keeps_asking() {
+    let limits = Limits { unknown: Duration::from_millis(100), ..Limits::default() };
+    let server = scripted_within(CALL_THEN_TEXT, limits).await;
+    let mut socket = server.connect().await;
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    let mut guessing = TcpStream::connect(server.address).await.unwrap();
+    let guess = format!("GET /v1/models HTTP/1.1\r\nhost: {}\r\n\r\n", server.address);
+    guessing.write_all(guess.as_bytes()).await.unwrap();
+    for stream in [&mut silent, &mut guessing] {
+        let mut said = Vec::new();
+        timeout(SOON, stream.read_to_end(&mut said)).await.expect("it is given up").unwrap();
+    }
+    socket.ask(json!({"input": "go"})).await;
 }

@@ -289,6 +289,7 @@ impl App {
             }
             Input::Models(models) => self.offer_models(models),
             Input::Facts(facts) => self.learn(facts),
+            Input::OtherPrompts => (self.prompts, self.found_prompts) = (vec![], false),
             Input::Focused => return self.look_for_branch().into_iter().collect(),
             Input::Branch(branch) => {
                 self.facts.branch = branch;

@@ -6,7 +6,7 @@ use ratatui_core::text::{Line, Span};
 use crate::composer::TokenKind;
 use crate::filter::{exact, written};
 use crate::fuzzy::{FileMatch, rank};
-use crate::prompts::Prompt;
+use crate::prompts::{Origin, Prompt};
 use crate::slash::TABLE;
 use crate::theme::Theme;
 use crate::width;
@@ -33,14 +33,14 @@ struct Entry {
 impl Completion {
     /// The commands that fit, if any do.
     pub(crate) fn commands(query: &str, prompts: &[Prompt]) -> Option<Self> {
-        let known = TABLE.iter().map(|slash| (slash.name, slash.argument, slash.says));
-        let own = prompts
+        let known = TABLE.iter().map(|slash| (slash.name, slash.argument, slash.says.to_owned()));
+        let kept = prompts
             .iter()
-            .map(|p| (p.name.as_str(), p.argument_hint.as_str(), p.description.as_str()));
-        let all: Vec<_> = known.chain(own).collect();
+            .map(|prompt| (prompt.name.as_str(), prompt.argument_hint.as_str(), says(prompt)));
+        let all: Vec<_> = known.chain(kept).collect();
         let fit = rank(query, all.iter().map(|(name, ..)| *name));
         let entry = |index: usize| {
-            let (name, argument, says) = all[index];
+            let (name, argument, says) = &all[index];
             let label = format!("/{name} {argument}");
             let label = Line::raw(written(label.trim_end()).into_owned());
             Entry { text: format!("/{name}"), label, says: written(says).into_owned() }
@@ -108,6 +108,14 @@ impl Completion {
             rows.push(Line::styled(text, theme.dim));
         }
         rows
+    }
+}
+
+/// What a prompt is for, and whose it is where it is not the person's.
+fn says(prompt: &Prompt) -> String {
+    match prompt.origin {
+        Origin::Person => prompt.description.clone(),
+        Origin::Project => format!("the project's: {}", prompt.description),
     }
 }
 

@@ -56,6 +56,8 @@ pub enum Input {
     /// What is checked out now.
     Branch(Option<String>),
     Prompts(Vec<Prompt>),
+    /// They may be others now, and are found when they are wanted next.
+    OtherPrompts,
     /// The files that fit what was asked for.
     Files {
         query: String,

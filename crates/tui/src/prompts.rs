@@ -3,6 +3,15 @@
 
 use std::borrow::Cow;
 
+/// Whose a prompt is; the person's come first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    #[default]
+    Person,
+    /// It came with the project, or was made in it.
+    Project,
+}
+
 /// A prompt as its file has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prompt {
@@ -11,6 +20,7 @@ pub struct Prompt {
     pub description: String,
     /// What arguments it takes, as its author put it.
     pub argument_hint: String,
+    pub origin: Origin,
     body: String,
 }
 
@@ -36,7 +46,13 @@ impl Prompt {
         // Gemini's word for all arguments.
         let body = body.trim().replace("{{args}}", "$ARGUMENTS");
         let description = description.to_owned();
-        Self { name: name(path), description, argument_hint: String::new(), body }.described()
+        Self { name: name(path), description, body, ..Self::default() }.described()
+    }
+
+    /// The same from elsewhere.
+    #[must_use]
+    pub fn of(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     fn described(mut self) -> Self {

@@ -1,7 +1,9 @@
 //! The commands a person gives behind a slash, as one table: what each is called, what it takes and what it does in
 //! words. What is then done is the [`App`](crate::app::App)'s business.
 
-use crate::prompts::Prompt;
+use std::collections::HashSet;
+
+use crate::prompts::{Origin, Prompt};
 
 /// A line of the table.
 #[derive(Debug)]
@@ -137,14 +139,24 @@ const ALIASES: [(&str, &str); 6] = [
     ("checkpoints", "rewind"),
 ];
 
-/// Before the name of a prompt, as Codex has it.
-const OWN: &str = "prompts:";
+/// What may stand before the name of a prompt: as Codex has it, and as Claude Code had it.
+const fn prefix(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Person => "prompts:",
+        Origin::Project => "project:",
+    }
+}
 
-/// The person's own prompts as they can be called: one with the name of a command only with [`OWN`] before it.
+/// Prompts as they can be called: one whose name is taken only with its [`prefix`]. Those of the project take none from
+/// the person's own.
 pub(crate) fn beside_commands(mut prompts: Vec<Prompt>) -> Vec<Prompt> {
+    prompts.sort_by_key(|prompt| prompt.origin);
+    let own = prompts.iter().filter(|prompt| prompt.origin == Origin::Person);
+    let own: HashSet<_> = own.map(|prompt| prompt.name.clone()).collect();
     for prompt in &mut prompts {
-        if known(&prompt.name).is_some() {
-            prompt.name.insert_str(0, OWN);
+        let is_own = prompt.origin == Origin::Person;
+        if known(&prompt.name).is_some() || (!is_own && own.contains(&prompt.name)) {
+            prompt.name.insert_str(0, prefix(prompt.origin));
         }
     }
     prompts
@@ -177,8 +189,10 @@ pub(crate) fn read<'t, 'p>(text: &'t str, prompts: &'p [Prompt]) -> Line<'t, 'p>
     if let Some(slash) = known(name) {
         return Line::Known(slash, argument);
     }
-    let is_meant =
-        |prompt: &&Prompt| [Some(name), name.strip_prefix(OWN)].contains(&Some(&prompt.name));
+    let is_meant = |prompt: &&Prompt| {
+        let short = name.strip_prefix(prefix(prompt.origin));
+        [Some(name), short].contains(&Some(&prompt.name))
+    };
     if let Some(prompt) = prompts.iter().find(is_meant) {
         return Line::Prompt(prompt, argument);
     }
@@ -198,6 +212,26 @@ fn nearest(name: &str, prompts: &[Prompt]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s16_a_prompt_of_the_project_takes_the_name_of_none_of_the_persons_own() {
+        let of_project = ["fix", "review", "prompts/own", "prompts/review"]
+            .map(|name| Prompt::markdown(&format!("{name}.md"), "theirs").of(Origin::Project));
+        let own = ["fix.md", "own.md", "review.md"].map(|path| Prompt::markdown(path, "mine"));
+        let prompts = beside_commands(of_project.into_iter().chain(own).collect());
+        for (text, expected) in [
+            ("/fix", "mine"),
+            ("/prompts:fix", "mine"),
+            ("/project:fix", "theirs"),
+            ("/project:review", "theirs"),
+            ("/prompts:review", "mine"),
+            ("/prompts:own", "mine"),
+            ("/project:prompts:own", "theirs"),
+        ] {
+            let Line::Prompt(prompt, _) = read(text, &prompts) else { panic!("{text}") };
+            assert_eq!(prompt.expand("").unwrap(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn commands_paths_and_slips_are_told_apart() {

@@ -160,7 +160,7 @@ pub(super) fn joined<T>(mut first: Vec<T>, then: Vec<T>) -> Vec<T> {
     first
 }
 
-fn sandbox_mode() -> impl TypedValueParser<Value = SandboxMode> {
+pub(super) fn sandbox_mode() -> impl TypedValueParser<Value = SandboxMode> {
     PossibleValuesParser::new(["read-only", "workspace-write", "danger-full-access"])
         .try_map(|text| text.parse::<SandboxMode>())
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use agent_core::Opened;
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 
@@ -72,15 +73,13 @@ impl Layer {
         notes: &mut Notes,
     ) -> Result<Option<Self>, ConfigError> {
         let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
-        match std::fs::metadata(path) {
-            Ok(found) if found.is_file() => {}
-            // A pipe or a device would hold us up for ever.
-            Ok(_) => return Err(unreadable(std::io::Error::other("it is not a regular file"))),
+        let opened = match Opened::open(path) {
+            Ok(opened) => opened,
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(unreadable(error)),
-        }
+        };
         agent_core::require_ours(path)?;
-        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let bytes = opened.bytes(Opened::BY_HAND).map_err(unreadable)?;
         Self::of_bytes(&bytes, path, environment, notes).map(Some)
     }
 

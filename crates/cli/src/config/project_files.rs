@@ -1,11 +1,9 @@
 //! The files of a project that take effect once the person has accepted them (S16). Each is read once: the bytes that are
 //! hashed are the bytes that are used.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use agent_core::Opened;
 use ring::digest::{SHA256, digest};
 
 use super::layer::is_absent;
@@ -91,7 +89,7 @@ fn rules_in(dir: &Path, base: &Path) -> Vec<ProjectFile> {
 impl ProjectFile {
     /// None if there is no such file.
     fn read(path: PathBuf, base: &Path, kind: Kind) -> Option<Self> {
-        match bytes_of(&path) {
+        match Opened::open(&path).and_then(|opened| opened.bytes(MOST_BYTES)) {
             Ok(bytes) => {
                 let content = Some(Content { hash: hash(&bytes), bytes });
                 Some(Self { content, ..Self::unreadable(path, base, kind) })
@@ -114,24 +112,6 @@ pub(crate) fn name(path: &Path, base: &Path) -> String {
     below.to_str().map_or_else(escaped, str::to_owned)
 }
 
-/// Opened without waiting for whoever writes into a pipe.
-fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
-    let is_regular = |found: fs::Metadata| {
-        let error = || io::Error::other("it is not a regular file");
-        if found.is_file() { Ok(()) } else { Err(error()) }
-    };
-    is_regular(fs::metadata(path)?)?;
-    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    is_regular(file.metadata()?)?;
-    let mut bytes = Vec::new();
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(io::Error::other("it is longer than 1 MiB"));
-    }
-    Ok(bytes)
-}
-
 fn hash(bytes: &[u8]) -> String {
     let digest = digest(&SHA256, bytes);
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
@@ -139,6 +119,8 @@ fn hash(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

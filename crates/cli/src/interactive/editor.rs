@@ -1,8 +1,9 @@
 //! The person's editor, for a message that is easier written there.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 
+use agent_core::Opened;
 use agent_tui::effect::Input;
 use anyhow::Context as _;
 
@@ -45,12 +46,9 @@ fn write_in(editor: &str, path: &OsStr, text: &str) -> anyhow::Result<String> {
         status.success(),
         "the editor `{editor}` ended with {status}; name another with VISUAL or EDITOR"
     );
-    let mut edited = String::new();
     // By its name: editors replace files.
-    std::fs::File::open(file.path())
-        .and_then(|mut file| file.read_to_string(&mut edited))
-        .context("cannot read what was written")?;
-    Ok(edited)
+    let edited = Opened::open(file.path()).and_then(|opened| opened.text(Opened::BY_HAND));
+    edited.context("cannot read what was written")
 }
 
 #[cfg(test)]

@@ -159,6 +159,7 @@ impl Stage<'_> {
         // What was changed on the screen stays changed.
         let model = self.settings.model.clone();
         self.settings = Settings::resolve(self.args, &self.environment)?;
+        self.app.update(Input::OtherPrompts);
         self.settings.model = model;
         if let Some(policy) = self.approval {
             self.settings.permissions.approval = policy;

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use agent_core::Opened;
 use agent_transport::NetworkConfig;
 
-use super::{SettingsError, read_regular_bytes};
+use super::SettingsError;
 use crate::config::Environment;
 use crate::providers::Provider;
 
@@ -61,12 +62,10 @@ fn extra_roots(provider: &Provider, environment: &Environment) -> Result<Vec<u8>
     }
     let mut roots = vec![];
     for (named_by, path) in files {
-        let bytes = read_regular_bytes(&path).map_err(|error| SettingsError::Certificates {
-            named_by,
-            path,
-            error,
-        })?;
-        roots.extend(bytes);
+        match Opened::open(&path).and_then(|opened| opened.bytes(Opened::BY_HAND)) {
+            Ok(bytes) => roots.extend(bytes),
+            Err(error) => return Err(SettingsError::Certificates { named_by, path, error }),
+        }
         roots.push(b'\n');
     }
     Ok(roots)

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::imports;
-use super::opened::Opened;
+use crate::opened::Opened;
 
 /// In each directory the first of these that is a file.
 const NAMES: [&str; 2] = ["AGENTS.override.md", "AGENTS.md"];
@@ -71,7 +71,7 @@ impl DocSearch {
     fn global(&self) -> Option<Doc> {
         let candidates = self.homes.iter().flat_map(|home| NAMES.map(|name| home.join(name)));
         candidates.into_iter().find_map(|path| {
-            let (text, _) = Opened::open(&path)?.read_at_most(MAX_GLOBAL_BYTES)?;
+            let (text, _) = Opened::open(&path).ok()?.read_at_most(MAX_GLOBAL_BYTES)?;
             let text = text.trim();
             (!text.is_empty()).then(|| Doc { text: text.to_owned(), path })
         })
@@ -130,7 +130,7 @@ impl DocSearch {
             self.fallback_names.iter().map(String::as_str).filter(|name| is_below(name));
         let names = NAMES.into_iter().chain(configured).chain(FOREIGN_NAMES);
         let path = names.map(|name| directory.join(name)).find(|path| path.is_file())?;
-        let opened = Opened::open(&path)?;
+        let opened = Opened::open(&path).ok()?;
         if !may_be_read(&opened, root) {
             notes.push(format!("{} leads out of the project and was not read", path.display()));
             return None;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::opened::Opened;
+use crate::opened::Opened;
 
 /// Imports of imports of imports: no deeper than this.
 const MAX_DEPTH: usize = 5;
@@ -22,7 +22,7 @@ pub(super) fn expand(text: String, path: &Path, root: &Path, notes: &mut Vec<Str
         for (text, path) in &open {
             let directory = path.parent().unwrap_or(&root);
             for name in names(text) {
-                let Some(opened) = Opened::open(&directory.join(name)) else { continue };
+                let Ok(opened) = Opened::open(&directory.join(name)) else { continue };
                 let Some(target) = opened.real_path() else { continue };
                 if !target.starts_with(&root) {
                     notes.push(format!(

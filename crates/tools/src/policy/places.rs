@@ -1,13 +1,18 @@
 //! Where the commands of a line may run. A word that is the name of something there may mean that, and not what it
 //! looks like: the one thing the policy looks for in the file system.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::known_safe;
 use super::repository::Repository;
+use crate::files::open_regular;
 
 /// More places than a line with a few `cd` has; with more it is not known where a command runs.
 const MOST: usize = 16;
+
+/// What git writes into a file that names a directory is shorter.
+const MOST_BYTES: u64 = 64 << 10;
 
 /// All directories in which the next command of a line may run, as each `cd` before it may have failed.
 #[derive(Clone, Debug)]
@@ -100,8 +105,10 @@ fn or_above(place: &Path, is: impl Fn(&Path) -> bool) -> bool {
 /// That of a work tree beside the repository, and what it has in common with the others.
 fn git_dirs_of_file(file: &Path) -> Vec<PathBuf> {
     let line = |path: &Path| {
-        let is_file = path.metadata().is_ok_and(|found| found.is_file());
-        is_file.then(|| std::fs::read_to_string(path).ok()).flatten()
+        let (file, _) = open_regular(path).ok()?;
+        let mut text = String::new();
+        file.take(MOST_BYTES).read_to_string(&mut text).ok()?;
+        Some(text)
     };
     let Some(text) = line(file) else { return vec![] };
     let beside = file.parent().unwrap_or(file);

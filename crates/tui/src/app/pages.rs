@@ -10,7 +10,7 @@ use crate::composer;
 use crate::effect::PageEntry;
 use crate::filter::{exact, exact_name, plain, written};
 use crate::key::spoken;
-use crate::prompts::Prompt;
+use crate::prompts::{Origin, Prompt};
 use crate::slash::TABLE;
 use crate::transcript::{Cell, Connection, Notice, Transcript};
 use crate::view::{grouped, size};
@@ -56,9 +56,16 @@ pub(super) fn help(prompts: &[Prompt]) -> Vec<PageEntry> {
         PageEntry::Named { name, says: says.to_owned() }
     };
     let known = TABLE.iter().map(|slash| named(slash.name, slash.argument, slash.says));
-    let heading = (!prompts.is_empty()).then_some(PageEntry::Heading("Your own prompts"));
-    let own = prompts.iter().map(|own| named(&own.name, &own.argument_hint, &own.description));
-    known.chain(heading).chain(own).collect()
+    let kept = |origin: Origin, heading: &'static str| {
+        let of_it = prompts.iter().filter(move |prompt| prompt.origin == origin);
+        let heading = of_it.clone().next().map(|_| PageEntry::Heading(heading));
+        let named = |it: &Prompt| named(&it.name, &it.argument_hint, &it.description);
+        heading.into_iter().chain(of_it.map(named))
+    };
+    known
+        .chain(kept(Origin::Person, "Your own prompts"))
+        .chain(kept(Origin::Project, "Prompts of this project"))
+        .collect()
 }
 
 /// `/keys`.

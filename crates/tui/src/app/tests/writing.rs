@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::composer::{Image, Part};
+use crate::prompts::Origin;
 
 #[test]
 fn commands_of_the_screen_are_not_sent() {
@@ -110,6 +111,36 @@ fn prompts_of_the_person_are_commands_too() {
     assert!(
         matches!(&effects[..], [Effect::Send(message)] if message.text() == "Fix a.rs at once.")
     );
+}
+
+#[test]
+fn prompts_of_the_project_are_told_from_those_of_the_person() {
+    let mut app = app();
+    let own = Prompt::markdown("zfix.md", "Mine.");
+    let theirs = |path| Prompt::markdown(path, "Theirs.").of(Origin::Project);
+    type_in(&mut app, "/zf");
+    app.update(Input::Prompts(vec![theirs("zfix.md"), theirs("zfold.md"), own]));
+    let rows = shown(&mut app).1.join("\n");
+    for row in [
+        "/zfix          Mine.",
+        "/project:zfix  the project's: T",
+        "/zfold         the project's: T",
+    ] {
+        assert!(rows.contains(row), "{rows}");
+    }
+    type_in(&mut app, "<c-c>/help<enter>G");
+    let rows = shown(&mut app).1.join("\n");
+    let named = "Mine.\n\nPrompts of this project\n\n  /project:zfix\n    Theirs.\n";
+    assert!(rows.contains(named), "{rows}");
+}
+
+#[test]
+fn s16_what_prompts_there_are_is_found_anew_when_the_answer_about_trust_is_another() {
+    let mut app = app();
+    app.update(Input::Prompts(vec![Prompt::markdown("fix.md", "Fix").of(Origin::Project)]));
+    app.update(Input::OtherPrompts);
+    assert_eq!(type_in(&mut app, "/fix"), [Effect::FindPrompts]);
+    assert!(type_in(&mut app, "<enter>").is_empty(), "it is none any more");
 }
 
 #[test]

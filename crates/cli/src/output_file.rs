@@ -1,5 +1,5 @@
-//! `-o FILE`: where the last message of a run goes. That is found out before the model is asked: it and its commands
-//! have no say in where it leads.
+//! A file that the person names to be written. Where it leads is found out before anything runs or is written: the model
+//! and its commands have no say in it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -22,11 +22,20 @@ const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CL
 #[cfg(not(target_os = "linux"))]
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 
-/// The file of `-o`, as it was found before anything ran.
-pub(super) struct LastMessage {
+/// The file, as it was found.
+pub(crate) struct OutputFile {
     /// As the person names it.
     path: PathBuf,
     place: Place,
+}
+
+/// What is done where the name is that of a link to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Links {
+    /// It is followed, once.
+    Followed,
+    /// It is refused: a command may have put it there.
+    Refused,
 }
 
 enum Place {
@@ -36,13 +45,13 @@ enum Place {
     File { directory: OwnedFd, name: OsString },
 }
 
-impl LastMessage {
-    /// Finds, before anything is paid for, where the message goes. The person's own links are followed, once and here.
+impl OutputFile {
+    /// Finds where it is.
     ///
     /// # Errors
-    /// When it cannot go there.
-    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        let place = Place::find(path).with_context(|| cannot_write(path))?;
+    /// When nothing can be written there.
+    pub(crate) fn find(path: &Path, links: Links) -> anyhow::Result<Self> {
+        let place = Place::find(path, links).with_context(|| cannot_write(path))?;
         Ok(Self { path: path.to_owned(), place })
     }
 
@@ -51,22 +60,22 @@ impl LastMessage {
     ///
     /// # Errors
     /// As the file system says, and when a pipe is not read.
-    pub(super) fn write(&self, message: &str) -> anyhow::Result<()> {
+    pub(crate) fn write(&self, text: &str) -> anyhow::Result<()> {
         let written = match &self.place {
             Place::Stream(stream) if stream.is_terminal() => {
-                send(stream, agent_tui::printable(message).as_bytes())
+                send(stream, agent_tui::printable(text).as_bytes())
             }
-            Place::Stream(stream) => send(stream, message.as_bytes()),
-            Place::File { directory, name } => replace(directory, name, message.as_bytes()),
+            Place::Stream(stream) => send(stream, text.as_bytes()),
+            Place::File { directory, name } => replace(directory, name, text.as_bytes()),
         };
         written.with_context(|| cannot_write(&self.path))
     }
 
-    /// No stale message stays there when a run failed (exec-json.md 12.11).
+    /// Removes it: nothing stale stays there when a run failed (exec-json.md 12.11).
     ///
     /// # Errors
     /// As the file system says.
-    pub(super) fn remove(&self) -> anyhow::Result<()> {
+    pub(crate) fn remove(&self) -> anyhow::Result<()> {
         let Place::File { directory, name } = &self.place else { return Ok(()) };
         let found = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
         let is_directory = |mode| FileType::from_raw_mode(mode) == FileType::Directory;
@@ -83,14 +92,22 @@ impl LastMessage {
 }
 
 impl Place {
-    fn find(path: &Path) -> anyhow::Result<Self> {
+    fn find(path: &Path, links: Links) -> anyhow::Result<Self> {
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => anyhow::bail!("it is a directory"),
             Ok(found) if !found.is_file() => return Ok(Self::Stream(open_stream(path)?)),
             _ => {}
         }
-        // A link that leads nowhere is replaced.
-        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let real = match links {
+            // One that leads nowhere is replaced.
+            Links::Followed => fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+            Links::Refused => {
+                if let Ok(target) = fs::read_link(path) {
+                    anyhow::bail!("it is a link to {}; name the file itself", target.display());
+                }
+                path.to_owned()
+            }
+        };
         let name = real.file_name().context("it is no name of a file")?.to_owned();
         let directory = real.parent().filter(|directory| !directory.as_os_str().is_empty());
         let directory = directory.unwrap_or(Path::new("."));
@@ -101,7 +118,7 @@ impl Place {
 }
 
 fn cannot_write(path: &Path) -> String {
-    format!("cannot write the last message to {}", path.display())
+    format!("cannot write {}", path.display())
 }
 
 /// Opens a device or a pipe without waiting for anybody.
@@ -109,7 +126,11 @@ fn open_stream(path: &Path) -> anyhow::Result<File> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     match rustix::fs::open(path, flags, Mode::empty()) {
         Err(Errno::NXIO) => anyhow::bail!("nobody reads from it"),
-        opened => Ok(File::from(opened?)),
+        opened => {
+            let stream = File::from(opened?);
+            anyhow::ensure!(!stream.metadata()?.is_file(), "it has become a file meanwhile");
+            Ok(stream)
+        }
     }
 }
 
