@@ -36,6 +36,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
+use agent_core::Threads;
 use agent_protocol::ErrorKind;
 use agent_tools::{NotStarted, SandboxError};
 use agent_tui::effect::GoOn;
@@ -139,6 +140,7 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
         }
         Command::Sandbox(sandbox) => {
             let settings = resolve(args, &environment, context)?;
+            settings.state_dir.iter().for_each(|state| Threads::under(state).hide_changes());
             let config = session::toolbox_config(&settings, &environment)?;
             match runtime()?.block_on(agent_tools::run_confined(&config, &sandbox.argv)) {
                 Ok(ended) => Ok(exit_of(ended)),
@@ -179,7 +181,7 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
         }
         Command::Trace(trace) => {
             let settings = resolve(args, &environment, context)?;
-            let threads = agent_core::Threads::under(state_dir(&settings)?);
+            let threads = Threads::under(state_dir(&settings)?);
             let rollout = trace.thread.find(&threads, &settings.workspace.cwd)?.path;
             print(&trace::run(trace, &rollout, Screen::of_stdout())?)
         }

@@ -242,9 +242,14 @@ pub(super) fn bytes_of(path: &Path) -> Box<[u8]> {
     path.as_os_str().as_bytes().into()
 }
 
-pub(super) fn path_of(root: &Path, path: &[u8]) -> PathBuf {
+/// A path below the root.
+pub(super) fn below(path: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt as _;
-    root.join(std::ffi::OsStr::from_bytes(path))
+    std::ffi::OsStr::from_bytes(path).into()
+}
+
+pub(super) fn path_of(root: &Path, path: &[u8]) -> PathBuf {
+    root.join(below(path))
 }
 
 #[cfg(test)]
