@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -108,22 +108,7 @@ pub(crate) fn metadata(root: impl AsFd, path: &Path) -> io::Result<Metadata> {
 #[cfg(target_os = "macos")]
 pub(crate) fn metadata(root: impl AsFd, path: &Path) -> io::Result<Metadata> {
     let (parent, name) = parent(root, path, Missing::Left)?.ok_or(Errno::NOTDIR)?;
-    real_path(parent).ok_or(Errno::NOENT)?.join(name).symlink_metadata()
-}
-
-/// Where something that is open lies, without links; none when that cannot be found out.
-#[cfg(not(target_os = "macos"))]
-pub(crate) fn real_path(open: impl AsFd) -> Option<PathBuf> {
-    use std::os::fd::AsRawFd as _;
-    std::fs::read_link(format!("/proc/self/fd/{}", open.as_fd().as_raw_fd())).ok()
-}
-
-/// Where something that is open lies, without links; none when that cannot be found out.
-#[cfg(target_os = "macos")]
-pub(crate) fn real_path(open: impl AsFd) -> Option<PathBuf> {
-    use std::os::unix::ffi::OsStringExt as _;
-    let path = rustix::fs::getpath(open).ok()?;
-    Some(std::ffi::OsString::from_vec(path.into_bytes()).into())
+    agent_tools::real_path(parent).ok_or(Errno::NOENT)?.join(name).symlink_metadata()
 }
 
 /// Copies one file, with its mode, from below one directory to the same path below another. Neither a link on either

@@ -35,7 +35,7 @@ mod write_stdin;
 pub use account::shell_of_account;
 pub use apply_patch::apply_patch_to;
 pub use exec_command::output_file;
-pub use files::{entries, has_plain_ignore_files};
+pub use files::{entries, has_plain_ignore_files, real_path};
 pub use login_environment::{LoginPolicy, LoginVariables};
 pub use patch::{
     PatchPreview, PatchRefusal, PatchSummary, PreviewedChange, UnifiedDiff, recover_patches,

@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::retry_on_intr;
 
-use crate::beneath;
-
 /// A regular file.
 pub(super) struct Opened(File);
 
@@ -28,7 +26,7 @@ impl Opened {
 
     /// Where it lies, without links; none when that cannot be found out.
     pub(super) fn real_path(&self) -> Option<PathBuf> {
-        beneath::real_path(&self.0)
+        agent_tools::real_path(&self.0)
     }
 
     /// Its text, invalid UTF-8 replaced, and whether that is all of it.
