@@ -119,30 +119,29 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             let mut run = exec.run();
             run.options.images.splice(0..0, args.images.iter().cloned());
             let settings = resolve(args, &environment, context)?;
-            let outcome =
-                runtime()?.block_on(exec::run(&run, &settings, &environment, process_started))?;
+            let outcome = block_on(exec::run(&run, &settings, &environment, process_started))??;
             ended(outcome, &run.options)
         }
         Command::Demo(demo) => {
-            let outcome = runtime()?.block_on(demo::run(demo, &environment, process_started))?;
+            let outcome = block_on(demo::run(demo, &environment, process_started))??;
             ended(outcome, &args::ExecOptions::default())
         }
         Command::Replay(replay) => {
             let workspace = directory(args, &environment)?;
             let playing = replay::run(replay, &workspace, &environment, process_started);
-            let outcome = runtime()?.block_on(playing)?;
+            let outcome = block_on(playing)??;
             ended(outcome, &args::ExecOptions::default())
         }
         Command::Gateway(gateway) => {
             let settings = resolve(args, &environment, context)?;
-            runtime()?.block_on(gateway::run(gateway, &settings, &environment))?;
+            block_on(gateway::run(gateway, &settings, &environment))??;
             Ok(ExitCode::SUCCESS)
         }
         Command::Sandbox(sandbox) => {
             let settings = resolve(args, &environment, context)?;
             settings.state_dir.iter().for_each(|state| Threads::under(state).hide_changes());
             let config = session::toolbox_config(&settings, &environment)?;
-            match runtime()?.block_on(agent_tools::run_confined(&config, &sandbox.argv)) {
+            match block_on(agent_tools::run_confined(&config, &sandbox.argv))? {
                 Ok(ended) => Ok(exit_of(ended)),
                 Err(error) => {
                     let code = match &error {
@@ -207,7 +206,7 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             let config = session::toolbox_config(&settings, &environment)?;
             let looking =
                 doctor::run(&settings, &environment, &config, doctor.json, Screen::of_stdout());
-            let report = runtime()?.block_on(looking);
+            let report = block_on(looking)?;
             print(&report.text)?;
             Ok(if report.is_usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
@@ -245,7 +244,7 @@ fn show(
     }
     let surroundings = Surroundings { args, environment };
     let showing = interactive::run(&settings, start, surroundings, process_started);
-    Ok(left(runtime()?.block_on(showing)?))
+    Ok(left(block_on(showing)??))
 }
 
 /// Says below the screen how to go on with what was shown there.
@@ -272,7 +271,7 @@ fn first_run(
     locally.flags.model.oss = true;
     let local = Settings::resolve(&locally, environment)?.provider;
     let asking = interactive::without_key(environment, settings, missing, &local);
-    let environment = match runtime()?.block_on(asking)? {
+    let environment = match block_on(asking)?? {
         None => return Ok(ExitCode::SUCCESS),
         Some(Way::Key { variable, key }) => environment.clone().with(&variable, key),
         Some(Way::Local) => {
@@ -281,14 +280,14 @@ fn first_run(
         }
         Some(Way::Demo) => {
             let demo = args::DemoArgs { tui: true, ..args::DemoArgs::default() };
-            let outcome = runtime()?.block_on(demo::run(&demo, environment, process_started))?;
+            let outcome = block_on(demo::run(&demo, environment, process_started))??;
             return ended(outcome, &args::ExecOptions::default());
         }
     };
     let settings = resolve(&args, &environment, context)?;
     let surroundings = Surroundings { args: &args, environment: &environment };
     let showing = interactive::run(&settings, start, surroundings, process_started);
-    Ok(left(runtime()?.block_on(showing)?))
+    Ok(left(block_on(showing)??))
 }
 
 /// What is asked for in the work tree that `--worktree` wants, once that is made.
@@ -354,6 +353,18 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
         Ok(runtime)
     })
 }
+
+/// Runs it to its end. What has blocked a thread by then, as a network disk that does not answer, is waited for a moment
+/// only: what it writes is whole or not there, as after a crash, and the next start sees to the rest.
+fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(PATIENCE);
+    Ok(done)
+}
+
+/// Long enough for the look at a large workspace that follows a turn, and for no person to take us for hung.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Longer than any run.
 const FOR_EVER: Duration = Duration::from_secs(1 << 32);
@@ -422,4 +433,19 @@ fn signalled(signal: i32, options: &args::ExecOptions) -> ExitCode {
 /// What a shell makes of a process that a signal ended.
 fn by_signal(signal: i32) -> ExitCode {
     ExitCode::from(128 + u8::try_from(signal).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r10_what_blocks_a_thread_for_good_does_not_keep_us() {
+        let (_hold, held) = std::sync::mpsc::channel::<()>();
+        let done = block_on(async {
+            drop(tokio::task::spawn_blocking(move || held.recv()));
+            "done"
+        });
+        assert_eq!(done.unwrap(), "done");
+    }
 }

@@ -57,14 +57,6 @@ pub fn entries(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Whether the ignore files in a directory can be read. A walk reads whatever is called so: a pipe in their place would
-/// never end, nor would a device.
-pub fn has_plain_ignore_files(directory: &Path) -> bool {
-    [".gitignore", ".ignore", ".git/info/exclude"]
-        .iter()
-        .all(|name| std::fs::metadata(directory.join(name)).map_or(true, |found| found.is_file()))
-}
-
 /// Where something that is open lies, without links; none when that cannot be found out.
 #[cfg(not(target_os = "macos"))]
 pub fn real_path(open: impl AsFd) -> Option<PathBuf> {

@@ -90,7 +90,8 @@ fn walk_once(
     let exclude = exclude.to_owned();
     // Without them, what is ignored would be taken for new.
     if let Some(folder) = root.ancestors().find(|folder| !has_plain_ignore_files(folder)) {
-        let source = io::Error::other("an ignore file in it is no regular file");
+        let source =
+            io::Error::other("an ignore file in it is no regular file, or longer than 1 MiB");
         return Err(UndoError::Io { what: "read", path: folder.to_owned(), source });
     }
     let closed = Arc::new(Mutex::new(Vec::new()));
