@@ -214,10 +214,14 @@ fn fill(folder: &Path, files: usize) {
 /// What is offered for what was typed behind an `@`.
 fn offered(root: &Path, typed: &str) -> (usize, Vec<String>) {
     let mut index = FileIndex::default();
-    walk(root, |paths| {
-        index.add(paths);
-        ControlFlow::Continue(())
-    });
+    walk(
+        root,
+        |_| true,
+        |paths| {
+            index.add(paths);
+            ControlFlow::Continue(())
+        },
+    );
     let found = index.search(typed, 50).into_iter().map(|found| found.path);
     (index.len(), found.collect())
 }

@@ -125,6 +125,54 @@ async fn s11_what_a_variable_names_is_hidden_although_no_command_gets_it_and_so_
 }
 
 #[tokio::test]
+async fn s11_what_is_kept_to_undo_a_turn_is_hidden_wherever_a_version_of_ours_kept_it() {
+    let look = "for dir in AT; do cat $dir/sets/* $dir/objects/*/*; done > seen 2> denied; echo done >> seen";
+    let kept = |scene: &Scene| {
+        let threads = scene.rollouts()[0].ancestors().nth(2).unwrap().to_owned();
+        (threads.with_file_name("undo"), threads)
+    };
+    for is_of_earlier_version in [false, true] {
+        let server = ScriptedModel::new()
+            .calls("exec_command", json!({"cmd": "echo new > file"}))
+            .says("Done.")
+            .serve();
+        let scene = Scene::new(AGENT).unrehearsed().file("file", "once\n").facing(&server);
+        scene.run(&["exec", "-s", "workspace-write", "go"]).await.succeeded();
+        let (undo, threads) = kept(&scene);
+        let own = fs::read_dir(&undo).unwrap().next().unwrap().unwrap();
+        assert!(own.path().join("objects").exists());
+        if is_of_earlier_version {
+            fs::rename(own.path(), threads.join(own.file_name()).join("undo")).unwrap();
+        }
+        let at = format!("{}/* {}/*/undo", undo.display(), threads.display());
+        let server = ScriptedModel::new()
+            .calls("exec_command", json!({"cmd": look.replace("AT", &at)}))
+            .says("Done.")
+            .serve();
+        let scene = scene.facing(&server);
+        scene.run(&["exec", "-s", "workspace-write", "go"]).await.succeeded();
+        assert_eq!(scene.read("seen").as_deref(), Some("done\n"), "{is_of_earlier_version}");
+        let id = own.file_name().into_string().unwrap();
+        scene.run(&["undo", &id]).await.succeeded();
+        assert_eq!(scene.read("file").as_deref(), Some("once\n"));
+    }
+}
+
+#[tokio::test]
+async fn s11_no_secret_is_kept_that_a_directory_led_to_which_became_a_link() {
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "rm -rf d && ln -s ~/.ssh d"}))
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).unrehearsed().file("d/id", "a template\n").facing(&server);
+    fs::create_dir(scene.home().join(".ssh")).unwrap();
+    fs::write(scene.home().join(".ssh/id"), "a secret\n").unwrap();
+    scene.run(&["exec", "-s", "workspace-write", "go"]).await.succeeded();
+    let diff = scene.run(&["diff"]).await.succeeded().stdout;
+    assert!(diff.contains("-a template") && !diff.contains("a secret"), "{diff}");
+}
+
+#[tokio::test]
 async fn s12_what_lives_on_in_the_background_sees_none_later_either() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "read -r _; env > later; echo written", "tty": true, "yield_time_ms": 50}))

@@ -37,6 +37,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
+use agent_core::Threads;
 use agent_protocol::ErrorKind;
 use agent_tools::{NotStarted, SandboxError};
 use agent_tui::effect::GoOn;
@@ -119,30 +120,30 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             let mut run = exec.run();
             run.options.images.splice(0..0, args.images.iter().cloned());
             let settings = resolve(args, &environment, context)?;
-            let outcome =
-                runtime()?.block_on(exec::run(&run, &settings, &environment, process_started))?;
+            let outcome = block_on(exec::run(&run, &settings, &environment, process_started))??;
             ended(outcome, &run.options)
         }
         Command::Demo(demo) => {
-            let outcome = runtime()?.block_on(demo::run(demo, &environment, process_started))?;
+            let outcome = block_on(demo::run(demo, &environment, process_started))??;
             ended(outcome, &args::ExecOptions::default())
         }
         Command::Replay(replay) => {
             let workspace = directory(args, &environment)?;
             let allowed = args.all_flags().permission;
             let playing = replay::run(replay, &allowed, &workspace, &environment, process_started);
-            let outcome = runtime()?.block_on(playing)?;
+            let outcome = block_on(playing)??;
             ended(outcome, &args::ExecOptions::default())
         }
         Command::Gateway(gateway) => {
             let settings = resolve(args, &environment, context)?;
-            runtime()?.block_on(gateway::run(gateway, &settings, &environment))?;
+            block_on(gateway::run(gateway, &settings, &environment))??;
             Ok(ExitCode::SUCCESS)
         }
         Command::Sandbox(sandbox) => {
             let settings = resolve(args, &environment, context)?;
+            settings.state_dir.iter().for_each(|state| Threads::under(state).hide_changes());
             let config = session::toolbox_config(&settings, &environment)?;
-            match runtime()?.block_on(agent_tools::run_confined(&config, &sandbox.argv)) {
+            match block_on(agent_tools::run_confined(&config, &sandbox.argv))? {
                 Ok(ended) => Ok(exit_of(ended)),
                 Err(error) => {
                     let code = match &error {
@@ -181,7 +182,7 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
         }
         Command::Trace(trace) => {
             let settings = resolve(args, &environment, context)?;
-            let threads = agent_core::Threads::under(state_dir(&settings)?);
+            let threads = Threads::under(state_dir(&settings)?);
             let rollout = trace.thread.find(&threads, &settings.workspace.cwd)?.path;
             print(&trace::run(trace, &rollout, Screen::of_stdout())?)
         }
@@ -207,7 +208,7 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             let config = session::toolbox_config(&settings, &environment)?;
             let looking =
                 doctor::run(&settings, &environment, &config, doctor.json, Screen::of_stdout());
-            let report = runtime()?.block_on(looking);
+            let report = block_on(looking)?;
             print(&report.text)?;
             Ok(if report.is_usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
@@ -245,7 +246,7 @@ fn show(
     }
     let surroundings = Surroundings { args, environment };
     let showing = interactive::run(&settings, start, surroundings, process_started);
-    Ok(left(runtime()?.block_on(showing)?))
+    Ok(left(block_on(showing)??))
 }
 
 /// Says below the screen what was not sent there, and how to go on with it.
@@ -273,7 +274,7 @@ fn first_run(
     locally.flags.model.oss = true;
     let local = Settings::resolve(&locally, environment)?.provider;
     let asking = interactive::without_key(environment, settings, missing, &local);
-    let environment = match runtime()?.block_on(asking)? {
+    let environment = match block_on(asking)?? {
         None => return Ok(ExitCode::SUCCESS),
         Some(Way::Key { variable, key }) => environment.clone().with(&variable, key),
         Some(Way::Local) => {
@@ -282,14 +283,14 @@ fn first_run(
         }
         Some(Way::Demo) => {
             let demo = args::DemoArgs { tui: true, ..args::DemoArgs::default() };
-            let outcome = runtime()?.block_on(demo::run(&demo, environment, process_started))?;
+            let outcome = block_on(demo::run(&demo, environment, process_started))??;
             return ended(outcome, &args::ExecOptions::default());
         }
     };
     let settings = resolve(&args, &environment, context)?;
     let surroundings = Surroundings { args: &args, environment: &environment };
     let showing = interactive::run(&settings, start, surroundings, process_started);
-    Ok(left(runtime()?.block_on(showing)?))
+    Ok(left(block_on(showing)??))
 }
 
 /// What is asked for in the work tree that `--worktree` wants, once that is made.
@@ -355,6 +356,18 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
         Ok(runtime)
     })
 }
+
+/// Runs it to its end. What has blocked a thread by then, as a network disk that does not answer, is waited for a moment
+/// only: what it writes is whole or not there, as after a crash, and the next start sees to the rest.
+fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(PATIENCE);
+    Ok(done)
+}
+
+/// Long enough for the look at a large workspace that follows a turn, and for no person to take us for hung.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Longer than any run.
 const FOR_EVER: Duration = Duration::from_secs(1 << 32);
@@ -423,4 +436,19 @@ fn signalled(signal: i32, options: &args::ExecOptions) -> ExitCode {
 /// What a shell makes of a process that a signal ended.
 fn by_signal(signal: i32) -> ExitCode {
     ExitCode::from(128 + u8::try_from(signal).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r10_what_blocks_a_thread_for_good_does_not_keep_us() {
+        let (_hold, held) = std::sync::mpsc::channel::<()>();
+        let done = block_on(async {
+            drop(tokio::task::spawn_blocking(move || held.recv()));
+            "done"
+        });
+        assert_eq!(done.unwrap(), "done");
+    }
 }

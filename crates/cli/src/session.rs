@@ -95,7 +95,9 @@ pub(crate) fn open(
     transport: Box<dyn Transport>,
     mut options: SessionOptions,
 ) -> Result<(Thread, ThreadHandle), RolloutError> {
-    let threads_dir = settings.state_dir.as_ref().map(|state| state.join("threads"));
+    let threads = settings.state_dir.as_deref().map(Threads::under);
+    threads.iter().for_each(Threads::hide_changes);
+    let threads_dir = threads.map(|threads| threads.dir().to_owned());
     let forks = matches!(begin, Begin::Fork(_));
     let begin = match (begin, &settings.state_dir) {
         (Begin::Fork(path), Some(state)) => Begin::Resume(Threads::under(state).fork(&path)?),
@@ -131,9 +133,9 @@ pub(crate) fn open(
         None => policy,
     };
     let may_change = !options.ephemeral && settings.permissions.sandbox != SandboxMode::ReadOnly;
-    let undo = threads_dir.as_ref().zip(settings.state_dir.as_ref()).filter(|_| may_change);
-    let undo = undo.map(|(threads, state)| UndoConfig {
-        undo_dir: threads.join(&thread_id).join("undo"),
+    let undo = settings.state_dir.as_ref().filter(|_| may_change);
+    let undo = undo.map(|state| UndoConfig {
+        undo_dir: Threads::under(state).undo_dir(&thread_id),
         state_dir: state.clone(),
         workspace: settings.workspace.cwd.clone(),
         caps: Caps::default(),

@@ -5,7 +5,7 @@ mod diff;
 mod outside;
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use agent_core::{
@@ -110,9 +110,10 @@ pub(crate) fn undo(
     cwd: &Path,
     screen: Screen,
 ) -> anyhow::Result<Undone> {
-    let thread = args.thread.find(&Threads::under(state), cwd)?;
+    let threads = Threads::under(state);
+    let thread = args.thread.find(&threads, cwd)?;
     let snapshots = Snapshots::open(UndoConfig {
-        undo_dir: undo_dir(&thread),
+        undo_dir: threads.undo_dir(&thread.id),
         state_dir: state.to_owned(),
         workspace: thread.cwd.clone(),
         caps: Caps::default(),
@@ -194,8 +195,9 @@ pub(crate) fn diff(
     cwd: &Path,
     screen: Screen,
 ) -> anyhow::Result<String> {
-    let thread = args.thread.find(&Threads::under(state), cwd)?;
-    let log = UndoLog::at(&undo_dir(&thread));
+    let threads = Threads::under(state);
+    let thread = args.thread.find(&threads, cwd)?;
+    let log = UndoLog::at(&threads.undo_dir(&thread.id));
     let (others, changes): (Vec<_>, Vec<_>) = match args.turn {
         Some(WhichTurn::Number(turn)) => turn_set(&log, turn)?.changes,
         Some(WhichTurn::Last) => {
@@ -264,10 +266,6 @@ fn last_done(
     let paths = exact(&paths.join(", ")).into_owned();
     let earlier = earlier.unwrap_or_default();
     Err(NothingToUndo::Outside { turn: later.turn, paths, earlier }.into())
-}
-
-fn undo_dir(thread: &ThreadSummary) -> PathBuf {
-    thread.path.with_file_name("undo")
 }
 
 /// The last change set of the turn: one that broke off may have been finished in pieces.

@@ -1,10 +1,10 @@
 //! The way to a path below a directory in which commands change things meanwhile: nothing on it is followed out of it.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -62,19 +62,53 @@ pub(crate) fn open(
     retry_on_intr(|| rustix::fs::openat(parent.as_fd(), name, flags, mode))
 }
 
-/// Where something that is open lies, without links; none when that cannot be found out.
-#[cfg(not(target_os = "macos"))]
-pub(crate) fn real_path(open: impl AsFd) -> Option<PathBuf> {
-    use std::os::fd::AsRawFd as _;
-    std::fs::read_link(format!("/proc/self/fd/{}", open.as_fd().as_raw_fd())).ok()
+/// Opens what lies at a path below `root`, through no link, were it only the last name.
+///
+/// # Errors
+/// As the file system says, also where a link is on the way.
+pub(crate) fn open_below(root: impl AsFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match open_at_once(&root, path, flags) {
+        // Linux before 5.6, or a filter around us that does not know the call.
+        Err(Errno::NOSYS | Errno::PERM) => open_by_steps(root, path, flags),
+        opened => Ok(opened?),
+    }
 }
 
-/// Where something that is open lies, without links; none when that cannot be found out.
+#[cfg(not(target_os = "macos"))]
+fn open_at_once(root: impl AsFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    use rustix::fs::ResolveFlags;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    retry_on_intr(|| rustix::fs::openat2(root.as_fd(), path, flags, Mode::empty(), resolve))
+}
+
 #[cfg(target_os = "macos")]
-pub(crate) fn real_path(open: impl AsFd) -> Option<PathBuf> {
-    use std::os::unix::ffi::OsStringExt as _;
-    let path = rustix::fs::getpath(open).ok()?;
-    Some(std::ffi::OsString::from_vec(path.into_bytes()).into())
+fn open_at_once(_: impl AsFd, _: &Path, _: OFlags) -> Result<OwnedFd, Errno> {
+    Err(Errno::NOSYS)
+}
+
+fn open_by_steps(root: impl AsFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let (parent, name) = parent(root, path, Missing::Left)?.ok_or(Errno::NOTDIR)?;
+    Ok(open(parent, name, flags, Mode::empty())?)
+}
+
+/// What stands at a path below `root`, a link being one itself.
+///
+/// # Errors
+/// As the file system says, also where a link is on the way.
+#[cfg(not(target_os = "macos"))]
+pub(crate) fn metadata(root: impl AsFd, path: &Path) -> io::Result<Metadata> {
+    File::from(open_below(root, path, OFlags::PATH)?).metadata()
+}
+
+/// What stands at a path below `root`, a link being one itself.
+///
+/// # Errors
+/// As the file system says, also where a link is on the way.
+#[cfg(target_os = "macos")]
+pub(crate) fn metadata(root: impl AsFd, path: &Path) -> io::Result<Metadata> {
+    let (parent, name) = parent(root, path, Missing::Left)?.ok_or(Errno::NOTDIR)?;
+    agent_tools::real_path(parent).ok_or(Errno::NOENT)?.join(name).symlink_metadata()
 }
 
 /// Copies one file, with its mode, from below one directory to the same path below another. Neither a link on either
@@ -111,6 +145,34 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn what_lies_below_a_directory_is_opened_through_no_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |name: &str| dir.path().join(name);
+        fs::create_dir_all(of("in/d")).unwrap();
+        fs::create_dir(of("out")).unwrap();
+        for name in ["in/d/a", "out/a"] {
+            fs::write(of(name), name).unwrap();
+        }
+        symlink(of("out"), of("in/away")).unwrap();
+        symlink("d", of("in/there")).unwrap();
+        symlink("d/a", of("in/link")).unwrap();
+        let root = File::open(of("in")).unwrap();
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let at_once = |path: &Path| open_below(&root, path, flags);
+        let by_steps = |path: &Path| open_by_steps(&root, path, flags);
+        for open in [&at_once as &dyn Fn(&Path) -> io::Result<OwnedFd>, &by_steps] {
+            let read = |path: &str| io::read_to_string(File::from(open(Path::new(path))?));
+            assert_eq!(read("d/a").unwrap(), "in/d/a");
+            for path in ["away/a", "there/a", "link", "../out/a", "d/../../out/a"] {
+                assert!(read(path).is_err(), "{path}");
+            }
+        }
+        let metadata = |path: &str| metadata(&root, Path::new(path));
+        assert!(metadata("d/a").unwrap().is_file() && metadata("link").unwrap().is_symlink());
+        assert!(metadata("away/a").is_err() && metadata("there/a").is_err());
+    }
 
     #[test]
     fn a_copy_goes_through_no_link_and_over_nothing() {

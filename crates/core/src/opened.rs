@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::retry_on_intr;
 
-use crate::beneath;
-
 /// A regular file. Whatever is read of a directory in which commands write, or of a project, goes through this (R16).
 #[derive(Debug)]
 pub struct Opened(File);
@@ -33,7 +31,7 @@ impl Opened {
 
     /// Where it lies, without links; none when that cannot be found out.
     pub fn real_path(&self) -> Option<PathBuf> {
-        beneath::real_path(&self.0)
+        agent_tools::real_path(&self.0)
     }
 
     /// All that is in it.

@@ -5,13 +5,13 @@ mod index;
 mod summary;
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
 
 use crate::holder::{self, Holder};
-use crate::private::replace;
+use crate::private::{create_private_dir, replace};
 use crate::rollout::{Loaded, Rollout, RolloutError, read_rollout};
 use crate::thread::new_thread_id;
 use crate::undo::{UndoError, UndoLog};
@@ -25,6 +25,8 @@ pub use summary::ThreadSummary;
 pub struct Threads {
     /// Holds a folder for each thread, named by its id.
     dir: PathBuf,
+    /// Holds a folder for each thread that changed something, named by its id.
+    changes: PathBuf,
     index: PathBuf,
 }
 
@@ -72,12 +74,42 @@ pub enum ThreadsError {
 impl Threads {
     /// The threads that are kept below `state`; there may be none yet.
     pub fn under(state: &Path) -> Self {
-        Self { dir: state.join("threads"), index: state.join("threads.index") }
+        Self {
+            dir: state.join("threads"),
+            changes: state.join("undo"),
+            index: state.join("threads.index"),
+        }
     }
 
     /// Holds a folder for each thread.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Where the changes of a thread are kept, with all contents: not in its folder, as commands read what they printed
+    /// there, and must not read this (S11).
+    pub fn undo_dir(&self, id: &str) -> PathBuf {
+        let (hidden, earlier) = (self.changes.join(id), self.undo_dir_of_earlier_versions(id));
+        if !hidden.exists() && earlier.exists() { earlier } else { hidden }
+    }
+
+    /// Moves what earlier versions kept in the folders of threads to where no command reads it. What cannot be moved
+    /// now, as that of a thread which such a version works on, stays until the next time.
+    pub fn hide_changes(&self) {
+        let is_held = |dir: &Path| {
+            let lock = File::open(dir.join("lock"));
+            lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+        };
+        for id in self.ids().unwrap_or_default() {
+            let earlier = self.undo_dir_of_earlier_versions(&id);
+            if earlier.is_dir() && !is_held(&earlier) && create_private_dir(&self.changes).is_ok() {
+                let _ = fs::rename(&earlier, self.changes.join(&id));
+            }
+        }
+    }
+
+    fn undo_dir_of_earlier_versions(&self, id: &str) -> PathBuf {
+        self.dir.join(id).join("undo")
     }
 
     /// All of them. Only what was written since the last time is read; an index that cannot be written is done
@@ -223,6 +255,7 @@ impl Threads {
         before: Option<u32>,
     ) -> Result<PathBuf, RolloutError> {
         let Loaded { header, records } = loaded;
+        let own = UndoLog::at(&self.undo_dir(&header.thread_id));
         let header = Header {
             thread_id: new_thread_id(),
             forked_from: Some(header.thread_id.clone()),
@@ -233,10 +266,11 @@ impl Threads {
         for record in &records {
             rollout.append(record)?;
         }
-        let undo = |rollout: &Path| UndoLog::at(&rollout.with_file_name("undo"));
-        undo(from).hand_on(&undo(rollout.path()), before).map_err(|error| {
+        let changes = self.undo_dir(&header.thread_id);
+        own.hand_on(&UndoLog::at(&changes), before).map_err(|error| {
             // A fork that knows only some of it would say that nothing else was changed.
             let _ = fs::remove_dir_all(self.dir.join(&header.thread_id));
+            let _ = fs::remove_dir_all(changes);
             not_handed_on(from, error)
         })?;
         Ok(rollout.path().to_owned())
@@ -261,7 +295,7 @@ impl Threads {
         written.map_err(|source| ThreadsError::Io { what: "write", path, source })
     }
 
-    /// Removes a thread and all that is kept beside its rollout.
+    /// Removes a thread and all that is kept of it.
     ///
     /// # Errors
     /// When somebody works on it, or it cannot be removed.
@@ -279,7 +313,13 @@ impl Threads {
         // Out of the way at once: a removal cut short leaves no half of a thread behind that looks like one.
         let gone = self.dir.join(format!(".removed-{}", thread.id));
         fs::rename(&folder, &gone).map_err(io_error("remove"))?;
-        fs::remove_dir_all(&gone).map_err(io_error("remove"))
+        for rest in [self.changes.join(&thread.id), gone] {
+            match fs::remove_dir_all(&rest) {
+                Err(error) if error.kind() != NotFound => return Err(io_error("remove")(error)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn rollout(&self, id: &str) -> PathBuf {

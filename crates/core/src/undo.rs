@@ -26,6 +26,7 @@ pub use entry::{Digest, Entry, EntryKind, RelativePath};
 pub use identity::Identity;
 pub use log::{Change, ChangeSet, Origin, UndoLog};
 use manifest::{Manifest, What};
+use place::Place;
 pub use plan::{Kept, KeptBecause, Plan, PlannedChange, UndoReport};
 use shadow::Shadow;
 pub use work::Work;
@@ -33,7 +34,7 @@ pub use work::Work;
 /// Where a thread's changes are kept, and of which workspace.
 #[derive(Clone, Debug)]
 pub struct UndoConfig {
-    /// The thread's own folder `undo/`.
+    /// The thread's own folder; [`crate::Threads::undo_dir`].
     pub undo_dir: PathBuf,
     /// The state directory: holds the shadows of all workspaces, and is never itself covered.
     pub state_dir: PathBuf,
@@ -142,7 +143,10 @@ impl Snapshots {
             }
             None => {}
         }
-        let shadow = self.shadow(&self.config.workspace)?;
+        let workspace = self.config.workspace.clone();
+        let place = Place::open(&workspace).map_err(UndoError::io("open", &workspace))?;
+        let directory = place.identity().map_err(UndoError::io("open", &workspace))?;
+        let shadow = self.shadow(&workspace, place)?;
         shadow.look(None)?;
         let dir = self.open_dir();
         let failed = || UndoError::io("write", &dir);
@@ -151,9 +155,7 @@ impl Snapshots {
         // The shadow goes on without them; these names keep what it was.
         fs::hard_link(shadow.manifest_path(), dir.join("manifest")).map_err(failed())?;
         fs::hard_link(shadow.pack_path(), dir.join("pack")).map_err(failed())?;
-        let workspace = self.config.workspace.clone();
-        let directory = Some(Identity::at(&workspace).map_err(UndoError::io("open", &workspace))?);
-        let open = OpenTurn { turn, workspace, directory };
+        let open = OpenTurn { turn, workspace, directory: Some(directory) };
         let bytes = serde_json::to_vec(&open).map_err(io::Error::other).map_err(failed())?;
         replace(&dir.join("turn.json"), &bytes).map_err(failed())
     }
@@ -195,15 +197,15 @@ impl Snapshots {
             let _ = fs::remove_dir_all(&dir);
             return Err(UndoError::Lost(dir));
         };
-        if !is_there_still(&open)? {
+        let Some(place) = still_there(&open)? else {
             let _ = fs::remove_dir_all(&dir);
             return Err(UndoError::AnotherDirectory(open.workspace));
-        }
-        let shadow = self.shadow(&open.workspace)?;
+        };
+        let shadow = self.shadow(&open.workspace, place)?;
         let after = shadow.look(Some(&before))?;
         let new =
             File::open(shadow.pack_path()).map_err(UndoError::io("open", &shadow.pack_path()))?;
-        let mut changes = compare::changes(&open.workspace, &before, &after);
+        let mut changes = compare::changes(shadow.place(), &before, &after);
         let work = work.filter(|work| work.is_told_by_times(&open.workspace));
         for change in &mut changes {
             let path = walk::bytes_of(change.path.as_path());
@@ -259,9 +261,9 @@ impl Snapshots {
         }
     }
 
-    fn shadow(&self, workspace: &Path) -> Result<Shadow, UndoError> {
+    fn shadow(&self, workspace: &Path, place: Place) -> Result<Shadow, UndoError> {
         let state = &self.config.state_dir;
-        Shadow::open(&state.join("shadows"), workspace, state, self.config.caps)
+        Shadow::open(&state.join("shadows"), workspace, place, state, self.config.caps)
     }
 
     fn open_dir(&self) -> PathBuf {
@@ -274,11 +276,13 @@ impl Snapshots {
     }
 }
 
-/// Whether the workspace is the directory that the turn began in. What is in another is none of its changes.
-fn is_there_still(open: &OpenTurn) -> Result<bool, UndoError> {
-    let Some(directory) = &open.directory else { return Ok(true) };
-    let now = Identity::at(&open.workspace).map_err(UndoError::io("open", &open.workspace))?;
-    Ok(now.is(Some(directory), &open.workspace))
+/// The workspace, if it is the directory that the turn began in. What is in another is none of its changes.
+fn still_there(open: &OpenTurn) -> Result<Option<Place>, UndoError> {
+    let failed = || UndoError::io("open", &open.workspace);
+    let place = Place::open(&open.workspace).map_err(failed())?;
+    let Some(directory) = &open.directory else { return Ok(Some(place)) };
+    let now = place.identity().map_err(failed())?;
+    Ok(now.is(Some(directory), &open.workspace).then_some(place))
 }
 
 /// What is not there is none; what cannot be read just now must not be taken for lost.

@@ -3,6 +3,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -56,12 +57,19 @@ pub fn entries(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Whether the ignore files in a directory can be read. A walk reads whatever is called so: a pipe in their place would
-/// never end, nor would a device.
-pub fn has_plain_ignore_files(directory: &Path) -> bool {
-    [".gitignore", ".ignore", ".git/info/exclude"]
-        .iter()
-        .all(|name| std::fs::metadata(directory.join(name)).map_or(true, |found| found.is_file()))
+/// Where something that is open lies, without links; none when that cannot be found out.
+#[cfg(not(target_os = "macos"))]
+pub fn real_path(open: impl AsFd) -> Option<PathBuf> {
+    use std::os::fd::AsRawFd as _;
+    std::fs::read_link(format!("/proc/self/fd/{}", open.as_fd().as_raw_fd())).ok()
+}
+
+/// Where something that is open lies, without links; none when that cannot be found out.
+#[cfg(target_os = "macos")]
+pub fn real_path(open: impl AsFd) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt as _;
+    let path = rustix::fs::getpath(open).ok()?;
+    Some(std::ffi::OsString::from_vec(path.into_bytes()).into())
 }
 
 fn regular(path: &Path, metadata: &Metadata) -> Result<(), String> {

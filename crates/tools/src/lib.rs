@@ -10,6 +10,7 @@ mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod grep_files;
+mod ignore_files;
 mod job;
 mod list_dir;
 mod live;
@@ -35,7 +36,8 @@ mod write_stdin;
 pub use account::shell_of_account;
 pub use apply_patch::apply_patch_to;
 pub use exec_command::output_file;
-pub use files::{entries, has_plain_ignore_files};
+pub use files::{entries, real_path};
+pub use ignore_files::has_plain_ignore_files;
 pub use login_environment::{LoginPolicy, LoginVariables};
 pub use patch::{
     PatchPreview, PatchRefusal, PatchSummary, PreviewedChange, UnifiedDiff, recover_patches,

@@ -12,6 +12,7 @@ mod parse;
 mod place;
 mod plan;
 mod preview;
+mod reopened;
 mod report;
 mod seek;
 mod shift;

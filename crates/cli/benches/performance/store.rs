@@ -25,7 +25,7 @@ pub(crate) fn undo(files: usize) -> anyhow::Result<()> {
     }
     let state = folder.path().join("state");
     let snapshots = Snapshots::open(UndoConfig {
-        undo_dir: state.join("threads/t/undo"),
+        undo_dir: state.join("undo/t"),
         state_dir: state.clone(),
         workspace: workspace.clone(),
         caps: Caps::default(),

@@ -306,7 +306,7 @@ impl Desk<'_> {
         let thread = ThreadArg { id: Some(self.thread_id.clone()), ..ThreadArg::default() };
         let args = DiffArgs { thread, ..DiffArgs::default() };
         let cwd = self.settings.workspace.cwd.clone();
-        let log = UndoLog::at(&state.join("threads").join(&self.thread_id).join("undo"));
+        let log = UndoLog::at(&Threads::under(&state).undo_dir(&self.thread_id));
         self.aside(move || {
             if !turn_runs {
                 wait_for_last_turn(&log);

@@ -127,9 +127,11 @@ impl Searcher {
         self.walked = Some(Walk::UnderWay);
         let (root, ask) = (self.root.clone(), self.ask.clone());
         thread::spawn(move || {
-            walk(&root, |paths| match ask.send(Asked::Found(paths)) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
+            walk(&root, agent_tools::has_plain_ignore_files, |paths| {
+                match ask.send(Asked::Found(paths)) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
             });
             let _ = ask.send(Asked::Walked);
         });

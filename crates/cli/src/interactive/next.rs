@@ -225,8 +225,9 @@ impl Stage<'_> {
     /// Puts back what the turns from this one on changed.
     fn undo_from(&self, id: &str, turn: u32) -> anyhow::Result<String> {
         let state = crate::state_dir(&self.settings)?;
-        let thread = Threads::under(state).find(id)?;
-        let log = UndoLog::at(&thread.path.with_file_name("undo"));
+        let threads = Threads::under(state);
+        let thread = threads.find(id)?;
+        let log = UndoLog::at(&threads.undo_dir(&thread.id));
         let mut said = String::new();
         for set in log.sets()?.iter().rev() {
             let is_meant = matches!(set.origin, Origin::Turn(number) if number >= turn);

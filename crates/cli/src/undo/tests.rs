@@ -2,6 +2,7 @@ use super::*;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::PathBuf;
 
 use agent_core::Rollout;
 use agent_protocol::{
@@ -58,7 +59,7 @@ impl World {
     }
 
     fn turn(&self, turn: u32, work: impl FnOnce()) {
-        let undo_dir = self.state().join("threads/t1/undo");
+        let undo_dir = Threads::under(&self.state()).undo_dir("t1");
         let config = UndoConfig {
             undo_dir,
             state_dir: self.state(),

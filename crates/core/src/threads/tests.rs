@@ -299,8 +299,11 @@ fn a_thread_is_removed_with_all_that_is_beside_it_unless_somebody_works_on_it() 
     let held = Rollout::open(&thread.path).unwrap();
     assert!(matches!(state.threads.remove(&thread), Err(ThreadsError::InUse { .. })));
     drop(held);
+    let undo = state.threads.undo_dir("0a01");
+    fs::create_dir_all(undo.join("objects")).unwrap();
     state.threads.remove(&thread).unwrap();
     assert_eq!(state.ids(), Vec::<String>::new());
+    assert!(!undo.exists());
     assert_eq!(fs::read_dir(state.threads.dir()).unwrap().count(), 0);
 }
 
@@ -323,12 +326,38 @@ fn a_fork_from_before_a_turn_holds_nothing_of_it_and_the_thread_stays() {
 fn a_fork_that_cannot_undo_what_it_took_over_is_none_and_leaves_nothing() {
     let state = State::new();
     state.thread("1111", "/w", "first", 0);
-    let undo = state.threads.rollout("1111").with_file_name("undo");
-    fs::create_dir(&undo).unwrap();
+    let undo = state.threads.undo_dir("1111");
+    fs::create_dir_all(&undo).unwrap();
     fs::write(undo.join("sets"), "no folder").unwrap();
     let refused = state.threads.fork(&state.threads.rollout("1111")).unwrap_err();
-    assert!(refused.to_string().contains("undo/sets"), "{refused}");
+    assert!(refused.to_string().contains("undo/1111/sets"), "{refused}");
+    assert_eq!(fs::read_dir(undo.parent().unwrap()).unwrap().count(), 1);
     assert_eq!(fs::read_dir(state.threads.dir()).unwrap().count(), 1);
+}
+
+#[test]
+fn s11_what_earlier_versions_kept_of_changes_is_hidden_unless_one_works_with_it() {
+    let state = State::new();
+    for id in ["1111", "2222", "3333"] {
+        state.thread(id, "/w", "first", 0);
+    }
+    let earlier = |id: &str| state.threads.dir().join(id).join("undo");
+    for id in ["1111", "2222"] {
+        fs::create_dir(earlier(id)).unwrap();
+        fs::write(earlier(id).join("lock"), "").unwrap();
+        assert_eq!(state.threads.undo_dir(id), earlier(id), "it can be undone all the same");
+    }
+    let held = File::open(earlier("2222").join("lock")).unwrap();
+    held.lock().unwrap();
+    state.threads.hide_changes();
+    let hidden = state.threads.undo_dir("1111");
+    assert!(hidden.starts_with(state.dir.path().join("undo")) && hidden.join("lock").exists());
+    assert!(!earlier("1111").exists());
+    assert_eq!(state.threads.undo_dir("2222"), earlier("2222"));
+    drop(held);
+    state.threads.hide_changes();
+    assert!(!earlier("2222").exists());
+    assert!(!earlier("3333").exists() && !state.threads.undo_dir("3333").exists());
 }
 
 #[test]

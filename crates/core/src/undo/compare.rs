@@ -1,14 +1,13 @@
 //! Two looks at a workspace, compared: what a turn changed.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 use std::time::SystemTime;
 
 use super::entry::{Entry, RelativePath};
 use super::log::Change;
 use super::manifest::{Manifest, Node};
-use super::walk::path_of;
+use super::place::Place;
+use super::walk::below;
 
 /// Files by which paths become visible or hidden.
 const RULES: [&[u8]; 2] = [b".gitignore", b".ignore"];
@@ -17,7 +16,7 @@ const RULES: [&[u8]; 2] = [b".gitignore", b".ignore"];
 const TICK_NS: i64 = 50_000_000;
 
 /// Sorted by path.
-pub(super) fn changes(workspace: &Path, before: &Manifest, after: &Manifest) -> Vec<Change> {
+pub(super) fn changes(place: &Place, before: &Manifest, after: &Manifest) -> Vec<Change> {
     let paths: BTreeSet<&[u8]> =
         before.nodes.iter().chain(&after.nodes).map(|node| &*node.path).collect();
     let rules_changed = paths.iter().any(|path| {
@@ -38,7 +37,7 @@ pub(super) fn changes(workspace: &Path, before: &Manifest, after: &Manifest) -> 
                 return None;
             }
             if rules_changed {
-                change.before = hidden(workspace, before, new)?;
+                change.before = hidden(place, before, new)?;
             }
         }
         (change.before != change.after).then_some(change)
@@ -56,13 +55,12 @@ fn entry(node: Option<&Node>) -> Option<Entry> {
     clippy::option_option,
     reason = "nothing happened, or something to what may not have been there"
 )]
-fn hidden(workspace: &Path, before: &Manifest, node: &Node) -> Option<Option<Entry>> {
+fn hidden(place: &Place, before: &Manifest, node: &Node) -> Option<Option<Entry>> {
     let begun = before.begun_ns.saturating_sub(TICK_NS);
     if node.stat.ctime_ns < begun {
         return None;
     }
-    let born =
-        fs::symlink_metadata(path_of(workspace, &node.path)).and_then(|found| found.created()).ok();
+    let born = place.metadata(&below(&node.path)).and_then(|found| found.created()).ok();
     let born = born.and_then(|born| born.duration_since(SystemTime::UNIX_EPOCH).ok());
     let is_new =
         born.is_some_and(|born| i64::try_from(born.as_nanos()).is_ok_and(|born| born >= begun));

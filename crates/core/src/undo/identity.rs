@@ -5,10 +5,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use agent_tools::real_path;
 use serde::{Deserialize, Serialize};
-
-use super::place::Place;
-use crate::beneath;
 
 /// A directory, known by two marks. Each may change while it stays the same one: the number with some file systems that
 /// are mounted again, the path when the person moves it.
@@ -25,13 +23,8 @@ impl Identity {
     /// What an open directory is.
     pub(super) fn of(directory: impl AsFd) -> io::Result<Self> {
         let stat = rustix::fs::fstat(directory.as_fd())?;
-        let path = beneath::real_path(directory);
+        let path = real_path(directory);
         Ok(Self { device: stat.st_dev as u64, inode: stat.st_ino, path })
-    }
-
-    /// What is found at a path, links followed.
-    pub(super) fn at(path: &Path) -> io::Result<Self> {
-        Place::open(path)?.identity()
     }
 
     /// Whether it is the one that was `remembered`; where nothing was, as by earlier versions, whether `path` leads

@@ -1,5 +1,4 @@
-//! What each turn of a thread changed, with the contents before and after: kept beside its rollout, complete in
-//! itself.
+//! What each turn of a thread changed, with the contents before and after: complete in itself.
 
 use std::fs;
 use std::io;
@@ -72,7 +71,7 @@ pub struct UndoLog {
 }
 
 impl UndoLog {
-    /// `dir` is the thread's `undo/`; it need not exist.
+    /// `dir` is the thread's folder ([`crate::Threads::undo_dir`]); it need not exist.
     pub fn at(dir: &Path) -> Self {
         Self { dir: dir.to_owned() }
     }

@@ -2,11 +2,11 @@
 //! followed, whoever put it there. Every file is wholly old or wholly new (R5).
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -39,6 +39,30 @@ impl Place {
         Identity::of(&self.root)
     }
 
+    /// What stands at a path, a link being one itself.
+    pub(super) fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        beneath::metadata(&self.root, path)
+    }
+
+    /// A regular file, opened for reading; waits for no pipe.
+    pub(super) fn open_file(&self, path: &Path) -> io::Result<(File, Metadata)> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = File::from(beneath::open_below(&self.root, path, flags)?);
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Err(io::Error::other("it is not a file any more"));
+        }
+        Ok((file, found))
+    }
+
+    /// Where a link leads.
+    pub(super) fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        let (parent, name) =
+            beneath::parent(&self.root, path, Missing::Left)?.ok_or(Errno::NOTDIR)?;
+        let target = rustix::fs::readlinkat(&parent, name, Vec::new())?;
+        Ok(OsString::from_vec(target.into_bytes()).into())
+    }
+
     /// None when nothing stands there that could have been covered. Files larger than `limit` are not read.
     pub(super) fn look(&self, path: &RelativePath, limit: u64) -> io::Result<Option<Standing>> {
         let Some((parent, name)) = self.parent(path, Missing::Left)? else { return Ok(None) };
@@ -60,7 +84,7 @@ impl Place {
                 Some(rustix::fs::readlinkat(&parent, name, Vec::new())?.into_bytes())
             }
             EntryKind::File if size > limit => None,
-            EntryKind::File => Some(read(&parent, name)?),
+            EntryKind::File => Some(read(&parent, name, limit)?),
         };
         let mtime = stat.st_mtime as i64;
         let mtime_ns =
@@ -162,10 +186,15 @@ fn mode_of(mode: u32) -> Mode {
     Mode::from_raw_mode((mode & 0o7777) as rustix::fs::RawMode)
 }
 
-fn read(parent: &OwnedFd, name: &OsStr) -> io::Result<Vec<u8>> {
+/// What has become something else since it was looked at may have no end.
+fn read(parent: &OwnedFd, name: &OsStr, limit: u64) -> io::Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(open(parent, name, flags, Mode::empty())?);
     let mut bytes = Vec::new();
-    File::from(open(parent, name, flags, Mode::empty())?).read_to_end(&mut bytes)?;
+    (&file).take(limit).read_to_end(&mut bytes)?;
+    if !file.metadata()?.is_file() || bytes.len() as u64 != file.metadata()?.len() {
+        return Err(io::Error::other("it changes just now"));
+    }
     Ok(bytes)
 }
 

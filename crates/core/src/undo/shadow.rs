@@ -11,13 +11,16 @@ use std::time::{Duration, SystemTime};
 
 use super::entry::{Digest, EntryKind};
 use super::manifest::{Manifest, Node, Stat, What, Why};
-use super::walk::{self, bytes_of, path_of};
+use super::place::Place;
+use super::walk::{self, below, bytes_of, path_of};
 use super::{Caps, UndoError};
 use crate::private::{create_private_dir, replace};
 
 /// The shadow of one workspace, held by us alone while it is open.
 pub(super) struct Shadow {
     root: PathBuf,
+    /// The same, opened: what a command puts in the place of a directory meanwhile leads nowhere else.
+    place: Place,
     exclude: PathBuf,
     caps: Caps,
     dir: PathBuf,
@@ -39,6 +42,7 @@ impl Shadow {
     pub(super) fn open(
         shadows: &Path,
         root: &Path,
+        place: Place,
         exclude: &Path,
         caps: Caps,
     ) -> Result<Self, UndoError> {
@@ -58,7 +62,12 @@ impl Shadow {
             .open(&path)
             .map_err(UndoError::io("open", &path))?;
         lock.lock().map_err(UndoError::io("lock", &path))?;
-        Ok(Self { root: root.to_owned(), exclude: exclude.to_owned(), caps, dir, _lock: lock })
+        let (root, exclude) = (root.to_owned(), exclude.to_owned());
+        Ok(Self { root, place, exclude, caps, dir, _lock: lock })
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     pub(super) fn manifest_path(&self) -> PathBuf {
@@ -101,7 +110,7 @@ impl Shadow {
         let missing =
             nodes.filter(|node| found.binary_search_by(|(path, _)| path.cmp(&node.path)).is_err());
         let stats = missing.filter_map(|node| {
-            let metadata = fs::symlink_metadata(path_of(&self.root, &node.path)).ok()?;
+            let metadata = self.place.metadata(&below(&node.path)).ok()?;
             Some((node.path.clone(), Stat::of(&metadata)))
         });
         stats.filter(|(_, stat)| stat.kind().is_some()).collect()
@@ -148,12 +157,7 @@ impl Shadow {
                 _ if stat.size > self.caps.file => What::Uncovered(Why::TooLarge),
                 _ => {
                     let was = known.map(|known| known.what);
-                    jobs.push(Job {
-                        node: nodes.len(),
-                        path: path_of(&self.root, &path),
-                        stat,
-                        was,
-                    });
+                    jobs.push(Job { node: nodes.len(), path: below(&path), stat, was });
                     What::Uncovered(Why::Unreadable)
                 }
             };
@@ -188,7 +192,7 @@ impl Shadow {
                 let (next, sender) = (&next, sender.clone());
                 let reader = move || {
                     while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let Ok(copied) = job.read() else { continue };
+                        let Ok(copied) = job.read(&self.place) else { continue };
                         if sender.send((job.node, copied)).is_err() {
                             break;
                         }
@@ -227,6 +231,7 @@ impl Shadow {
 struct Job {
     /// Its index in the manifest.
     node: usize,
+    /// Below the workspace.
     path: PathBuf,
     stat: Stat,
     /// What it was at the last look.
@@ -246,11 +251,11 @@ enum Content {
 }
 
 impl Job {
-    fn read(&self) -> io::Result<Copied> {
+    fn read(&self, place: &Place) -> io::Result<Copied> {
         let (stat, bytes, changed) = if self.stat.kind() == Some(EntryKind::Symlink) {
-            (self.stat, bytes_of(&fs::read_link(&self.path)?).into_vec(), false)
+            (self.stat, bytes_of(&place.read_link(&self.path)?).into_vec(), false)
         } else {
-            read_file(&self.path, self.stat.size)?
+            read_file(place, &self.path, self.stat.size)?
         };
         let digest = Digest::of(&bytes);
         let content = match self.was {
@@ -263,16 +268,10 @@ impl Job {
     }
 }
 
-/// The stat and bytes of a regular file, and whether it changed while it was read. Follows no link and waits for no
-/// pipe.
-fn read_file(path: &Path, size: u64) -> io::Result<(Stat, Vec<u8>, bool)> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let mut options = OpenOptions::new();
-    let file = options.read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-    let stat = Stat::of(&file.metadata()?);
-    if stat.kind() != Some(EntryKind::File) {
-        return Err(io::Error::other("not a file any more"));
-    }
+/// The stat and bytes of a regular file, and whether it changed while it was read.
+fn read_file(place: &Place, path: &Path, size: u64) -> io::Result<(Stat, Vec<u8>, bool)> {
+    let (file, found) = place.open_file(path)?;
+    let stat = Stat::of(&found);
     let mut bytes = Vec::with_capacity(usize::try_from(stat.size).unwrap_or(0));
     // What grows while it is read is cut where it ended when it was looked at: it is read again next time.
     (&file).take(stat.size.max(size)).read_to_end(&mut bytes)?;

@@ -44,7 +44,7 @@ impl World {
     fn snapshots(&self) -> Snapshots {
         let state_dir = self.dir.path().join("state");
         let config = UndoConfig {
-            undo_dir: state_dir.join("threads/t/undo"),
+            undo_dir: state_dir.join("undo/t"),
             state_dir,
             workspace: self.path(""),
             caps: self.caps,
@@ -146,7 +146,7 @@ fn turns_are_undone_one_after_the_other_and_done_again_in_order() {
         world.turn(turn, || world.write("f", turn.to_string()));
     }
     assert_eq!(world.turn(4, || {}), None);
-    let log = UndoLog::at(&world.dir.path().join("state/threads/t/undo"));
+    let log = UndoLog::at(&world.dir.path().join("state/undo/t"));
     for expected in ["2", "1", "0"] {
         let number = log.last_done().unwrap().unwrap().number;
         world.undo(number, false);
@@ -398,6 +398,51 @@ fn what_is_in_another_directory_at_the_end_of_a_turn_is_none_of_its_changes() {
 }
 
 #[test]
+fn s11_what_a_directory_that_became_a_link_leads_to_is_not_kept() {
+    let world = World::new();
+    let elsewhere = world.dir.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    for name in ["key", "hidden"] {
+        fs::write(elsewhere.join(name), "the person's secret").unwrap();
+        world.write(Path::new("d").join(name), "a template");
+    }
+    symlink("elsewhere", elsewhere.join("link")).unwrap();
+    symlink("nowhere", world.path("d/link")).unwrap();
+    let set = world.turn(1, || {
+        fs::remove_dir_all(world.path("d")).unwrap();
+        symlink(&elsewhere, world.path("d")).unwrap();
+        world.write(".gitignore", "hidden\n");
+    });
+    let set = set.unwrap();
+    assert_eq!(paths(&set), [".gitignore", "d", "d/hidden", "d/key", "d/link"]);
+    let gone = set.changes.iter().filter(|change| change.path.as_path().starts_with("d/"));
+    assert!(gone.filter(|change| change.after.is_none()).count() == 3);
+    let kept = world.snapshots().log().content(Digest::of(b"the person's secret"));
+    assert!(kept.is_err());
+    world.undo(set.number, false);
+    assert_eq!(world.read("d/key"), "a template");
+    assert_eq!(fs::read_to_string(elsewhere.join("key")).unwrap(), "the person's secret");
+}
+
+#[test]
+fn s11_a_file_is_read_through_no_directory_that_became_a_link_since_it_was_listed() {
+    let world = World::new();
+    let elsewhere = world.dir.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    for dir in [&elsewhere, &world.path("d")] {
+        fs::create_dir_all(dir).unwrap();
+        fs::write(dir.join("environ"), "anything").unwrap();
+        symlink("anywhere", dir.join("link")).unwrap();
+    }
+    let place = Place::open(&world.path("")).unwrap();
+    let (file, link) = (Path::new("d/environ"), Path::new("d/link"));
+    assert!(place.open_file(file).is_ok() && place.read_link(link).is_ok());
+    fs::rename(world.path("d"), world.path("aside")).unwrap();
+    symlink(&elsewhere, world.path("d")).unwrap();
+    assert!(place.open_file(file).is_err() && place.read_link(link).is_err());
+}
+
+#[test]
 fn contents_lost_from_the_cache_cost_the_undo_of_that_file_only() {
     let world = World::new();
     world.write("f", "0000");
@@ -405,7 +450,8 @@ fn contents_lost_from_the_cache_cost_the_undo_of_that_file_only() {
     world.turn(1, || world.write("g", "1"));
     let snapshots = world.snapshots();
     snapshots.before_turn(2).unwrap();
-    let pack = snapshots.shadow(&world.path("")).unwrap().pack_path();
+    let place = Place::open(&world.path("")).unwrap();
+    let pack = snapshots.shadow(&world.path(""), place).unwrap().pack_path();
     let damaged = fs::read(&pack)
         .unwrap()
         .iter()
@@ -560,7 +606,7 @@ fn what_cannot_be_read_just_now_is_neither_lost_nor_passed_over() {
     world.write("a", "1");
     let set = world.turn(1, || world.write("a", "2")).unwrap();
     let snapshots = world.snapshots();
-    let dir = world.dir.path().join("state/threads/t/undo");
+    let dir = world.dir.path().join("state/undo/t");
     // A folder can be opened and not be read, by nobody.
     let unreadable = |path: PathBuf| {
         fs::create_dir(&path).unwrap();
@@ -599,8 +645,9 @@ fn what_was_in_a_directory_that_could_not_be_read_is_not_taken_for_new() {
     let inside = || node("shut/deep", 0o040_755, What::Directory);
     let beside = || node("shut-", 0o040_755, What::Directory);
     let manifest = |nodes| Manifest { begun_ns: 0, nodes };
+    let place = Place::open(Path::new("/")).unwrap();
     let changes = |before, after| {
-        let changes = compare::changes(Path::new("/"), &manifest(before), &manifest(after));
+        let changes = compare::changes(&place, &manifest(before), &manifest(after));
         changes.iter().map(|change| change.path.to_string()).collect::<Vec<_>>()
     };
     let after = || vec![directory(), beside(), inside()];
@@ -641,7 +688,7 @@ fn a_fork_takes_over_the_changes_of_its_turns_and_each_of_the_two_sees_what_the_
         });
     }
     assert_eq!(world.undo(4, false).set.unwrap().number, 5);
-    let fork_dir = world.dir.path().join("state/threads/f/undo");
+    let fork_dir = world.dir.path().join("state/undo/f");
     let fork_log = UndoLog::at(&fork_dir);
     world.snapshots().log().hand_on(&fork_log, Some(4)).unwrap();
     assert_eq!(fork_log.sets().unwrap().len(), 3, "neither the turn that is left out nor its undo");
@@ -665,11 +712,11 @@ fn a_fork_takes_over_the_changes_of_its_turns_and_each_of_the_two_sees_what_the_
     assert!(!world.path("new 2").exists());
     assert_eq!(world.read("one"), "mine");
     // All of it, with what was undone and kept in the meantime.
-    let whole = UndoLog::at(&world.dir.path().join("state/threads/w/undo"));
+    let whole = UndoLog::at(&world.dir.path().join("state/undo/w"));
     world.snapshots().log().hand_on(&whole, None).unwrap();
     assert_eq!(whole.sets().unwrap(), world.snapshots().log().sets().unwrap());
     // What the one loses the other still has.
-    fs::remove_dir_all(world.dir.path().join("state/threads/t")).unwrap();
+    fs::remove_dir_all(world.dir.path().join("state/undo/t")).unwrap();
     let sets = fork_log.sets().unwrap();
     let entries = sets.iter().flat_map(|set| &set.changes).filter_map(|it| it.after.as_ref());
     let contents = entries.filter_map(|entry| entry.content);

@@ -90,7 +90,8 @@ fn walk_once(
     let exclude = exclude.to_owned();
     // Without them, what is ignored would be taken for new.
     if let Some(folder) = root.ancestors().find(|folder| !has_plain_ignore_files(folder)) {
-        let source = io::Error::other("an ignore file in it is no regular file");
+        let source =
+            io::Error::other("an ignore file in it is no regular file, or longer than 1 MiB");
         return Err(UndoError::Io { what: "read", path: folder.to_owned(), source });
     }
     let closed = Arc::new(Mutex::new(Vec::new()));
@@ -242,9 +243,14 @@ pub(super) fn bytes_of(path: &Path) -> Box<[u8]> {
     path.as_os_str().as_bytes().into()
 }
 
-pub(super) fn path_of(root: &Path, path: &[u8]) -> PathBuf {
+/// A path below the root.
+pub(super) fn below(path: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt as _;
-    root.join(std::ffi::OsStr::from_bytes(path))
+    std::ffi::OsStr::from_bytes(path).into()
+}
+
+pub(super) fn path_of(root: &Path, path: &[u8]) -> PathBuf {
+    root.join(below(path))
 }
 
 #[cfg(test)]

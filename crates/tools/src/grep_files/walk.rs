@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ignore::overrides::Override;
 use ignore::{DirEntry, WalkBuilder};
 
-use crate::files::has_plain_ignore_files;
+use crate::ignore_files::has_plain_ignore_files;
 
 /// Entries of a batch: few, since any may be large, and enough that the walk is seldom waited for.
 const BATCH: usize = 64;

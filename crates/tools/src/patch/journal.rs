@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::place::{Missing, Roots};
+use super::place::{NoFolder, Roots};
+use super::reopened::{Directory, Reopened};
 use super::slot::{self, Slot};
 use crate::files;
 
@@ -19,6 +20,9 @@ use crate::files;
 enum Line {
     Begin {
         roots: Roots,
+        /// What the roots are, in their order; earlier versions did not say.
+        #[serde(default)]
+        directories: Vec<Option<Directory>>,
         /// Names of our files in `folders` begin with it.
         token: String,
         folders: Vec<PathBuf>,
@@ -92,7 +96,9 @@ impl Journal {
             .collect();
         made.sort();
         made.dedup();
-        self.write(&Line::Begin { roots: roots.clone(), token: token.to_owned(), folders, made })
+        let directories = roots.paths().map(|root| Directory::at(root)).collect();
+        let (roots, token) = (roots.clone(), token.to_owned());
+        self.write(&Line::Begin { roots, directories, token, folders, made })
     }
 
     /// After this, what is intended may be done.
@@ -207,6 +213,7 @@ fn recover_one(path: &Path) -> Vec<String> {
 #[derive(Default)]
 struct Recovery {
     roots: Option<Roots>,
+    directories: Vec<Option<Directory>>,
     token: String,
     folders: Vec<PathBuf>,
     made: Vec<PathBuf>,
@@ -225,8 +232,9 @@ impl Recovery {
         let mut recovery = Self::default();
         for line in lines {
             match line {
-                Line::Begin { roots, token, folders, made } => {
-                    recovery = Self { roots: Some(roots), token, folders, made, ..recovery };
+                Line::Begin { roots, directories, token, folders, made } => {
+                    let roots = Some(roots);
+                    recovery = Self { roots, directories, token, folders, made, ..recovery };
                 }
                 Line::Intend { intents } => recovery.intents = intents,
                 Line::Done => recovery.done = true,
@@ -237,11 +245,12 @@ impl Recovery {
 
     fn run(&self) -> Outcome {
         let mut outcome = Outcome { said: vec![], complete: true };
-        let Some(roots) = &self.roots else { return outcome };
+        let Some(named) = &self.roots else { return outcome };
+        let roots = Reopened::new(named, &self.directories);
         let mut wanted = vec![];
         for intent in self.intents.iter().rev().filter(|_| !self.done) {
             let path = intent.path().display();
-            match intent.undo(roots) {
+            match intent.undo(&roots) {
                 Ok(Undone::Nothing) => {}
                 Ok(Undone::PutBack) => outcome.said.push(format!("{path}: put back as it was")),
                 Ok(Undone::Changed(old)) => {
@@ -254,44 +263,48 @@ impl Recovery {
                 Ok(Undone::Lost) => {
                     outcome.said.push(format!("{path}: what it was before is lost"))
                 }
-                Err(error) => {
+                // It will be no other the next time.
+                Err(NoFolder::Another(root)) => {
+                    let why = NoFolder::Another(root).describe(named);
+                    let sentence = format!("{why}; nothing is put back there");
+                    if !outcome.said.contains(&sentence) {
+                        outcome.said.push(sentence);
+                    }
+                }
+                Err(no_folder) => {
                     outcome.complete = false;
-                    outcome.said.push(format!("{path}: could not be put back: {error}"));
+                    let why = no_folder.describe(named);
+                    outcome.said.push(format!("{path}: could not be put back: {why}"));
                 }
             }
         }
         if outcome.complete {
-            self.clear(roots, &wanted);
+            self.clear(&roots, &wanted);
         }
         outcome
     }
 
     /// Removes files of ours, and folders that only a patch that is undone had needed.
-    fn clear(&self, roots: &Roots, wanted: &[PathBuf]) {
-        for folder in &self.folders {
-            let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            let ours = names.map(|entry| entry.file_name()).filter(|name| {
-                let own = name.to_string_lossy();
-                !self.token.is_empty()
-                    && own.strip_prefix(&self.token).is_some_and(|rest| rest.starts_with('-'))
-            });
-            for path in ours.map(|name| folder.join(name)).filter(|path| !wanted.contains(path)) {
-                if let Ok(slot) = open(roots, &path) {
-                    let _ = slot.remove();
-                }
+    fn clear(&self, roots: &Reopened, wanted: &[PathBuf]) {
+        for folder in self.folders.iter().filter(|_| !self.token.is_empty()) {
+            let Ok(any) = roots.slot(&folder.join(&self.token)) else { continue };
+            let names = rustix::fs::Dir::read_from(&any.folder.dir).into_iter().flatten().flatten();
+            let names =
+                names.filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned));
+            let is_ours = |name: &String| {
+                name.strip_prefix(&self.token).is_some_and(|rest| rest.starts_with('-'))
+            };
+            let ours = names.filter(is_ours).map(|name| any.beside(&name));
+            for slot in ours.filter(|slot| !wanted.contains(&slot.path())) {
+                let _ = slot.remove();
             }
         }
         for folder in self.made.iter().rev().filter(|_| !self.done) {
-            if let Ok(slot) = open(roots, folder) {
+            if let Ok(slot) = roots.slot(folder) {
                 let _ = slot.remove_folder();
             }
         }
     }
-}
-
-fn open(roots: &Roots, path: &Path) -> io::Result<Slot> {
-    let opened = Slot::open(roots, path, Missing::Fail, &mut vec![]);
-    opened.map_err(|no_folder| io::Error::other(no_folder.describe(roots)))
 }
 
 /// What came of undoing a step.
@@ -317,12 +330,12 @@ impl Intent {
 
     /// # Errors
     /// When it may work another time.
-    fn undo(&self, roots: &Roots) -> io::Result<Undone> {
-        if self.path().parent().is_none_or(|folder| !folder.exists()) {
+    fn undo(&self, roots: &Reopened) -> Result<Undone, NoFolder> {
+        let slot = match roots.slot(self.path()) {
             // It was never made, or is gone with all that was in it.
-            return Ok(Undone::Nothing);
-        }
-        let slot = open(roots, self.path())?;
+            Err(NoFolder::Missing) => return Ok(Undone::Nothing),
+            slot => slot?,
+        };
         let now = slot.inode();
         match self {
             Self::Put { new, old: None, .. } if now == Some(*new) => slot.remove()?,
@@ -330,7 +343,7 @@ impl Intent {
                 return self.put_back(roots, &slot);
             }
             Self::Remove { inode, kept, .. } if now != Some(*inode) => {
-                let kept = open(roots, kept)?;
+                let kept = roots.slot(kept)?;
                 match (kept.inode() == Some(*inode), now) {
                     (false, _) => return Ok(Undone::Nothing),
                     (true, Some(_)) => return Ok(Undone::Changed(kept.path())),
@@ -338,7 +351,7 @@ impl Intent {
                 }
             }
             Self::Rename { to, inode, .. } if now != Some(*inode) => {
-                let to = open(roots, to)?;
+                let to = roots.slot(to)?;
                 match (to.inode() == Some(*inode), now) {
                     (false, _) => return Ok(Undone::Nothing),
                     (true, Some(_)) => return Ok(Undone::Changed(to.path())),
@@ -346,7 +359,7 @@ impl Intent {
                 }
             }
             Self::Overwrite { inode, old, .. } if now == Some(*inode) => {
-                slot::write_over(&mut slot.open_to_write()?, old)?;
+                slot::write_over(&mut slot.open_to_write_over(*inode)?, old)?;
             }
             _ => return Ok(Undone::Nothing),
         }
@@ -354,9 +367,9 @@ impl Intent {
     }
 
     /// Gives the old file its name back, unless someone else's file has it now.
-    fn put_back(&self, roots: &Roots, slot: &Slot) -> io::Result<Undone> {
+    fn put_back(&self, roots: &Reopened, slot: &Slot) -> Result<Undone, NoFolder> {
         let Self::Put { new, old, kept, .. } = self else { return Ok(Undone::Nothing) };
-        let kept = kept.iter().filter_map(|path| open(roots, path).ok());
+        let kept = kept.iter().filter_map(|path| roots.slot(path).ok());
         match (slot.inode(), kept.into_iter().find(|kept| kept.inode() == *old)) {
             (_, None) => Ok(Undone::Lost),
             (Some(other), Some(kept)) if other != *new => Ok(Undone::Changed(kept.path())),

@@ -129,6 +129,8 @@ pub(crate) enum NoFolder {
     Missing,
     /// At this path stands something else, or a link.
     InTheWay(PathBuf),
+    /// What was this root is another directory now.
+    Another(PathBuf),
     Io(io::Error),
 }
 
@@ -149,6 +151,10 @@ impl Roots {
             Err(_) => Some(root.to_owned()),
         };
         Self(roots.into_iter().filter_map(real).collect())
+    }
+
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.0.iter()
     }
 
     pub(crate) fn contain(&self, path: &Path) -> bool {
@@ -181,20 +187,34 @@ impl Roots {
     ) -> Result<Folder, NoFolder> {
         let inside = |root: &&PathBuf| path.starts_with(root) && path != root.as_path();
         let root = self.0.iter().filter(inside).max_by_key(|root| root.as_os_str().len());
-        let (Some(root), Some(parent)) = (root, path.parent()) else {
-            return Err(NoFolder::Outside);
-        };
-        let below = parent.strip_prefix(root).map_err(|_| NoFolder::Outside)?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root_dir = retry_on_intr(|| rustix::fs::open(root, flags, Mode::empty()));
-        let mut folder = Folder {
-            dir: root_dir.map_err(|errno| NoFolder::Io(errno.into()))?.into(),
-            path: root.clone(),
-        };
+        let root = root.ok_or(NoFolder::Outside)?;
+        let folder = Folder { dir: open_root(root).map_err(NoFolder::Io)?, path: root.clone() };
+        folder.on_the_way_to(path, missing, made)
+    }
+}
+
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// Opens a root, through links if it must be.
+pub(crate) fn open_root(root: &Path) -> io::Result<File> {
+    Ok(retry_on_intr(|| rustix::fs::open(root, FOLDER, Mode::empty()))?.into())
+}
+
+impl Folder {
+    /// The folder of `path`, which lies below this one.
+    pub(crate) fn on_the_way_to(
+        self,
+        path: &Path,
+        missing: Missing,
+        made: &mut Vec<PathBuf>,
+    ) -> Result<Self, NoFolder> {
+        let parent = path.parent().ok_or(NoFolder::Outside)?;
+        let below = parent.strip_prefix(&self.path).map_err(|_| NoFolder::Outside)?.to_owned();
+        let mut folder = self;
         for component in below.components() {
             let Component::Normal(name) = component else { return Err(NoFolder::Outside) };
             let path = folder.path.join(name);
-            let flags = flags | OFlags::NOFOLLOW;
+            let flags = FOLDER | OFlags::NOFOLLOW;
             let open =
                 || retry_on_intr(|| rustix::fs::openat(&folder.dir, name, flags, Mode::empty()));
             let dir = match open() {
@@ -214,9 +234,15 @@ impl Roots {
                 }
                 errno => NoFolder::Io(errno.into()),
             })?;
-            folder = Folder { dir: dir.into(), path };
+            folder = Self { dir: dir.into(), path };
         }
         Ok(folder)
+    }
+}
+
+impl From<io::Error> for NoFolder {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
     }
 }
 
@@ -230,6 +256,9 @@ impl NoFolder {
             }
             Self::Missing => "no such directory".into(),
             Self::InTheWay(path) => format!("{} is not a directory", path.display()),
+            Self::Another(root) => {
+                format!("{} is another directory now than the one that was patched", root.display())
+            }
             Self::Io(error) => files::trouble(error),
         }
     }

@@ -1,6 +1,6 @@
 //! A name in an open folder, and what can be done to it: the only place where patches touch the disk.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Seek, Write as _};
 use std::os::unix::fs::MetadataExt;
@@ -29,8 +29,12 @@ impl Slot {
         missing: Missing,
         made: &mut Vec<PathBuf>,
     ) -> Result<Self, NoFolder> {
-        let name = path.file_name().ok_or(NoFolder::Outside)?.to_owned();
-        Ok(Self { folder: Rc::new(roots.open_folder(path, missing, made)?), name })
+        let name = path.file_name().ok_or(NoFolder::Outside)?;
+        Ok(Self::named(roots.open_folder(path, missing, made)?, name))
+    }
+
+    pub(crate) fn named(folder: Folder, name: &OsStr) -> Self {
+        Self { folder: Rc::new(folder), name: name.to_owned() }
     }
 
     /// Another name in the same folder.
@@ -73,6 +77,16 @@ impl Slot {
 
     pub(crate) fn open_to_write(&self) -> io::Result<File> {
         self.open_as(OFlags::WRONLY, Mode::empty())
+    }
+
+    /// That file, if it has this name still.
+    pub(crate) fn open_to_write_over(&self, inode: u64) -> io::Result<File> {
+        let file = self.open_to_write()?;
+        let found = file.metadata()?;
+        if !found.is_file() || found.ino() != inode {
+            return Err(io::Error::other("it changes just now"));
+        }
+        Ok(file)
     }
 
     fn open_as(&self, flags: OFlags, mode: Mode) -> io::Result<File> {

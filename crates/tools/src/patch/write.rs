@@ -167,7 +167,9 @@ impl<'a> Work<'a> {
             let reason = match &no_folder {
                 NoFolder::Outside => Some(RejectReason::Sandbox),
                 NoFolder::Io(error) => blamed(error),
-                NoFolder::Missing | NoFolder::InTheWay(_) => Some(RejectReason::PatchMismatch),
+                NoFolder::Missing | NoFolder::InTheWay(_) | NoFolder::Another(_) => {
+                    Some(RejectReason::PatchMismatch)
+                }
             };
             Failure { message, reason, left: vec![] }
         })

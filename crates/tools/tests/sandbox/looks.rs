@@ -52,6 +52,15 @@ pub(crate) const LOOKS: &[Look] = &[
         },
         |home| home.join(".local/state/agent/shadows/one/lock"),
     ),
+    // Of any thread: a workspace may hold what its commands do not see.
+    look(
+        "s11_look_at_what_undo_keeps",
+        |home| {
+            fs::create_dir_all(home.join(".local/state/agent/undo/one/objects"))?;
+            fs::write(home.join(".local/state/agent/undo/one/objects/it"), SECRET)
+        },
+        |home| home.join(".local/state/agent/undo/one/objects/it"),
+    ),
     look("s11_look_by_dots", |_| Ok(()), |_| "../home/.ssh/id".into()),
     look("s11_look_through_a_link", |home| symlink(home.join(".ssh/id"), "way"), |_| "way".into()),
     look(

@@ -13,15 +13,20 @@ const BATCH: usize = 4000;
 const STORES: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
 
 /// Hands the paths below `root` to `found` in batches, relative to it and with `/` between their parts, until all are
-/// found or it breaks. What is ignored is left out, and so are names that are no text.
-pub fn walk(root: &Path, mut found: impl FnMut(Vec<String>) -> ControlFlow<()>) {
+/// found or it breaks. What is ignored is left out, and so are names that are no text. `has_plain_rules` says whether
+/// the ignore files in a directory can be read: the walk reads whatever is called so.
+pub fn walk(
+    root: &Path,
+    has_plain_rules: fn(&Path) -> bool,
+    mut found: impl FnMut(Vec<String>) -> ControlFlow<()>,
+) {
     let rules = root.ancestors().all(has_plain_rules);
     let walk = WalkBuilder::new(root)
         .standard_filters(rules)
         .hidden(false)
         .require_git(false)
         .follow_links(false)
-        .filter_entry(|entry| {
+        .filter_entry(move |entry| {
             !is_store(entry) && (!is_directory(entry) || has_plain_rules(entry.path()))
         })
         .build();
@@ -49,13 +54,6 @@ fn is_store(entry: &DirEntry) -> bool {
     STORES.iter().any(|store| entry.file_name() == *store)
 }
 
-/// The walk reads ignore files: a pipe in their place would never end, nor would a device.
-fn has_plain_rules(directory: &Path) -> bool {
-    [".gitignore", ".ignore", ".git/info/exclude"]
-        .iter()
-        .all(|name| std::fs::metadata(directory.join(name)).map_or(true, |found| found.is_file()))
-}
-
 fn path_below(root: &Path, entry: &DirEntry) -> Option<String> {
     let path = entry.path().strip_prefix(root).ok()?.to_str()?;
     if path.is_empty() || path.contains(char::is_control) {
@@ -73,9 +71,13 @@ mod tests {
     use super::*;
     use std::fs;
 
+    fn has_no_pipes(directory: &Path) -> bool {
+        fs::metadata(directory.join(".gitignore")).map_or(true, |found| found.is_file())
+    }
+
     fn walked(root: &Path) -> Vec<String> {
         let mut all = Vec::new();
-        walk(root, |batch| {
+        walk(root, has_no_pipes, |batch| {
             all.extend(batch);
             ControlFlow::Continue(())
         });
@@ -137,7 +139,7 @@ mod tests {
         (0..FIRST_BATCH * 2)
             .for_each(|n| fs::write(scratch.path().join(n.to_string()), "").unwrap());
         let mut batches = 0;
-        walk(scratch.path(), |batch| {
+        walk(scratch.path(), has_no_pipes, |batch| {
             batches += 1;
             assert_eq!(batch.len(), FIRST_BATCH);
             ControlFlow::Break(())

@@ -255,6 +255,89 @@ fn r5_a_journal_cut_off_at_any_byte_leaves_no_file_half_old_and_half_new() {
     }
 }
 
+/// A patch in `in/n`, cut off after a file was put there; returns the sample and where its journal is.
+fn cut_off_below_a_nested_root() -> (Sample, tempfile::TempDir) {
+    let sample = Sample::new(&[]);
+    std::fs::create_dir_all(sample.root.join("in/n")).unwrap();
+    std::fs::write(sample.root.join("in/n/a"), "new").unwrap();
+    let journals = tempfile::tempdir().unwrap();
+    let patch_journal = PatchJournal::create(journals.path()).unwrap();
+    let mut journal = Journal::to(patch_journal.writer().unwrap());
+    let inner = sample.root.join("in");
+    let roots = Roots::new([inner.as_path(), sample.root.as_path()]);
+    let folders = [inner.join("n"), inner.join("n/made")];
+    let token = ".agent-patch-x";
+    journal.begin(&roots, token, folders.iter().map(PathBuf::as_path)).unwrap();
+    std::fs::create_dir(&folders[1]).unwrap();
+    std::fs::write(inner.join("n/.agent-patch-x-1"), "ours").unwrap();
+    let (path, new) = (inner.join("n/a"), std::fs::metadata(inner.join("n/a")).unwrap().ino());
+    journal.intend(vec![Intent::Put { path, new, old: None, kept: vec![] }]).unwrap();
+    (sample, journals)
+}
+
+/// As a command in a directory above it can.
+fn exchange_for_a_link(root: &Path) {
+    let away = root.with_file_name("away");
+    std::fs::rename(root, &away).unwrap();
+    std::os::unix::fs::symlink(&away, root).unwrap();
+}
+
+/// As an earlier version wrote it.
+fn forget_what_the_roots_were(journals: &Path) {
+    let path = std::fs::read_dir(journals).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (begin, rest) = text.split_once('\n').unwrap();
+    let mut begin: serde_json::Value = serde_json::from_str(begin).unwrap();
+    assert!(begin.as_object_mut().unwrap().remove("directories").is_some());
+    std::fs::write(&path, format!("{begin}\n{rest}")).unwrap();
+}
+
+#[test]
+fn s13_a_patch_that_was_cut_off_is_not_undone_where_its_root_became_a_link() {
+    for is_of_earlier_version in [false, true] {
+        let (sample, journals) = cut_off_below_a_nested_root();
+        let root = sample.root.join("in");
+        if is_of_earlier_version {
+            forget_what_the_roots_were(journals.path());
+        }
+        std::fs::rename(&root, sample.root.join("first")).unwrap();
+        std::fs::create_dir(&root).unwrap();
+        let victim = |name: &str| root.join("n").join(name);
+        std::fs::create_dir_all(victim("made")).unwrap();
+        for name in ["a", ".agent-patch-x-1"] {
+            // The same file, that a comparison of numbers alone would take for the one of the patch.
+            std::fs::hard_link(sample.root.join("first/n").join(name), victim(name)).unwrap();
+        }
+        exchange_for_a_link(&root);
+        let before = sample.files();
+        let said = recover_patches(journals.path());
+        let why =
+            "is another directory now than the one that was patched; nothing is put back there";
+        assert_eq!(said, [format!("{} {why}", root.display())]);
+        assert_eq!(sample.files(), before);
+        assert_eq!(recover_patches(journals.path()), [""; 0], "once is enough");
+    }
+}
+
+#[test]
+fn s13_a_patch_that_was_cut_off_is_undone_where_its_root_is_the_same() {
+    for is_of_earlier_version in [false, true] {
+        let (sample, journals) = cut_off_below_a_nested_root();
+        if is_of_earlier_version {
+            forget_what_the_roots_were(journals.path());
+        } else {
+            // The person has moved it, and led there from where it was.
+            exchange_for_a_link(&sample.root.join("in"));
+        }
+        let path = sample.root.join("in/n/a");
+        assert_eq!(
+            recover_patches(journals.path()),
+            [format!("{}: put back as it was", path.display())]
+        );
+        assert_eq!(std::fs::read_dir(sample.root.join("in/n")).unwrap().count(), 0);
+    }
+}
+
 #[test]
 fn what_the_person_changed_since_the_crash_is_left_to_them() {
     let (sample, journals) = before_crash();

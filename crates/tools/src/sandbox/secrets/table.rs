@@ -6,6 +6,7 @@ pub(super) const IN_HOME: &[&str] = &[
     // Who can open it can lock it too.
     ".local/state/agent/rooms",
     ".local/state/agent/shadows",
+    ".local/state/agent/undo",
     ".ssh",
     ".gnupg",
     ".aws",
@@ -150,6 +151,7 @@ pub(super) const IN_OUR_HOMES: &[&str] = &[
     "rooms",
     "sessions",
     "shadows",
+    "undo",
 ];
 
 pub(super) const OF_THE_SYSTEM: &[&str] = &[
