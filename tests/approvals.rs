@@ -184,6 +184,29 @@ async fn an_edit_of_what_the_sandbox_protects_is_refused_where_nobody_can_be_ask
     assert_eq!(scene.read(".git/hooks/pre-commit"), None);
 }
 
+#[tokio::test]
+async fn s20_our_own_rules_and_settings_are_not_the_models_where_links_lead_into_the_workspace() {
+    let patch =
+        "*** Begin Patch\n*** Add File: dots/own.rules\n+prefix_rule([\"bash\"])\n*** End Patch";
+    let append = "echo 'notify = [\"evil\"]' >>dots/config.toml; true";
+    let server = ScriptedModel::new()
+        .calls_freely("apply_patch", patch)
+        .calls("exec_command", json!({"cmd": append}))
+        .says("Well.")
+        .serve();
+    let scene = Scene::new(AGENT).file("dots/config.toml", "# own\n").facing(&server);
+    std::fs::create_dir_all(scene.home().join("rules")).unwrap();
+    for (link, file) in [("rules/default.rules", "own.rules"), ("config.toml", "config.toml")] {
+        let file = scene.workspace().join("dots").join(file);
+        std::os::unix::fs::symlink(file, scene.home().join(link)).unwrap();
+    }
+    let run = scene.run(&["exec", "--json", "-s", "workspace-write", "turn"]).await.succeeded();
+    let rejected = run.event("tool.rejected");
+    assert_eq!(rejected["rule"], "the agent's own files", "{rejected}");
+    assert_eq!(scene.read("dots/own.rules"), None);
+    assert_eq!(scene.read("dots/config.toml").as_deref(), Some("# own\n"));
+}
+
 /// A thread with somebody before it.
 struct Asking {
     handle: ThreadHandle,

@@ -505,6 +505,24 @@ fn s20_what_says_what_we_may_do_is_never_written() {
 }
 
 #[test]
+fn s20_what_says_what_we_may_do_is_never_written_where_a_link_leads_be_it_the_workspace() {
+    let own = "deny: the agent's own files";
+    let linked = || vec!["/w/dots/config.toml".into(), "/w/dots/rules".into()];
+    for (sandbox, path, expected) in [
+        (WorkspaceWrite, "/w/dots/config.toml", own),
+        (WorkspaceWrite, "/w/dots/rules/default.rules", own),
+        (WorkspaceWrite, "/w/dots/config.toml2", "allow: sandbox workspace-write"),
+        (ReadOnly, "/w/dots/config.toml", own),
+        (DangerFullAccess, "/w/dots/config.toml", "allow: sandbox danger-full-access"),
+    ] {
+        let policy = Policy::new(OnRequest, sandbox, "/w".into()).guarding_linked(linked());
+        let beyond = if sandbox == ReadOnly { vec![path.into()] } else { vec![] };
+        let edit = Action::Edit { paths: vec![path.into()], beyond, changes: vec![] };
+        assert_eq!(decided(&policy, &edit), expected, "{sandbox} {path}");
+    }
+}
+
+#[test]
 fn where_no_rule_could_be_kept_none_is_offered() {
     let policy = Policy::new(OnRequest, WorkspaceWrite, "/w".into());
     let Verdict::Ask(question) = policy.judge(&outside("cargo test")) else { panic!() };

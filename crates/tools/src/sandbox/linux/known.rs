@@ -29,7 +29,7 @@ pub(super) struct Known {
     pub(super) configs: Vec<PathBuf>,
     /// Where they are, links aside.
     pub(super) ends_of_configs: BTreeSet<PathBuf>,
-    /// Of the person's files, those in the roots. A root that is one of them was named for itself.
+    /// Of the person's files, those in the roots, be it that links lead there. A root that is one of them was named for itself.
     pub(super) of_person: Vec<PathBuf>,
     pub(super) our_homes: Vec<PathBuf>,
     /// What no mount would close.
@@ -49,6 +49,7 @@ impl Known {
         let mut trees = look.pointed;
         trees.extend(roots.iter().filter_map(|root| repositories::around(root)));
         let (mut of_person, mut our_homes) = (persons::files(env), persons::our_homes(env));
+        of_person.extend(world.linked.iter().cloned());
         of_person.retain(|path| is_below(&roots, path));
         our_homes.retain(|home| roots.iter().any(|root| home.starts_with(root)));
         let configs = persons::git_configs(env);
