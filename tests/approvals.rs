@@ -64,6 +64,24 @@ async fn s19_a_program_of_the_project_is_not_known_by_the_name_it_has() {
 }
 
 #[tokio::test]
+async fn s19_git_is_known_to_only_read_where_the_directory_is_trusted_for_its_repository_names_programs()
+ {
+    for (trust, status) in [(&[][..], "declined"), (&["--trust"], "completed")] {
+        let server = ScriptedModel::new()
+            .calls("exec_command", json!({"cmd": "git status"}))
+            .says("Well.")
+            .serve();
+        let scene = Scene::new(AGENT).facing(&server);
+        let scene = scene.file(".git/config", "[core]\n\tfsmonitor = \"touch ran; false\"\n");
+        let args =
+            [&["exec", "--json", "-a", "untrusted", "-s", "workspace-write"], trust, &["look"]];
+        let run = scene.run(&args.concat()).await.succeeded();
+        assert_eq!(run.items("command_execution").last().unwrap()["status"], status);
+        assert!(status == "completed" || scene.read("ran").is_none());
+    }
+}
+
+#[tokio::test]
 async fn every_decision_is_in_the_rollout_with_the_rule_that_made_it() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "true"}))

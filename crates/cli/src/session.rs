@@ -127,6 +127,10 @@ pub(crate) fn open(
     .with_rules(settings.rules.clone(), settings.rule_files.clone())
     .guarding(own_directories(settings))
     .guarding_linked(obeyed_through_links(settings));
+    let policy = match settings.permissions.trusted {
+        true => policy.trusting_repository(),
+        false => policy,
+    };
     let policy = match options.toolbox.env.get(OsStr::new("PATH")) {
         Some(path) => policy.searching(path, &shared_directories(settings, &options.toolbox)),
         None => policy,

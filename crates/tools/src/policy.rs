@@ -34,6 +34,8 @@ pub struct Policy {
     workspace: PathBuf,
     /// Where that was when the thread began: what the model makes later is not it.
     repository: Repository,
+    /// Whether what its configuration names may run unasked.
+    trusts_repository: bool,
     search: SearchPath,
     rules: Rules,
     files: RuleFiles,
@@ -92,6 +94,7 @@ impl Policy {
             sandbox,
             workspace,
             repository,
+            trusts_repository: false,
             search: SearchPath::default(),
             rules: Rules::default(),
             files: RuleFiles::default(),
@@ -105,6 +108,12 @@ impl Policy {
     #[must_use]
     pub fn with_rules(self, rules: Rules, files: RuleFiles) -> Self {
         Self { rules, files, ..self }
+    }
+
+    /// The person trusts the directory, and with it what the configuration of its repository has git run.
+    #[must_use]
+    pub fn trusting_repository(self) -> Self {
+        Self { trusts_repository: true, ..self }
     }
 
     /// Below these directories no edit beyond the sandbox is ever allowed: their files say what we may do.
@@ -235,8 +244,8 @@ impl Policy {
         let asked = self.unless_untrusted("it is not known to change nothing");
         let Verdict::Ask(_) = asked else { return asked };
         let Some(commands) = shell::commands(line) else { return asked };
-        let only_read =
-            known_safe::only_read(&commands, Some(cwd).filter(|cwd| *cwd == self.workspace));
+        let is_known = |cwd: &&Path| self.trusts_repository && *cwd == self.workspace;
+        let only_read = known_safe::only_read(&commands, Some(cwd).filter(is_known));
         let mut used = Vec::new();
         let places = in_their_places(&commands, cwd, &self.repository);
         for ((words, places), only_reads) in places.zip(only_read) {

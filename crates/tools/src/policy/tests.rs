@@ -68,8 +68,7 @@ fn what_is_allowed_asked_and_denied() {
         (run(false), ReadOnly, Never, "allow"),
         (run(false), WorkspaceWrite, OnRequest, "allow"),
         (run(false), WorkspaceWrite, Untrusted, "ask"),
-        (confined("git status | head", "/w"), ReadOnly, Untrusted, "allow"),
-        (confined("git status | head", "/w/sub"), ReadOnly, Untrusted, "ask"),
+        (confined("ls | head", "/w"), ReadOnly, Untrusted, "allow"),
         (confined("ls -la", "/elsewhere"), WorkspaceWrite, Untrusted, "allow"),
         (confined("ls; make", "/w"), DangerFullAccess, Untrusted, "ask"),
         (run(true), WorkspaceWrite, OnRequest, "ask"),
@@ -491,8 +490,25 @@ fn s19_a_rule_about_git_is_about_the_repository_of_the_thread() {
         "ask: approval policy on-request"
     );
     let reads = at(confined("git status", "/"), "sub");
-    let early = Policy { approval: Untrusted, ..early };
+    let early = Policy { approval: Untrusted, ..early }.trusting_repository();
     assert_eq!(decided(&early, &reads), "ask: approval policy untrusted");
+}
+
+#[test]
+fn s19_git_is_known_to_only_read_in_the_repository_of_a_trusted_directory_alone() {
+    let untrusted = Policy::new(Untrusted, ReadOnly, "/w".into());
+    let trusted = untrusted.clone().trusting_repository();
+    let (asked, known) = ("ask: approval policy untrusted", "allow: known to change nothing");
+    for (line, cwd, without, with) in [
+        ("git status", "/w", asked, known),
+        ("git --no-pager diff | head", "/w", asked, known),
+        ("git status", "/w/sub", asked, asked),
+        ("git commit -m x", "/w", asked, asked),
+        ("ls | head", "/w", known, known),
+    ] {
+        assert_eq!(decided(&untrusted, &confined(line, cwd)), without, "{line} in {cwd}");
+        assert_eq!(decided(&trusted, &confined(line, cwd)), with, "{line} in {cwd}, trusted");
+    }
 }
 
 #[test]
