@@ -64,6 +64,24 @@ async fn s19_a_program_of_the_project_is_not_known_by_the_name_it_has() {
 }
 
 #[tokio::test]
+async fn s19_git_is_known_to_only_read_where_the_directory_is_trusted_for_its_repository_names_programs()
+ {
+    for (trust, status) in [(&[][..], "declined"), (&["--trust"], "completed")] {
+        let server = ScriptedModel::new()
+            .calls("exec_command", json!({"cmd": "git status"}))
+            .says("Well.")
+            .serve();
+        let scene = Scene::new(AGENT).facing(&server);
+        let scene = scene.file(".git/config", "[core]\n\tfsmonitor = \"touch ran; false\"\n");
+        let args =
+            [&["exec", "--json", "-a", "untrusted", "-s", "workspace-write"], trust, &["look"]];
+        let run = scene.run(&args.concat()).await.succeeded();
+        assert_eq!(run.items("command_execution").last().unwrap()["status"], status);
+        assert!(status == "completed" || scene.read("ran").is_none());
+    }
+}
+
+#[tokio::test]
 async fn every_decision_is_in_the_rollout_with_the_rule_that_made_it() {
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": "true"}))
@@ -200,6 +218,29 @@ async fn an_edit_of_what_the_sandbox_protects_is_refused_where_nobody_can_be_ask
     assert_eq!(rejected["reason"], "sandbox");
     assert!(rejected["message"].as_str().unwrap().contains("pre-commit"), "{rejected}");
     assert_eq!(scene.read(".git/hooks/pre-commit"), None);
+}
+
+#[tokio::test]
+async fn s20_our_own_rules_and_settings_are_not_the_models_where_links_lead_into_the_workspace() {
+    let patch =
+        "*** Begin Patch\n*** Add File: dots/own.rules\n+prefix_rule([\"bash\"])\n*** End Patch";
+    let append = "echo 'notify = [\"evil\"]' >>dots/config.toml; true";
+    let server = ScriptedModel::new()
+        .calls_freely("apply_patch", patch)
+        .calls("exec_command", json!({"cmd": append}))
+        .says("Well.")
+        .serve();
+    let scene = Scene::new(AGENT).file("dots/config.toml", "# own\n").facing(&server);
+    std::fs::create_dir_all(scene.home().join("rules")).unwrap();
+    for (link, file) in [("rules/default.rules", "own.rules"), ("config.toml", "config.toml")] {
+        let file = scene.workspace().join("dots").join(file);
+        std::os::unix::fs::symlink(file, scene.home().join(link)).unwrap();
+    }
+    let run = scene.run(&["exec", "--json", "-s", "workspace-write", "turn"]).await.succeeded();
+    let rejected = run.event("tool.rejected");
+    assert_eq!(rejected["rule"], "the agent's own files", "{rejected}");
+    assert_eq!(scene.read("dots/own.rules"), None);
+    assert_eq!(scene.read("dots/config.toml").as_deref(), Some("# own\n"));
 }
 
 /// A thread with somebody before it.

@@ -127,7 +127,12 @@ pub(crate) fn open(
         settings.workspace.cwd.clone(),
     )
     .with_rules(settings.rules.clone(), settings.rule_files.clone())
-    .guarding(own_directories(settings));
+    .guarding(own_directories(settings))
+    .guarding_linked(obeyed_through_links(settings));
+    let policy = match settings.permissions.trusted {
+        true => policy.trusting_repository(),
+        false => policy,
+    };
     let policy = match options.toolbox.env.get(OsStr::new("PATH")) {
         Some(path) => policy.searching(path, &shared_directories(&options.toolbox)),
         None => policy,
@@ -207,6 +212,15 @@ fn recovered_of_others(threads: &Path, own: &str) -> Vec<String> {
 fn own_directories(settings: &Settings) -> Vec<PathBuf> {
     let named = settings.project_docs.homes.iter().chain(&settings.state_dir);
     named.flat_map(|dir| [Some(dir.clone()), dir.canonicalize().ok()]).flatten().collect()
+}
+
+/// What the links in them lead to.
+fn obeyed_through_links(settings: &Settings) -> Vec<PathBuf> {
+    let homes = settings.project_docs.homes.iter().chain(&settings.state_dir);
+    let homes: Vec<_> = homes.cloned().collect();
+    let working = std::slice::from_ref(&settings.workspace.cwd);
+    let roots = [working, settings.permissions.writable_roots.as_slice()].concat();
+    agent_tools::obeyed_through_links(&homes, &roots)
 }
 
 /// In which not only the person writes: the model, commands, and who made the project.

@@ -34,11 +34,15 @@ pub struct Policy {
     workspace: PathBuf,
     /// Where that was when the thread began: what the model makes later is not it.
     repository: Repository,
+    /// Whether what its configuration names may run unasked.
+    trusts_repository: bool,
     search: SearchPath,
     rules: Rules,
     files: RuleFiles,
     /// The homes of what says how we work.
     own: Vec<PathBuf>,
+    /// What links there lead to.
+    linked: Vec<PathBuf>,
     remembered: Vec<Action>,
 }
 
@@ -90,10 +94,12 @@ impl Policy {
             sandbox,
             workspace,
             repository,
+            trusts_repository: false,
             search: SearchPath::default(),
             rules: Rules::default(),
             files: RuleFiles::default(),
             own: Vec::new(),
+            linked: Vec::new(),
             remembered: Vec::new(),
         }
     }
@@ -104,10 +110,23 @@ impl Policy {
         Self { rules, files, ..self }
     }
 
+    /// The person trusts the directory, and with it what the configuration of its repository has git run.
+    #[must_use]
+    pub fn trusting_repository(self) -> Self {
+        Self { trusts_repository: true, ..self }
+    }
+
     /// Below these directories no edit beyond the sandbox is ever allowed: their files say what we may do.
     #[must_use]
     pub fn guarding(self, own: Vec<PathBuf>) -> Self {
         Self { own, ..self }
+    }
+
+    /// What lies here says what we may do as well, because links in those directories lead here: no edit of it is allowed,
+    /// be it in the workspace.
+    #[must_use]
+    pub fn guarding_linked(self, linked: Vec<PathBuf>) -> Self {
+        Self { linked, ..self }
     }
 
     /// Commands look for programs along `path`; what is found below a `shared` directory is none that is known by its
@@ -125,7 +144,7 @@ impl Policy {
         match action {
             Action::Note | Action::Read { .. } => allow("changes nothing"),
             Action::Attend { input, escalated, .. } => self.judge_input(input, *escalated),
-            Action::Edit { beyond, .. } => self.judge_edit(beyond),
+            Action::Edit { paths, beyond, .. } => self.judge_edit(paths, beyond),
             Action::Run { command, escalated, cwd, terminal, justification } => {
                 if let Some(rule) = self.rules.against(command) {
                     return self.judge_by(rule, *escalated);
@@ -225,8 +244,8 @@ impl Policy {
         let asked = self.unless_untrusted("it is not known to change nothing");
         let Verdict::Ask(_) = asked else { return asked };
         let Some(commands) = shell::commands(line) else { return asked };
-        let only_read =
-            known_safe::only_read(&commands, Some(cwd).filter(|cwd| *cwd == self.workspace));
+        let is_known = |cwd: &&Path| self.trusts_repository && *cwd == self.workspace;
+        let only_read = known_safe::only_read(&commands, Some(cwd).filter(is_known));
         let mut used = Vec::new();
         let places = in_their_places(&commands, cwd, &self.repository);
         for ((words, places), only_reads) in places.zip(only_read) {
@@ -268,19 +287,16 @@ impl Policy {
         }
     }
 
-    fn judge_edit(&self, beyond: &[PathBuf]) -> Verdict {
+    fn judge_edit(&self, paths: &[PathBuf], beyond: &[PathBuf]) -> Verdict {
         let rule = format!("sandbox {}", self.sandbox);
-        let paths: Vec<_> = beyond.iter().map(|path| path.display().to_string()).collect();
-        let paths = paths.join(", ");
+        if self.is_own(paths, beyond) {
+            let reason = format!("{OWN} Not written: {}.", listed(paths));
+            return deny(&reason, "the agent's own files".to_owned());
+        }
         if beyond.is_empty() {
             return self.unless_untrusted("it changes files");
         }
-        if beyond.iter().any(|path| self.is_own(path)) {
-            return deny(
-                &format!("{OWN} Not written: {paths}."),
-                "the agent's own files".to_owned(),
-            );
-        }
+        let paths = listed(beyond);
         if self.asks_for_more() {
             return Verdict::Ask(Question {
                 reason: "it changes files that the sandbox protects".to_owned(),
@@ -298,9 +314,12 @@ impl Policy {
         Verdict::Deny { reason, rule, because: RejectReason::Sandbox }
     }
 
-    /// Whether it says what we may do; then only the person changes it (S20).
-    fn is_own(&self, path: &Path) -> bool {
-        self.own.iter().any(|home| path.starts_with(home))
+    /// Whether some of it says what we may do; then only the person changes it (S20).
+    fn is_own(&self, paths: &[PathBuf], beyond: &[PathBuf]) -> bool {
+        let lies_in = |path: &PathBuf, own: &[PathBuf]| own.iter().any(|own| path.starts_with(own));
+        let is_confined = self.sandbox != SandboxMode::DangerFullAccess;
+        beyond.iter().any(|path| lies_in(path, &self.own))
+            || (is_confined && paths.iter().any(|path| lies_in(path, &self.linked)))
     }
 
     fn judge_escalated(&self, reason: &str) -> Verdict {
@@ -350,6 +369,11 @@ impl Policy {
     pub fn remember(&mut self, action: &Action) {
         self.remembered.push(deed(action));
     }
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    paths.join(", ")
 }
 
 /// What would be done, whatever is said about it.

@@ -5,11 +5,13 @@
 mod channel;
 mod confined;
 mod kept;
+mod linked;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "macos")]
 mod macos;
 mod message;
+mod ours;
 mod program;
 #[cfg_attr(
     not(any(test, target_os = "macos")),
@@ -33,6 +35,7 @@ use crate::ToolboxConfig;
 pub use confined::{probe, run_confined};
 pub(crate) use message::{DirectoryId, Errand, Input, Order, Reach, WindowSize};
 pub use message::{Exit, NotStarted};
+pub use ours::obeyed_through_links;
 pub use secrets::{SecretPlaces, secret_places};
 pub(crate) use world::{Launched, Sandbox};
 

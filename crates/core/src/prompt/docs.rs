@@ -132,7 +132,10 @@ impl DocSearch {
         let path = names.map(|name| directory.join(name)).find(|path| path.is_file())?;
         let opened = Opened::open(&path).ok()?;
         if !may_be_read(&opened, root) {
-            notes.push(format!("{} leads out of the project and was not read", path.display()));
+            notes.push(format!(
+                "{} leads out of the project, or to a hidden directory, and was not read",
+                path.display()
+            ));
             return None;
         }
         Some((path, opened))
@@ -163,7 +166,22 @@ fn cut_to(text: &mut String, limit: u64) {
 /// private files and have them sent.
 fn may_be_read(opened: &Opened, root: &Path) -> bool {
     let (Some(target), Ok(root)) = (opened.real_path(), root.canonicalize()) else { return false };
-    target.starts_with(root) || target.extension().is_some_and(|extension| extension == "md")
+    let is_document =
+        target.starts_with(&root) || target.extension().is_some_and(|end| end == "md");
+    is_document && !is_hidden(&target, &root)
+}
+
+/// Where documents for agents lie, hidden or not.
+const OF_AGENTS: [&str; 6] = [".agent", ".agents", ".claude", ".codex", ".cursor", ".github"];
+
+/// Whether `target` is in a hidden directory that the project below `root` is not in: git's, or a private one.
+pub(super) fn is_hidden(target: &Path, root: &Path) -> bool {
+    let in_both = target.components().zip(root.components()).take_while(|(a, b)| a == b).count();
+    let directories = target.parent().into_iter().flat_map(Path::components).skip(in_both);
+    let mut names = directories.map(|directory| directory.as_os_str());
+    names.any(|name| {
+        name.as_encoded_bytes().starts_with(b".") && !OF_AGENTS.iter().any(|own| name == *own)
+    })
 }
 
 /// A configured name stays in its directory.

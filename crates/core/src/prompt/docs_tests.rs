@@ -171,6 +171,48 @@ fn a_link_may_lead_to_another_document_but_not_to_a_private_file() {
 
 #[cfg(unix)]
 #[test]
+fn a_document_in_a_hidden_directory_is_not_read_but_where_agents_have_theirs() {
+    use std::os::unix::fs::symlink;
+    for (target, is_read) in [
+        ("root/.claude/rules.md", true),
+        ("root/a/.cursor/rules/x.mdc", true),
+        ("root/.cursorrules", true),
+        ("root/.git/config", false),
+        ("root/a/.notes/private.md", false),
+        (".agents/shared.md", true),
+        (".notes/private.md", false),
+        (".notes/.claude/private.md", false),
+    ] {
+        let (dir, search) = tree(&[(target, "text"), ("root/a/b/CLAUDE.md", "See @../../import")]);
+        let at = |path: &str| dir.path().join(path);
+        symlink(at(target), at("root/AGENTS.md")).unwrap();
+        symlink(at(target), at("root/import")).unwrap();
+        let docs = search.read();
+        let text = docs.text.unwrap();
+        assert_eq!(text.starts_with("text"), is_read, "{target}: {text}");
+        assert_eq!(
+            text.ends_with("text"),
+            is_read && target.starts_with("root"),
+            "{target}: {text}"
+        );
+        assert_eq!(docs.notes.is_empty(), is_read && target.starts_with("root"), "{target}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_project_in_a_hidden_directory_has_its_documents() {
+    let (dir, mut search) =
+        tree(&[(".work/root/AGENTS.md", "here"), (".work/shared.md", "shared")]);
+    search.directories = vec![dir.path().join(".work/root")];
+    assert_eq!(search.read().text.as_deref(), Some("here"));
+    std::fs::remove_file(dir.path().join(".work/root/AGENTS.md")).unwrap();
+    std::os::unix::fs::symlink("../shared.md", dir.path().join(".work/root/AGENTS.md")).unwrap();
+    assert_eq!(search.read().text.as_deref(), Some("shared"));
+}
+
+#[cfg(unix)]
+#[test]
 fn a_pipe_or_a_directory_of_that_name_is_not_opened() {
     let (dir, search) = tree(&[("root/a/AGENTS.md", "a")]);
     fs::create_dir(dir.path().join("root/AGENTS.md")).unwrap();

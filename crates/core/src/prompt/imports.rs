@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::docs::is_hidden;
 use crate::opened::Opened;
 
 /// Imports of imports of imports: no deeper than this.
@@ -27,6 +28,13 @@ pub(super) fn expand(text: String, path: &Path, root: &Path, notes: &mut Vec<Str
                 if !target.starts_with(&root) {
                     notes.push(format!(
                         "{}: @{name} leads out of the project and was not read",
+                        path.display()
+                    ));
+                    continue;
+                }
+                if is_hidden(&target, &root) {
+                    notes.push(format!(
+                        "{}: @{name} is in a hidden directory and was not read",
                         path.display()
                     ));
                     continue;

@@ -9,7 +9,8 @@ use std::path::Path;
 pub(super) use options::Options;
 
 /// Of each of a line's `commands`, whether it does nothing but read, whatever the files are that it reads. They run in
-/// `known` if the repository there is the person's own; of another one git may run what its configuration names.
+/// `known` if the repository there is the person's own or trusted; of another one git may run what its configuration
+/// names (`core.fsmonitor`, filters).
 pub(crate) fn only_read(commands: &[Vec<String>], known: Option<&Path>) -> Vec<bool> {
     let mut git_is_known = known.is_some();
     let stays = |words: &[String]| {

@@ -68,8 +68,7 @@ fn what_is_allowed_asked_and_denied() {
         (run(false), ReadOnly, Never, "allow"),
         (run(false), WorkspaceWrite, OnRequest, "allow"),
         (run(false), WorkspaceWrite, Untrusted, "ask"),
-        (confined("git status | head", "/w"), ReadOnly, Untrusted, "allow"),
-        (confined("git status | head", "/w/sub"), ReadOnly, Untrusted, "ask"),
+        (confined("ls | head", "/w"), ReadOnly, Untrusted, "allow"),
         (confined("ls -la", "/elsewhere"), WorkspaceWrite, Untrusted, "allow"),
         (confined("ls; make", "/w"), DangerFullAccess, Untrusted, "ask"),
         (run(true), WorkspaceWrite, OnRequest, "ask"),
@@ -491,8 +490,25 @@ fn s19_a_rule_about_git_is_about_the_repository_of_the_thread() {
         "ask: approval policy on-request"
     );
     let reads = at(confined("git status", "/"), "sub");
-    let early = Policy { approval: Untrusted, ..early };
+    let early = Policy { approval: Untrusted, ..early }.trusting_repository();
     assert_eq!(decided(&early, &reads), "ask: approval policy untrusted");
+}
+
+#[test]
+fn s19_git_is_known_to_only_read_in_the_repository_of_a_trusted_directory_alone() {
+    let untrusted = Policy::new(Untrusted, ReadOnly, "/w".into());
+    let trusted = untrusted.clone().trusting_repository();
+    let (asked, known) = ("ask: approval policy untrusted", "allow: known to change nothing");
+    for (line, cwd, without, with) in [
+        ("git status", "/w", asked, known),
+        ("git --no-pager diff | head", "/w", asked, known),
+        ("git status", "/w/sub", asked, asked),
+        ("git commit -m x", "/w", asked, asked),
+        ("ls | head", "/w", known, known),
+    ] {
+        assert_eq!(decided(&untrusted, &confined(line, cwd)), without, "{line} in {cwd}");
+        assert_eq!(decided(&trusted, &confined(line, cwd)), with, "{line} in {cwd}, trusted");
+    }
 }
 
 #[test]
@@ -502,6 +518,24 @@ fn s20_what_says_what_we_may_do_is_never_written() {
         assert_eq!(decided(&policy, &edit_beyond(path)), "deny: the agent's own files");
     }
     assert_eq!(decided(&policy, &edit_beyond("/home2/x")), "ask: sandbox workspace-write");
+}
+
+#[test]
+fn s20_what_says_what_we_may_do_is_never_written_where_a_link_leads_be_it_the_workspace() {
+    let own = "deny: the agent's own files";
+    let linked = || vec!["/w/dots/config.toml".into(), "/w/dots/rules".into()];
+    for (sandbox, path, expected) in [
+        (WorkspaceWrite, "/w/dots/config.toml", own),
+        (WorkspaceWrite, "/w/dots/rules/default.rules", own),
+        (WorkspaceWrite, "/w/dots/config.toml2", "allow: sandbox workspace-write"),
+        (ReadOnly, "/w/dots/config.toml", own),
+        (DangerFullAccess, "/w/dots/config.toml", "allow: sandbox danger-full-access"),
+    ] {
+        let policy = Policy::new(OnRequest, sandbox, "/w".into()).guarding_linked(linked());
+        let beyond = if sandbox == ReadOnly { vec![path.into()] } else { vec![] };
+        let edit = Action::Edit { paths: vec![path.into()], beyond, changes: vec![] };
+        assert_eq!(decided(&policy, &edit), expected, "{sandbox} {path}");
+    }
 }
 
 #[test]

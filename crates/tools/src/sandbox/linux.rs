@@ -95,6 +95,9 @@ pub(super) struct World {
     register: Register,
     /// What there was below the writable roots when it began.
     seen: Seen,
+    /// What links among the person's files lead to below the writable roots. Nothing that commands can write makes such a
+    /// link.
+    linked: std::collections::BTreeSet<std::path::PathBuf>,
     /// Roots that are none.
     left_out: Vec<std::path::PathBuf>,
 }
@@ -226,6 +229,12 @@ impl World {
         }
         // Before anything is closed to this process.
         let register = Register::open(place_of_register(&policy).as_deref()).map_err(no_memory)?;
+        let linked = match policy.mode {
+            SandboxMode::WorkspaceWrite => {
+                persons::behind_links(&policy.env, &policy.writable_roots)
+            }
+            _ => std::collections::BTreeSet::new(),
+        };
         let mut world = match tier {
             Tier::Full => Self::apart(policy, tier, register),
             Tier::Reduced => {
@@ -235,6 +244,7 @@ impl World {
             }
             Tier::None => Self::new(policy, tier, std::env::temp_dir(), register),
         }?;
+        world.linked = linked;
         world.left_out = if is_written { left_out } else { vec![] };
         Ok(world)
     }
@@ -318,6 +328,7 @@ impl World {
             unseen,
             register,
             seen,
+            linked: std::collections::BTreeSet::new(),
             left_out: vec![],
         })
     }

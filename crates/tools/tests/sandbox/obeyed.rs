@@ -48,6 +48,23 @@ const BESIDE_CONFIG: &str = r#"
     do echo evil >.config/agent/$file; done; true
 "#;
 
+/// The person keeps what is obeyed in the workspace, and has a link to each file.
+const LINKED: &str = r#"
+    for file in $(cat <<'END'
+        .config/agent/config.toml .config/agent/work.config.toml .config/agent/AGENTS.override.md
+        .config/agent/rules/x .config/agent/rules/projects/x.rules .config/agent/prompts/x.md .config/agent/skills/x/SKILL.md
+        .bashrc .gitconfig .config/git/config .config/git/ignore .config/fish/functions/x.fish .config/nvim/lua/plugins/x.lua
+        .config/systemd/user/x.service.d/x.conf .config/tmux/tmux.conf .vim/plugin/x .ssh/config
+END
+    )
+    do
+        mkdir -p $(dirname $file) $HOME/$(dirname $file); echo '# own' >$file; ln -sf $PWD/$file $HOME/$file
+    done
+    mkdir -p dots/prompts/deep $HOME/.codex/rules; echo own >dots/prompts/deep/x.md; echo own >dots/codex.toml
+    ln -s $PWD/dots/prompts $HOME/.codex/prompts; ln -s $PWD/dots/codex.toml $HOME/.codex/config.toml
+    ln -s $PWD/dots/new.rules $HOME/.codex/rules/default.rules
+"#;
+
 pub(crate) const OBEYED: &[Obeyed] = &[
     obeyed("s10_made_where_there_was_none", "", "mkdir .codex; echo evil >.codex/config.toml"),
     obeyed("s10_made_in_our_own_folder", "", "mkdir .agent; echo evil >.agent/config.toml"),
@@ -128,6 +145,31 @@ pub(crate) const OBEYED: &[Obeyed] = &[
         AT_STARTS,
     ),
     obeyed(
+        "s10_what_links_in_the_home_lead_to",
+        LINKED,
+        "for file in $(find . -type f -path './.*'; find dots -type f); do echo evil >>$file; done; true",
+    ),
+    obeyed(
+        "s10_what_links_in_the_home_lead_to_written_anew",
+        LINKED,
+        "for file in $(find . -type f -path './.*'; find dots -type f); do echo evil >x; mv -f x $file; done; true",
+    ),
+    obeyed(
+        "s10_what_links_in_the_home_lead_to_moved_away",
+        LINKED,
+        "for place in .config .vim .ssh dots; do mv $place x; cp -r x $place; find $place -type f -exec sh -c 'echo evil >>$1' x {} \\;; rm -rf x; done; true",
+    ),
+    obeyed(
+        "s10_what_a_link_in_the_home_leads_to_once_it_is_there",
+        LINKED,
+        "echo evil >dots/new.rules",
+    ),
+    obeyed(
+        "s10_what_a_link_in_the_home_leads_to_by_another",
+        "mkdir -p one two $HOME/.config/agent; echo own >one/codex.toml; ln -s one dots; ln -s $PWD/dots/codex.toml $HOME/.config/agent/config.toml",
+        "rm dots; ln -s two dots; echo evil >two/codex.toml",
+    ),
+    obeyed(
         "s10_by_what_outlives_the_command",
         "",
         r#"
@@ -168,7 +210,7 @@ impl Obeyed {
     }
 }
 
-const FILES: [&str; 27] = [
+const FILES: [&str; 38] = [
     ".codex/config.toml",
     ".codex/rules",
     ".agent/config.toml",
@@ -196,6 +238,17 @@ const FILES: [&str; 27] = [
     ".local/share/systemd/user/x",
     ".cargo/config.toml",
     ".gdbinit",
+    ".config/agent/rules/projects/x.rules",
+    ".config/agent/prompts/x.md",
+    ".config/agent/skills/x/SKILL.md",
+    ".config/git/ignore",
+    ".config/fish/functions/x.fish",
+    ".config/nvim/lua/plugins/x.lua",
+    ".config/systemd/user/x.service.d/x.conf",
+    ".ssh/config",
+    "dots/prompts/deep/x.md",
+    "dots/codex.toml",
+    "dots/new.rules",
 ];
 
 fn is_evil(workspace: &Path) -> bool {

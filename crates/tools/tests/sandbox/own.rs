@@ -266,6 +266,21 @@ pub(crate) const OWN: &[Own] = &[
     "#,
     ),
     own(
+        "s15_work_where_links_in_the_home_lead",
+        r#"
+        git init -q -b main .; git init -q dev/plugin; mkdir -p src $HOME/.vim/pack/own/start $HOME/.agents/skills
+        ln -s $PWD/dev/plugin $HOME/.vim/pack/own/start/plugin; ln -s $PWD $HOME/.vim/here; ln -s $PWD/.. $HOME/.vim/above
+        ln -s $HOME $HOME/.vim/home; echo own >gitignore; ln -s $PWD/gitignore $HOME/.vim/gitignore
+    "#,
+        r#"
+        touch new src/new dev/new; cd dev/plugin; echo a >a; git add a
+        git -c user.name=A -c user.email=a@b commit -q -m one; cd ../..; rm -r src; git add new
+    "#,
+        r#"
+        test ! -s said; test -e new; test ! -e src; test "$(git -C dev/plugin log --format=%s)" = one; git ls-files | grep -q new
+    "#,
+    ),
+    own(
         "s15_repository_behind_the_persons_own_link",
         "git init -q -b main .; mv .git store; ln -s store .git",
         "git -c user.name=A -c user.email=a@b commit -q --allow-empty -m one",

@@ -14,6 +14,10 @@ use super::{World, links, persons, pins, roots};
 /// How long it holds. Whatever else comes meanwhile is taken for the command's.
 const FRESH: Duration = Duration::from_millis(500);
 
+/// What links lead to and mounts close; each costs every command about a tenth of a millisecond. More is put back, which
+/// is cheaper.
+const MOST_CLOSED: usize = 64;
+
 /// Looked for before there is anything to do, and again when that is long ago.
 pub(super) struct Known {
     at: Instant,
@@ -29,10 +33,10 @@ pub(super) struct Known {
     pub(super) configs: Vec<PathBuf>,
     /// Where they are, links aside.
     pub(super) ends_of_configs: BTreeSet<PathBuf>,
-    /// Of the person's files, those in the roots. A root that is one of them was named for itself.
+    /// Of the person's files, those in the roots, be it that links lead there. A root that is one of them was named for itself.
     pub(super) of_person: Vec<PathBuf>,
     pub(super) our_homes: Vec<PathBuf>,
-    /// What no mount would close.
+    /// What no mount would close, or is to.
     pub(super) open: BTreeSet<PathBuf>,
 }
 
@@ -49,12 +53,14 @@ impl Known {
         let mut trees = look.pointed;
         trees.extend(roots.iter().filter_map(|root| repositories::around(root)));
         let (mut of_person, mut our_homes) = (persons::files(env), persons::our_homes(env));
+        of_person.extend(world.linked.iter().cloned());
         of_person.retain(|path| is_below(&roots, path));
         our_homes.retain(|home| roots.iter().any(|root| home.starts_with(root)));
         let configs = persons::git_configs(env);
         let ends_of_configs = configs.iter().map(|path| links::follow(path).end).collect();
         let pinnable = of_projects(&roots).chain(of_person.iter().cloned());
-        let open = pinnable.filter(|path| pins::has_open_file(path)).collect();
+        let mut open: BTreeSet<_> = pinnable.filter(|path| pins::has_open_file(path)).collect();
+        open.extend(world.linked.iter().skip(MOST_CLOSED).cloned());
         let gits = look.found;
         Self {
             at,

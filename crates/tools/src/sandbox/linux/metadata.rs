@@ -24,9 +24,9 @@ use super::repository::{self, Repository};
 use super::seen::Seen;
 use super::state::{self, State, changed_at};
 use super::trees::{Before, Trees};
-use super::{World, index, persons, roots};
+use super::{World, index, roots};
 use crate::sandbox::message::Order;
-use crate::sandbox::{OF_PROJECT, Tier, secrets};
+use crate::sandbox::{OF_PROJECT, Tier, ours, secrets};
 
 /// Of the git directory of a root, what no command has to change.
 const PINNED_OF_GIT: &[&str] = &["hooks", "info/attributes", "commondir"];
@@ -192,9 +192,9 @@ impl Metadata {
 
     /// A profile that an earlier room, which guards this home, does not know may be its command's.
     fn guard_our_home(&mut self, home: &Path, known: &Known, is_pinned: bool) {
-        let is_known = persons::in_our_home(home).any(|path| self.earlier.state(&path).is_some());
-        persons::in_our_home(home).for_each(|path| self.guard(path, known, is_pinned));
-        for path in persons::profiles_in(home) {
+        let is_known = ours::in_our_home(home).any(|path| self.earlier.state(&path).is_some());
+        ours::in_our_home(home).for_each(|path| self.guard(path, known, is_pinned));
+        for path in ours::profiles_in(home) {
             if is_known && self.earlier.state(&path).is_none() {
                 self.guarded.push((path, State::Absent));
             } else {
@@ -206,7 +206,7 @@ impl Metadata {
 
     /// Profiles in our homes that there were not before.
     fn new_profiles(&self) -> Vec<Change> {
-        let profiles = self.our_homes.iter().flat_map(|home| persons::profiles_in(home));
+        let profiles = self.our_homes.iter().flat_map(|home| ours::profiles_in(home));
         let new = profiles.filter(|path| !self.is_guarded(path));
         let changes =
             new.flat_map(|path| State::Absent.changes_at(&path, path.parent().unwrap_or(&path)));

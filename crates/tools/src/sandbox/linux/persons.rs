@@ -1,10 +1,14 @@
 //! What the person's own programs read of their home, and run or obey: ours, git's, the shell's. A command may only see
 //! it, should the home or a part of it be a writable root (S9, S10).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::links;
+use super::metadata::is_below;
+use crate::sandbox::linked::{can_be_closed, holds_one_of, links_at};
+use crate::sandbox::ours::{in_our_home, profiles_in};
 use crate::sandbox::secrets::resolve;
 
 /// Below the person's home.
@@ -77,21 +81,6 @@ const IN_HOME: &[&str] = &[
     ".codex",
 ];
 
-/// What we obey in a home of ours.
-const OURS: &[&str] = &[
-    "config.toml",
-    "rules",
-    "trust.json",
-    "credentials.json",
-    "AGENTS.md",
-    "AGENTS.override.md",
-    "skills",
-    "prompts",
-];
-
-/// How the names of profiles end, which may be called anything.
-const PROFILE: &[u8] = b".config.toml";
-
 /// Files and directories that nobody but the person changes. Whether they exist or not.
 pub(super) fn files(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
     let mut paths = Vec::new();
@@ -129,17 +118,21 @@ pub(super) fn our_state(env: &BTreeMap<OsString, OsString>) -> Option<PathBuf> {
     variable(env, "AGENT_HOME").or_else(of_xdg).or_else(of_home)
 }
 
-/// The profiles that are in one of ours.
-pub(super) fn profiles_in(home: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(home).into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name());
-    let profiles = names.filter(|name| name.as_encoded_bytes().ends_with(PROFILE));
-    profiles.map(|name| home.join(name)).collect()
-}
-
-/// What is obeyed in one of ours, beside profiles.
-pub(super) fn in_our_home(home: &Path) -> impl Iterator<Item = PathBuf> {
-    OURS.iter().map(|name| home.join(name))
+/// What links in all these lead to below `roots`, with the links on the way there: one by one, as who keeps dotfiles in a
+/// directory of their own has them.
+pub(super) fn behind_links(
+    env: &BTreeMap<OsString, OsString>,
+    roots: &[PathBuf],
+) -> BTreeSet<PathBuf> {
+    let ours = our_homes(env);
+    let ours = ours.iter().flat_map(|home| in_our_home(home).chain(profiles_in(home)));
+    let mut open = roots.to_vec();
+    open.extend(variable(env, "HOME").map(|home| resolve(&home)));
+    // Who keeps the files of zsh in the home has no directory for them.
+    let places = files(env).into_iter().chain(ours).filter(|place| !holds_one_of(&open, place));
+    let ways = places.flat_map(|place| links_at(&place)).map(|link| links::follow(&link));
+    let on_the_ways = ways.flat_map(|way| way.links.into_iter().chain([way.end]));
+    on_the_ways.filter(|path| is_below(roots, path) && can_be_closed(path, &open)).collect()
 }
 
 /// The configuration of git that holds for all of the person's repositories, and everybody else's.

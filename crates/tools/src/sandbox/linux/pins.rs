@@ -6,10 +6,11 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use super::git_config;
 use super::mounts::{Place, Tree};
 use super::put_back::Change;
 use super::state::{MAX_FILE, State, read_through};
-use super::{git_config, persons};
+use crate::sandbox::ours;
 
 /// By what something is judged whose pin has fallen.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,8 +73,8 @@ impl Pin {
         }
         let paths: BTreeSet<_> = match self.kind {
             Kind::OurHome => {
-                let mut paths: BTreeSet<_> = persons::in_our_home(&self.path).collect();
-                paths.extend(persons::profiles_in(&self.path));
+                let mut paths: BTreeSet<_> = ours::in_our_home(&self.path).collect();
+                paths.extend(ours::profiles_in(&self.path));
                 paths
             }
             _ => [self.path.clone()].into(),
