@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use agent_protocol::SandboxMode;
 
+use super::first::{self, Likelihood};
 use super::mounts::{self, Tree, at};
 use super::state::{self, changed_at};
 use super::{roots, untold};
@@ -55,9 +56,7 @@ const OF_RUN: &[&str] = &["/run/current-system", "/run/opengl-driver"];
 /// Where an empty file and an empty directory lie to cover others with.
 const BLANK: &str = "/run/.blank";
 
-/// Parts of `/proc` that steer the kernel, and those that tell of its memory or of what others do.
-const KERNEL_CONTROLS: &[&str] =
-    &["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "asound", "driver", "mtrr"];
+/// Parts of `/proc` that tell of the kernel's memory or of what others do.
 const KERNEL_SECRETS: &[&str] = &[
     "kcore",
     "keys",
@@ -264,18 +263,16 @@ pub(super) fn hide(path: &Path) -> Result<(), String> {
     if is_hidden { Ok(()) } else { Tree::copy(&blank)?.read_only()?.put(path) }
 }
 
-/// Mounts the room's own `/proc`; called by its first process.
-pub(super) fn own_processes() -> Result<(), String> {
+/// Mounts the room's own `/proc`; called by its first process. All of it is read-only: what steers the kernel, and modes,
+/// which are the machine's here too.
+pub(super) fn own_processes() -> Result<Likelihood, String> {
     let proc = Path::new("/proc");
     mounts::mount_kernels("proc", proc, "")?;
-    for name in KERNEL_CONTROLS {
-        let path = proc.join(name);
-        if path.exists() {
-            Tree::copy(&path)?.read_only()?.put(&path)?;
-        }
-    }
     for name in KERNEL_SECRETS {
         hide(&proc.join(name))?;
     }
-    Ok(())
+    // Seen through a mount that stays writable, of which nobody else knows.
+    let likelihood = Tree::copy(Path::new(first::LIKELIHOOD))?;
+    mounts::make_this_read_only(proc)?;
+    Ok(Likelihood::at(&likelihood.path()))
 }
