@@ -7,13 +7,20 @@ use crate::sandbox::Tier;
 /// Processes and threads of a world at one time: more than any work needs, and few enough to be ended.
 pub(super) const MOST_PROCESSES: u64 = 8_192;
 
+/// Too few bytes for a file. Where dumps go to a program of the machine's, which would run outside as root, 0 means nothing to the
+/// kernel, and this that it is not to run.
+const NO_DUMPS: u64 = 1;
+
 /// The first Linux that counts processes in each user namespace by itself. Before, those that the person has outside
 /// would count.
 const COUNTS_IN_NAMESPACES: (u32, u32) = (5, 14);
 
 /// Of this process and all it starts.
 pub(super) fn set(tier: Tier) -> rustix::io::Result<()> {
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    let dumps =
+        |most| setrlimit(Resource::Core, Rlimit { current: Some(most), maximum: Some(most) });
+    // Only root has it above a hard limit of 0.
+    dumps(NO_DUMPS).or_else(|_| dumps(0))?;
     if tier == Tier::Full && version() >= Some(COUNTS_IN_NAMESPACES) {
         setrlimit(Resource::Nproc, lowered(getrlimit(Resource::Nproc), MOST_PROCESSES))?;
     }
