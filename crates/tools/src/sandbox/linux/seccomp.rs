@@ -299,6 +299,10 @@ fn sockets(filter: &mut Filter, scope: Scope) {
     }
     filter.always(libc::SYS_socketpair, DENY);
 
+    if scope.tier != Tier::Full && !scope.network {
+        // An end of a pair can be given a name that is the whole machine's.
+        filter.always(libc::SYS_bind, DENY);
+    }
     if scope.network || scope.tier == Tier::Full {
         for internet in [libc::AF_INET, libc::AF_INET6] {
             for plain in [STREAM, DATAGRAM] {
