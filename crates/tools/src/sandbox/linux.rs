@@ -31,6 +31,7 @@ mod leading;
 mod left;
 mod limits;
 mod links;
+mod memory;
 mod metadata;
 mod mirrors;
 mod mounts;
@@ -71,6 +72,7 @@ use super::message::{Build, Built, Found, OpenRoom, Reply};
 use super::spawn::CHANNEL;
 use super::{SandboxPolicy, Tier};
 use cgroup::Cgroup;
+use first::Order;
 use register::Register;
 use roots::Roots;
 use seen::Seen;
@@ -95,6 +97,8 @@ pub(super) struct World {
     register: Register,
     /// What there was below the writable roots when it began.
     seen: Seen,
+    /// In which processes go when memory is short. None, where the kernel is not to be told.
+    order: Option<Order>,
     /// Roots that are none.
     left_out: Vec<std::path::PathBuf>,
 }
@@ -235,15 +239,22 @@ impl World {
             }
             Tier::None => Self::new(policy, tier, std::env::temp_dir(), register),
         }?;
+        if world.tier != Tier::Full {
+            world.order = Order::after_this_process();
+        }
         world.left_out = if is_written { left_out } else { vec![] };
         Ok(world)
     }
 
     fn apart(policy: SandboxPolicy, tier: Tier, register: Register) -> Result<Self, String> {
         namespaces::enter(policy.network)?;
+        // The right to raise it is this namespace's by now: were it the machine's, nobody could lower it again.
+        let order = Order::after_this_process();
+        limits::share_with_others();
         let hidden = view::build(&policy)?;
         let mut world = Self::new(policy, tier, "/tmp".into(), register)?;
         world.hidden = Some(hidden);
+        world.order = order;
         world.try_room()?;
         Ok(world)
     }
@@ -318,6 +329,7 @@ impl World {
             unseen,
             register,
             seen,
+            order: None,
             left_out: vec![],
         })
     }

@@ -2,7 +2,6 @@
 //! children.
 
 use std::fs::File;
-use std::io::Read as _;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -18,33 +17,50 @@ pub(super) fn wake_by(policy: i32) {
 /// Where the kernel is told how likely it is to end this process.
 pub(super) const LIKELIHOOD: &str = "/proc/self/oom_score_adj";
 
-/// How likely the kernel is to end this process when memory is short. To the kernel all who share a memory are as likely.
-pub(super) struct Likelihood(Option<File>);
+/// In which order the kernel ends processes when memory is short: the command before the agent, and of two that are alike the
+/// holder before the command, as its end frees what was written to the world's own `/tmp`, which no process has.
+pub(super) struct Order {
+    agent: i32,
+}
 
-/// Of two that are too big, the command dies before the agent does.
-const OF_COMMANDS: &str = "500";
+impl Order {
+    /// Of the agent that this process, the holder, was started by. From here on it is ended before that.
+    pub(super) fn after_this_process() -> Option<Self> {
+        let agent = std::fs::read_to_string(LIKELIHOOD).ok()?.trim().parse().ok()?;
+        let order = Self { agent };
+        std::fs::write(LIKELIHOOD, order.holder().to_string()).ok()?;
+        Some(order)
+    }
+
+    fn command(&self) -> i32 {
+        (self.agent + 100).clamp(500, 1000)
+    }
+
+    fn holder(&self) -> i32 {
+        (self.command() + 20).min(1000)
+    }
+}
+
+/// How likely the kernel is to end this process. To it all who share a memory are as likely.
+pub(super) struct Likelihood(Option<File>);
 
 impl Likelihood {
     /// Opened once, as `/proc` may be closed to writing. Where that cannot be done it stays what it is.
     pub(super) fn at(path: &Path) -> Self {
-        Self(File::options().read(true).write(true).open(path).ok())
+        Self(File::options().write(true).open(path).ok())
     }
 
-    /// What is dropped here, when the command has left this memory, makes this process less likely again.
-    pub(super) fn raise(&self) -> impl Drop + use<> {
-        struct Raised(Option<(File, Vec<u8>)>);
-        impl Drop for Raised {
-            fn drop(&mut self) {
-                self.0.iter().for_each(|(file, before)| drop(file.write_at(before, 0)));
-            }
-        }
-        let raised = self.0.as_ref().and_then(|file| {
-            let mut before = vec![];
-            (&*file).read_to_end(&mut before).ok()?;
-            file.write_at(OF_COMMANDS.as_bytes(), 0).ok()?;
-            Some((file.try_clone().ok()?, before))
-        });
-        Raised(raised)
+    pub(super) fn as_command(&self, order: &Order) {
+        self.write(order.command());
+    }
+
+    /// When the command has left this memory: who puts back what it changed is not to be ended in its stead.
+    pub(super) fn as_agent(&self, order: &Order) {
+        self.write(order.agent);
+    }
+
+    fn write(&self, likelihood: i32) {
+        self.0.iter().for_each(|file| drop(file.write_at(likelihood.to_string().as_bytes(), 0)));
     }
 }
 
@@ -62,5 +78,20 @@ pub(super) fn children_as_descriptor() -> std::io::Result<OwnedFd> {
             -1 => Err(std::io::Error::last_os_error()),
             descriptor => Ok(OwnedFd::from_raw_fd(descriptor)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r11_when_memory_is_short_the_agent_goes_last() {
+        for agent in [-500, 0, 300, 700] {
+            let order = Order { agent };
+            assert!(order.command() > agent && order.command() >= 500, "{agent}");
+            assert!(order.holder() > order.command(), "{agent}");
+        }
+        assert_eq!(Order { agent: 1000 }.holder(), 1000);
     }
 }

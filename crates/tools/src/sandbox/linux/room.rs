@@ -311,7 +311,9 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
     };
     let signals = signals_in(world.tier);
     let ended = children_as_descriptor().map_err(|error| format!("watching processes: {error}"))?;
-    let likely = room.borrow().likelihood.raise();
+    if let Some(order) = &world.order {
+        room.borrow().likelihood.as_command(order);
+    }
     let command = Alongside::start(move |turn| {
         command::live(world, room, control, confinement, turn);
     });
@@ -345,7 +347,9 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
     let has_place = !is_served && !has_terminal;
     let complaints = has_place.then(|| stdio.descriptors[2].try_clone().ok()).flatten();
     drop(stdio);
-    drop(likely);
+    if let Some(order) = &world.order {
+        room.likelihood.as_agent(order);
+    }
     let running = Running { pid, signals, listener: room.listener.take() };
     let over = supervise(world, &Watched { control, ended: &ended }, running);
     let mut said: Vec<_> = left::said(&over.left).into_iter().collect();
