@@ -78,12 +78,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whatever ends us, no key is left in a file (S23). Commands that are not confined can have them again: only the soft
-/// limit is lowered, which they take over from us.
+/// Whatever ends us, no key is left in a file (S23), nor given to a program of the machine's that takes dumps: the kernel heeds
+/// the limit there if it is 1, and no other. Commands that are not confined can have them again: only the soft limit is
+/// lowered, which they take over from us.
 fn without_core_dumps() {
-    let limit = Rlimit { current: Some(0), ..getrlimit(Resource::Core) };
-    // Lowering it fails nowhere.
-    let _ = setrlimit(Resource::Core, limit);
+    let limit = getrlimit(Resource::Core);
+    let heeded = Rlimit { current: Some(1), maximum: limit.maximum.map(|hard| hard.max(1)) };
+    // Only root has it above a hard limit of 0.
+    if setrlimit(Resource::Core, heeded).is_err() {
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit });
+    }
 }
 
 /// What a shell sees of a process that SIGPIPE ended (exec-json.md 12.3).

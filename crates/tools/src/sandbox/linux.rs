@@ -31,6 +31,7 @@ mod leading;
 mod left;
 mod limits;
 mod links;
+mod memory;
 mod metadata;
 mod mirrors;
 mod mounts;
@@ -71,6 +72,7 @@ use super::message::{Build, Built, Found, OpenRoom, Reply};
 use super::spawn::CHANNEL;
 use super::{SandboxPolicy, Tier};
 use cgroup::Cgroup;
+use first::Order;
 use register::Register;
 use roots::Roots;
 use seen::Seen;
@@ -98,6 +100,8 @@ pub(super) struct World {
     /// What links among the person's files lead to below the writable roots. Nothing that commands can write makes such a
     /// link.
     linked: std::collections::BTreeSet<std::path::PathBuf>,
+    /// In which processes go when memory is short. None, where the kernel is not to be told.
+    order: Option<Order>,
     /// Roots that are none.
     left_out: Vec<std::path::PathBuf>,
 }
@@ -245,15 +249,22 @@ impl World {
             Tier::None => Self::new(policy, tier, std::env::temp_dir(), register),
         }?;
         world.linked = linked;
+        if world.tier != Tier::Full {
+            world.order = Order::after_this_process();
+        }
         world.left_out = if is_written { left_out } else { vec![] };
         Ok(world)
     }
 
     fn apart(policy: SandboxPolicy, tier: Tier, register: Register) -> Result<Self, String> {
         namespaces::enter(policy.network)?;
+        // The right to raise it is this namespace's by now: were it the machine's, nobody could lower it again.
+        let order = Order::after_this_process();
+        limits::share_with_others();
         let hidden = view::build(&policy)?;
         let mut world = Self::new(policy, tier, "/tmp".into(), register)?;
         world.hidden = Some(hidden);
+        world.order = order;
         world.try_room()?;
         Ok(world)
     }
@@ -329,6 +340,7 @@ impl World {
             register,
             seen,
             linked: std::collections::BTreeSet::new(),
+            order: None,
             left_out: vec![],
         })
     }

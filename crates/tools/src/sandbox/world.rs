@@ -95,18 +95,20 @@ impl Sandbox {
     /// When no world can be set up, or its holder is gone.
     pub(crate) async fn room(&self) -> Result<Room, SandboxError> {
         let mut world = self.world.lock().await;
-        let opened = {
-            let built = self.built(&mut world).await?;
-            match built.spare.take() {
-                Some(room) => Ok(room),
-                None => built.open().await,
-            }
+        let is_there = world.is_some();
+        let built = self.built(&mut world).await?;
+        let opened = match built.spare.take() {
+            Some(room) => Ok(room),
+            None => built.open().await,
         };
         if opened.is_err() {
-            // The holder is gone; the next command gets a new world.
+            // The holder is gone, as when memory was short: another world takes its place.
             *world = None;
         }
-        Ok(opened?)
+        match opened {
+            Err(_) if is_there => Ok(self.built(&mut world).await?.open().await?),
+            opened => Ok(opened?),
+        }
     }
 
     async fn built<'a>(&self, world: &'a mut Option<World>) -> Result<&'a mut World, SandboxError> {

@@ -280,6 +280,20 @@ pub(crate) const ATTACKS: &[Attack] = &[
         check(made).map(drop).map_err(absent)
     })
     .as_root(),
+    // Where the machine has a program for what crashes, the kernel runs it outside as root unless the limit is 1.
+    attack("s8_have_the_machines_own_program_take_a_crash", |_| {
+        limit_dumps(|limit| {
+            // SAFETY: the limit outlives the call.
+            check(unsafe { libc::setrlimit(libc::RLIMIT_CORE, limit) })
+        })
+    }),
+    attack("s8_the_same_by_the_newer_call", |_| {
+        limit_dumps(|limit| {
+            let old = std::ptr::null_mut();
+            // SAFETY: the limit outlives the call.
+            check(unsafe { libc::prlimit(libc::getpid(), libc::RLIMIT_CORE, limit, old) })
+        })
+    }),
     attack("s8_set_the_clock", |_| {
         // SAFETY: the time is zeroed first, filled in by the kernel, and put back as it was.
         unsafe {
@@ -419,6 +433,18 @@ fn group() -> io::Result<PathBuf> {
     let of_first = fs::read_dir(&groups)?.flatten().map(|entry| entry.path());
     let all = std::iter::once(groups).chain(of_first);
     all.into_iter().find(|group| group.join("cgroup.procs").exists()).ok_or_else(impossible)
+}
+
+/// The hard limit stays, so that no right is needed.
+fn limit_dumps(set: impl Fn(*const libc::rlimit) -> io::Result<i64>) -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit outlives the calls.
+    unsafe { check(libc::getrlimit(libc::RLIMIT_CORE, &raw mut limit))? };
+    limit.rlim_cur = 0;
+    set(&raw const limit)?;
+    // SAFETY: as above.
+    unsafe { check(libc::getrlimit(libc::RLIMIT_CORE, &raw mut limit))? };
+    unless(limit.rlim_cur == 0)
 }
 
 /// Only opens it: what would be written harms all.

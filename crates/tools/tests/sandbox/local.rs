@@ -23,6 +23,22 @@ pub(crate) const ATTACKS: &[Attack] = &[
         let name = fs::read(home.join("abstract"))?;
         reached(&UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?)?)
     }),
+    // It is taken, which only who sees the machine's names is told.
+    attack("s5_take_an_abstract_name", |home| {
+        let name = [&[0][..], &fs::read(home.join("abstract"))?].concat();
+        let (one, _other) = UnixStream::pair()?;
+        let mut address =
+            libc::sockaddr_un { sun_family: libc::AF_UNIX as u16, sun_path: [0; 108] };
+        for (to, byte) in address.sun_path.iter_mut().zip(&name) {
+            *to = byte.cast_signed();
+        }
+        let length = size_of::<libc::sa_family_t>() + name.len();
+        // SAFETY: the address outlives the call, and is longer than is said.
+        let bound = check(unsafe {
+            libc::bind(one.as_raw_fd(), (&raw const address).cast(), length as u32)
+        });
+        unless(bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse))
+    }),
     attack("s5_stream_in_a_home", |home| to(&home.join(".foo.sock"))),
     attack("s5_stream_in_the_workspace", |_| to(Path::new("host.sock"))),
     attack("s5_through_the_root_of_a_process", |home| {

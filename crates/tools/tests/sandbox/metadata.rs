@@ -52,6 +52,24 @@ pub(crate) const ATTACKS: &[Attack] = &[
         check(unsafe { libc::futimens(file.as_raw_fd(), std::ptr::null()) }).map(drop)
     })
     .on_full(),
+    // Modes there are the kernel's own, for all who have it mounted; each of these stays what it was.
+    attack("s2_mode_of_what_the_kernel_tells", |_| {
+        fs::set_permissions(TOLD, fs::metadata(TOLD)?.permissions())
+    })
+    .on_full()
+    .as_root(),
+    attack("s2_owner_of_what_the_kernel_tells", |_| {
+        let found = fs::metadata(TOLD)?;
+        std::os::unix::fs::chown(TOLD, Some(found.uid()), Some(found.gid()))
+    })
+    .on_full()
+    .as_root(),
+    attack("s2_mode_of_what_the_kernel_tells_by_a_descriptor", |_| {
+        let file = File::open(TOLD)?;
+        file.set_permissions(file.metadata()?.permissions())
+    })
+    .on_full()
+    .as_root(),
     attack("s2_mode_by_an_inherited_descriptor", |home| {
         inherited(home, "descriptor")?.set_permissions(fs::Permissions::from_mode(ALL))
     }),
@@ -144,6 +162,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
     })
     .on_full(),
 ];
+
+const TOLD: &str = "/proc/version";
 
 const NOBODY: u32 = u32::MAX;
 const NO_DUMP: u32 = 0x80;

@@ -271,7 +271,7 @@ E
 import os, resource, signal, time
 soft, most = resource.getrlimit(resource.RLIMIT_NPROC)
 assert 0 < soft <= most <= 8192, (soft, most)
-assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
+assert resource.getrlimit(resource.RLIMIT_CORE) == (1, 1)
 resource.setrlimit(resource.RLIMIT_NPROC, (30, most))
 started = []
 try:

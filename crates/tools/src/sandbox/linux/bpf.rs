@@ -13,13 +13,15 @@ pub(super) enum Verdict {
     Ask,
 }
 
-/// A test of one argument; only its low 32 bits, all that the kernel looks at in the calls we judge.
+/// A test of one argument; but for addresses only of its low 32 bits, all that the kernel looks at in the calls we judge.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Test {
     /// `argument & mask == value`
     Is { argument: u8, mask: u32, value: u32 },
     /// `argument & mask != 0`
     Any { argument: u8, mask: u32 },
+    /// It is an address, and not null.
+    Given { argument: u8 },
 }
 
 /// The verdict when all tests hold.
@@ -78,6 +80,10 @@ impl Rule {
                 }
                 Test::Any { argument, mask } => {
                     vec![load(argument_offset(argument)), jump(ANY_BIT, mask, 0, rest)]
+                }
+                Test::Given { argument } => {
+                    let low = argument_offset(argument);
+                    vec![load(low), jump(EQUAL, 0, 0, 2), load(low + 4), jump(EQUAL, 0, rest, 0)]
                 }
             };
             head.append(&mut code);
@@ -197,6 +203,7 @@ pub(super) mod tests {
         };
         filter.when(30, pair(1, 1), Verdict::Allow);
         filter.when(30, pair(2, 2), Verdict::Allow);
+        filter.when(40, vec![Test::Given { argument: 1 }], Verdict::Fail(libc::EPERM));
         filter.always(30, Verdict::Fail(libc::EPERM));
         filter.assemble()
     }
@@ -213,6 +220,8 @@ pub(super) mod tests {
         assert_eq!(judge(30, 1, 0x8_0001), libc::SECCOMP_RET_ALLOW);
         assert_eq!(judge(30, 2, 2), libc::SECCOMP_RET_ALLOW);
         assert_eq!(judge(30, 1, 2), FAILED);
+        assert_eq!(judge(40, 0, 0), libc::SECCOMP_RET_ALLOW);
+        assert_eq!([judge(40, 0, 1), judge(40, 0, 1 << 32)], [FAILED; 2]);
     }
 
     #[test]

@@ -162,9 +162,34 @@ pub(super) fn of_own(mount: &Path) -> Option<PathBuf> {
     places(own(&groups)?, &mounts).find(|place| place.starts_with(mount))
 }
 
+/// How much memory our own group may use, or one that it lies in if that is less; none, where none says so.
+pub(super) fn own_memory() -> Option<u64> {
+    let read = |name| std::fs::read_to_string(Path::new("/proc/self").join(name)).ok();
+    let (groups, mounts) = (read("cgroup")?, read("mountinfo")?);
+    least_memory(&places(own(&groups)?, &mounts).next()?)
+}
+
+fn least_memory(group: &Path) -> Option<u64> {
+    let limit = |group: &Path| std::fs::read_to_string(group.join("memory.max")).ok();
+    group.ancestors().filter_map(limit).filter_map(|limit| limit.trim().parse().ok()).min()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn r11_the_memory_of_a_group_is_the_least_of_those_it_lies_in() {
+        let outer = tempfile::tempdir().unwrap();
+        let group = outer.path().join("a/b");
+        std::fs::create_dir_all(&group).unwrap();
+        assert_eq!(least_memory(&group), None);
+        std::fs::write(group.join("memory.max"), "max\n").unwrap();
+        std::fs::write(outer.path().join("memory.max"), "400000\n").unwrap();
+        assert_eq!(least_memory(&group), Some(400_000));
+        std::fs::write(group.join("memory.max"), "3000\n").unwrap();
+        assert_eq!(least_memory(&group), Some(3_000));
+    }
 
     #[test]
     fn r11_the_group_that_ours_lies_in_is_found_where_it_is_mounted() {

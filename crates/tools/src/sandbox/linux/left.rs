@@ -3,15 +3,19 @@
 
 use std::collections::BTreeSet;
 
+use super::tree::Left;
+
 /// So many different names are said.
 const MOST: usize = 5;
 
 /// A line for who reads the command's output; none when nothing was left.
-pub(super) fn said(names: &[String]) -> Option<String> {
-    let processes = match names.len() {
-        0 => return None,
-        1 => "1 process".to_owned(),
-        count => format!("{count} processes"),
+pub(super) fn said(left: &Left) -> Option<String> {
+    let Left { names, is_cut } = left;
+    let processes = match (names.len(), is_cut) {
+        (0, false) => return None,
+        (1, false) => "1 process".to_owned(),
+        (count, false) => format!("{count} processes"),
+        (count, true) => format!("{count} processes or more"),
     };
     let different: BTreeSet<_> = names.iter().map(String::as_str).collect();
     let mut shown: Vec<_> = different.iter().copied().take(MOST).collect();
@@ -31,10 +35,15 @@ mod tests {
 
     #[test]
     fn each_name_is_said_once_and_not_too_many() {
-        let said =
-            |names: &[&str]| said(&names.iter().map(|name| (*name).into()).collect::<Vec<_>>());
-        let begins = |names: &[&str], begin: &str| said(names).unwrap().starts_with(begin);
-        assert_eq!(said(&[]), None);
+        let left = |names: &[&str], is_cut| {
+            said(&Left { names: names.iter().map(|name| (*name).into()).collect(), is_cut })
+        };
+        let begins = |names: &[&str], begin: &str| left(names, false).unwrap().starts_with(begin);
+        assert_eq!(left(&[], false), None);
+        let cut = left(&["a", "a"], true).unwrap();
+        assert!(
+            cut.starts_with("ended with the command: 2 processes or more it left running (a); ")
+        );
         assert!(begins(&["node"], "ended with the command: 1 process it left running (node); "));
         assert!(begins(
             &["b", "a", "b"],

@@ -7,17 +7,52 @@ use crate::sandbox::Tier;
 /// Processes and threads of a world at one time: more than any work needs, and few enough to be ended.
 pub(super) const MOST_PROCESSES: u64 = 8_192;
 
+/// Signals that wait, where there is no limit to take a part of.
+const MOST_SIGNALS: u64 = 16_384;
+
+/// Too few bytes for a file. Where dumps go to a program of the machine's, which would run outside as root, 0 means nothing to the
+/// kernel, and this that it is not to run.
+const NO_DUMPS: u64 = 1;
+
 /// The first Linux that counts processes in each user namespace by itself. Before, those that the person has outside
 /// would count.
 const COUNTS_IN_NAMESPACES: (u32, u32) = (5, 14);
 
 /// Of this process and all it starts.
 pub(super) fn set(tier: Tier) -> rustix::io::Result<()> {
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    let dumps =
+        |most| setrlimit(Resource::Core, Rlimit { current: Some(most), maximum: Some(most) });
+    // Only root has it above a hard limit of 0.
+    dumps(NO_DUMPS).or_else(|_| dumps(0))?;
+    // Those of all processes of the person's count.
+    let signals = getrlimit(Resource::Sigpending);
+    let most = signals.maximum.map_or(MOST_SIGNALS, |most| most / 4);
+    setrlimit(Resource::Sigpending, lowered(signals, most))?;
     if tier == Tier::Full && version() >= Some(COUNTS_IN_NAMESPACES) {
         setrlimit(Resource::Nproc, lowered(getrlimit(Resource::Nproc), MOST_PROCESSES))?;
     }
     Ok(())
+}
+
+/// What the kernel counts for each user over all namespaces, and lets a user namespace have less of.
+const SHARED: &[(&str, &str)] = &[
+    ("/proc/sys/fs/inotify/max_user_instances", "/proc/sys/user/max_inotify_instances"),
+    ("/proc/sys/fs/inotify/max_user_watches", "/proc/sys/user/max_inotify_watches"),
+];
+
+/// Commands in this user namespace leave half to what the person runs outside. Done before `/proc` is closed; where the kernel
+/// does not know of it there is nothing to do.
+pub(super) fn share_with_others() {
+    for (all, ours) in SHARED {
+        let most = std::fs::read_to_string(all).ok().and_then(|most| most.trim().parse().ok());
+        if let Some(most) = most {
+            let _ = std::fs::write(ours, half(most).to_string());
+        }
+    }
+}
+
+fn half(most: u64) -> u64 {
+    (most / 2).max(1)
 }
 
 fn lowered(limit: Rlimit, most: u64) -> Rlimit {

@@ -166,12 +166,19 @@ pub(super) fn make_writable(path: &Path) -> Result<(), String> {
     change(path, 0, 0, READ_ONLY)
 }
 
-/// Lays an empty file system over a directory. It takes memory, up to half of what the machine has.
-pub(super) fn cover(path: &Path, mode: &str) -> Result<(), String> {
-    let options = CString::new(format!("mode={mode}")).map_err(at("covering", path))?;
+/// Lays an empty file system over a directory. What is written there takes memory, up to `size` bytes, and for each file some
+/// beside.
+pub(super) fn cover(path: &Path, mode: &str, size: u64) -> Result<(), String> {
+    const BYTES_OF_A_FILE: u64 = 4096;
+    let size = size.max(SMALLEST);
+    let options = format!("mode={mode},size={size},nr_inodes={}", size / BYTES_OF_A_FILE);
+    let options = CString::new(options).map_err(at("covering", path))?;
     mount(c"tmpfs", path, c"tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(&*options))
         .map_err(at("covering", path))
 }
+
+/// To the kernel nothing is as good as no limit.
+const SMALLEST: u64 = 1 << 20;
 
 /// Mounts one of the kernel's own file systems.
 pub(super) fn mount_kernels(kind: &str, path: &Path, options: &str) -> Result<(), String> {

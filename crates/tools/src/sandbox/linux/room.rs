@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use agent_protocol::SandboxMode;
@@ -15,7 +16,7 @@ use super::alongside::Alongside;
 use super::closed::Opened;
 use super::command::{self, say};
 use super::confine::Confinement;
-use super::first::{children_as_descriptor, likelier_to_be_ended, wake_by};
+use super::first::{LIKELIHOOD, Likelihood, children_as_descriptor, wake_by};
 use super::known::Known;
 use super::left;
 use super::metadata::Metadata;
@@ -54,18 +55,24 @@ pub(super) fn leave(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// What a room has for itself beside the things of its world; done by its first process. Returns what had to be hidden
-/// anew.
-pub(super) fn furnish(world: &World) -> Result<Option<Hidden>, String> {
+/// What a room has for itself beside the things of its world.
+pub(super) struct Furniture {
+    /// What had to be hidden anew.
+    hidden: Option<Hidden>,
+    likelihood: Likelihood,
+}
+
+/// Done by the room's first process.
+pub(super) fn furnish(world: &World) -> Result<Furniture, String> {
     match world.tier {
         Tier::Full => {
-            view::own_processes()?;
-            hidden_anew(world, world.hidden.as_ref())
+            let likelihood = view::own_processes()?;
+            Ok(Furniture { hidden: hidden_anew(world, world.hidden.as_ref())?, likelihood })
         }
         Tier::Reduced | Tier::None => {
             rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
                 .map_err(say("adopting orphans"))?;
-            Ok(None)
+            Ok(Furniture { hidden: None, likelihood: Likelihood::at(Path::new(LIKELIHOOD)) })
         }
     }
 }
@@ -82,6 +89,7 @@ pub(super) struct Room {
     known: Known,
     /// What had to be hidden anew.
     hidden: Option<Hidden>,
+    likelihood: Likelihood,
     /// What there was when it was pinned last.
     metadata: Option<Metadata>,
     /// What there is, for the errand.
@@ -118,7 +126,7 @@ pub(super) struct Running {
 
 impl Room {
     fn furnished(world: &'static World) -> Result<Self, String> {
-        let hidden = furnish(world)?;
+        let Furniture { hidden, likelihood } = furnish(world)?;
         let mut known = Known::look(world);
         let mut metadata = remembered(world, &mut known, &Self::some_errand(), Stay::Expects)?;
         if let Some(metadata) = &mut metadata {
@@ -130,6 +138,7 @@ impl Room {
             world,
             known,
             hidden,
+            likelihood,
             metadata,
             looked: None,
             ahead: None,
@@ -302,7 +311,9 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
     };
     let signals = signals_in(world.tier);
     let ended = children_as_descriptor().map_err(|error| format!("watching processes: {error}"))?;
-    let likely = likelier_to_be_ended();
+    if let Some(order) = &world.order {
+        room.borrow().likelihood.as_command(order);
+    }
     let command = Alongside::start(move |turn| {
         command::live(world, room, control, confinement, turn);
     });
@@ -336,7 +347,9 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
     let has_place = !is_served && !has_terminal;
     let complaints = has_place.then(|| stdio.descriptors[2].try_clone().ok()).flatten();
     drop(stdio);
-    drop(likely);
+    if let Some(order) = &world.order {
+        room.likelihood.as_agent(order);
+    }
     let running = Running { pid, signals, listener: room.listener.take() };
     let over = supervise(world, &Watched { control, ended: &ended }, running);
     let mut said: Vec<_> = left::said(&over.left).into_iter().collect();

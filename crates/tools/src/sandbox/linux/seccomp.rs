@@ -179,6 +179,7 @@ pub(super) fn program(scope: Scope) -> Vec<sock_filter> {
             filter.always(*call, DENY);
         }
     }
+    core_dumps(&mut filter);
     others(&mut filter, scope);
     if scope.tier == Tier::Reduced && scope.is_answered {
         devices(&mut filter);
@@ -206,6 +207,17 @@ fn requests(filter: &mut Filter, call: i64, requests: &[u32], verdict: Verdict) 
         let is_it = Test::Is { argument: 1, mask: u32::MAX, value: *request };
         filter.when(call, vec![is_it], verdict);
     }
+}
+
+/// Their limit stays what it is (`limits.rs`). Who lowers it himself, as those do who know keys, goes on as if that were done; but
+/// nobody is told of an earlier one what is not so.
+fn core_dumps(filter: &mut Filter) {
+    const DONE: Verdict = Verdict::Fail(0);
+    let of_cores = |argument| Test::Is { argument, mask: u32::MAX, value: libc::RLIMIT_CORE };
+    filter.when(libc::SYS_setrlimit, vec![of_cores(0)], DONE);
+    let [new, old] = [2, 3].map(|argument| Test::Given { argument });
+    filter.when(libc::SYS_prlimit64, vec![of_cores(1), new, old], DENY);
+    filter.when(libc::SYS_prlimit64, vec![of_cores(1), new], DONE);
 }
 
 /// Which other processes a command may steer, and in the reduced tier signal: those of its room, but for the first.
@@ -287,6 +299,10 @@ fn sockets(filter: &mut Filter, scope: Scope) {
     }
     filter.always(libc::SYS_socketpair, DENY);
 
+    if scope.tier != Tier::Full && !scope.network {
+        // An end of a pair can be given a name that is the whole machine's.
+        filter.always(libc::SYS_bind, DENY);
+    }
     if scope.network || scope.tier == Tier::Full {
         for internet in [libc::AF_INET, libc::AF_INET6] {
             for plain in [STREAM, DATAGRAM] {
@@ -386,6 +402,31 @@ mod tests {
             for (call, request) in [(libc::SYS_ioctl, CLONE_A_FILE), (libc::SYS_fcntl, 1035)] {
                 assert_eq!(judge(call, request), libc::SECCOMP_RET_ALLOW, "{request:x}");
             }
+        }
+    }
+
+    #[test]
+    fn s8_the_limit_of_core_dumps_can_be_asked_for_and_stays() {
+        const CORE: u64 = libc::RLIMIT_CORE as u64;
+        const FILES: u64 = libc::RLIMIT_NOFILE as u64;
+        const AT: u64 = 0x7fff_0000_0000;
+        let done = libc::SECCOMP_RET_ERRNO;
+        for tier in [Tier::Full, Tier::Reduced] {
+            let program = program(Scope { tier, ..SCOPE });
+            let limit = |call, arguments| judged(&program, call, arguments);
+            assert_eq!(limit(libc::SYS_setrlimit, [CORE, AT, 0, 0, 0, 0]), done);
+            assert_eq!(
+                limit(libc::SYS_setrlimit, [FILES, AT, 0, 0, 0, 0]),
+                libc::SECCOMP_RET_ALLOW
+            );
+            for process in [0, 1, 7] {
+                assert_eq!(limit(libc::SYS_prlimit64, [process, CORE, AT, 0, 0, 0]), done);
+                assert_eq!(limit(libc::SYS_prlimit64, [process, CORE, AT, AT, 0, 0]), FAILED);
+            }
+            let asked = [0, CORE, 0, AT, 0, 0];
+            assert_eq!(limit(libc::SYS_prlimit64, asked), libc::SECCOMP_RET_ALLOW);
+            let of_files = [0, FILES, AT, AT, 0, 0];
+            assert_eq!(limit(libc::SYS_prlimit64, of_files), libc::SECCOMP_RET_ALLOW);
         }
     }
 

@@ -1,13 +1,14 @@
 //! A room while its command runs: wishes are passed on, connections made, and when the command is over, or the agent
 //! gone and nobody has asked for it to be kept, everything in the room is ended.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal};
 
 use super::room::Running;
+use super::tree::{Left, Rest};
 use super::{World, asked, tree};
 use crate::sandbox::channel::BlockingChannel;
 use crate::sandbox::kept::Kept;
@@ -33,8 +34,8 @@ pub(super) struct Over {
     pub(super) exit: Option<Exit>,
     /// Nothing had to be ended by force.
     pub(super) by_itself: bool,
-    /// What the command left running and was ended with it, by name.
-    pub(super) left: Vec<String>,
+    /// What the command left running and was ended with it.
+    pub(super) left: Left,
 }
 
 /// Until the room is empty: passes wishes on, makes connections, ends what is left when the command is over.
@@ -45,7 +46,7 @@ pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) 
     let mut over = None;
     let mut lingers: Option<Instant> = None;
     loop {
-        let (exit, more) = tree::reap(command);
+        let (exit, rest) = tree::reap(command);
         over = over.or(exit);
         if let (Some(_), Some(kept)) = (exit, &mut kept) {
             kept.take_rest();
@@ -57,17 +58,23 @@ pub(super) fn supervise(world: &World, watched: &Watched<'_>, command: Running) 
         let end = deadline.or(lingers);
         let is_overdue = end.is_some_and(|end| now >= end);
         // Orphans become ours: with no child left, nothing is.
-        if !more || is_overdue {
+        let is_empty = rest == Rest::Nothing;
+        if is_empty || is_overdue {
             // Of what was asked to end, or goes on without the agent, nobody asks.
-            let is_left = more && deadline.is_none() && kept.is_none();
-            let left = if is_left { tree::names_at_rest(signals) } else { vec![] };
-            if more {
+            let is_left = !is_empty && deadline.is_none() && kept.is_none();
+            let left = is_left.then(|| tree::left_at_rest(signals));
+            if !is_empty {
                 tree::kill_all(signals);
             }
-            return Over { exit: over, by_itself: !more, left };
+            return Over { exit: over, by_itself: is_empty, left: left.unwrap_or_default() };
         }
-        let left = end.map(|end| end - now);
-        let ready = watched.wait(listener.as_ref(), kept.as_ref(), left);
+        // When the end is set, and in a room that is kept, wishes no longer count.
+        let wishes = (end.is_none() && kept.is_none()).then(|| watched.control.as_fd());
+        let left = match rest {
+            Rest::MoreThatEnded => Some(Duration::ZERO),
+            _ => end.map(|end| end - now),
+        };
+        let ready = watched.wait(wishes, listener.as_ref(), kept.as_ref(), left);
         if ready.child {
             drain(watched.ended);
         }
@@ -108,15 +115,15 @@ struct Ready {
 }
 
 impl Watched<'_> {
-    /// Waits at most as long as is left. When the end is set, and in a room that is kept, wishes no longer count.
+    /// Waits at most as long as is left.
     fn wait(
         &self,
+        wishes: Option<BorrowedFd<'_>>,
         listener: Option<&OwnedFd>,
         kept: Option<&Kept>,
         left: Option<Duration>,
     ) -> Ready {
         // What does not count is not waited for at all: the end of a channel would be told again and again.
-        let wishes = (left.is_none() && kept.is_none()).then(|| self.control.as_fd());
         let asked = listener.map(|listener| listener.as_fd());
         let output = kept.and_then(Kept::output);
         let mut waited = [Some(self.ended.as_fd()), wishes, asked, output].map(|descriptor| {

@@ -15,10 +15,22 @@ pub(super) fn available() -> Result<(), String> {
     own.map(drop).map_err(|error| format!("/proc does not tell of processes: {error}"))
 }
 
-/// Collects what has ended. Returns how `command` ended, if it is among it, and whether anything is left.
-pub(super) fn reap(command: Pid) -> (Option<Exit>, bool) {
+/// What there is in a room beside its first process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    Nothing,
+    Something,
+    /// Something, and what has ended is not all collected.
+    MoreThatEnded,
+}
+
+/// How much that has ended is collected at a time: there may be more all the time, and the agent is to be heard meanwhile.
+const AT_A_TIME: usize = 256;
+
+/// Collects what has ended. Returns how `command` ended, if it is among it, and what is left.
+pub(super) fn reap(command: Pid) -> (Option<Exit>, Rest) {
     let mut exit = None;
-    loop {
+    for _ in 0..AT_A_TIME {
         match wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) if status.stopped() => let_go_on(pid, status),
             Ok(Some((pid, status))) if pid == command => {
@@ -29,10 +41,11 @@ pub(super) fn reap(command: Pid) -> (Option<Exit>, bool) {
                     .or(exit);
             }
             Ok(Some(_)) | Err(Errno::INTR) => {}
-            Ok(None) => return (exit, true),
-            Err(_) => return (exit, false),
+            Ok(None) => return (exit, Rest::Something),
+            Err(_) => return (exit, Rest::Nothing),
         }
     }
+    (exit, Rest::MoreThatEnded)
 }
 
 /// Who asks to be traced by its parent stands still at its next signal, and is told of like a child that has ended. Nobody
@@ -98,9 +111,13 @@ pub(super) fn kill_all(signals: Signals) {
 /// How often the children alone are looked at between two looks at all there are.
 const CHASES: usize = 64;
 
-/// Takes what has ended off the system's table, which others need as well.
+/// Takes what has ended off the system's table, which others need as well; not all, where more ends all the time.
 fn forget_ended() {
-    while let Ok(Some(_)) | Err(Errno::INTR) = wait(WaitOptions::NOHANG) {}
+    let _ = (0..AT_A_TIME).all(|_| has_forgotten_one());
+}
+
+fn has_forgotten_one() -> bool {
+    matches!(wait(WaitOptions::NOHANG), Ok(Some(_)) | Err(Errno::INTR))
 }
 
 /// What is found without a look at any other process, where the kernel can tell.
@@ -167,12 +184,33 @@ fn stat(pid: i32) -> Option<String> {
     Some(String::from_utf8_lossy(&stat).into_owned())
 }
 
-/// The names of those that run and descend from this one. What is about to be ended stands still from here on: where all
-/// of it runs, little is left of the processors for a look at each.
-pub(super) fn names_at_rest(signals: Signals) -> Vec<String> {
+/// What a command has left running.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub(super) names: Vec<String>,
+    /// There was no time to find all of it.
+    pub(super) is_cut: bool,
+}
+
+/// Those that run and descend from this one. What is about to be ended stands still from here on: where all of it runs,
+/// little is left of the processors for a look at each. What has ended is not looked at.
+pub(super) fn left_at_rest(signals: Signals) -> Left {
     signal_all(signals, Signal::STOP);
-    let name = |pid: Pid| name_in(&stat(pid.as_raw_nonzero().get())?);
-    descendants().into_iter().filter_map(name).collect()
+    let mut patience = Patience::new();
+    while has_forgotten_one() && patience.lasts() {}
+    let mut patience = Patience::new();
+    let (mut children, mut names) = (Children::default(), HashMap::new());
+    let mut is_cut = false;
+    for (pid, stat) in processes() {
+        if !patience.lasts() {
+            is_cut = true;
+            break;
+        }
+        children.add(pid, &stat);
+        names.extend(name_in(&stat).map(|name| (pid, name)));
+    }
+    let found = children.of_this_process();
+    Left { names: found.iter().filter_map(|pid| names.remove(pid)).collect(), is_cut }
 }
 
 /// All processes that descend from this one; as it is their subreaper, none escapes by losing its parent.
@@ -343,6 +381,32 @@ mod tests {
             let is_ended = || walls::keep_signals_in() && is_ended(crowd, once);
             assert!(in_a_process(is_ended), "{name}");
         }
+    }
+
+    #[test]
+    #[allow(unsafe_code)]
+    fn r8_of_what_has_ended_so_much_is_collected_that_the_agent_is_heard_meanwhile() {
+        let is_bounded = || {
+            let mut ended = vec![];
+            for _ in 0..=AT_A_TIME {
+                // SAFETY: the child makes system calls only, and ends.
+                match unsafe { libc::fork() } {
+                    0 => room::leave(0),
+                    pid => ended.push(pid),
+                }
+            }
+            for pid in ended {
+                let flags = libc::WEXITED | libc::WNOWAIT;
+                // SAFETY: what is told of it is written where there is room for it.
+                unsafe {
+                    let mut told = std::mem::zeroed();
+                    libc::waitid(libc::P_PID, pid.unsigned_abs(), &raw mut told, flags);
+                }
+            }
+            let (first, then) = (reap(getpid()).1, reap(getpid()).1);
+            first == Rest::MoreThatEnded && then == Rest::Nothing
+        };
+        assert!(in_a_process(is_bounded));
     }
 
     /// Each the child of the one before, in a group of their own; the last one says that all are there.

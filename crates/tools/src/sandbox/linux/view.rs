@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use agent_protocol::SandboxMode;
 
+use super::first::{self, Likelihood};
 use super::mounts::{self, Tree, at};
 use super::state::{self, changed_at};
-use super::{roots, untold};
+use super::{memory, roots, untold};
 use crate::sandbox::{SandboxPolicy, secrets};
 
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
@@ -24,9 +25,12 @@ const DEVICE_LINKS: &[(&str, &str)] = &[
     ("stderr", "/proc/self/fd/2"),
 ];
 
-/// Directories the world gets empty ones for.
-const COVERED: &[(&str, &str)] =
-    &[("/run", "755"), ("/tmp", "1777"), ("/var/tmp", "1777"), ("/dev", "755")];
+/// Directories the world gets empty ones for: their modes, and what part of the memory each may take. All of it is lost to
+/// others while the world is there, and no process has it: together, with what files take beside, they leave two fifths.
+const COVERED: &[(&str, &str, u64)] =
+    &[("/run", "755", 64), ("/tmp", "1777", 4), ("/var/tmp", "1777", 8), ("/dev", "755", 64)];
+/// The same part of shared memory, within `/dev`.
+const PART_OF_SHARED_MEMORY: u64 = 16;
 
 /// The kernel's own, whatever the person names as a writable root.
 pub(super) const OF_KERNEL: &[&str] = &["/dev", "/proc", "/sys"];
@@ -55,9 +59,7 @@ const OF_RUN: &[&str] = &["/run/current-system", "/run/opengl-driver"];
 /// Where an empty file and an empty directory lie to cover others with.
 const BLANK: &str = "/run/.blank";
 
-/// Parts of `/proc` that steer the kernel, and those that tell of its memory or of what others do.
-const KERNEL_CONTROLS: &[&str] =
-    &["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "asound", "driver", "mtrr"];
+/// Parts of `/proc` that tell of the kernel's memory or of what others do.
 const KERNEL_SECRETS: &[&str] = &[
     "kcore",
     "keys",
@@ -82,13 +84,14 @@ pub(super) fn build(policy: &SandboxPolicy) -> Result<Hidden, String> {
         .map(|name| Ok((*name, Tree::copy(&Path::new("/dev").join(name))?)))
         .collect::<Result<Vec<_>, String>>()?;
     mounts::close_all(Path::new("/"))?;
-    for (path, mode) in COVERED {
+    let memory = memory::there_is();
+    for (path, mode, part) in COVERED {
         // Where it is a link, what it leads to is covered.
         if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
-            mounts::cover(Path::new(path), mode)?;
+            mounts::cover(Path::new(path), mode, memory / part)?;
         }
     }
-    build_devices(devices)?;
+    build_devices(devices, memory / PART_OF_SHARED_MEMORY)?;
     kept.put_back(policy.mode)?;
     blank()?;
     untold::hide()?;
@@ -171,7 +174,7 @@ fn visible(policy: &SandboxPolicy) -> BTreeSet<PathBuf> {
         paths.push("/etc/resolv.conf".into());
     }
     let is_covered = |path: &PathBuf| {
-        COVERED.iter().any(|(covered, _)| path.starts_with(covered) && path != Path::new(covered))
+        COVERED.iter().any(|(covered, ..)| path.starts_with(covered) && path != Path::new(covered))
     };
     paths.iter().filter_map(|path| path.canonicalize().ok()).filter(is_covered).collect()
 }
@@ -181,13 +184,13 @@ fn make_place(path: &Path) -> Result<(), String> {
     if path.exists() {
         return Ok(());
     }
-    if COVERED.iter().all(|(covered, _)| !path.starts_with(covered)) {
+    if COVERED.iter().all(|(covered, ..)| !path.starts_with(covered)) {
         return Err(format!("{} cannot be reached", path.display()));
     }
     fs::create_dir_all(path).map_err(at("making", path))
 }
 
-fn build_devices(devices: Vec<(&str, Tree)>) -> Result<(), String> {
+fn build_devices(devices: Vec<(&str, Tree)>, shared_memory: u64) -> Result<(), String> {
     let own = Path::new("/dev");
     for (name, tree) in devices {
         let path = own.join(name);
@@ -202,7 +205,7 @@ fn build_devices(devices: Vec<(&str, Tree)>) -> Result<(), String> {
         fs::create_dir(own.join(name)).map_err(at("making", &own.join(name)))?;
     }
     mounts::mount_kernels("devpts", &own.join("pts"), "newinstance,ptmxmode=0666,mode=620")?;
-    mounts::cover(&own.join("shm"), "1777")
+    mounts::cover(&own.join("shm"), "1777", shared_memory)
 }
 
 fn blank() -> Result<(), String> {
@@ -264,18 +267,16 @@ pub(super) fn hide(path: &Path) -> Result<(), String> {
     if is_hidden { Ok(()) } else { Tree::copy(&blank)?.read_only()?.put(path) }
 }
 
-/// Mounts the room's own `/proc`; called by its first process.
-pub(super) fn own_processes() -> Result<(), String> {
+/// Mounts the room's own `/proc`; called by its first process. All of it is read-only: what steers the kernel, and modes,
+/// which are the machine's here too.
+pub(super) fn own_processes() -> Result<Likelihood, String> {
     let proc = Path::new("/proc");
     mounts::mount_kernels("proc", proc, "")?;
-    for name in KERNEL_CONTROLS {
-        let path = proc.join(name);
-        if path.exists() {
-            Tree::copy(&path)?.read_only()?.put(&path)?;
-        }
-    }
     for name in KERNEL_SECRETS {
         hide(&proc.join(name))?;
     }
-    Ok(())
+    // Seen through a mount that stays writable, of which nobody else knows.
+    let likelihood = Tree::copy(Path::new(first::LIKELIHOOD))?;
+    mounts::make_this_read_only(proc)?;
+    Ok(Likelihood::at(&likelihood.path()))
 }
