@@ -14,7 +14,7 @@ use super::earlier::{Earlier, Record};
 use super::holding::Holding;
 use super::known::Known;
 use super::links::{self, Way};
-use super::mounts::{Place, Tree};
+use super::mounts::{self, Place};
 use super::named::Here;
 use super::pins::{Kind, Pin};
 use super::put_back::Change;
@@ -41,6 +41,8 @@ const MOST_REMEMBERED: usize = 32 << 20;
 /// What was there before a command.
 pub(super) struct Metadata {
     roots: Vec<PathBuf>,
+    /// What there was at each of them.
+    places: Vec<Option<Place>>,
     /// Where commands can write besides, by a path that holds outside too.
     beside: Vec<PathBuf>,
     /// Cannot be changed by the command while the pin holds: what changes there is the person's doing.
@@ -139,6 +141,7 @@ impl Metadata {
         gits.extend(of_roots.iter().cloned());
         let present = Present::of(known, gits, &repositories, &earlier);
         let mut metadata = Self {
+            places: roots.iter().map(|root| Place::of(root)).collect(),
             roots,
             present,
             beside: beside(world),
@@ -273,9 +276,8 @@ impl Metadata {
             return Ok(());
         }
         for path in self.to_be_held() {
-            let tree = Tree::copy(&path)?;
-            tree.put(&path)?;
-            self.holders.extend(tree.place().map(|place| (path, place)));
+            let place = mounts::hold(&path)?.place();
+            self.holders.extend(place.map(|place| (path, place)));
         }
         self.pinned.iter_mut().try_for_each(Pin::put)
     }
@@ -298,7 +300,9 @@ impl Metadata {
     fn to_be_held(&self) -> BTreeSet<PathBuf> {
         let gits = self.of_roots.iter().flat_map(|git| git.ancestors());
         let pinned = self.pinned.iter().flat_map(|pin| pin.path.ancestors().skip(1));
-        let holders = gits.chain(pinned).filter(|path| self.is_below_root(path));
+        // One of them may lie in another.
+        let roots = self.roots.iter().flat_map(|root| root.ancestors().skip(1));
+        let holders = gits.chain(pinned).chain(roots).filter(|path| self.is_below_root(path));
         let is_root = |path: &&Path| self.roots.iter().any(|root| root == path);
         holders.filter(|path| !is_root(path)).map(Path::to_owned).collect()
     }
@@ -356,6 +360,14 @@ impl Metadata {
     /// All that commands can write to.
     fn reached(&self) -> Vec<PathBuf> {
         self.roots.iter().chain(&self.beside).cloned().collect()
+    }
+
+    /// What is there now says nothing of what the command wrote to. In another root that is seen wherever it is.
+    fn root_that_is_elsewhere(&self) -> Option<PathBuf> {
+        let roots = self.roots.iter().zip(&self.places);
+        let mut roots = roots.filter(|(root, _)| !self.is_below_root(root));
+        let elsewhere = roots.find(|(root, place)| Place::of(root) != **place);
+        elsewhere.map(|(root, _)| root.clone())
     }
 
     /// Through all of the roots. Returns what was not seen.
@@ -419,6 +431,7 @@ impl Metadata {
             let before = Before { roots, repositories, named };
             changes.extend(trees.changes(world, &pointed, &arrived, &before, &moved));
         }
+        let unseen = unseen.or_else(|| self.root_that_is_elsewhere());
         match &unseen {
             Some(_) => world.unseen.missed(self.began),
             None => world.unseen.saw_everything(missed),

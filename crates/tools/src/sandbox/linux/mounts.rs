@@ -109,6 +109,13 @@ pub(super) fn close(path: &Path) -> Result<(), String> {
     change(path, 0, READ_ONLY | NO_DEVICES, 0)
 }
 
+/// Makes a directory unmovable by mounting it on itself. Returns the mount.
+pub(super) fn hold(path: &Path) -> Result<Tree, String> {
+    let tree = Tree::copy(path)?;
+    tree.put(path)?;
+    Ok(tree)
+}
+
 /// What is mounted somewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mount {

@@ -28,6 +28,9 @@ const DEVICE_LINKS: &[(&str, &str)] = &[
 const COVERED: &[(&str, &str)] =
     &[("/run", "755"), ("/tmp", "1777"), ("/var/tmp", "1777"), ("/dev", "755")];
 
+/// Those of them that commands write to.
+const TEMPORARY: &[&str] = &["/tmp", "/var/tmp"];
+
 /// The kernel's own, whatever the person names as a writable root.
 pub(super) const OF_KERNEL: &[&str] = &["/dev", "/proc", "/sys"];
 
@@ -184,7 +187,16 @@ fn make_place(path: &Path) -> Result<(), String> {
     if COVERED.iter().all(|(covered, _)| !path.starts_with(covered)) {
         return Err(format!("{} cannot be reached", path.display()));
     }
-    fs::create_dir_all(path).map_err(at("making", path))
+    let mut way: Vec<_> = path.ancestors().skip(1).take_while(|way| !way.exists()).collect();
+    way.reverse();
+    for directory in way {
+        fs::create_dir(directory).map_err(at("making", directory))?;
+        // Whoever moves it takes the mount along, and can make another one by its name. The rest is closed anyway.
+        if TEMPORARY.iter().any(|temporary| directory.starts_with(temporary)) {
+            mounts::hold(directory)?;
+        }
+    }
+    fs::create_dir(path).map_err(at("making", path))
 }
 
 fn build_devices(devices: Vec<(&str, Tree)>) -> Result<(), String> {
