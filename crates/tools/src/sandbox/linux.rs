@@ -51,6 +51,7 @@ mod seen;
 mod settings;
 mod state;
 mod stdio;
+mod steps;
 mod supervise;
 mod temporary;
 mod tree;
@@ -74,6 +75,7 @@ use cgroup::Cgroup;
 use register::Register;
 use roots::Roots;
 use seen::Seen;
+use steps::Steps;
 use temporary::Temporary;
 use unseen::Unseen;
 use view::Hidden;
@@ -95,6 +97,8 @@ pub(super) struct World {
     register: Register,
     /// What there was below the writable roots when it began.
     seen: Seen,
+    /// What the secrets in the roots are known by.
+    steps: Steps,
     /// Roots that are none.
     left_out: Vec<std::path::PathBuf>,
 }
@@ -236,6 +240,9 @@ impl World {
             Tier::None => Self::new(policy, tier, std::env::temp_dir(), register),
         }?;
         world.left_out = if is_written { left_out } else { vec![] };
+        if is_written {
+            world.steps = world.steps_to_secrets();
+        }
         Ok(world)
     }
 
@@ -246,6 +253,15 @@ impl World {
         world.hidden = Some(hidden);
         world.try_room()?;
         Ok(world)
+    }
+
+    fn steps_to_secrets(&self) -> Steps {
+        let (secrets, roots) = (&self.policy.secrets, &*self.policy.writable_roots);
+        match self.tier {
+            Tier::Full => Steps::remember_links(secrets.iter().cloned().collect(), roots),
+            Tier::Reduced => Steps::remember(walls::closed_secrets(self), roots),
+            Tier::None => Steps::default(),
+        }
     }
 
     /// A room may fail where its world did not: whether this tier is to be had is known when one stood.
@@ -318,6 +334,7 @@ impl World {
             unseen,
             register,
             seen,
+            steps: Steps::default(),
             left_out: vec![],
         })
     }

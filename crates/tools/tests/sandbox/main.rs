@@ -359,7 +359,7 @@ fn cases(user: u32, own: u32) -> Vec<Case> {
         .chain(moved::PLANTS);
     let plants = plants.map(What::Plant);
     let plants = plants.chain(beside::BESIDE.iter().map(What::Beside));
-    let plants = plants.chain(going::GOING.iter().map(What::Going));
+    let plants = plants.chain(going::GOING.iter().chain(moved::GOING).map(What::Going));
     let plants = plants.chain(expected::EXPECTED.iter().map(What::Expected));
     let by_turns = |turn: usize| ["full", "reduced"][turn % 2];
     let plants = plants.enumerate().map(|(turn, what)| Case {

@@ -23,6 +23,7 @@ use super::repositories::{self, Look, Patience};
 use super::repository::{self, Repository};
 use super::seen::Seen;
 use super::state::{self, State, changed_at};
+use super::steps::Steps;
 use super::trees::{Before, Trees};
 use super::{World, index, persons, roots};
 use crate::sandbox::message::Order;
@@ -58,6 +59,8 @@ pub(super) struct Metadata {
     trees: Option<Trees>,
     repositories: Vec<Repository>,
     present: Present,
+    /// What secrets are known by.
+    steps: Steps,
     /// The git directories of the roots.
     of_roots: Vec<PathBuf>,
     earlier: Earlier,
@@ -145,6 +148,7 @@ impl Metadata {
             roots,
             present,
             beside: beside(world),
+            steps: world.steps.now(),
             pinned: vec![],
             holders: vec![],
             guarded: vec![],
@@ -305,6 +309,11 @@ impl Metadata {
         let holders = gits.chain(pinned).chain(roots).filter(|path| self.is_below_root(path));
         let is_root = |path: &&Path| self.roots.iter().any(|root| root == path);
         holders.filter(|path| !is_root(path)).map(Path::to_owned).collect()
+    }
+
+    /// So that no secret is known by another name. Says what was done.
+    pub(super) fn put_secrets_back(&self) -> Vec<String> {
+        self.steps.put_back()
     }
 
     pub(super) fn changed(&self, world: &World) -> Changes {

@@ -11,7 +11,7 @@ use agent_protocol::SandboxMode;
 
 use super::mounts::{self, Tree, at};
 use super::state::{self, changed_at};
-use super::{roots, untold};
+use super::{roots, steps, untold};
 use crate::sandbox::{SandboxPolicy, secrets};
 
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
@@ -243,6 +243,10 @@ impl Hidden {
         let now = state::now();
         let settled = |path: &Path| changed(path).filter(|changed| *changed < now);
         let parents = parents.into_iter().map(|path| (path.to_owned(), settled(path))).collect();
+        if policy.mode == SandboxMode::WorkspaceWrite {
+            let places: Vec<_> = policy.secrets.iter().cloned().collect();
+            steps::hold(&places, &policy.writable_roots)?;
+        }
         secrets.iter().try_for_each(|secret| hide(secret))?;
         Ok(Self { parents })
     }
