@@ -72,6 +72,7 @@ use super::message::{Build, Built, Found, OpenRoom, Reply};
 use super::spawn::CHANNEL;
 use super::{SandboxPolicy, Tier};
 use cgroup::Cgroup;
+use mirrors::Mirrors;
 use register::Register;
 use roots::Roots;
 use seen::Seen;
@@ -99,6 +100,8 @@ pub(super) struct World {
     seen: Seen,
     /// What the secrets in the roots are known by.
     steps: Steps,
+    /// Where else what is in the roots can be found.
+    mirrors: Mirrors,
     /// Roots that are none.
     left_out: Vec<std::path::PathBuf>,
 }
@@ -230,6 +233,8 @@ impl World {
         }
         // Before anything is closed to this process.
         let register = Register::open(place_of_register(&policy).as_deref()).map_err(no_memory)?;
+        // As it is found in the view, too, where the roots are mounted with all that is mounted below.
+        let mirrors = Mirrors::in_roots(if is_written { &policy.writable_roots } else { &[] });
         let mut world = match tier {
             Tier::Full => Self::apart(policy, tier, register),
             Tier::Reduced => {
@@ -241,7 +246,7 @@ impl World {
         }?;
         world.left_out = if is_written { left_out } else { vec![] };
         if is_written {
-            world.steps = world.steps_to_secrets();
+            (world.steps, world.mirrors) = (world.steps_to_secrets(), mirrors);
         }
         Ok(world)
     }
@@ -335,6 +340,7 @@ impl World {
             register,
             seen,
             steps: Steps::default(),
+            mirrors: Mirrors::default(),
             left_out: vec![],
         })
     }

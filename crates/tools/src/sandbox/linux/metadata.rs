@@ -14,6 +14,7 @@ use super::earlier::{Earlier, Record};
 use super::holding::Holding;
 use super::known::Known;
 use super::links::{self, Way};
+use super::mirrors::Mirrors;
 use super::mounts::{self, Place};
 use super::named::Here;
 use super::pins::{Kind, Pin};
@@ -161,6 +162,7 @@ impl Metadata {
             began,
         };
         metadata.guard_all(known, world.tier == Tier::Full);
+        metadata.pin_mirrors(&world.mirrors);
         // An edit is shown as what it is, and its file as what it does.
         if matches!(order, Order::Run(_)) {
             metadata.guard_what_is_named(world, known);
@@ -194,6 +196,19 @@ impl Metadata {
                 |path: &PathBuf| self.repositories.iter().any(|known| known.is_open(path));
             let of_gits = of_gits.filter(|path| !is_open(path));
             self.pinned.extend(of_gits.filter_map(|path| Pin::of(&path, Kind::OfGit)));
+        }
+    }
+
+    /// What is pinned may be written to where it is mounted a second time.
+    fn pin_mirrors(&mut self, mirrors: &Mirrors) {
+        let others = self.pinned.iter().flat_map(|pin| {
+            mirrors.of(&pin.path).into_iter().filter_map(|other| pin.mirrored(&other))
+        });
+        let others: Vec<_> = others.filter(|pin| self.is_below_root(&pin.path)).collect();
+        for pin in others {
+            if !self.pinned.iter().any(|known| known.path == pin.path) {
+                self.pinned.push(pin);
+            }
         }
     }
 
