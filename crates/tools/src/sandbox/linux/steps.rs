@@ -10,8 +10,8 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, Mode, OFlags, RenameFlags, StatxFlags, openat, renameat, renameat_with,
-    statx, symlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, StatxFlags, openat, renameat,
+    renameat_with, statx, symlinkat,
 };
 use rustix::io::Errno;
 
@@ -26,6 +26,7 @@ use super::{mounts, roots};
 pub(super) struct Identity {
     device: (u32, u32),
     number: u64,
+    kind: FileType,
     made: (i64, u32),
 }
 
@@ -37,10 +38,12 @@ impl Identity {
     /// No link is followed.
     fn at(directory: impl AsFd, name: impl rustix::path::Arg, flags: AtFlags) -> Option<Self> {
         let flags = flags | AtFlags::SYMLINK_NOFOLLOW;
-        let found = statx(directory, name, flags, StatxFlags::INO | StatxFlags::BTIME).ok()?;
+        let wanted = StatxFlags::INO | StatxFlags::TYPE | StatxFlags::BTIME;
+        let found = statx(directory, name, flags, wanted).ok()?;
         Some(Self {
             device: (found.stx_dev_major, found.stx_dev_minor),
             number: found.stx_ino,
+            kind: FileType::from_raw_mode(found.stx_mode.into()),
             made: (found.stx_btime.tv_sec, found.stx_btime.tv_nsec),
         })
     }
@@ -161,7 +164,11 @@ impl Step {
         Some(Self { path, identity, target })
     }
 
+    /// Or another link that leads there.
     fn is_in_place(&self) -> bool {
+        if self.target.is_some() {
+            return self.path.read_link().ok() == self.target;
+        }
         Identity::at(CWD, &self.path, AtFlags::empty()) == Some(self.identity)
     }
 
