@@ -52,6 +52,7 @@ mod seen;
 mod settings;
 mod state;
 mod stdio;
+mod steps;
 mod supervise;
 mod temporary;
 mod tree;
@@ -73,9 +74,11 @@ use super::spawn::CHANNEL;
 use super::{SandboxPolicy, Tier};
 use cgroup::Cgroup;
 use first::Order;
+use mirrors::Mirrors;
 use register::Register;
 use roots::Roots;
 use seen::Seen;
+use steps::Steps;
 use temporary::Temporary;
 use unseen::Unseen;
 use view::Hidden;
@@ -102,6 +105,10 @@ pub(super) struct World {
     linked: std::collections::BTreeSet<std::path::PathBuf>,
     /// In which processes go when memory is short. None, where the kernel is not to be told.
     order: Option<Order>,
+    /// What the secrets in the roots are known by.
+    steps: Steps,
+    /// Where else what is in the roots can be found.
+    mirrors: Mirrors,
     /// Roots that are none.
     left_out: Vec<std::path::PathBuf>,
 }
@@ -239,6 +246,8 @@ impl World {
             }
             _ => std::collections::BTreeSet::new(),
         };
+        // As it is found in the view, too, where the roots are mounted with all that is mounted below.
+        let mirrors = Mirrors::in_roots(if is_written { &policy.writable_roots } else { &[] });
         let mut world = match tier {
             Tier::Full => Self::apart(policy, tier, register),
             Tier::Reduced => {
@@ -253,6 +262,9 @@ impl World {
             world.order = Order::after_this_process();
         }
         world.left_out = if is_written { left_out } else { vec![] };
+        if is_written {
+            (world.steps, world.mirrors) = (world.steps_to_secrets(), mirrors);
+        }
         Ok(world)
     }
 
@@ -267,6 +279,15 @@ impl World {
         world.order = order;
         world.try_room()?;
         Ok(world)
+    }
+
+    fn steps_to_secrets(&self) -> Steps {
+        let (secrets, roots) = (&self.policy.secrets, &*self.policy.writable_roots);
+        match self.tier {
+            Tier::Full => Steps::remember_links(secrets.iter().cloned().collect(), roots),
+            Tier::Reduced => Steps::remember(walls::closed_secrets(self), roots),
+            Tier::None => Steps::default(),
+        }
     }
 
     /// A room may fail where its world did not: whether this tier is to be had is known when one stood.
@@ -341,6 +362,8 @@ impl World {
             seen,
             linked: std::collections::BTreeSet::new(),
             order: None,
+            steps: Steps::default(),
+            mirrors: Mirrors::default(),
             left_out: vec![],
         })
     }

@@ -8,21 +8,21 @@ use agent_tools::Toolbox;
 
 use crate::git::PARTS;
 use crate::place::Host;
-use crate::{FAILED, Outcome, WORKED, agent, git};
+use crate::{FAILED, Outcome, WORKED, agent, git, moved};
 
 /// Both are scripts for bash.
 pub(crate) struct Going {
     pub(crate) name: &'static str,
     /// What the person has there.
-    before: &'static str,
+    pub(crate) before: &'static str,
     /// What commands do, one after the other.
-    commands: &'static [&'static str],
+    pub(crate) commands: &'static [&'static str],
     /// What the person does then.
-    later: &'static str,
+    pub(crate) later: &'static str,
     /// Writable roots beside the workspace, in it.
-    roots: &'static [&'static str],
+    pub(crate) roots: &'static [&'static str],
     /// Each command is of a thread that begins with it.
-    threads: bool,
+    pub(crate) threads: bool,
 }
 
 const EVIL: &str =
@@ -156,7 +156,8 @@ impl Going {
 
 /// Whether the plant grows.
 pub(crate) fn plays(name: &str, tier: &str, home: &Path) -> i32 {
-    let going = GOING.iter().find(|going| going.name == name).expect("a known one");
+    let mut all = GOING.iter().chain(moved::GOING);
+    let going = all.find(|going| going.name == name).expect("a known one");
     if tier == "none" {
         // As the reduced tier has it.
         let temporary = home.join("empty");

@@ -25,6 +25,7 @@ mod local;
 mod looks;
 mod metadata;
 mod mounted;
+mod moved;
 mod names;
 mod nested;
 mod network;
@@ -350,11 +351,15 @@ fn suite(only: &str) -> ExitCode {
 fn cases(user: u32, own: u32) -> Vec<Case> {
     let attacks = attacks().into_iter().filter(|attack| user == 0 || !attack.as_root);
     let failing = failing::FAILING.iter().filter(|failing| failing.concerns(user));
-    let plants =
-        git::PLANTS.iter().chain(nested::PLANTS).chain(remotes::PLANTS).chain(ways::PLANTS);
+    let plants = git::PLANTS
+        .iter()
+        .chain(nested::PLANTS)
+        .chain(remotes::PLANTS)
+        .chain(ways::PLANTS)
+        .chain(moved::PLANTS);
     let plants = plants.map(What::Plant);
     let plants = plants.chain(beside::BESIDE.iter().map(What::Beside));
-    let plants = plants.chain(going::GOING.iter().map(What::Going));
+    let plants = plants.chain(going::GOING.iter().chain(moved::GOING).map(What::Going));
     let plants = plants.chain(expected::EXPECTED.iter().map(What::Expected));
     let by_turns = |turn: usize| ["full", "reduced"][turn % 2];
     let plants = plants.enumerate().map(|(turn, what)| Case {

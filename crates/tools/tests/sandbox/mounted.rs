@@ -1,4 +1,4 @@
-//! S1, S2, S11 by mounts: another way to what is closed, something else in its place, or what covers it taken away.
+//! S1, S2, S10, S11 by mounts: another way to what is closed, something else in its place, or what covers it taken away.
 
 use std::ffi::CString;
 use std::fs;
@@ -41,6 +41,20 @@ pub(crate) const ATTACKS: &[Attack] = &[
         Ok(mount_bind(home.join(".ssh"), home.join("empty"))?)
     })
     .as_root(),
+    // In the reduced tier it is put back afterwards, which whoever writes does not see.
+    attack("s10_where_the_workspace_is_mounted_again", |_| {
+        fs::write("empty/.agent/config.toml", "evil")?;
+        unless(fs::read(".agent/config.toml")? == b"evil")
+    })
+    .after(|_| {
+        fs::create_dir_all(".agent")?;
+        fs::create_dir_all("empty")?;
+        fs::write(".agent/config.toml", "own")?;
+        apart()?;
+        Ok(mount_bind(".", "empty")?)
+    })
+    .as_root()
+    .on_full(),
     attack("s1_through_a_mount_in_a_user_namespace", |home| {
         // SAFETY: nothing is shared with anybody.
         check(unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) })?;

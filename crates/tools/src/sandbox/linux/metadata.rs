@@ -14,7 +14,8 @@ use super::earlier::{Earlier, Record};
 use super::holding::Holding;
 use super::known::Known;
 use super::links::{self, Way};
-use super::mounts::{Place, Tree};
+use super::mirrors::Mirrors;
+use super::mounts::{self, Place};
 use super::named::Here;
 use super::pins::{Kind, Pin};
 use super::put_back::Change;
@@ -23,6 +24,7 @@ use super::repositories::{self, Look, Patience};
 use super::repository::{self, Repository};
 use super::seen::Seen;
 use super::state::{self, State, changed_at};
+use super::steps::Steps;
 use super::trees::{Before, Trees};
 use super::{World, index, roots};
 use crate::sandbox::message::Order;
@@ -41,6 +43,8 @@ const MOST_REMEMBERED: usize = 32 << 20;
 /// What was there before a command.
 pub(super) struct Metadata {
     roots: Vec<PathBuf>,
+    /// What there was at each of them.
+    places: Vec<Option<Place>>,
     /// Where commands can write besides, by a path that holds outside too.
     beside: Vec<PathBuf>,
     /// Cannot be changed by the command while the pin holds: what changes there is the person's doing.
@@ -56,6 +60,8 @@ pub(super) struct Metadata {
     trees: Option<Trees>,
     repositories: Vec<Repository>,
     present: Present,
+    /// What secrets are known by.
+    steps: Steps,
     /// The git directories of the roots.
     of_roots: Vec<PathBuf>,
     earlier: Earlier,
@@ -139,9 +145,11 @@ impl Metadata {
         gits.extend(of_roots.iter().cloned());
         let present = Present::of(known, gits, &repositories, &earlier);
         let mut metadata = Self {
+            places: roots.iter().map(|root| Place::of(root)).collect(),
             roots,
             present,
             beside: beside(world),
+            steps: world.steps.now(),
             pinned: vec![],
             holders: vec![],
             guarded: vec![],
@@ -154,6 +162,7 @@ impl Metadata {
             began,
         };
         metadata.guard_all(known, world.tier == Tier::Full);
+        metadata.pin_mirrors(&world.mirrors);
         // An edit is shown as what it is, and its file as what it does.
         if matches!(order, Order::Run(_)) {
             metadata.guard_what_is_named(world, known);
@@ -187,6 +196,19 @@ impl Metadata {
                 |path: &PathBuf| self.repositories.iter().any(|known| known.is_open(path));
             let of_gits = of_gits.filter(|path| !is_open(path));
             self.pinned.extend(of_gits.filter_map(|path| Pin::of(&path, Kind::OfGit)));
+        }
+    }
+
+    /// What is pinned may be written to where it is mounted a second time.
+    fn pin_mirrors(&mut self, mirrors: &Mirrors) {
+        let others = self.pinned.iter().flat_map(|pin| {
+            mirrors.of(&pin.path).into_iter().filter_map(|other| pin.mirrored(&other))
+        });
+        let others: Vec<_> = others.filter(|pin| self.is_below_root(&pin.path)).collect();
+        for pin in others {
+            if !self.pinned.iter().any(|known| known.path == pin.path) {
+                self.pinned.push(pin);
+            }
         }
     }
 
@@ -273,9 +295,8 @@ impl Metadata {
             return Ok(());
         }
         for path in self.to_be_held() {
-            let tree = Tree::copy(&path)?;
-            tree.put(&path)?;
-            self.holders.extend(tree.place().map(|place| (path, place)));
+            let place = mounts::hold(&path)?.place();
+            self.holders.extend(place.map(|place| (path, place)));
         }
         self.pinned.iter_mut().try_for_each(Pin::put)
     }
@@ -298,9 +319,16 @@ impl Metadata {
     fn to_be_held(&self) -> BTreeSet<PathBuf> {
         let gits = self.of_roots.iter().flat_map(|git| git.ancestors());
         let pinned = self.pinned.iter().flat_map(|pin| pin.path.ancestors().skip(1));
-        let holders = gits.chain(pinned).filter(|path| self.is_below_root(path));
+        // One of them may lie in another.
+        let roots = self.roots.iter().flat_map(|root| root.ancestors().skip(1));
+        let holders = gits.chain(pinned).chain(roots).filter(|path| self.is_below_root(path));
         let is_root = |path: &&Path| self.roots.iter().any(|root| root == path);
         holders.filter(|path| !is_root(path)).map(Path::to_owned).collect()
+    }
+
+    /// So that no secret is known by another name. Says what was done.
+    pub(super) fn put_secrets_back(&self) -> Vec<String> {
+        self.steps.put_back()
     }
 
     pub(super) fn changed(&self, world: &World) -> Changes {
@@ -356,6 +384,14 @@ impl Metadata {
     /// All that commands can write to.
     fn reached(&self) -> Vec<PathBuf> {
         self.roots.iter().chain(&self.beside).cloned().collect()
+    }
+
+    /// What is there now says nothing of what the command wrote to. In another root that is seen wherever it is.
+    fn root_that_is_elsewhere(&self) -> Option<PathBuf> {
+        let roots = self.roots.iter().zip(&self.places);
+        let mut roots = roots.filter(|(root, _)| !self.is_below_root(root));
+        let elsewhere = roots.find(|(root, place)| Place::of(root) != **place);
+        elsewhere.map(|(root, _)| root.clone())
     }
 
     /// Through all of the roots. Returns what was not seen.
@@ -419,6 +455,7 @@ impl Metadata {
             let before = Before { roots, repositories, named };
             changes.extend(trees.changes(world, &pointed, &arrived, &before, &moved));
         }
+        let unseen = unseen.or_else(|| self.root_that_is_elsewhere());
         match &unseen {
             Some(_) => world.unseen.missed(self.began),
             None => world.unseen.saw_everything(missed),

@@ -1,5 +1,5 @@
-//! Where else secrets can be found: a file system, or a part of it, may be mounted a second time (a bind mount, the top of
-//! a btrfs, a system in another), and what is hidden lies there by another path.
+//! Where else secrets, and what is pinned, can be found: a file system, or a part of it, may be mounted a second time (a
+//! bind mount, the top of a btrfs, a system in another), and what is closed lies there by another path.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -16,6 +16,26 @@ pub(super) fn of(places: &SecretPlaces) -> SecretPlaces {
         places.flat_map(|place| others_of(&mounted, &place)).collect()
     };
     SecretPlaces { kept: others(&places.kept), named: others(&places.named) }
+}
+
+/// What is mounted, where something of it is in the roots.
+#[derive(Default)]
+pub(super) struct Mirrors(Vec<Mount>);
+
+impl Mirrors {
+    pub(super) fn in_roots(roots: &[PathBuf]) -> Self {
+        let mut mounted = mounts::all().unwrap_or_default();
+        let is_in_roots = |mount: &Mount| roots.iter().any(|root| mount.place.starts_with(root));
+        if !mounted.iter().any(is_in_roots) {
+            mounted.clear();
+        }
+        Self(mounted)
+    }
+
+    /// The other places of this one.
+    pub(super) fn of(&self, place: &Path) -> Vec<PathBuf> {
+        if self.0.is_empty() { vec![] } else { others_of(&self.0, place) }
+    }
 }
 
 fn others_of(mounted: &[Mount], place: &Path) -> Vec<PathBuf> {

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, StatxFlags};
+use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_change,
     move_mount, open_tree,
@@ -107,6 +107,19 @@ pub(super) fn make_this_read_only(path: &Path) -> Result<(), String> {
 /// The same, and its devices are none any more.
 pub(super) fn close(path: &Path) -> Result<(), String> {
     change(path, 0, READ_ONLY | NO_DEVICES, 0)
+}
+
+/// Whether something is mounted there.
+pub(super) fn is_mounted(path: &Path) -> bool {
+    let found = rustix::fs::statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
+    found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// Makes a directory unmovable by mounting it on itself. Returns the mount.
+pub(super) fn hold(path: &Path) -> Result<Tree, String> {
+    let tree = Tree::copy(path)?;
+    tree.put(path)?;
+    Ok(tree)
 }
 
 /// What is mounted somewhere.

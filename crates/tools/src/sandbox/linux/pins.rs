@@ -42,6 +42,11 @@ impl Pin {
         Some(Self { path: path.to_owned(), kind, place, held: None })
     }
 
+    /// The same at another place of it.
+    pub(super) fn mirrored(&self, other: &Path) -> Option<Self> {
+        Self::of(other, self.kind)
+    }
+
     pub(super) fn put(&mut self) -> Result<(), String> {
         let tree = Tree::copy(&self.path)?.read_only()?;
         tree.put(&self.path)?;

@@ -82,6 +82,9 @@ impl Change {
             (Ok(Done::Parted), _) => {
                 format!("parted {path} from its other names: by those, {because}")
             }
+            (Ok(Done::NothingWasThere), State::Absent) => {
+                format!("{path} is gone, which was not there before: {because}")
+            }
             (Ok(Done::NothingWasThere), _) => {
                 format!("put back {path}: without it, code could run outside the sandbox")
             }
@@ -363,6 +366,15 @@ mod tests {
         assert!(!big.exists());
         let said = change.put_back(&[]);
         assert!(said.ends_with("nothing is there now"), "{said}");
+    }
+
+    #[test]
+    fn what_was_to_be_taken_away_and_is_gone_already_is_not_said_to_be_there() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("gone");
+        let change = Change { to: State::Absent, aside: place.path().to_owned(), path };
+        let said = change.put_back(&[]);
+        assert!(said.contains("is gone") && !said.contains("put back"), "{said}");
     }
 
     #[test]

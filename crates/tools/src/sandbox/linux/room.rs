@@ -404,6 +404,7 @@ const MOST_OPENED: usize = 16;
 /// Puts back what the command was not to change, and says so; within its walls, so that no link leads out. Not in another process,
 /// though this one can do nothing else afterwards: what still runs in the world may have taken all there can be.
 fn settle(world: &World, metadata: &Metadata) -> Vec<String> {
+    let mut said = metadata.put_secrets_back();
     let mut changed = metadata.changed(world);
     // What the command has closed it may have closed for what lies there.
     let mut opened = Opened::default();
@@ -416,14 +417,15 @@ fn settle(world: &World, metadata: &Metadata) -> Vec<String> {
         changed = metadata.changed(world);
     }
     if changed.is_empty() {
-        return vec![];
+        return said;
     }
     let confined = Confinement::build(world).and_then(|confinement| {
         confinement.give_up_own_rights()?;
         confinement.raise_walls(Reach::Policy)
     });
-    match confined {
+    said.extend(match confined {
         Ok(()) => changed.put_back(),
         Err(reason) => changed.left(&reason),
-    }
+    });
+    said
 }

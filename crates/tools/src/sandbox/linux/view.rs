@@ -12,7 +12,7 @@ use agent_protocol::SandboxMode;
 use super::first::{self, Likelihood};
 use super::mounts::{self, Tree, at};
 use super::state::{self, changed_at};
-use super::{memory, roots, untold};
+use super::{memory, roots, steps, untold};
 use crate::sandbox::{SandboxPolicy, secrets};
 
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
@@ -31,6 +31,9 @@ const COVERED: &[(&str, &str, u64)] =
     &[("/run", "755", 64), ("/tmp", "1777", 4), ("/var/tmp", "1777", 8), ("/dev", "755", 64)];
 /// The same part of shared memory, within `/dev`.
 const PART_OF_SHARED_MEMORY: u64 = 16;
+
+/// Those of them that commands write to.
+const TEMPORARY: &[&str] = &["/tmp", "/var/tmp"];
 
 /// The kernel's own, whatever the person names as a writable root.
 pub(super) const OF_KERNEL: &[&str] = &["/dev", "/proc", "/sys"];
@@ -187,7 +190,16 @@ fn make_place(path: &Path) -> Result<(), String> {
     if COVERED.iter().all(|(covered, ..)| !path.starts_with(covered)) {
         return Err(format!("{} cannot be reached", path.display()));
     }
-    fs::create_dir_all(path).map_err(at("making", path))
+    let mut way: Vec<_> = path.ancestors().skip(1).take_while(|way| !way.exists()).collect();
+    way.reverse();
+    for directory in way {
+        fs::create_dir(directory).map_err(at("making", directory))?;
+        // Whoever moves it takes the mount along, and can make another one by its name. The rest is closed anyway.
+        if TEMPORARY.iter().any(|temporary| directory.starts_with(temporary)) {
+            mounts::hold(directory)?;
+        }
+    }
+    fs::create_dir(path).map_err(at("making", path))
 }
 
 fn build_devices(devices: Vec<(&str, Tree)>, shared_memory: u64) -> Result<(), String> {
@@ -234,6 +246,10 @@ impl Hidden {
         let now = state::now();
         let settled = |path: &Path| changed(path).filter(|changed| *changed < now);
         let parents = parents.into_iter().map(|path| (path.to_owned(), settled(path))).collect();
+        if policy.mode == SandboxMode::WorkspaceWrite {
+            let places: Vec<_> = policy.secrets.iter().cloned().collect();
+            steps::hold(&places, &policy.writable_roots)?;
+        }
         secrets.iter().try_for_each(|secret| hide(secret))?;
         Ok(Self { parents })
     }

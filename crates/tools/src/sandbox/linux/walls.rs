@@ -15,7 +15,7 @@ use landlock::{
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
-use super::{World, roots, untold, view};
+use super::{World, metadata, roots, untold, view};
 use crate::sandbox::secrets::{SecretPlaces, each_once, resolve};
 use crate::sandbox::{Reach, Tier};
 
@@ -123,8 +123,15 @@ impl Walls {
         hidden.push("/dev".into());
         // In `/proc` the like cannot be closed: what is granted beside it is what runs by then.
         hidden.extend(untold::readable());
+        let (divided, steps) = (divided(world), world.steps.now());
         for path in around(&hidden) {
-            self.grant(&path, reading)?;
+            let Ok(opened) = PathFd::new(&path) else { continue };
+            // What a command has given another name is granted by none.
+            if !steps.is_one(&opened) {
+                let is_divided = metadata::is_below(&divided, &path);
+                let moving = if is_divided { AccessFs::Refer.into() } else { BitFlags::EMPTY };
+                self.grant_on(&opened, reading | moving)?;
+            }
         }
         Ok(())
     }
@@ -146,10 +153,13 @@ impl Walls {
             self.grant(&path, writing() | reading)?;
         }
         if world.policy.mode == SandboxMode::WorkspaceWrite && reach == Reach::Policy {
+            let divided = divided(world);
             for root in writable(world) {
                 // What is there now may be a command's link.
-                let Ok(root) = roots::open(&root) else { continue };
-                self.grant_on(&root, writing())?;
+                let Ok(opened) = roots::open(&root) else { continue };
+                let is_divided = divided.contains(&root);
+                let moving = if is_divided { AccessFs::Refer.into() } else { BitFlags::EMPTY };
+                self.grant_on(&opened, writing() & !moving)?;
             }
         }
         Ok(())
@@ -181,6 +191,24 @@ impl Walls {
         }
         Ok(())
     }
+}
+
+/// The roots that hold secrets which are closed in this tier. From the directories on the way to those nothing is moved to
+/// another one, where it would be granted as a part of that: it is below these only that files are moved.
+fn divided(world: &World) -> Vec<PathBuf> {
+    if world.tier == Tier::Full || world.policy.mode != SandboxMode::WorkspaceWrite {
+        return vec![];
+    }
+    let (hidden, mut roots) = (secrets(world).0, writable(world));
+    roots.retain(|root| hidden.iter().any(|secret| secret.starts_with(root) && secret != root));
+    roots
+}
+
+/// The places of secrets that are closed in this tier, by the names they are known by.
+pub(super) fn closed_secrets(world: &World) -> Vec<PathBuf> {
+    let open = secrets(world).1;
+    let places = world.policy.secrets.iter();
+    places.filter(|place| !open.contains(&resolve(place))).cloned().collect()
 }
 
 /// The secrets that are closed in this tier, and those that are not: Landlock takes nothing away below what it grants.
