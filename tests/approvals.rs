@@ -267,6 +267,7 @@ impl Asking {
             cwd: cwd.clone(),
             writable_roots: vec![],
             shared: vec![],
+            person: std::collections::BTreeMap::new(),
             sandbox,
             network: false,
             helper: AGENT.into(),

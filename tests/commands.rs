@@ -322,6 +322,19 @@ async fn git_works_in_the_sandbox_and_nothing_that_it_runs_later_can_be_planted(
     assert!(scene.read(".git/config").unwrap().contains("planted"));
 }
 
+#[tokio::test]
+async fn s10_what_shells_start_with_is_kept_also_from_commands_that_are_told_of_no_home() {
+    let scene = Scene::new(AGENT).file(".bashrc", "# mine\n");
+    let scene = scene.config("[shell_environment_policy]\ninherit = \"none\"\n");
+    let home = scene.workspace();
+    let scene = scene.env("HOME", home.to_str().unwrap());
+    let change =
+        ["sandbox", "-s", "workspace-write", "--", "/bin/sh", "-c", "echo >>.bashrc; echo $HOME"];
+    let run = scene.run(&change).await;
+    assert_eq!(run.stdout, "\n");
+    assert_eq!(scene.read(".bashrc").as_deref(), Some("# mine\n"));
+}
+
 /// Says the size of its terminal, and again when it is told of another; then it is over.
 const SAYS_ITS_SIZE: &str =
     "trap 'stty size; kill $!; wait; exit' WINCH; stty size; touch ready; sleep 100 & wait";

@@ -352,7 +352,7 @@ fn what_was_sent_in_another_thread_is_a_key_away_and_can_be_searched() {
 fn a_prompt_in_a_file_is_a_command() {
     let (scene, server) = scene(ScriptedModel::new().says("Mended."));
     let scene = scene.file(".claude/commands/fix.md", "Fix $ARGUMENTS at once.");
-    let mut screen = show(&scene, &[]);
+    let mut screen = show(&scene, &["--trust"]);
     screen.press("/fi");
     screen.wait_for("/fix");
     screen.press("x src/parser.rs<enter>");

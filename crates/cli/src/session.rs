@@ -404,6 +404,7 @@ pub(crate) fn toolbox_config(
     let roots = [working, permissions.writable_roots.as_slice()].concat();
     Ok(ToolboxConfig {
         cwd: settings.workspace.cwd.clone(),
+        person: agent_tools::persons_places(&variables),
         secrets: agent_tools::secret_places(&variables, &roots),
         secret_values: Secrets::new(secrets(settings, environment)),
         writable_roots: permissions.writable_roots.clone(),

@@ -326,6 +326,7 @@ mod tests {
             cwd: std::fs::canonicalize(cwd).unwrap(),
             writable_roots: vec![],
             shared: vec![],
+            person: std::collections::BTreeMap::new(),
             sandbox: SandboxMode::WorkspaceWrite,
             network: false,
             helper: PathBuf::new(),

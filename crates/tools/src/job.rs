@@ -188,6 +188,7 @@ mod tests {
             cwd: cwd.into(),
             writable_roots: vec![],
             shared: vec![],
+            person: std::collections::BTreeMap::new(),
             sandbox: SandboxMode::WorkspaceWrite,
             network: false,
             helper: PathBuf::new(),

@@ -313,6 +313,7 @@ mod tests {
             cwd: "/work".into(),
             writable_roots: vec![],
             shared: vec![],
+            person: std::collections::BTreeMap::new(),
             sandbox: agent_protocol::SandboxMode::ReadOnly,
             network: false,
             helper: PathBuf::new(),

@@ -36,6 +36,7 @@ impl Rooms {
             writable_roots: vec![workspace.clone()],
             network: false,
             secrets: secret_places(&env, std::slice::from_ref(&workspace)),
+            person: crate::sandbox::persons_places(&env),
             env,
             tier: None,
         };

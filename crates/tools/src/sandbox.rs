@@ -23,7 +23,7 @@ mod spawn;
 mod world;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -67,6 +67,9 @@ pub(crate) struct SandboxPolicy {
     /// The whole environment of commands.
     #[serde(with = "pairs")]
     pub(crate) env: BTreeMap<OsString, OsString>,
+    /// The [`persons_places`] of the person, where commands have others or none.
+    #[serde(with = "pairs")]
+    pub(crate) person: BTreeMap<OsString, OsString>,
     /// Where secrets are.
     pub(crate) secrets: SecretPlaces,
     /// The only tier to try; by default the best one the system offers.
@@ -88,10 +91,30 @@ impl SandboxPolicy {
         writable_roots.extend(config.writable_roots.iter().cloned());
         let mut secrets = config.secrets.clone();
         secrets.extend(secret_places(&config.env, &writable_roots));
+        let mut person = persons_places(&config.env);
+        person.extend(config.person.clone());
         let mut env = config.env.clone();
         env.extend(telling(mode, config.network));
-        Self { mode, writable_roots, network: config.network, env, secrets, tier: None }
+        Self { mode, writable_roots, network: config.network, env, person, secrets, tier: None }
     }
+}
+
+/// Variables that say where the person's own files are, and ours.
+const OF_PERSON: &[&str] = &[
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "AGENT_HOME",
+    "CODEX_HOME",
+    "ZDOTDIR",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+];
+
+/// Those of an environment that say where the person's own files are: commands need not have them for these to be guarded.
+pub fn persons_places(env: &BTreeMap<OsString, OsString>) -> BTreeMap<OsString, OsString> {
+    let of_person = OF_PERSON.iter().filter_map(|name| env.get_key_value(OsStr::new(name)));
+    of_person.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// What tells a command that it is confined: test suites look for it (conventions.md 11).

@@ -41,6 +41,8 @@ pub struct ToolboxConfig {
     pub helper: PathBuf,
     /// The whole environment of commands, already without secrets.
     pub env: BTreeMap<OsString, OsString>,
+    /// The [`persons_places`](crate::persons_places) of the person's whole environment.
+    pub person: BTreeMap<OsString, OsString>,
     /// What no command may read beside what `env` names: the [`secret_places`](crate::secret_places) of the person's whole
     /// environment.
     pub secrets: SecretPlaces,

@@ -193,7 +193,7 @@ pub(super) fn prepare(policy: &SandboxPolicy) {
 
 /// Where no command of the world can write, if that is to be had.
 fn place_of_register(policy: &SandboxPolicy) -> Option<std::path::PathBuf> {
-    let file = persons::our_state(&policy.env)?.join("rooms");
+    let file = persons::our_state(&policy.person)?.join("rooms");
     let resolved = super::secrets::resolve(&file);
     let is_writable = |root: &std::path::PathBuf| {
         root.canonicalize().is_ok_and(|root| resolved.starts_with(root))
@@ -230,7 +230,7 @@ impl World {
                 roots.filter_map(|root| repositories::common_of_worktree(root)).collect();
             policy.writable_roots.extend(common);
         }
-        addresses::know_home(&policy.env);
+        addresses::know_home(&policy.person);
         links::know_view(&policy, tier);
         let kept_by_git = credentials::files(&policy);
         policy.secrets.named.extend(kept_by_git);
@@ -242,7 +242,8 @@ impl World {
         let register = Register::open(place_of_register(&policy).as_deref()).map_err(no_memory)?;
         let linked = match policy.mode {
             SandboxMode::WorkspaceWrite => {
-                persons::behind_links(&policy.env, &policy.writable_roots)
+                let behind = |env| persons::behind_links(env, &policy.writable_roots);
+                [&policy.env, &policy.person].into_iter().flat_map(behind).collect()
             }
             _ => std::collections::BTreeSet::new(),
         };

@@ -153,6 +153,7 @@ mod tests {
             writable_roots: vec!["/Users/a/it (new)".into(), "/Users/a/\"quoted\"".into()],
             network,
             env: BTreeMap::new(),
+            person: BTreeMap::new(),
             secrets: crate::sandbox::SecretPlaces::default(),
             tier: None,
         }

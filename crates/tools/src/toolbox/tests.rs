@@ -6,6 +6,7 @@ fn toolbox() -> Toolbox {
         cwd: "/".into(),
         writable_roots: vec![],
         shared: vec![],
+        person: std::collections::BTreeMap::new(),
         sandbox: SandboxMode::ReadOnly,
         network: false,
         helper: PathBuf::new(),

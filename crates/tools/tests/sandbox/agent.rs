@@ -27,6 +27,7 @@ pub(crate) fn config(mode: &str, home: &Path) -> ToolboxConfig {
             ("GOOGLE_APPLICATION_CREDENTIALS".into(), cwd.join("credentials.json").into()),
             ("PATH".into(), std::env::var_os("PATH").unwrap_or("/usr/bin:/bin".into())),
         ]),
+        person: BTreeMap::new(),
         secrets: SecretPlaces::default(),
         secret_values: agent_tools::Secrets::default(),
         writable_roots: vec![],

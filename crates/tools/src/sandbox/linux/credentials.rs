@@ -11,7 +11,8 @@ use crate::sandbox::secrets::can_be_hidden;
 
 /// The files, whether they exist or not.
 pub(super) fn files(policy: &SandboxPolicy) -> Vec<PathBuf> {
-    let holding = Holding::everywhere(&persons::git_configs(&policy.env), &policy.env);
+    let configs = persons::of_both(policy, persons::git_configs);
+    let holding = Holding::everywhere(&configs, &policy.env);
     let working = policy.writable_roots.first().map_or(Path::new("/"), PathBuf::as_path);
     let named = holding.helpers.iter().flat_map(|helper| named_in(helper));
     let files = named.map(|file| holding.path(working, &file));

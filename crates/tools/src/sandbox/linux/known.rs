@@ -46,17 +46,18 @@ impl Known {
             return Self::nothing();
         }
         let (at, changed) = (Instant::now(), world.register.changed());
-        let (roots, env) = (roots::of(world), &world.policy.env);
+        let roots = roots::of(world);
         let since = world_began(world);
         let look = repositories::below(&roots, &beside(world), since, PATIENCE, &world.seen);
         let (left, leading) = (look.left, look.leading);
         let mut trees = look.pointed;
         trees.extend(roots.iter().filter_map(|root| repositories::around(root)));
-        let (mut of_person, mut our_homes) = (persons::files(env), persons::our_homes(env));
+        let of_both = |places| persons::of_both(&world.policy, places);
+        let (mut of_person, mut our_homes) = (of_both(persons::files), of_both(persons::our_homes));
         of_person.extend(world.linked.iter().cloned());
         of_person.retain(|path| is_below(&roots, path));
         our_homes.retain(|home| roots.iter().any(|root| home.starts_with(root)));
-        let configs = persons::git_configs(env);
+        let configs = of_both(persons::git_configs);
         let ends_of_configs = configs.iter().map(|path| links::follow(path).end).collect();
         let pinnable = of_projects(&roots).chain(of_person.iter().cloned());
         let mut open: BTreeSet<_> = pinnable.filter(|path| pins::has_open_file(path)).collect();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::links;
 use super::metadata::is_below;
+use crate::sandbox::SandboxPolicy;
 use crate::sandbox::linked::{can_be_closed, holds_one_of, links_at};
 use crate::sandbox::ours::{in_our_home, profiles_in};
 use crate::sandbox::secrets::resolve;
@@ -95,6 +96,18 @@ pub(super) fn files(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
             .flatten(),
     );
     with_resolved(paths)
+}
+
+/// What the variables of commands name and those of the person, each once and in this order.
+pub(super) fn of_both(
+    policy: &SandboxPolicy,
+    places: fn(&BTreeMap<OsString, OsString>) -> Vec<PathBuf>,
+) -> Vec<PathBuf> {
+    let mut all = places(&policy.env);
+    let of_person = places(&policy.person).into_iter();
+    let more: Vec<_> = of_person.filter(|place| !all.contains(place)).collect();
+    all.extend(more);
+    all
 }
 
 /// Our own homes. We write there ourselves while commands run.
