@@ -21,6 +21,8 @@ fn s16_no_turn_begins_before_it_was_said_once_whether_the_directory_is_trusted()
     screen.wait_for("is trusted; the sandbox is workspace-write");
     screen.wait_for("Made.");
     wait_until_ready(&screen);
+    let shown = screen.screen();
+    assert_eq!(shown.matches("make it now").count(), 1, "it waits no more:\n{shown}");
     assert!(scene.read("made").is_some());
     assert_eq!(sent_after(0, &server).matches("make it now").count(), 1);
     leave(screen);

@@ -194,7 +194,8 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             let settings = resolve(args, &environment, context)?;
             let cwd = &settings.workspace.cwd;
             let screen = Screen::of_stdout();
-            let text = undo::diff(diff, state_dir(&settings)?, cwd, screen)?;
+            let found = undo::diff(diff, state_dir(&settings)?, cwd, screen)?;
+            let text = found.text + &found.left_out;
             // `git apply` reads it too, and would miss a carriage return.
             let print = if screen.is_terminal { say::answer } else { say::for_programs };
             print(&text)?;

@@ -185,6 +185,14 @@ pub(crate) fn undo(
     Ok(Undone { text, take_back, complete })
 }
 
+/// What is to be shown of changes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Difference {
+    pub(crate) text: String,
+    /// A line for each file that may have been changed and is not in it.
+    pub(crate) left_out: String,
+}
+
 /// What a thread, or one turn of it, changed.
 ///
 /// # Errors
@@ -194,7 +202,7 @@ pub(crate) fn diff(
     state: &Path,
     cwd: &Path,
     screen: Screen,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<Difference> {
     let threads = Threads::under(state);
     let thread = args.thread.find(&threads, cwd)?;
     let log = UndoLog::at(&threads.undo_dir(&thread.id));
@@ -218,13 +226,15 @@ pub(crate) fn diff(
             };
             diff::name_line(&change, screen)
         };
-        return Ok(changes.iter().map(name).collect());
+        let text = changes.iter().map(name).collect();
+        return Ok(Difference { text, ..Difference::default() });
     }
-    let mut text = diff::render(&changes, |digest| log.content(digest).ok(), screen);
+    let text = diff::render(&changes, |digest| log.content(digest).ok(), screen);
+    let mut left_out = String::new();
     for change in others {
         let path = change.path.to_string();
         let _ = writeln!(
-            text,
+            left_out,
             "  not shown {}: it was edited while nothing of the thread ran",
             exact(&path)
         );
@@ -236,9 +246,9 @@ pub(crate) fn diff(
         Some(WhichTurn::Last) => false,
     };
     for outside in outside(&thread)?.iter().filter(|outside| is_meant(outside.turn)) {
-        text += &outside.lines("not shown", &thread.cwd);
+        left_out += &outside.lines("not shown", &thread.cwd);
     }
-    Ok(text)
+    Ok(Difference { text, left_out })
 }
 
 /// The last turn that is not undone, unless a later one changed only what is not put back.

@@ -276,7 +276,12 @@ impl App {
             Input::Files { query, found } => self.found(&query, found),
             Input::History(earlier) => self.composer.remember(earlier),
             Input::Edited(text) => self.composer.edited(&text),
-            Input::SayAgain(message) => self.composer.say_again(&message),
+            Input::SayAgain(message) => {
+                if let Some(written) = self.composer.take_written() {
+                    self.put_by(written);
+                }
+                self.composer.say_again(&message);
+            }
             Input::Picture(image) => self.composer.attach(image),
             Input::Ask { title, choices } => {
                 let picker = Picker::new(Verb::Answer, &title, choices).leaving();
@@ -483,12 +488,17 @@ impl App {
         }
     }
 
-    /// What was held back begins now.
-    fn begin_held(&mut self, held: Vec<Effect>) -> Vec<Effect> {
-        for effect in &held {
-            if let Effect::Send(message) = effect {
-                self.outbox.sent(message.clone());
-            }
+    /// What was held back begins now, and what waited behind it; where it begins a turn, that goes on after the turn.
+    fn begin_held(&mut self, mut held: Vec<Effect>) -> Vec<Effect> {
+        let said = held.iter().filter_map(|effect| match effect {
+            Effect::Send(message) => Some(message),
+            _ => None,
+        });
+        // The thread may have gone on as it was, or another one may have come.
+        said.clone().for_each(|message| self.outbox.not_sent(message));
+        said.for_each(|message| self.outbox.sent(message.clone()));
+        if held.is_empty() && !self.is_running() && self.overlays.is_empty() {
+            held.extend(self.carry_out_queue());
         }
         held
     }

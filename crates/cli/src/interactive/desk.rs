@@ -25,7 +25,7 @@ use crate::session;
 use crate::settings::Settings;
 use crate::threads::ThreadArg;
 use crate::trace::{self, TraceArgs};
-use crate::undo::{self, DiffArgs};
+use crate::undo::{self, DiffArgs, Difference};
 
 /// What is at hand while one thread is shown.
 pub(super) struct Desk<'a> {
@@ -307,19 +307,24 @@ impl Desk<'_> {
         let args = DiffArgs { thread, ..DiffArgs::default() };
         let cwd = self.settings.workspace.cwd.clone();
         let log = UndoLog::at(&Threads::under(&state).undo_dir(&self.thread_id));
+        let say = self.say.clone();
         self.aside(move || {
             if !turn_runs {
                 wait_for_last_turn(&log);
             }
-            Some(match undo::diff(&args, &state, &cwd, Screen::PLAIN) {
-                Ok(diff) if diff.is_empty() => {
-                    Input::Notice(Notice::Said("This thread has changed no file.".to_owned()))
-                }
-                Ok(diff) => Input::Page {
-                    title: "What this thread changed".to_owned(),
-                    page: Page::Diff(diff),
-                },
-                Err(error) => went_wrong(&error),
+            let Difference { text, left_out } = match undo::diff(&args, &state, &cwd, Screen::PLAIN)
+            {
+                Ok(difference) => difference,
+                Err(error) => return Some(went_wrong(&error)),
+            };
+            if !left_out.is_empty() {
+                let _ = say.send(Input::Notice(Notice::Said(left_out.trim().to_owned())));
+            }
+            Some(if text.is_empty() {
+                Input::Notice(Notice::Said("This thread has changed no file.".to_owned()))
+            } else {
+                let title = "What this thread changed".to_owned();
+                Input::Page { title, page: Page::Diff(text) }
             })
         });
     }

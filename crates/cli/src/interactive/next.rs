@@ -48,6 +48,8 @@ impl Stage<'_> {
         let mut remarks = vec![];
         // Something was done, whatever comes of the rest.
         let mut is_done = true;
+        // What the answer lets begin goes on by itself.
+        let begins = matches!(next, Next::Trust { .. });
         let said = match next {
             Next::New => {
                 let opened = self.open(Begin::New, remarks)?;
@@ -106,8 +108,16 @@ impl Stage<'_> {
         if is_done || opened.is_ok() {
             self.app.update(Input::Notice(said));
         }
+        if !begins {
+            self.go_on();
+        }
         // It is on the screen already.
         Ok(Opened { earlier: vec![], ..opened? })
+    }
+
+    /// What waited behind what is done now goes on in the thread that comes.
+    fn go_on(&self) {
+        let _ = self.say.send(Input::Do(vec![]));
     }
 
     /// Opens an earlier thread after the one of this id.
@@ -117,6 +127,7 @@ impl Stage<'_> {
         if how == GoOn::Fork && which == id {
             let said = "A new thread goes on from here; the one before stays as it is.";
             self.app.update(Input::Notice(Notice::Said(said.to_owned())));
+            self.go_on();
             return Ok(Opened { earlier: vec![], ..opened });
         }
         self.forget_if_empty(id);

@@ -108,7 +108,8 @@ impl World {
 
     fn diff(&self, arguments: &[&str]) -> String {
         let line = DiffLine::try_parse_from([&["diff"], arguments].concat()).unwrap();
-        diff(&line.args, &self.state(), &self.work(""), Screen::PLAIN).unwrap()
+        let found = diff(&line.args, &self.state(), &self.work(""), Screen::PLAIN).unwrap();
+        found.text + &found.left_out
     }
 }
 
@@ -217,7 +218,7 @@ fn s21_nothing_that_was_written_to_a_file_steers_the_terminal() {
     let world = World::new();
     world.turn(1, || world.write("f", "\x1b]0;title\x07 \x1b[2J\n"));
     let screen = Screen { width: 80, coloured: true, is_terminal: true };
-    let shown = diff(&DiffArgs::default(), &world.state(), &world.work(""), screen).unwrap();
+    let shown = diff(&DiffArgs::default(), &world.state(), &world.work(""), screen).unwrap().text;
     let without_colours = ["0", "1", "31", "32", "36"]
         .iter()
         .fold(shown, |text, code| text.replace(&format!("\x1b[{code}m"), ""));

@@ -24,7 +24,7 @@ impl App {
 
     /// Up to what begins a turn, whose end goes on with the rest, ends the thread, or asks something. Nothing opens while
     /// the person writes or reads: it would get the keys of that.
-    fn carry_out_queue(&mut self) -> Vec<Effect> {
+    pub(super) fn carry_out_queue(&mut self) -> Vec<Effect> {
         (self.queue_is_held, self.unbidden, self.taken_back) = (false, None, None);
         let mut effects = Vec::new();
         while let Some(first) = self.outbox.first().filter(|first| !self.must_wait(first)) {
@@ -193,10 +193,16 @@ impl App {
         if written.is_empty() || ![&text, &written].iter().any(|text| is_of_its_own(text)) {
             return self.composer.put_back(message);
         }
-        self.composer.recall_later(message.clone());
-        self.put_by.push(message.clone());
+        self.put_by(message.clone());
+    }
+
+    /// There is no place to write on it: it is named, and found by going back.
+    pub(super) fn put_by(&mut self, message: Message) {
+        let text = message.text();
         let first = text.lines().next().unwrap_or_default();
         self.note(format!("“{first}” was not done; going back (Up) finds it."));
+        self.composer.recall_later(message.clone());
+        self.put_by.push(message);
     }
 }
 

@@ -39,6 +39,17 @@ fn app() -> App {
     app
 }
 
+/// As fast as people type, on a screen that is drawn after each key.
+fn type_fast(app: &mut App, text: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for key in keys(text).unwrap() {
+        app.update(Input::Tick(app.now_ms + 120));
+        effects.extend(app.update(Input::Key(key)));
+        shown(app);
+    }
+    effects
+}
+
 fn type_in(app: &mut App, text: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for key in keys(text).unwrap() {

@@ -21,17 +21,6 @@ fn heard(text: &str) -> Event {
     Event::ItemCompleted { item }
 }
 
-/// As fast as people type, on a screen that is drawn after each key.
-fn type_fast(app: &mut App, text: &str) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    for key in keys(text).unwrap() {
-        app.update(Input::Tick(app.now_ms + 120));
-        effects.extend(app.update(Input::Key(key)));
-        shown(app);
-    }
-    effects
-}
-
 fn threads() -> Input {
     let choice = Choice { value: "0198".into(), label: "one".into(), ..Choice::default() };
     Input::Threads { how: GoOn::Resume, threads: vec![choice], unreadable: 0 }
@@ -343,4 +332,29 @@ fn what_is_only_looked_at_of_what_was_sent_before_is_not_unsaid() {
         type_in(&mut app, keys);
         assert_eq!(unsaid(&mut app, vec![]), [""; 0], "{keys}");
     }
+}
+
+#[test]
+fn what_waits_behind_what_opens_the_same_thread_again_is_done_in_it() {
+    let mut app = app_with_queue("/fork<tab>then this<tab>and that<tab>");
+    let effects = turn_completes(&mut app);
+    assert!(matches!(effects[..], [Effect::Open(_)]), "{effects:?}");
+    let effects = app.update(Input::Do(vec![]));
+    assert!(matches!(&effects[..], [Effect::Send(message)] if message.text() == "then this"));
+    assert_eq!(app.outbox.queued().len(), 1);
+}
+
+#[test]
+fn what_waited_behind_a_way_back_is_named_and_found_and_not_lost() {
+    let mut app = app_with_queue("/rewind 1 both<tab>important<tab>");
+    let effects = turn_completes(&mut app);
+    assert!(matches!(effects[..], [Effect::Open(_)]), "{effects:?}");
+    app.clear();
+    app.update(Input::SayAgain(Message::from("first".to_owned())));
+    assert_eq!(app.composer.text(), "first");
+    let printed = shown(&mut app).0.concat();
+    assert!(printed.contains("“important” was not done"), "{printed}");
+    app.leave();
+    let unsaid: Vec<_> = app.take_unsaid().iter().map(Message::text).collect();
+    assert!(unsaid.contains(&"important".to_owned()), "{unsaid:?}");
 }

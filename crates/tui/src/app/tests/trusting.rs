@@ -13,17 +13,6 @@ fn app_in(is_new: bool) -> App {
     app
 }
 
-/// As fast as people type, on a screen that is drawn after each key.
-fn type_fast(app: &mut App, text: &str) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    for key in keys(text).unwrap() {
-        app.update(Input::Tick(app.now_ms + 120));
-        effects.extend(app.update(Input::Key(key)));
-        shown(app);
-    }
-    effects
-}
-
 /// What begins when this key answers.
 fn answered(app: &mut App, key: &str) -> (TrustAnswer, Vec<String>) {
     let mut effects = type_in(app, key);
@@ -91,4 +80,20 @@ fn what_begins_after_the_question_about_trust_is_seen_until_it_is_heard() {
     let held = vec![Effect::Send(Message::from("mend it".to_owned()))];
     assert_eq!(app.update(Input::Do(held.clone())), held);
     assert!(shown(&mut app).1.contains(&"▌ mend it".to_owned()));
+}
+
+#[test]
+fn what_waited_for_the_answer_waits_no_more_once_it_is_heard() {
+    let mut app = app_in(true);
+    type_in(&mut app, "one<enter>");
+    app.was_drawn();
+    app.update(Input::Tick(app.now_ms + 1_000));
+    let effects = type_in(&mut app, "y");
+    let [Effect::Open(Next::Trust { then, .. })] = &effects[..] else { panic!("{effects:?}") };
+    app.update(Input::Facts(Facts::default()));
+    assert_eq!(app.update(Input::Do(then.clone())), *then);
+    assert_eq!(app.outbox.all().count(), 1);
+    happened(&mut app, Event::TurnStarted {});
+    happened(&mut app, talking::heard("one"));
+    assert_eq!(app.outbox.all().count(), 0);
 }
