@@ -37,6 +37,7 @@ use crate::transcript::{Cell, Notice, Transcript};
 
 pub use draw::Frame;
 use outbox::{Outbox, Returned};
+use queue::Way;
 use said::Said;
 
 /// The whole screen.
@@ -101,10 +102,10 @@ pub struct App {
     put_by: Vec<Message>,
     /// The person left before it was heard.
     unsaid: Vec<Message>,
-    /// What waits for the end of a turn has stopped on the way: for what is asked, or until nothing is written.
-    queue_is_held: bool,
-    /// What is open, or is being found, came up by itself: for this, which waited. No key was meant for it yet.
-    unbidden: Option<Message>,
+    /// Of these it is said as soon as nothing runs.
+    said_at_rest: Vec<String>,
+    /// Of what waits for the end of a turn.
+    way: Way,
 }
 
 impl App {
@@ -146,8 +147,8 @@ impl App {
             taken_back: None,
             put_by: Vec::new(),
             unsaid: Vec::new(),
-            queue_is_held: false,
-            unbidden: None,
+            said_at_rest: Vec::new(),
+            way: Way::Free,
         };
         app.resize(columns, rows);
         app
@@ -174,7 +175,8 @@ impl App {
         self.activity.forget_calls();
         self.outbox.forget_sent();
         self.overlays.clear();
-        (self.queue_is_held, self.unbidden) = (false, None);
+        self.way = Way::Free;
+        self.say_at_rest();
         if std::mem::take(&mut self.begins_anew) {
             self.note("A new thread begins here.".to_owned());
         }
@@ -372,6 +374,7 @@ impl App {
             _ => {}
         }
         self.transcript.apply(&record.event);
+        self.say_at_rest();
         if !was_running && self.is_running() {
             self.activity.begin(self.now_ms);
         }

@@ -12,7 +12,7 @@ use std::fmt;
 
 use ratatui_core::text::Line;
 
-use crate::composer::Composer;
+use crate::composer::{Composer, Message};
 use crate::effect::{Choice, Effect, TrustAnswer};
 use crate::key::KeyEvent;
 use crate::markdown::Link;
@@ -49,6 +49,11 @@ pub(crate) trait Overlay: fmt::Debug {
 
     /// What is being written in it; drawn below its rows.
     fn field(&mut self) -> Option<&mut Composer> {
+        None
+    }
+
+    /// Takes out what was written in it for the thread, and not sent.
+    fn take_written(&mut self) -> Option<Message> {
         None
     }
 

@@ -318,7 +318,7 @@ impl Transcript {
     }
 
     fn complete(&mut self, item: &ThreadItem) {
-        self.live.previews.retain(|preview| preview.item_id != item.id);
+        self.live.complete(&item.id);
         self.note_process(item);
         if matches!(item.details, ItemDetails::TodoList { .. }) {
             self.plan.clear();

@@ -151,7 +151,7 @@ impl App {
             return;
         }
         if self.attentive.is_quiet(self.now_ms) {
-            self.unbidden = None;
+            self.way.take_opening();
         } else if is_written {
             self.put_off_unbidden();
         }
@@ -176,7 +176,7 @@ impl App {
             self.attentive.was_covered();
         }
         if was_covered && !self.is_covered() {
-            self.unbidden = None;
+            self.way.take_opening();
         }
         if !asks && asked.is_some() && self.asked == asked && self.is_asking() {
             // Back from what was begun of an answer, or from the conversation: what comes now is no writing.

@@ -60,6 +60,8 @@ impl App {
     pub fn leave(&mut self) {
         let waits = self.outbox.take_queued();
         self.unsaid.extend(waits);
+        let over = self.overlays.iter_mut().chain(&mut self.put_off);
+        self.unsaid.extend(over.filter_map(|over| over.take_written()));
         self.unsaid.extend(self.composer.take_written());
     }
 

@@ -167,10 +167,12 @@ impl App {
         let first = states.iter().position(|state| *state == State::Queued);
         let row = |(at, (message, state)): (usize, (&Message, State))| {
             let note = match state {
-                State::Queued if self.waits_for_quiet() && Some(at) == first => {
+                State::Queued
+                    if self.waits_at_rest() && Some(at) == first && !self.is_covered() =>
+                {
                     " (waits until nothing is written)"
                 }
-                State::Queued if self.waits_for_quiet() => " (after that)",
+                State::Queued if self.waits_at_rest() => " (after that)",
                 State::Wanted => " (taken back unless it is heard before)",
                 State::Queued if Some(at) == next => " (after this turn; up takes it back)",
                 State::Queued => " (after this turn)",

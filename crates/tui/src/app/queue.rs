@@ -7,6 +7,28 @@ use super::outbox::Back;
 use crate::composer::Message;
 use crate::effect::{Effect, Input};
 
+/// How far what waits for the end of a turn has come, once it is over.
+#[derive(Debug, Default)]
+pub(super) enum Way {
+    /// Nothing holds it up but what runs.
+    #[default]
+    Free,
+    /// Until what is asked is answered, and nothing is written.
+    Held,
+    /// The same, and what is open, or is being found, came up by itself for this: no key was meant for it yet.
+    Opening(Message),
+}
+
+impl Way {
+    /// What came up has been seen, or goes: for what it came, if it did. Now the rest is held as by anything else.
+    pub(super) fn take_opening(&mut self) -> Option<Message> {
+        let Self::Opening(message) = self else { return None };
+        let message = std::mem::take(message);
+        *self = Self::Held;
+        Some(message)
+    }
+}
+
 impl App {
     /// After a turn, or what else went on, comes what was written for then. A turn that did not end well gives it back
     /// instead.
@@ -25,11 +47,11 @@ impl App {
     /// Up to what begins a turn, whose end goes on with the rest, ends the thread, or asks something. Nothing opens while
     /// the person writes or reads: it would get the keys of that.
     pub(super) fn carry_out_queue(&mut self) -> Vec<Effect> {
-        (self.queue_is_held, self.unbidden, self.taken_back) = (false, None, None);
+        (self.way, self.taken_back) = (Way::Free, None);
         let mut effects = Vec::new();
         while let Some(first) = self.outbox.first().filter(|first| !self.must_wait(first)) {
-            self.queue_is_held = self.may_open(first) && !self.writes_nothing();
-            if self.queue_is_held {
+            if self.may_open(first) && !self.writes_nothing() {
+                self.way = Way::Held;
                 break;
             }
             let Some(message) = self.outbox.next() else { break };
@@ -42,11 +64,12 @@ impl App {
                 break;
             }
             if opens && !self.is_asking() {
-                self.unbidden = Some(message);
+                self.way = Way::Opening(message);
                 self.attentive.was_covered();
+                break;
             }
-            self.queue_is_held = opens || self.waits_for_trust();
-            if self.queue_is_held {
+            if opens || self.waits_for_trust() {
+                self.way = Way::Held;
                 break;
             }
         }
@@ -55,8 +78,9 @@ impl App {
 
     /// What was asked on the way through the queue is answered, or nothing is written any more: the rest comes after that.
     pub(super) fn go_on_when_answered(&mut self, effects: &mut Vec<Effect>) {
-        let is_awaited = self.unbidden.is_some() || self.waits_for_trust();
-        if !is_awaited && self.overlays.is_empty() && std::mem::take(&mut self.queue_is_held) {
+        let is_held = matches!(self.way, Way::Held) && !self.waits_for_trust();
+        if is_held && self.overlays.is_empty() {
+            self.way = Way::Free;
             let begins =
                 |effect: &Effect| ends_idleness(effect) || matches!(effect, Effect::Run(_));
             let may_go_on = !self.is_running() && !effects.iter().any(begins);
@@ -67,7 +91,7 @@ impl App {
     /// What was to be found for what waited may not be there: then the rest goes on.
     pub(super) fn go_on_without(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if self.overlays.is_empty() && self.unbidden.take().is_some() {
+        if self.overlays.is_empty() && self.way.take_opening().is_some() {
             self.go_on_when_answered(&mut effects);
         }
         effects
@@ -75,15 +99,15 @@ impl App {
 
     /// What is open came up by itself, and no key was meant for it yet.
     pub(super) fn is_unbidden(&self) -> bool {
-        self.unbidden.is_some() && !self.overlays.is_empty()
+        matches!(self.way, Way::Opening(_)) && !self.overlays.is_empty()
     }
 
     /// What came up waits again: the person is writing.
     pub(super) fn put_off_unbidden(&mut self) {
-        if let Some(message) = self.unbidden.take() {
+        if let Some(message) = self.way.take_opening() {
             self.overlays.pop();
             self.held = None;
-            self.wait_again(message);
+            self.outbox.queue_at(0, message);
         }
     }
 
@@ -91,20 +115,15 @@ impl App {
     pub(super) fn comes_too_early(&mut self, input: &Input) -> bool {
         let opens =
             matches!(input, Input::Page { .. } | Input::Threads { .. } | Input::Permissions { .. });
-        let message = if opens && self.is_writing() { self.unbidden.take() } else { None };
+        let message = if opens && self.is_writing() { self.way.take_opening() } else { None };
         let is_early = message.is_some();
-        message.into_iter().for_each(|message| self.wait_again(message));
+        message.into_iter().for_each(|message| self.outbox.queue_at(0, message));
         is_early
     }
 
-    fn wait_again(&mut self, message: Message) {
-        self.outbox.queue_at(0, message);
-        self.queue_is_held = true;
-    }
-
     /// The rest waits, and nothing runs.
-    pub(super) fn waits_for_quiet(&self) -> bool {
-        self.queue_is_held && !self.is_running()
+    pub(super) fn waits_at_rest(&self) -> bool {
+        !matches!(self.way, Way::Free) && !self.is_running()
     }
 
     /// Stops what runs. What waits to be heard, or for the end of the turn, comes back to be written anew.
@@ -200,9 +219,17 @@ impl App {
     pub(super) fn put_by(&mut self, message: Message) {
         let text = message.text();
         let first = text.lines().next().unwrap_or_default();
-        self.note(format!("“{first}” was not done; going back (Up) finds it."));
+        self.said_at_rest.push(format!("“{first}” was not done; going back (Up) finds it."));
+        self.say_at_rest();
         self.composer.recall_later(message.clone());
         self.put_by.push(message);
+    }
+
+    /// What is said when nothing runs: it would stand in the middle of an answer that is being stopped.
+    pub(super) fn say_at_rest(&mut self) {
+        if !self.is_running() {
+            std::mem::take(&mut self.said_at_rest).into_iter().for_each(|text| self.note(text));
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use ratatui_core::style::{Modifier, Style};
 use ratatui_core::text::{Line, Span};
 
 use super::{Around, Overlay, Reply};
-use crate::composer::{Composer, ComposerOutcome};
+use crate::composer::{Composer, ComposerOutcome, Message};
 use crate::effect::Effect;
 use crate::filter::exact;
 use crate::key::{KeyCode, KeyEvent};
@@ -148,6 +148,10 @@ impl Overlay for Approval {
 
     fn field(&mut self) -> Option<&mut Composer> {
         self.is_telling.then_some(&mut self.reason)
+    }
+
+    fn take_written(&mut self) -> Option<Message> {
+        self.reason.take_written()
     }
 
     fn asks(&self) -> bool {

@@ -179,6 +179,12 @@ impl Pager {
             all.append(whole(cell, before, around));
             before = Some(cell);
         }
+        for preview in &around.transcript.live.broken {
+            let mut said = markdown::render(&preview.text, around.columns, around.theme);
+            let spans = said.lines.iter_mut().flat_map(|line| &mut line.spans);
+            spans.for_each(|span| span.style = around.theme.dim);
+            all.append(said);
+        }
         let said = around.transcript.live.previews.iter();
         // What a command has printed stands below its line.
         for preview in said.filter(|preview| preview.field != DeltaField::Output) {

@@ -10,6 +10,8 @@ pub(super) const MAX_TAIL: usize = 16 * 1024;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Live {
     pub previews: Vec<Preview>,
+    /// What the model was saying when the connection broke, until it says something again.
+    pub broken: Vec<Preview>,
     /// Patches that the model is still writing.
     pub drafts: Vec<Draft>,
     /// How the request of the step left.
@@ -57,6 +59,9 @@ impl Live {
     pub(super) fn say(&mut self, item_id: &str, field: DeltaField, delta: &str) {
         let at = self.previews.iter().position(|preview| preview.item_id == item_id);
         let at = at.unwrap_or_else(|| {
+            if field != DeltaField::Output {
+                self.broken.clear();
+            }
             let (item_id, text) = (item_id.to_owned(), String::new());
             self.previews.push(Preview { item_id, field, text, lines_before: 0 });
             self.previews.len() - 1
@@ -65,6 +70,13 @@ impl Live {
         preview.text.push_str(delta);
         if field == DeltaField::Output {
             preview.lines_before += keep_end(&mut preview.text);
+        }
+    }
+
+    /// It is whole.
+    pub(super) fn complete(&mut self, item_id: &str) {
+        for said in [&mut self.previews, &mut self.broken] {
+            said.retain(|preview| preview.item_id != item_id);
         }
     }
 
@@ -104,7 +116,8 @@ impl Live {
 
     /// What the model had not finished it says again, as other items.
     pub(super) fn begin_again(&mut self) {
-        self.previews.retain(|preview| preview.field == DeltaField::Output);
+        let is_said = |preview: &mut Preview| preview.field != DeltaField::Output;
+        self.broken.extend(self.previews.extract_if(.., is_said));
         self.drafts.clear();
     }
 }

@@ -358,3 +358,37 @@ fn what_waited_behind_a_way_back_is_named_and_found_and_not_lost() {
     let unsaid: Vec<_> = app.take_unsaid().iter().map(Message::text).collect();
     assert!(unsaid.contains(&"important".to_owned()), "{unsaid:?}");
 }
+
+#[test]
+fn what_was_not_done_is_named_after_the_answer_that_was_stopped() {
+    let mut app = app_with_queue("/effort high<enter>look at it<tab>");
+    happened(&mut app, delta(DeltaField::Text, "One.\n\nTwo.\n\nThr"));
+    let mut printed = shown(&mut app).0;
+    assert!(type_in(&mut app, "<esc>").contains(&Effect::Interrupt));
+    printed.extend(shown(&mut app).0);
+    happened(&mut app, said("One.\n\nTwo.\n\nThr"));
+    happened(&mut app, Event::TurnFailed(turn_failed(ErrorKind::Interrupted)));
+    printed.extend(shown(&mut app).0);
+    let at = |text: &str| printed.iter().position(|line| line.contains(text));
+    assert!(at("Thr").is_some(), "{printed:?}");
+    assert!(at("Thr") < at("“/effort high” was not done"), "{printed:?}");
+}
+
+#[test]
+fn what_waits_for_what_is_open_says_that_it_comes_after_it() {
+    let mut app = app_with_queue("/effort<enter>then this<tab>");
+    turn_completes(&mut app);
+    let rows = shown(&mut app).1.join("\n");
+    assert!(app.is_covered() && rows.contains("▌ then this (after that)"), "{rows}");
+}
+
+#[test]
+fn a_reason_that_is_being_written_is_named_when_the_agent_is_ended() {
+    let mut app = app_with_queue("");
+    asks(&mut app, "rm -r target");
+    shown(&mut app);
+    type_in(&mut app, "tuse cargo clean");
+    app.leave();
+    let unsaid: Vec<_> = app.take_unsaid().iter().map(Message::text).collect();
+    assert_eq!(unsaid, ["use cargo clean"]);
+}

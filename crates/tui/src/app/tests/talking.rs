@@ -509,7 +509,7 @@ fn what_was_said_of_an_answer_stays_dimmed_until_the_connection_is_back() {
         let is_dim = |app: &mut App| {
             let region = app.draw().region;
             let is_text = |y: &u16| region[(0, *y)].symbol() == &stays[..1];
-            let y = (0..region.area.height).find(is_text)?;
+            let y = (1..region.area.height).find(is_text)?;
             Some(region[(0, y)].modifier.contains(Modifier::DIM))
         };
         assert_eq!(is_dim(&mut app), Some(false));
@@ -517,6 +517,9 @@ fn what_was_said_of_an_answer_stays_dimmed_until_the_connection_is_back() {
             happened(&mut app, retry(attempt));
             assert_eq!(is_dim(&mut app), Some(true), "{said_before}");
         }
+        type_in(&mut app, "<c-t>");
+        assert_eq!(is_dim(&mut app), Some(true), "{said_before} in the conversation");
+        type_in(&mut app, "q");
         let again = Event::ItemDelta {
             item_id: "again".into(),
             field: DeltaField::Text,
