@@ -10,6 +10,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use agent_testkit::{Scene, ScriptedModel, ScriptedServer};
+use agent_tools::IgnoreRules;
 use agent_tui::fuzzy::{FileIndex, walk};
 use serde_json::{Value, json};
 
@@ -214,14 +215,12 @@ fn fill(folder: &Path, files: usize) {
 /// What is offered for what was typed behind an `@`.
 fn offered(root: &Path, typed: &str) -> (usize, Vec<String>) {
     let mut index = FileIndex::default();
-    walk(
-        root,
-        |_| true,
-        |paths| {
-            index.add(paths);
-            ControlFlow::Continue(())
-        },
-    );
+    let rules = IgnoreRules::below(root).unwrap();
+    let is_seen = move |path: &Path, is_directory: bool| rules.sees(path, is_directory);
+    walk(root, is_seen, |paths| {
+        index.add(paths);
+        ControlFlow::Continue(())
+    });
     let found = index.search(typed, 50).into_iter().map(|found| found.path);
     (index.len(), found.collect())
 }

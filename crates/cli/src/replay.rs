@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use agent_protocol::{Content, Item, SandboxMode, TransportKind};
-use agent_tools::{PlayedBack, has_plain_ignore_files};
+use agent_tools::{Fate, IgnoreRules, PlayedBack};
 use agent_transport::{Recorded, Speed};
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -151,8 +151,7 @@ async fn copy_unless_ended(from: &Path, to: &Path) -> anyhow::Result<Option<i32>
     let is_ended = Arc::new(AtomicBool::new(false));
     let (over, mut copied) = oneshot::channel();
     let (from, to, ends) = (from.to_owned(), to.to_owned(), Arc::clone(&is_ended));
-    // A thread that nobody waits for in the end: a pipe that takes the place of an ignore file just before that is opened
-    // holds it up for good.
+    // A thread that is not waited for in the end: one file may be large.
     std::thread::Builder::new().spawn(move || over.send(copy_tree(&from, &to, &ends)).is_ok())?;
     tokio::select! {
         copied = &mut copied => copied?.map(|()| None),
@@ -166,11 +165,11 @@ async fn copy_unless_ended(from: &Path, to: &Path) -> anyhow::Result<Option<i32>
 
 /// All of a workspace but what git ignores, until it is to end; links stay links, and pipes and devices behind.
 fn copy_tree(from: &Path, to: &Path, is_ended: &AtomicBool) -> anyhow::Result<()> {
+    let rules = IgnoreRules::below(from).unwrap_or_default();
     let mut walk = ignore::WalkBuilder::new(from);
-    let walk = walk.hidden(false).parents(from.ancestors().all(has_plain_ignore_files));
-    let walk = walk.filter_entry(|entry| {
-        // A pipe that is called an ignore file would be read, and never end.
-        !entry.file_type().is_some_and(|kind| kind.is_dir()) || has_plain_ignore_files(entry.path())
+    let walk = walk.standard_filters(false).filter_entry(move |entry| {
+        let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());
+        rules.fate_of(entry.path(), is_directory) == Fate::Seen
     });
     let (source, target) = (File::open(from)?, File::open(to)?);
     for entry in walk.build() {

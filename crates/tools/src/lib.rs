@@ -37,7 +37,7 @@ pub use account::shell_of_account;
 pub use apply_patch::apply_patch_to;
 pub use exec_command::output_file;
 pub use files::{entries, real_path};
-pub use ignore_files::has_plain_ignore_files;
+pub use ignore_files::{Fate, IgnoreRules, is_store};
 pub use login_environment::{LoginPolicy, LoginVariables};
 pub use patch::{
     PatchPreview, PatchRefusal, PatchSummary, PreviewedChange, UnifiedDiff, recover_patches,

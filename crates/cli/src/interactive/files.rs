@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use agent_tools::IgnoreRules;
 use agent_tui::effect::Input;
 use agent_tui::fuzzy::{FileIndex, walk};
 use tokio::sync::mpsc::UnboundedSender;
@@ -127,11 +128,11 @@ impl Searcher {
         self.walked = Some(Walk::UnderWay);
         let (root, ask) = (self.root.clone(), self.ask.clone());
         thread::spawn(move || {
-            walk(&root, agent_tools::has_plain_ignore_files, |paths| {
-                match ask.send(Asked::Found(paths)) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(_) => ControlFlow::Break(()),
-                }
+            let rules = IgnoreRules::below(&root).unwrap_or_default();
+            let is_seen = move |path: &Path, is_directory: bool| rules.sees(path, is_directory);
+            walk(&root, is_seen, |paths| match ask.send(Asked::Found(paths)) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
             });
             let _ = ask.send(Asked::Walked);
         });

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use agent_tools::has_plain_ignore_files;
+use agent_tools::{Fate, IgnoreRules, is_store};
 use ignore::{DirEntry, ParallelVisitor, ParallelVisitorBuilder, WalkBuilder, WalkState};
 
 use super::UndoError;
@@ -35,9 +35,6 @@ impl Walked {
         self.closed.push(folder);
     }
 }
-
-/// What version control keeps for itself. It is not the person's to undo, and large.
-const STORES: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
 
 /// More threads than this wait for the disk rather than speed it up.
 const MOST_THREADS: usize = 4;
@@ -89,24 +86,25 @@ fn walk_once(
 ) -> Result<Walked, UndoError> {
     let exclude = exclude.to_owned();
     // Without them, what is ignored would be taken for new.
-    if let Some(folder) = root.ancestors().find(|folder| !has_plain_ignore_files(folder)) {
-        let source =
-            io::Error::other("an ignore file in it is no regular file, or longer than 1 MiB");
-        return Err(UndoError::Io { what: "read", path: folder.to_owned(), source });
-    }
+    let rules = IgnoreRules::below(root).map_err(|path| {
+        let source = io::Error::other("an ignore file is no regular file, or longer than 1 MiB");
+        UndoError::Io { what: "read", path, source }
+    })?;
     let closed = Arc::new(Mutex::new(Vec::new()));
     let passed = Arc::clone(&closed);
     let mut walker = WalkBuilder::new(root);
-    walker.hidden(false).require_git(false).follow_links(false).filter_entry(move |entry| {
-        let is_store = STORES.iter().any(|store| entry.file_name() == *store);
-        if entry.depth() > 0 && (is_store || entry.path() == exclude) {
+    walker.standard_filters(false).follow_links(false).filter_entry(move |entry| {
+        // What version control keeps is not the person's to undo, and large.
+        if entry.depth() > 0 && (is_store(entry.path()) || entry.path() == exclude) {
             return false;
         }
-        let is_closed = is_directory(entry) && !has_plain_ignore_files(entry.path());
-        if is_closed && let Ok(mut passed) = passed.lock() {
+        let fate = rules.fate_of(entry.path(), is_directory(entry));
+        if fate == Fate::Closed
+            && let Ok(mut passed) = passed.lock()
+        {
             passed.push(entry.path().to_owned());
         }
-        !is_closed
+        fate == Fate::Seen
     });
     let count = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ignore::overrides::Override;
 use ignore::{DirEntry, WalkBuilder};
 
-use crate::ignore_files::has_plain_ignore_files;
+use crate::ignore_files::{Fate, IgnoreRules, is_store};
 
 /// Entries of a batch: few, since any may be large, and enough that the walk is seldom waited for.
 const BATCH: usize = 64;
@@ -38,19 +38,16 @@ impl Walk {
     pub(super) fn below(root: &Path, include: Override) -> Self {
         let closed = Arc::new(AtomicUsize::new(0));
         let passed = Arc::clone(&closed);
+        let rules = IgnoreRules::below(root).unwrap_or_default();
         let entries = WalkBuilder::new(root)
-            .standard_filters(root.ancestors().all(has_plain_ignore_files))
-            .hidden(false)
-            .require_git(false)
+            .standard_filters(false)
             // Of entries in the same directory: as their paths are sorted.
             .sort_by_file_name(OsStr::cmp)
             .filter_entry(move |entry| {
-                if entry.file_name() == ".git" {
-                    return false;
-                }
-                let is_closed = is_directory(entry) && !has_plain_ignore_files(entry.path());
+                let fate = rules.fate_of(entry.path(), is_directory(entry));
+                let is_closed = fate == Fate::Closed;
                 passed.fetch_add(usize::from(is_closed), Ordering::Relaxed);
-                !is_closed
+                fate == Fate::Seen && !is_store(entry.path())
             })
             .build();
         Self { entries, include, closed, batches: 0 }

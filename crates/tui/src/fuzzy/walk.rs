@@ -1,5 +1,5 @@
-//! The files below a directory, as version control sees them. It opens nothing but ignore files, follows no links, and
-//! so ends.
+//! The files below a directory, as far as they are to be offered. It opens nothing, follows no links, and so ends. What
+//! ignore files leave out says who calls it.
 
 use std::{ops::ControlFlow, path::Path};
 
@@ -9,26 +9,18 @@ use ignore::{DirEntry, WalkBuilder};
 const FIRST_BATCH: usize = 200;
 const BATCH: usize = 4000;
 
-/// What version control keeps for itself.
-const STORES: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
-
 /// Hands the paths below `root` to `found` in batches, relative to it and with `/` between their parts, until all are
-/// found or it breaks. What is ignored is left out, and so are names that are no text. `has_plain_rules` says whether
-/// the ignore files in a directory can be read: the walk reads whatever is called so.
+/// found or it breaks. Names that are no text are left out, and so is what `is_seen` says no to, with all below it; it is
+/// told whether a path is a directory.
 pub fn walk(
     root: &Path,
-    has_plain_rules: fn(&Path) -> bool,
+    is_seen: impl Fn(&Path, bool) -> bool + Send + Sync + 'static,
     mut found: impl FnMut(Vec<String>) -> ControlFlow<()>,
 ) {
-    let rules = root.ancestors().all(has_plain_rules);
     let walk = WalkBuilder::new(root)
-        .standard_filters(rules)
-        .hidden(false)
-        .require_git(false)
+        .standard_filters(false)
         .follow_links(false)
-        .filter_entry(move |entry| {
-            !is_store(entry) && (!is_directory(entry) || has_plain_rules(entry.path()))
-        })
+        .filter_entry(move |entry| is_seen(entry.path(), is_directory(entry)))
         .build();
     let mut batch = Vec::new();
     let mut size = FIRST_BATCH;
@@ -50,10 +42,6 @@ fn is_directory(entry: &DirEntry) -> bool {
     entry.file_type().is_some_and(|kind| kind.is_dir())
 }
 
-fn is_store(entry: &DirEntry) -> bool {
-    STORES.iter().any(|store| entry.file_name() == *store)
-}
-
 fn path_below(root: &Path, entry: &DirEntry) -> Option<String> {
     let path = entry.path().strip_prefix(root).ok()?.to_str()?;
     if path.is_empty() || path.contains(char::is_control) {
@@ -71,13 +59,13 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn has_no_pipes(directory: &Path) -> bool {
-        fs::metadata(directory.join(".gitignore")).map_or(true, |found| found.is_file())
+    fn all(_: &Path, _: bool) -> bool {
+        true
     }
 
-    fn walked(root: &Path) -> Vec<String> {
+    fn walked(root: &Path, is_seen: fn(&Path, bool) -> bool) -> Vec<String> {
         let mut all = Vec::new();
-        walk(root, has_no_pipes, |batch| {
+        walk(root, is_seen, |batch| {
             all.extend(batch);
             ControlFlow::Continue(())
         });
@@ -86,32 +74,17 @@ mod tests {
     }
 
     #[test]
-    fn what_version_control_sees_is_found() {
+    fn what_is_seen_is_found_hidden_or_not() {
         let scratch = tempfile::tempdir().unwrap();
         let root = scratch.path();
-        for (path, text) in [
-            (".gitignore", "target\n*.log\n"),
-            (".github/ci.yml", ""),
-            (".git/HEAD", ""),
-            ("src/main.rs", ""),
-            ("src/a.log", ""),
-            ("target/x", ""),
-            ("문서/한글.md", ""),
-            ("new\nline", ""),
-        ] {
+        for path in [".github/ci.yml", "src/main.rs", "target/x", "문서/한글.md", "new\nline"] {
             fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
-            fs::write(root.join(path), text).unwrap();
+            fs::write(root.join(path), "").unwrap();
         }
-        let expected = [
-            ".github/",
-            ".github/ci.yml",
-            ".gitignore",
-            "src/",
-            "src/main.rs",
-            "문서/",
-            "문서/한글.md",
-        ];
-        assert_eq!(walked(root), expected);
+        let is_seen = |path: &Path, is_directory| !(is_directory && path.ends_with("target"));
+        let expected =
+            [".github/", ".github/ci.yml", "src/", "src/main.rs", "문서/", "문서/한글.md"];
+        assert_eq!(walked(root, is_seen), expected);
     }
 
     #[cfg(target_os = "linux")]
@@ -128,9 +101,8 @@ mod tests {
         pipe("pipe");
         pipe("a/b/.gitignore");
         fs::write(root.join("a/x"), "").unwrap();
-        assert_eq!(walked(root), ["a/", "a/loop", "a/x", "pipe"]);
-        pipe(".gitignore");
-        assert_eq!(walked(&root.join("a")), ["loop", "x"]);
+        let expected = ["a/", "a/b/", "a/b/.gitignore", "a/loop", "a/x", "pipe"];
+        assert_eq!(walked(root, all), expected);
     }
 
     #[test]
@@ -139,7 +111,7 @@ mod tests {
         (0..FIRST_BATCH * 2)
             .for_each(|n| fs::write(scratch.path().join(n.to_string()), "").unwrap());
         let mut batches = 0;
-        walk(scratch.path(), has_no_pipes, |batch| {
+        walk(scratch.path(), all, |batch| {
             batches += 1;
             assert_eq!(batch.len(), FIRST_BATCH);
             ControlFlow::Break(())
