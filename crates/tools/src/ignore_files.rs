@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -44,8 +45,8 @@ struct Rules {
     canonical: Option<PathBuf>,
     /// Of the person, for everything.
     everywhere: Rule,
-    /// By the directories that were met.
-    levels: RwLock<HashMap<PathBuf, Arc<Level>>>,
+    /// By the directories that were met. Paths are bytes here: taken apart, each would cost as much as its rules.
+    levels: RwLock<HashMap<OsString, Arc<Level>>>,
 }
 
 /// What one directory adds to those around it.
@@ -81,7 +82,9 @@ impl IgnoreRules {
             let level = Level::of(directory, around).map_err(|Unreadable| directory.to_owned())?;
             around = Some(level);
         }
-        let levels = around.map(|level| (root.to_owned(), level)).into_iter().collect();
+        // As the paths below it have it.
+        let root: PathBuf = root.components().collect();
+        let levels = around.map(|level| (root.clone().into_os_string(), level));
         let everywhere = match gitconfig_excludes_path() {
             // As people write that there is none.
             Some(path) if path != Path::new("/dev/null") => {
@@ -91,9 +94,9 @@ impl IgnoreRules {
         };
         Ok(Self(Arc::new(Rules {
             canonical: (canonical != root).then_some(canonical),
-            root: root.to_owned(),
+            root,
             everywhere,
-            levels: RwLock::new(levels),
+            levels: RwLock::new(levels.into_iter().collect()),
         })))
     }
 
@@ -119,7 +122,7 @@ impl IgnoreRules {
         match Level::of(&canonical, level) {
             Ok(level) => {
                 let mut levels = rules.levels.write().unwrap_or_else(PoisonError::into_inner);
-                levels.insert(path.to_owned(), level);
+                levels.insert(path.as_os_str().to_owned(), level);
                 Fate::Seen
             }
             Err(Unreadable) => Fate::Closed,
@@ -130,14 +133,12 @@ impl IgnoreRules {
 impl Rules {
     fn level(&self, directory: &Path) -> Option<Arc<Level>> {
         let levels = self.levels.read().unwrap_or_else(PoisonError::into_inner);
-        levels.get(directory).cloned()
+        levels.get(directory.as_os_str()).cloned()
     }
 
     fn canonical<'a>(&self, path: &'a Path) -> Cow<'a, Path> {
-        match (&self.canonical, path.strip_prefix(&self.root)) {
-            (Some(root), Ok(rest)) => Cow::Owned(root.join(rest)),
-            _ => Cow::Borrowed(path),
-        }
+        let Some(root) = &self.canonical else { return Cow::Borrowed(path) };
+        path.strip_prefix(&self.root).map_or(Cow::Borrowed(path), |rest| root.join(rest).into())
     }
 
     /// The nearest rule of each kind decides; of the kinds the first that has one.
