@@ -296,7 +296,7 @@ impl Stage<'_> {
         match worked {
             // Another thread, or the same one, may be recorded.
             Err(error) if next.is_some() => {
-                let _ = self.say.send(desk::went_wrong(&error.into()));
+                let _ = self.say.send(Input::Notice(desk::went_wrong(&error.into())));
             }
             worked => worked?,
         }

@@ -37,7 +37,7 @@ use crate::transcript::{Cell, Notice, Transcript};
 
 pub use draw::Frame;
 use outbox::{Outbox, Returned};
-use queue::Way;
+use queue::{TakenBack, Way};
 use said::Said;
 
 /// The whole screen.
@@ -95,9 +95,7 @@ pub struct App {
     /// `/status` was given, and waits for what is checked out.
     wants_status: bool,
     outbox: Outbox,
-    /// What was taken back of what waits for the end of a turn, and its place there: one goes on from it as long as
-    /// nothing is done in it.
-    taken_back: Option<(usize, Message)>,
+    taken_back: Option<TakenBack>,
     /// Given back, and no place was free to write on it.
     put_by: Vec<Message>,
     /// The person left before it was heard.
@@ -262,9 +260,14 @@ impl App {
             Input::Paste(text) => self.paste(&text),
             Input::Record(record) => return self.hear(&record),
             Input::NotSent { message, reason } => self.take_back(&message, &reason),
-            Input::Notice(notice) => {
+            Input::Notice(notice) => self.transcript.cells.push(Cell::Notice(notice)),
+            Input::NotShown(notice) => {
                 self.transcript.cells.push(Cell::Notice(notice));
                 return self.go_on_without();
+            }
+            Input::NotOpened(notice) => {
+                self.transcript.cells.push(Cell::Notice(notice));
+                self.stay_here();
             }
             Input::Permissions { about } => {
                 self.overlays.push(Box::new(Permissions::new(&about)));
@@ -380,7 +383,7 @@ impl App {
         }
         self.activity.hear(&record.event, self.now_ms);
         if let Some(Returned { message, is_wanted }) = self.outbox.hear(&record.event) {
-            self.give_back(&message);
+            self.take_up(&message);
             if !is_wanted {
                 let text = "What you sent was not heard; it is here again.";
                 self.transcript.cells.push(Cell::Notice(Notice::Said(text.to_owned())));

@@ -339,6 +339,11 @@ impl Composer {
         self.chips.message(self.buffer.text()).text()
     }
 
+    /// All that is written.
+    pub fn written(&self) -> Message {
+        self.chips.message(self.buffer.text())
+    }
+
     /// Its first character, which tells commands from messages.
     pub fn first_char(&self) -> Option<char> {
         self.buffer.text().chars().next()
@@ -369,7 +374,7 @@ impl Composer {
     /// This is written and nothing else, and nothing was done since it was put there, which leaves the cursor at the end.
     pub fn holds(&self, message: &Message) -> bool {
         self.buffer.cursor() == self.buffer.text().len()
-            && self.chips.message(self.buffer.text()) == message.clone().composed()
+            && self.written() == message.clone().composed()
     }
 
     /// What is written is elsewhere now.

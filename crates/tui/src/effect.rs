@@ -37,6 +37,10 @@ pub enum Input {
     },
     /// What came of something that was asked for.
     Notice(Notice),
+    /// Why what was asked for is not there to be shown or chosen from.
+    NotShown(Notice),
+    /// Why no other thread was opened, nor this one anew.
+    NotOpened(Notice),
     Page {
         title: String,
         page: Page,

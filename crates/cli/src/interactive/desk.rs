@@ -114,7 +114,7 @@ impl Desk<'_> {
                         Ok(others::Others { threads, unreadable }) => {
                             Input::Threads { how, threads, unreadable: unreadable.len() }
                         }
-                        Err(error) => went_wrong(&error),
+                        Err(error) => Input::NotShown(went_wrong(&error)),
                     })
                 });
             }
@@ -284,7 +284,7 @@ impl Desk<'_> {
 
     fn show_trace(&self) {
         let Some(state) = &self.settings.state_dir else {
-            return self.say(failed("Nothing is kept here, so nothing can be traced."));
+            return self.say(not_shown("Nothing is kept here, so nothing can be traced."));
         };
         let rollout = state.join("threads").join(&self.thread_id).join("rollout.jsonl");
         let screen = Screen { coloured: false, ..Screen::of_stdout() };
@@ -294,14 +294,14 @@ impl Desk<'_> {
                     title: "Where time and bytes went".to_owned(),
                     page: Page::Plain(text),
                 },
-                Err(error) => went_wrong(&error),
+                Err(error) => Input::NotShown(went_wrong(&error)),
             })
         });
     }
 
     fn show_diff(&self, turn_runs: bool) {
         let Some(state) = self.settings.state_dir.clone() else {
-            return self.say(failed("Nothing is kept here, so no changes are known."));
+            return self.say(not_shown("Nothing is kept here, so no changes are known."));
         };
         let thread = ThreadArg { id: Some(self.thread_id.clone()), ..ThreadArg::default() };
         let args = DiffArgs { thread, ..DiffArgs::default() };
@@ -315,13 +315,13 @@ impl Desk<'_> {
             let Difference { text, left_out } = match undo::diff(&args, &state, &cwd, Screen::PLAIN)
             {
                 Ok(difference) => difference,
-                Err(error) => return Some(went_wrong(&error)),
+                Err(error) => return Some(Input::NotShown(went_wrong(&error))),
             };
             if !left_out.is_empty() {
                 let _ = say.send(Input::Notice(Notice::Said(left_out.trim().to_owned())));
             }
             Some(if text.is_empty() {
-                Input::Notice(Notice::Said("This thread has changed no file.".to_owned()))
+                Input::NotShown(Notice::Said("This thread has changed no file.".to_owned()))
             } else {
                 let title = "What this thread changed".to_owned();
                 Input::Page { title, page: Page::Diff(text) }
@@ -393,14 +393,18 @@ pub(super) fn sentence(error: &anyhow::Error) -> String {
     text
 }
 
-pub(super) fn went_wrong(error: &anyhow::Error) -> Input {
+pub(super) fn went_wrong(error: &anyhow::Error) -> Notice {
     let is_locked = matches!(error.downcast_ref(), Some(agent_core::RolloutError::Locked { .. }));
     let beside = if is_locked { " /fork goes on beside it, in a thread of its own." } else { "" };
-    failed(&(sentence(error) + beside))
+    Notice::Failed(sentence(error) + beside)
 }
 
 pub(super) fn failed(text: &str) -> Input {
     Input::Notice(Notice::Failed(text.to_owned()))
+}
+
+fn not_shown(why: &str) -> Input {
+    Input::NotShown(Notice::Failed(why.to_owned()))
 }
 
 /// By the terminal, which knows the clipboard even where it is on another machine.

@@ -37,7 +37,7 @@ impl Stage<'_> {
         let before = (self.settings.clone(), self.approval);
         self.begin_next(id, next).or_else(|error| {
             // What does not work must not cost the conversation.
-            let _ = self.say.send(desk::went_wrong(&error));
+            let _ = self.say.send(Input::NotOpened(desk::went_wrong(&error)));
             (self.settings, self.approval) = before;
             let opened = self.open(self.again(id)?, vec![])?;
             Ok(Opened { earlier: vec![], ..opened })

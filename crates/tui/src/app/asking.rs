@@ -151,7 +151,7 @@ impl App {
             return;
         }
         if self.attentive.is_quiet(self.now_ms) {
-            self.way.take_opening();
+            self.way.see();
         } else if is_written {
             self.put_off_unbidden();
         }
@@ -176,7 +176,10 @@ impl App {
             self.attentive.was_covered();
         }
         if was_covered && !self.is_covered() {
-            self.way.take_opening();
+            match effects.is_empty() {
+                true => self.go_on_unchosen(),
+                false => self.way.see(),
+            }
         }
         if !asks && asked.is_some() && self.asked == asked && self.is_asking() {
             // Back from what was begun of an answer, or from the conversation: what comes now is no writing.

@@ -110,6 +110,14 @@ impl App {
         is_for_later && self.is_running()
     }
 
+    /// It is a command that leads to another thread, or to an earlier place in this one.
+    pub(super) fn leads_elsewhere(&self, message: &Message) -> bool {
+        let text = message.text();
+        let line = slash::read(text.trim(), &self.prompts);
+        let elsewhere = [Verb::Resume, Verb::Fork, Verb::Rewind];
+        matches!(line, slash::Line::Known(slash, _) if elsewhere.contains(&slash.verb))
+    }
+
     /// It is a command that asks or shows something, as things are.
     pub(super) fn may_open(&self, message: &Message) -> bool {
         let text = message.text();

@@ -77,6 +77,9 @@ impl App {
             }
             (KeyCode::Tab, _) if self.has_unasked() => self.ask_now(),
             (KeyCode::Tab, _) if self.is_running() && !self.composer.is_empty() => {
+                if let Some(effects) = self.send_on() {
+                    return effects;
+                }
                 if self.put_in_place().is_none() {
                     let message = self.composer.take();
                     self.outbox.queue(message);
@@ -86,7 +89,10 @@ impl App {
                 Some(effects) => return effects,
                 None => return self.write(key),
             },
-            (KeyCode::Down, _) if self.take_back_later() => {}
+            (KeyCode::Down, _) => match self.take_back_later() {
+                Some(effects) => return effects,
+                None => return self.write(key),
+            },
             _ => return self.write(key),
         }
         vec![]

@@ -15,17 +15,46 @@ pub(super) enum Way {
     Free,
     /// Until what is asked is answered, and nothing is written.
     Held,
-    /// The same, and what is open, or is being found, came up by itself for this: no key was meant for it yet.
-    Opening(Message),
+    /// The same, and what is open, or is being found, came up by itself for this. Before it was seen no key was meant for it.
+    Opening { message: Message, is_seen: bool },
 }
 
 impl Way {
-    /// What came up has been seen, or goes: for what it came, if it did. Now the rest is held as by anything else.
-    pub(super) fn take_opening(&mut self) -> Option<Message> {
-        let Self::Opening(message) = self else { return None };
+    /// What came up has been seen.
+    pub(super) fn see(&mut self) {
+        if let Self::Opening { is_seen, .. } = self {
+            *is_seen = true;
+        }
+    }
+
+    fn is_unseen(&self) -> bool {
+        matches!(self, Self::Opening { is_seen: false, .. })
+    }
+
+    /// What came up goes, or did not come: for what it was to come. The rest is held as by anything else.
+    fn take_opening(&mut self) -> Option<Message> {
+        let Self::Opening { message, .. } = self else { return None };
         let message = std::mem::take(message);
         *self = Self::Held;
         Some(message)
+    }
+}
+
+/// What was taken back of what waits: one goes on from it as long as nothing is done in it.
+#[derive(Debug)]
+pub(super) enum TakenBack {
+    /// For after the turn, where this was its place.
+    Queued(usize, Message),
+    /// It was on its way to the model, and stands as one text with what was sent after it.
+    Sent { parts: Vec<Message>, whole: Message },
+}
+
+impl TakenBack {
+    fn parts(&self) -> &[Message] {
+        match self {
+            Self::Queued(_, message) => std::slice::from_ref(message),
+            Self::Sent { parts, .. } => parts,
+        }
     }
 }
 
@@ -64,7 +93,7 @@ impl App {
                 break;
             }
             if opens && !self.is_asking() {
-                self.way = Way::Opening(message);
+                self.way = Way::Opening { message, is_seen: false };
                 self.attentive.was_covered();
                 break;
             }
@@ -78,8 +107,12 @@ impl App {
 
     /// What was asked on the way through the queue is answered, or nothing is written any more: the rest comes after that.
     pub(super) fn go_on_when_answered(&mut self, effects: &mut Vec<Effect>) {
-        let is_held = matches!(self.way, Way::Held) && !self.waits_for_trust();
-        if is_held && self.overlays.is_empty() {
+        let is_held = match self.way {
+            Way::Free => false,
+            Way::Held => true,
+            Way::Opening { is_seen, .. } => is_seen,
+        };
+        if is_held && !self.waits_for_trust() && self.overlays.is_empty() {
             self.way = Way::Free;
             let begins =
                 |effect: &Effect| ends_idleness(effect) || matches!(effect, Effect::Run(_));
@@ -91,20 +124,46 @@ impl App {
     /// What was to be found for what waited may not be there: then the rest goes on.
     pub(super) fn go_on_without(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if self.overlays.is_empty() && self.way.take_opening().is_some() {
+        if self.overlays.is_empty() && self.way.take_opening().is_some_and(|it| self.stays_at(&it))
+        {
             self.go_on_when_answered(&mut effects);
         }
         effects
     }
 
+    /// What came up for what waited was closed, and nothing chosen.
+    pub(super) fn go_on_unchosen(&mut self) {
+        if let Some(message) = self.way.take_opening() {
+            self.stays_at(&message);
+        }
+    }
+
+    /// This was to lead to another thread, or to another place in this one, and did not: what stands behind it was meant for
+    /// there, and comes back. Whether it was nothing of that kind, so that the rest goes on.
+    fn stays_at(&mut self, message: &Message) -> bool {
+        let goes_on = !self.leads_elsewhere(message);
+        if !goes_on {
+            self.stay_here();
+        }
+        goes_on
+    }
+
+    /// No other thread was opened.
+    pub(super) fn stay_here(&mut self) {
+        self.way = Way::Free;
+        self.write_on_queued();
+    }
+
     /// What is open came up by itself, and no key was meant for it yet.
     pub(super) fn is_unbidden(&self) -> bool {
-        matches!(self.way, Way::Opening(_)) && !self.overlays.is_empty()
+        self.way.is_unseen() && !self.overlays.is_empty()
     }
 
     /// What came up waits again: the person is writing.
     pub(super) fn put_off_unbidden(&mut self) {
-        if let Some(message) = self.way.take_opening() {
+        if self.way.is_unseen()
+            && let Some(message) = self.way.take_opening()
+        {
             self.overlays.pop();
             self.held = None;
             self.outbox.queue_at(0, message);
@@ -115,8 +174,8 @@ impl App {
     pub(super) fn comes_too_early(&mut self, input: &Input) -> bool {
         let opens =
             matches!(input, Input::Page { .. } | Input::Threads { .. } | Input::Permissions { .. });
-        let message = if opens && self.is_writing() { self.way.take_opening() } else { None };
-        let is_early = message.is_some();
+        let is_early = opens && self.is_writing() && self.way.is_unseen();
+        let message = if is_early { self.way.take_opening() } else { None };
         message.into_iter().for_each(|message| self.outbox.queue_at(0, message));
         is_early
     }
@@ -138,9 +197,44 @@ impl App {
         let is_free = self.is_running() && self.overlays.is_empty();
         match &self.taken_back {
             _ if !is_free => None,
-            Some((place, message)) if self.composer.holds(message) => Some(*place),
+            Some(TakenBack::Queued(place, message)) if self.composer.holds(message) => Some(*place),
+            Some(TakenBack::Sent { whole, .. }) if self.composer.holds(whole) => Some(0),
             _ => (!self.is_writing()).then(|| self.outbox.queued().len()),
         }
+    }
+
+    /// What was on its way to the model is written, and nothing was done in it.
+    fn holds_what_was_sent(&self) -> bool {
+        matches!(&self.taken_back, Some(TakenBack::Sent { whole, .. }) if self.composer.holds(whole))
+    }
+
+    /// What comes back from the thread is before what came back from it just before.
+    pub(super) fn take_up(&mut self, message: &Message) {
+        let mut parts = vec![message.clone()];
+        let joins = match self.taken_back.take() {
+            Some(TakenBack::Sent { parts: after, whole }) if self.composer.holds(&whole) => {
+                parts.extend(after);
+                true
+            }
+            _ => self.composer.is_empty(),
+        };
+        let was_written = self.composer.written();
+        self.give_back(message);
+        let whole = self.composer.written();
+        if joins && whole != was_written {
+            self.taken_back = Some(TakenBack::Sent { parts, whole });
+        }
+    }
+
+    /// What was on its way and came back is sent again as it was; none when something else is written.
+    pub(super) fn send_on(&mut self) -> Option<Vec<Effect>> {
+        if !self.holds_what_was_sent() || self.place_in_queue().is_none() {
+            return None;
+        }
+        self.taken_back = None;
+        let whole = self.composer.written();
+        self.composer.put_away();
+        Some(self.carry_out(whole))
     }
 
     /// Going back finds nothing that still waits. What was sent while nothing ran is heard at once, and cannot be taken back.
@@ -149,27 +243,37 @@ impl App {
         let mut waiting =
             if self.is_running() { outbox.written() } else { outbox.queued().to_vec() };
         // It is being written on.
-        waiting.extend(self.taken_back.iter().map(|(_, message)| message.clone()));
+        waiting.extend(self.taken_back.iter().flat_map(TakenBack::parts).cloned());
         self.composer.pass_over(waiting);
     }
 
     /// Which of all that waits is taken back next.
     pub(super) fn next_back(&self) -> Option<usize> {
-        self.outbox.before(self.place_in_queue()?)
+        let at = self.outbox.before(self.place_in_queue()?)?;
+        // A line of the shell is no part of a message.
+        let joins = || {
+            let texts = [self.composer.text(), self.outbox.written().get(at)?.text()];
+            Some(!texts.iter().any(|text| is_of_its_own(text)))
+        };
+        (!self.holds_what_was_sent() || joins() == Some(true)).then_some(at)
     }
 
     /// What was taken back and left as it was is in its place again, which this is.
     pub(super) fn put_in_place(&mut self) -> Option<usize> {
-        let place = self.place_in_queue()?;
-        let (_, message) = self.taken_back.take().filter(|_| !self.composer.is_empty())?;
+        let place = self.place_in_queue().filter(|_| !self.composer.is_empty())?;
+        let Some(TakenBack::Queued(_, message)) = &self.taken_back else { return None };
+        self.outbox.queue_at(place, message.clone());
+        self.taken_back = None;
         self.composer.put_away();
-        self.outbox.queue_at(place, message);
         Some(place)
     }
 
     /// Takes back what waits last, or before what was taken back; none when there is nothing.
     pub(super) fn take_back_earlier(&mut self) -> Option<Vec<Effect>> {
         let place = self.place_in_queue()?;
+        if self.holds_what_was_sent() {
+            self.next_back()?;
+        }
         self.put_in_place();
         match self.outbox.take_before(place)? {
             Back::Here(message) => {
@@ -180,20 +284,21 @@ impl App {
         }
     }
 
-    /// The other way, from what was taken back.
-    pub(super) fn take_back_later(&mut self) -> bool {
-        let place = self.put_in_place().map(|place| place + 1);
-        if let Some(place) = place
-            && let Some(message) = self.outbox.take_at(place)
-        {
+    /// The other way, from what was taken back; none when nothing was.
+    pub(super) fn take_back_later(&mut self) -> Option<Vec<Effect>> {
+        let (place, effects) = match self.send_on() {
+            Some(effects) => (0, effects),
+            None => (self.put_in_place()? + 1, vec![]),
+        };
+        if let Some(message) = self.outbox.take_at(place) {
             self.take_from(place, message);
         }
-        place.is_some()
+        Some(effects)
     }
 
     fn take_from(&mut self, place: usize, message: Message) {
         self.give_back(&message);
-        self.taken_back = Some((place, message));
+        self.taken_back = Some(TakenBack::Queued(place, message));
     }
 
     pub(super) fn write_on_queued(&mut self) {

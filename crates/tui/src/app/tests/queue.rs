@@ -39,6 +39,10 @@ fn a_list_that_waited_opens_when_nothing_is_written_and_the_rest_waits_with_it()
         type_in(&mut app, "<c-u>");
         assert!(app.is_covered(), "{command}");
         let effects = type_in(&mut app, "<esc>");
+        if command == "/rewind" {
+            assert_eq!((effects.len(), app.composer.text().as_str()), (0, "then this"));
+            continue;
+        }
         assert!(matches!(&effects[..], [Effect::Send(message)] if message.text() == "then this"));
     }
 }
@@ -80,20 +84,57 @@ fn a_list_that_is_found_later_waits_as_well_and_the_rest_with_it() {
     assert_eq!(type_in(&mut app, "<c-u>"), [Effect::FindThreads(GoOn::Resume)]);
     app.update(threads());
     assert!(app.is_covered());
-    assert!(matches!(type_in(&mut app, "<esc>")[..], [Effect::Send(_)]));
 }
 
 #[test]
-fn what_waits_goes_on_where_there_is_nothing_to_choose_from() {
-    for nothing in [
-        Input::Threads { how: GoOn::Resume, threads: vec![], unreadable: 0 },
-        Input::Notice(Notice::Failed("No.".into())),
-    ] {
+fn what_waits_behind_a_way_to_another_thread_that_is_not_gone_comes_back() {
+    let comes_back = |app: &mut App| {
+        assert_eq!(app.composer.text(), "then this");
+        assert!(!shown(app).1.iter().any(|row| row.contains('▌')), "{:?}", shown(app).1);
+    };
+    // Nothing is chosen.
+    let mut app = app_with_queue("/resume<enter>then this<tab>");
+    turn_completes(&mut app);
+    app.update(threads());
+    shown(&mut app);
+    assert!(type_in(&mut app, "<esc>").is_empty());
+    comes_back(&mut app);
+    // It cannot be opened.
+    let mut app = app_with_queue("/resume other<enter>then this<tab>");
+    assert!(matches!(turn_completes(&mut app)[..], [Effect::Open(_)]));
+    app.update(Input::NotOpened(Notice::Failed("No.".into())));
+    comes_back(&mut app);
+    // There is none.
+    let nothing = Input::Threads { how: GoOn::Resume, threads: vec![], unreadable: 0 };
+    for nothing in [nothing, Input::NotShown(Notice::Failed("No.".into()))] {
         let mut app = app_with_queue("/resume<enter>then this<tab>");
         turn_completes(&mut app);
-        assert!(type_in(&mut app, "<down>").is_empty());
-        assert!(matches!(app.update(nothing)[..], [Effect::Send(_)]));
+        assert!(app.update(nothing).is_empty());
+        comes_back(&mut app);
     }
+}
+
+#[test]
+fn what_is_done_while_a_list_waits_lets_nothing_behind_it_begin() {
+    let mut app = app_with_queue("/resume<enter>then this<tab>");
+    turn_completes(&mut app);
+    app.update(threads());
+    // It gives way to who writes, and is looked for again.
+    let effects = type_fast(&mut app, "/name other<enter>");
+    assert_eq!(effects, [Effect::Name("other".into()), Effect::FindThreads(GoOn::Resume)]);
+    assert!(app.update(Input::Notice(Notice::Said("It has a name.".into()))).is_empty());
+    app.update(threads());
+    let rows = shown(&mut app).1.join("\n");
+    assert!(app.is_covered() && rows.contains("▌ then this (after that)"), "{rows}");
+}
+
+#[test]
+fn what_waits_goes_on_where_there_is_nothing_to_show() {
+    let mut app = app_with_queue("/diff<tab>then this<tab>");
+    turn_completes(&mut app);
+    assert!(type_in(&mut app, "<down>").is_empty());
+    let nothing = Input::NotShown(Notice::Said("No file was changed.".into()));
+    assert!(matches!(app.update(nothing)[..], [Effect::Send(_)]));
 }
 
 #[test]

@@ -288,6 +288,39 @@ fn what_was_not_heard_yet_is_taken_back_the_last_first_and_what_was_stays_said()
 }
 
 #[test]
+fn what_is_on_its_way_is_taken_back_before_what_was_and_sent_on_as_it_was() {
+    let back = || vec![Effect::TakeBack(Unheard::Message)];
+    let taken_back = || {
+        let mut app = app();
+        step_started(&mut app);
+        type_in(&mut app, "!make<enter>two<enter>three<enter>after it<tab>");
+        assert_eq!(type_in(&mut app, "<up>"), []);
+        for written in ["three", "two\nthree"] {
+            assert_eq!(type_in(&mut app, "<up>"), back());
+            happened(&mut app, returned(Unheard::Message));
+            assert_eq!(app.composer.text(), written);
+        }
+        app
+    };
+    let mut app = taken_back();
+    // A line for the shell is not taken into it, and it is not shown as if it were.
+    let rows = shown(&mut app).1;
+    assert!(rows.contains(&"▌ ! make".to_owned()), "{rows:?}");
+    for key in ["<down>", "<tab>"] {
+        let mut app = taken_back();
+        let sent = type_in(&mut app, key);
+        assert!(matches!(&sent[..], [Effect::Send(message)] if message.text() == "two\nthree"));
+        let expected = if key == "<down>" { "after it" } else { "" };
+        assert_eq!(app.composer.text(), expected);
+    }
+    // What something was done in is kept for after the turn.
+    let mut app = taken_back();
+    assert_eq!(type_in(&mut app, "!<tab>"), []);
+    let queued: Vec<_> = app.outbox.queued().iter().map(Message::text).collect();
+    assert_eq!(queued, ["after it", "two\nthree!"]);
+}
+
+#[test]
 fn what_waits_comes_back_to_be_written_anew_when_the_turn_is_stopped() {
     let mut app = app();
     step_started(&mut app);
