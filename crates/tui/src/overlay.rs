@@ -62,6 +62,11 @@ pub(crate) trait Overlay: fmt::Debug {
         false
     }
 
+    /// While it asks: the key means something to it. A letter that means nothing begins a text.
+    fn takes(&self, _key: KeyEvent) -> bool {
+        true
+    }
+
     /// It is about what runs, and what stops that ends it.
     fn is_of_turn(&self) -> bool {
         false

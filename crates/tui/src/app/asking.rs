@@ -163,7 +163,11 @@ impl App {
         let was_covered = self.is_covered();
         let asks = self.is_asking();
         let asked = self.asked.clone().filter(|_| self.is_asked());
-        let meant = if asks { self.attentive.meant(key, self.now_ms) } else { Meant::Writing };
+        let is_taken = self.overlays.last().is_some_and(|top| top.takes(key)) || !writes(key);
+        let meant = match asks && is_taken {
+            true => self.attentive.meant(key, self.now_ms),
+            false => Meant::Writing,
+        };
         let to_question = asks && meant != Meant::Writing;
         self.attentive.last = Some(Last { at_ms: self.now_ms, to_question });
         match meant {

@@ -158,6 +158,15 @@ impl Overlay for Approval {
         !self.is_telling
     }
 
+    fn takes(&self, key: KeyEvent) -> bool {
+        match key.code {
+            KeyCode::Char('y' | 'a' | 'n' | 't' | ' ') => true,
+            KeyCode::Char('p' | 'e') => self.question.prefix.is_some(),
+            KeyCode::Char(_) => false,
+            _ => true,
+        }
+    }
+
     fn is_of_turn(&self) -> bool {
         true
     }

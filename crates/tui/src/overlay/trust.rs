@@ -77,6 +77,10 @@ impl Overlay for Trust {
         true
     }
 
+    fn takes(&self, key: KeyEvent) -> bool {
+        !matches!(key.code, KeyCode::Char(key) if !matches!(key, 'y' | 'n'))
+    }
+
     fn rows(&mut self, around: &Around<'_>) -> Vec<Line<'static>> {
         let theme = around.theme;
         let words = self.words();

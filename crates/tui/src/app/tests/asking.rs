@@ -27,9 +27,32 @@ fn a_question_shows_every_byte_and_takes_nothing_but_an_answer() {
     );
     let region = shown(&mut app).1.join("\n");
     assert!(region.contains("make<U+202E> x") && region.contains("outside"), "{region}");
-    assert!(type_in(&mut app, "x<enter>").is_empty());
+    assert!(type_in(&mut app, "<enter><backspace>").is_empty());
     let once = Effect::Decide { call_id: "c".into(), decision: Decision::Once };
     assert_eq!(type_in(&mut app, "y"), [once]);
+}
+
+#[test]
+fn a_letter_that_answers_nothing_begins_a_text_however_slowly_it_is_typed() {
+    for text in ["sorry not yet", "what about y", "/approvals", "! a"] {
+        let mut app = app();
+        step_started(&mut app);
+        asks(&mut app, "make");
+        shown(&mut app);
+        for key in keys(text).unwrap() {
+            app.update(Input::Tick(app.now_ms + 1_000));
+            assert!(app.update(Input::Key(key)).is_empty(), "{text}");
+            shown(&mut app);
+        }
+        assert_eq!(app.composer.text(), text);
+        // It is there again when nothing is written.
+        type_in(&mut app, "<c-u>");
+        assert!(matches!(&type_in(&mut app, "y")[..], [Effect::Decide { .. }]), "{text}");
+    }
+    let mut app = App::new(Theme::colourless(), 80, 24);
+    app.update(Input::Facts(Facts { asks_trust: Some(is_trusted("/new")), ..Facts::default() }));
+    assert!(type_in(&mut app, "mend it<enter>and my other wishes").is_empty());
+    assert_eq!(app.composer.text(), "and my other wishes");
 }
 
 #[test]
@@ -395,7 +418,7 @@ fn s16_no_turn_begins_before_it_was_said_whether_the_directory_is_trusted() {
     let region = shown(&mut app).1.join("\n");
     assert!(region.contains("/home/me/new<U+000A>line"), "{region}");
     assert!(region.contains("/home/me/new") && region.contains("mend it"), "{region}");
-    assert!(type_in(&mut app, "x<enter><esc>").is_empty());
+    assert!(type_in(&mut app, "<enter><esc>").is_empty());
     assert_eq!(shown(&mut app).1[0], "› mend it");
     type_in(&mut app, "<enter>");
     let effects = type_in(&mut app, "n");
