@@ -437,7 +437,10 @@ impl App {
     fn carry_out(&mut self, message: Message) -> Vec<Effect> {
         self.put_by.retain(|put_by| put_by.text() != message.text());
         let text = message.text();
-        if let Some(line) = text.trim().strip_prefix('!').filter(|line| !line.trim().is_empty()) {
+        if text.trim() == "!" {
+            return self.refuse(&message, "Behind ! comes a command line for the shell.");
+        }
+        if let Some(line) = text.trim().strip_prefix('!') {
             if message.pictures().next().is_some() {
                 return self.refuse(&message, "A picture does not go with a command line.");
             }

@@ -46,6 +46,13 @@ impl Rendered {
         self.lines.append(&mut other.lines);
         self.links.append(&mut other.links);
     }
+
+    /// Without the first line.
+    pub(crate) fn drop_first(&mut self) {
+        self.lines.drain(..1.min(self.lines.len()));
+        self.links.retain(|link| link.line > 0);
+        self.links.iter_mut().for_each(|link| link.line -= 1);
+    }
 }
 
 /// Draws `source` in `columns`.

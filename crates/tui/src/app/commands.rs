@@ -235,6 +235,9 @@ impl App {
         let mut words = argument.split_whitespace();
         let turn = words.next().and_then(|word| word.parse().ok());
         let turn: Option<u32> = turn.filter(|turn| self.transcript.message_of(*turn).is_some());
+        if turn.is_none() && !argument.is_empty() {
+            self.fail(format!("There is no turn `{argument}` to go back to."));
+        }
         let scope = words.next().and_then(|word| SCOPES.iter().find(|(name, ..)| *name == word));
         let (title, choices) = match (turn, scope) {
             (Some(turn), Some((_, scope, _))) => {

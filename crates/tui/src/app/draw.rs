@@ -76,9 +76,11 @@ impl App {
         let mut cells = &self.transcript.cells[self.drawn..finished];
         while let Some(first) = cells.first() {
             let (shown, after) = cells.split_at(together(cells));
-            rendered.append(rest(&mut self.said, first, &look).unwrap_or_else(|| Rendered {
-                lines: cell::all(shown, before, |item| self.activity.of_stopped(item), &look),
-                links: cell::links(first, look.columns, look.theme),
+            rendered.append(rest(&mut self.said, first, &look).unwrap_or_else(|| {
+                self.said.step_aside(Rendered {
+                    lines: cell::all(shown, before, |item| self.activity.of_stopped(item), &look),
+                    links: cell::links(first, look.columns, look.theme),
+                })
             }));
             (before, cells) = (shown.last(), after);
         }

@@ -13,6 +13,8 @@ pub(super) struct Said {
     message: Option<Message>,
     /// It broke off: it is said again as another one, or ends as far as it came.
     is_broken: bool,
+    /// What was handed out last ends in an empty row.
+    ends_empty: bool,
 }
 
 #[derive(Debug)]
@@ -51,13 +53,32 @@ impl Said {
 
     /// What became finished, once.
     pub(super) fn hand_out(&mut self) -> Rendered {
-        match self.message.as_mut().filter(|_| !self.is_broken) {
+        let taken = match self.message.as_mut().filter(|_| !self.is_broken) {
             // What stands before definitions may need them.
             Some(message) if !message.held.lines.is_empty() && !message.stream.may_define() => {
                 message.take()
             }
-            _ => Rendered::default(),
+            _ => return Rendered::default(),
+        };
+        self.follow_on(taken)
+    }
+
+    /// Something else is handed out, which an empty row stands before: so it does before what goes on after it.
+    pub(super) fn step_aside(&mut self, mut other: Rendered) -> Rendered {
+        let is_midway = self.message.as_ref().is_some_and(|message| message.begun);
+        if is_midway && !self.is_broken {
+            other.lines.push(Line::default());
         }
+        self.follow_on(other)
+    }
+
+    /// Of two empty rows that would meet the second one goes.
+    fn follow_on(&mut self, mut next: Rendered) -> Rendered {
+        if self.ends_empty && next.lines.first().is_some_and(is_empty) {
+            next.drop_first();
+        }
+        self.ends_empty = next.lines.last().map_or(self.ends_empty, is_empty);
+        next
     }
 
     /// What follows that.
@@ -94,7 +115,8 @@ impl Said {
         message.restyle(columns, theme);
         message.push(text);
         message.end();
-        Some(message.take())
+        let rest = message.take();
+        Some(self.follow_on(rest))
     }
 
     /// It is not said to its end for now.
@@ -112,6 +134,10 @@ impl Said {
         self.is_broken = false;
         before.begun
     }
+}
+
+fn is_empty(line: &Line<'_>) -> bool {
+    line.width() == 0
 }
 
 impl Message {

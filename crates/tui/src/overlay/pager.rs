@@ -272,7 +272,10 @@ impl Overlay for Pager {
             (KeyCode::Char('d'), _) => self.top += self.page / 2,
             (KeyCode::Char('u'), _) => self.top = self.top.saturating_sub(self.page / 2),
             (KeyCode::Home | KeyCode::Char('g'), false) => self.top = 0,
-            (KeyCode::End | KeyCode::Char('G'), false) => self.at_end = true,
+            (KeyCode::End | KeyCode::Char('G'), false) => {
+                self.at_end = true;
+                self.search.go_away();
+            }
             (KeyCode::Char('/'), false) => self.asking = Some(Composer::field()),
             (KeyCode::Char('n'), false) => self.find(Way::Forward),
             (KeyCode::Char('N'), false) => self.find(Way::Back),
@@ -296,8 +299,8 @@ impl Overlay for Pager {
             self.top = last;
         }
         self.top = self.top.min(last);
-        // What comes next is seen by who sees the end.
-        self.at_end = self.top == last;
+        // What comes next is seen by who sees the end, and looks at nothing else there.
+        self.at_end = self.top == last && !self.search.is_at_hit();
         let style = around.theme.accent.add_modifier(Modifier::BOLD);
         let title = width::in_a_row(&self.title, around.columns, around.theme.glyphs.ellipsis);
         let mut rows = vec![Line::styled(title, style)];

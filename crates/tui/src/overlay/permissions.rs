@@ -80,6 +80,9 @@ impl Permissions {
         self.note = listed.failed.as_ref().map(|why| format!("Not done: {why}."));
         if listed.failed.is_none() && self.form.as_ref().is_some_and(Form::was_sent) {
             self.form = None;
+            // It is what the next key is about.
+            let new = listed.rules.iter().position(|rule| !self.rules().contains(rule));
+            self.at = new.unwrap_or(self.at);
         }
         self.at = self.at.min(listed.rules.len().saturating_sub(1));
         self.listed = Some(listed.clone());

@@ -65,3 +65,21 @@ fn a_page_that_comes_over_a_question_takes_the_keys_and_the_question_is_read_ane
     app.update(Input::Tick(app.now_ms + 5_000));
     assert!(press(&mut app, "y").is_empty(), "it was not drawn again yet");
 }
+
+#[test]
+fn a_hit_at_the_end_stays_while_more_comes_until_one_goes_to_the_end() {
+    let mut app = app();
+    let rows = |from: u32| (from..from + 30).map(|row| format!("row {row}\n\n")).collect::<String>();
+    happened(&mut app, said(&(rows(0) + "the needle")));
+    type_in(&mut app, "<c-t>");
+    shown(&mut app);
+    type_in(&mut app, "/needle<enter>");
+    let has_needle = |app: &mut App| shown(app).1.contains(&"the needle".to_owned());
+    assert!(has_needle(&mut app));
+    happened(&mut app, said_as("j", &rows(30)));
+    assert!(has_needle(&mut app));
+    type_in(&mut app, "G");
+    assert!(!has_needle(&mut app));
+    happened(&mut app, said_as("k", "the end"));
+    assert!(shown(&mut app).1.contains(&"the end".to_owned()));
+}

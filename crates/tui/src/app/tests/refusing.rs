@@ -134,3 +134,18 @@ fn a_long_reason_is_shortened_where_all_of_it_can_be_read_elsewhere() {
     let all = shown(&mut app).1.join(" ");
     assert_eq!(all.matches("please.").count(), 40, "{all}");
 }
+
+#[test]
+fn a_lone_mark_is_no_message_and_a_turn_that_is_not_there_is_said() {
+    let mut app = app();
+    assert!(type_in(&mut app, "!<enter>").is_empty());
+    assert_eq!(app.composer.text(), "!");
+    type_in(&mut app, "<c-u>");
+    happened(&mut app, Event::TurnStarted {});
+    happened(&mut app, talking::heard("mend it"));
+    turn_completes(&mut app);
+    assert!(type_in(&mut app, "/rewind 9<enter>").is_empty());
+    let (printed, region) = shown(&mut app);
+    assert!(printed.concat().contains("There is no turn `9` to go back to."), "{printed:?}");
+    assert!(region.join(" ").contains("before which message"), "{region:?}");
+}

@@ -602,3 +602,29 @@ fn what_is_kept_for_after_the_turn_is_done_then_as_it_would_have_been_at_once() 
     };
     assert_eq!((line.as_str(), message.text().as_str()), ("make", "then this"));
 }
+
+#[test]
+fn what_is_said_in_the_middle_of_an_answer_stands_apart_from_it() {
+    let mut app = app();
+    step_started(&mut app);
+    let mut printed = Vec::new();
+    let mut say = |app: &mut App, text: &str| {
+        happened(app, delta(DeltaField::Text, text));
+        printed.extend(shown(app).0);
+    };
+    say(&mut app, "One.\n\nTwo.\n\nThr");
+    app.update(Input::Notice(Notice::Said("It has a name.".into())));
+    say(&mut app, "ee.\n\nFour.\n\n- five\n- six\n");
+    app.update(Input::Notice(Notice::Said("It has another one.".into())));
+    say(&mut app, "- seven\n\nEi");
+    happened(&mut app, said("One.\n\nTwo.\n\nThree.\n\nFour.\n\n- five\n- six\n- seven\n\nEight."));
+    printed.extend(shown(&mut app).0);
+    let printed: Vec<_> = printed.iter().map(|row| row.trim_end()).collect();
+    let is_apart = |two: &[&str]| !(two[0].is_empty() && two[1].is_empty());
+    assert!(printed.windows(2).all(is_apart), "{printed:?}");
+    for notice in ["• It has a name.", "• It has another one."] {
+        let at = printed.iter().position(|row| *row == notice).unwrap();
+        assert!(printed[at - 1].is_empty() && printed[at + 1].is_empty(), "{printed:?}");
+    }
+    assert_eq!(printed.iter().filter(|row| row.contains("Eight")).count(), 1, "{printed:?}");
+}

@@ -59,6 +59,15 @@ impl Search {
         }
     }
 
+    /// One has gone to a hit, and not away from it.
+    pub(super) fn is_at_hit(&self) -> bool {
+        self.at.is_some()
+    }
+
+    pub(super) fn go_away(&mut self) {
+        self.at = None;
+    }
+
     fn len(&self) -> usize {
         self.kept.len() + self.live.len()
     }
