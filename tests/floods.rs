@@ -50,6 +50,37 @@ async fn r12_gigabytes_of_output_take_less_than_20_mb_and_both_ends_are_kept() {
 }
 
 #[tokio::test]
+async fn r11_what_a_pattern_takes_of_memory_it_takes_in_the_sandbox_and_not_of_ours() {
+    // In the tables of Unicode without regard to case: of few bytes much is made.
+    let pattern = |bytes: usize| format!("(?i){}", r"\PL".repeat((bytes - 4) / 3));
+    let gate = |name: &str| json!({"cmd": format!("cat {name}"), "yield_time_ms": 120_000});
+    let server = ScriptedModel::new()
+        .calls("exec_command", gate("before"))
+        .calls("grep_files", json!({"pattern": pattern(4_000)}))
+        .calls("grep_files", json!({"pattern": pattern(20_000)}))
+        .calls("exec_command", gate("after"))
+        .says("That was a lot.")
+        .serve();
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+    scene.fifo("before");
+    scene.fifo("after");
+    let mut run = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);
+    run.until("item.started command_execution").await;
+    let before = peak(&run);
+    open_gate(&scene, "before");
+    run.until("item.completed command_execution").await;
+    run.until("item.started command_execution").await;
+    let grown = peak(&run) - before;
+
+    open_gate(&scene, "after");
+    run.finish().await.succeeded();
+    assert!(grown < 20_000, "{grown} kB");
+    let told = |at: usize| server.frames()[at].json["input"].to_string();
+    assert!(told(2).contains("wrong `pattern`") && told(2).contains("limit"), "{}", told(2));
+    assert!(told(3).contains("`pattern` is 19999 bytes long, and may be 4000"), "{}", told(3));
+}
+
+#[tokio::test]
 async fn r11_a_command_that_multiplies_or_takes_much_memory_is_stopped_with_the_step() {
     for hungry in [
         // Each starts the next and ends.

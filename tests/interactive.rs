@@ -6,6 +6,8 @@ mod pictures;
 mod threads;
 mod tier;
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use agent_testkit::{PtyScreen, Scene, ScriptedModel, ScriptedServer, Step};
 use serde_json::json;
 
@@ -309,6 +311,8 @@ fn the_conversation_is_written_to_a_new_file_and_the_answer_copied() {
     screen.press("/export said.md<enter>");
     screen.wait_for("Written to");
     assert_eq!(scene.read("said.md").unwrap(), "## what is it?\n\nIt is 42.\n\n");
+    let mode = std::fs::metadata(scene.workspace().join("said.md")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "what was said may hold secrets");
     screen.press("/export said.md<enter>");
     screen.wait_for("is there already");
     screen.press("/export ~/said.md<enter>");

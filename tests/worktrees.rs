@@ -182,6 +182,88 @@ async fn nothing_of_the_repositorys_settings_runs_outside_the_sandbox() {
     }
 }
 
+/// Puts a link to `target` in the place of what may be at `name` in git's directory.
+fn link_in_git(scene: &Scene, name: &str, target: &Path) {
+    let link = scene.workspace().join(".git").join(name);
+    std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+    let _ = std::fs::rename(&link, target);
+    std::os::unix::fs::symlink(target, link).unwrap();
+}
+
+#[tokio::test]
+async fn s16_through_no_link_of_a_repository_that_is_not_trusted_git_writes_elsewhere() {
+    for name in [
+        "refs",
+        "refs/heads",
+        "refs/heads/agent",
+        "refs/heads/agent/fix",
+        "logs/refs/heads",
+        "logs/refs/heads/agent",
+        "logs/refs/heads/agent/fix",
+        "packed-refs",
+        "worktrees",
+    ] {
+        let (scene, server) = scene();
+        let elsewhere = scene.workspace().with_file_name("elsewhere");
+        link_in_git(&scene, name, &elsewhere);
+        let run = scene.run(&["exec", "--worktree=fix", "go"]).await;
+        assert_eq!((run.code, server.frames().len()), (Some(1), 0), "{name}: {}", run.stderr);
+        let said = format!("/.git/{name} is a link, through which git would write elsewhere");
+        assert!(run.stderr.contains(&said), "{name}: {}", run.stderr);
+        let made = !elsewhere.join("agent").exists() && !elsewhere.join("fix").exists();
+        assert!(made, "{name}: git wrote elsewhere");
+        assert!(!scene.workspace().with_file_name("workspace.worktrees").exists(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn s16_what_a_repository_calls_the_person_is_written_nowhere() {
+    let (scene, _server) = scene();
+    let workspace = scene.workspace();
+    for key in ["user.name", "committer.name", "user.email"] {
+        git(&workspace, &["config", key, "x; touch ran"]);
+    }
+    git(&workspace, &["config", "core.logAllRefUpdates", "always"]);
+    // One that is there already is written whatever the settings say.
+    let log = workspace.join(".git/logs/refs/heads/agent/fix");
+    std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+    std::fs::write(&log, "").unwrap();
+    scene.run(&["exec", "--worktree=fix", "go"]).await.succeeded();
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(log.contains("agent <agent@localhost>") && !log.contains("touch"), "{log}");
+    let own = workspace.join(".git/worktrees/fix/logs/HEAD");
+    assert!(!std::fs::read_to_string(own).unwrap_or_default().contains("touch"));
+}
+
+#[tokio::test]
+async fn s16_another_common_directory_is_looked_at_where_git_sees_it() {
+    let (scene, server) = scene();
+    let (workspace, outside) = (scene.workspace(), outside(&scene));
+    let git_dir = workspace.join(".git");
+    std::fs::create_dir(workspace.join("common")).unwrap();
+    for name in ["objects", "refs", "config"] {
+        std::fs::rename(git_dir.join(name), workspace.join("common").join(name)).unwrap();
+    }
+    std::fs::write(git_dir.join("commondir"), "../common\n").unwrap();
+    std::fs::create_dir(git_dir.join("refs")).unwrap();
+    std::os::unix::fs::symlink(&outside, workspace.join("common/refs/heads/agent")).unwrap();
+    let run = scene.run(&["exec", "--worktree=fix", "go"]).await;
+    assert_eq!((run.code, server.frames().len()), (Some(1), 0), "{}", run.stderr);
+    assert!(run.stderr.contains("/common/refs/heads/agent is a link"), "{}", run.stderr);
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_trusted_repository_may_share_its_files_by_links() {
+    for name in ["refs", "logs", "packed-refs"] {
+        let (scene, _server) = scene();
+        git(&scene.workspace(), &["pack-refs"]);
+        link_in_git(&scene, name, &scene.workspace().with_file_name("shared"));
+        let run = scene.run(&["exec", "--trust", "--worktree=fix", "go"]).await.succeeded();
+        assert!(run.stderr.contains("on the new branch agent/fix"), "{name}: {}", run.stderr);
+    }
+}
+
 #[tokio::test]
 async fn the_persons_own_filters_go_on_also_where_the_repository_has_others_of_their_name() {
     let (scene, _server) = scene();

@@ -56,7 +56,7 @@ use crate::providers::{MissingKey, ProviderError};
 use crate::screen::Screen;
 use crate::settings::Settings;
 use crate::workspace::Workspace;
-use crate::worktree::Worktree;
+use crate::worktree::{Links, Worktree};
 
 fn main() -> ExitCode {
     // The sandbox's own processes are this executable too; they know no command line.
@@ -309,7 +309,8 @@ fn in_worktree<'a>(args: &'a Args, environment: &Environment) -> anyhow::Result<
         return Err(ProviderError::NoKey(missing).into());
     }
     let path = session::own_search_path(&settings, environment);
-    let made = Worktree::make(&directory(args, environment)?, name, &path)?;
+    let links = if settings.permissions.trusted { Links::Followed } else { Links::Refused };
+    let made = Worktree::make(&directory(args, environment)?, name, &path, links)?;
     let (directory, branch) = (made.directory.display(), &made.branch);
     say::note(format_args!("note: working in {directory}, on the new branch {branch}"));
     Ok(Cow::Owned(args.within(made.directory)))

@@ -2,6 +2,7 @@
 //! behind, but for what `.worktreeinclude` names (conventions.md 9).
 
 mod git;
+mod layout;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -16,6 +17,8 @@ use crate::workspace::{Repository, Workspace};
 
 use git::Git;
 
+pub(crate) use layout::Links;
+
 const INCLUDE: &str = ".worktreeinclude";
 
 /// A new work tree.
@@ -29,8 +32,14 @@ impl Worktree {
     /// Makes one of what is checked out at `cwd`; a name is found when none is given. Git is looked for along `path`.
     ///
     /// # Errors
-    /// Outside a repository, for a name that is taken or is none, and when git fails. Then nothing is left.
-    pub(crate) fn make(cwd: &Path, name: Option<&str>, path: &OsStr) -> anyhow::Result<Self> {
+    /// Outside a repository, for a name that is taken or is none, where a link leads out of git's directory, and when git
+    /// fails. Then nothing is left.
+    pub(crate) fn make(
+        cwd: &Path,
+        name: Option<&str>,
+        path: &OsStr,
+        links: Links,
+    ) -> anyhow::Result<Self> {
         let workspace = Workspace::of(cwd, &[]);
         let repository = workspace.repository.as_ref().with_context(|| {
             format!("{} is not inside a git repository, which `--worktree` needs", cwd.display())
@@ -47,7 +56,8 @@ impl Worktree {
             place.display()
         );
         let branch = format!("agent/{name}");
-        add(repository, &place, &branch, path)
+        layout::check(&Git::at(&repository.root, path), &branch, links)
+            .and_then(|()| add(repository, &place, &branch, path))
             .with_context(|| format!("cannot make a work tree at {}", place.display()))?;
         copy_included(repository, &place, path)
             .with_context(|| format!("cannot copy what {INCLUDE} names to {}", place.display()))?;

@@ -28,7 +28,9 @@ const MAX_LIMIT: usize = 1_000;
 const MAX_CONTEXT: usize = 20;
 /// Bytes of text the model gets of one call: about 10,000 tokens.
 const MAX_TEXT: usize = 40_000;
-/// Bytes of a pattern once it is compiled: it is compiled before the sandbox is asked, and matched one step a byte.
+/// Bytes of a pattern and of a glob as they are said: two bytes of a pattern can be 25 kB of tables.
+const MAX_SAID: usize = 4_000;
+/// Bytes of a pattern once it is compiled.
 const MAX_PATTERN: usize = 10 << 20;
 /// When the search stops with what it has.
 const MAX_TIME: Duration = Duration::from_secs(30);
@@ -87,8 +89,7 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
         reason: RejectReason::BadArguments,
         message: format!("{NAME}: {message}"),
     };
-    job.matcher().map_err(wrong)?;
-    job.filter().map_err(wrong)?;
+    job.check().map_err(wrong)?;
     let details = looking(NAME, job.subject.clone());
     let path = files::resolved(&config.cwd, &path);
     Ok(Job::GrepFiles(job).looking(toolbox, path, details))
@@ -112,6 +113,16 @@ impl GrepFiles {
             Ok((text, summary)) => ToolOutput::found(NAME, self.subject, summary, text),
             Err(message) => ToolOutput::not_found(NAME, self.subject, message),
         }
+    }
+
+    /// What is wrong with the pattern or the glob, as far as this can be seen with little memory and at once: this is asked in
+    /// the agent itself, where nothing bounds either. What is only found when a pattern is compiled is said by the search (R11).
+    fn check(&self) -> Result<(), String> {
+        check_length("pattern", &self.pattern)?;
+        check_length("include", self.include.as_deref().unwrap_or_default())?;
+        let parsed = regex_syntax::ast::parse::Parser::new().parse(&self.pattern);
+        parsed.map_err(|error| format!("wrong `pattern`: {error}"))?;
+        self.filter().map(drop)
     }
 
     fn matcher(&self) -> Result<RegexMatcher, String> {
@@ -153,6 +164,16 @@ impl GrepFiles {
         let path = path.strip_prefix(&self.cwd).unwrap_or(path);
         files::one_line(path)
     }
+}
+
+fn check_length(name: &str, said: &str) -> Result<(), String> {
+    if said.len() <= MAX_SAID {
+        return Ok(());
+    }
+    Err(format!(
+        "`{name}` is {} bytes long, and may be {MAX_SAID}: say a shorter one, or search for its parts one after the other",
+        said.len()
+    ))
 }
 
 #[cfg(test)]

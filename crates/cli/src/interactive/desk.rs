@@ -1,6 +1,8 @@
 //! Does what the screen asks for: sends commands to the thread, looks things up beside it, and says what came of it.
 
+use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -415,10 +417,10 @@ fn copy(text: &str) {
     let _ = write!(out, "\x1b]52;c;{encoded}\x07").and_then(|()| out.flush());
 }
 
-/// Writes a new file; one that is there stays as it is.
+/// Writes a new file, for the person alone: what was said may hold secrets. One that is there stays as it is.
 fn write(path: &Path, text: &str) -> Notice {
-    let written =
-        std::fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let written = made.and_then(|mut file| file.write_all(text.as_bytes()));
     match written {
         Ok(()) => Notice::Said(format!("Written to {}.", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {

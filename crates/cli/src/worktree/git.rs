@@ -9,9 +9,18 @@ use std::process::{Output, Stdio};
 
 use anyhow::Context as _;
 
-/// Settings above all others: hooks, what is asked for changes, and what git would do in submodules.
-const SETTINGS: [&str; 3] =
-    ["core.hooksPath=/dev/null", "core.fsmonitor=false", "submodule.recurse=false"];
+/// Settings above all others: hooks, what is asked for changes, what git would do in submodules, and the logs of branches,
+/// which may lead out of the repository.
+const SETTINGS: [&str; 4] = [
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "submodule.recurse=false",
+    "core.logAllRefUpdates=false",
+];
+
+/// Who is said to have made a branch where it has a log all the same: the name in the settings may be a command line.
+const COMMITTER: [(&str, &str); 2] =
+    [("GIT_COMMITTER_NAME", "agent"), ("GIT_COMMITTER_EMAIL", "agent@localhost")];
 
 /// What a hook around us may have left, so that git would look elsewhere.
 const LEADING: [&str; 4] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR"];
@@ -32,6 +41,10 @@ pub(super) struct Git<'a> {
 impl<'a> Git<'a> {
     pub(super) fn at(directory: &'a Path, path: &'a OsStr) -> Self {
         Self { directory, path, overrides: Vec::new() }
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        self.directory
     }
 
     /// The same without the filters that the repository sets, and their names. Those of the person's own
@@ -85,6 +98,7 @@ impl<'a> Git<'a> {
         for variable in LEADING {
             command.env_remove(variable);
         }
+        command.envs(COMMITTER);
         // The second is for versions that do not know the first: no way of fetching has this name.
         command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "none");
         command.env("GIT_TERMINAL_PROMPT", "0");

@@ -22,12 +22,8 @@ fn sample() -> tempfile::TempDir {
     dir
 }
 
-fn grep(dir: &Path, change: impl FnOnce(&mut GrepFiles)) -> String {
-    grep_on(2, dir, change)
-}
-
-fn grep_on(threads: usize, dir: &Path, change: impl FnOnce(&mut GrepFiles)) -> String {
-    let mut job = GrepFiles {
+fn needle_in(dir: &Path) -> GrepFiles {
+    GrepFiles {
         pattern: "needle".into(),
         include: None,
         cwd: dir.into(),
@@ -35,7 +31,15 @@ fn grep_on(threads: usize, dir: &Path, change: impl FnOnce(&mut GrepFiles)) -> S
         limit: 100,
         context: 0,
         subject: String::new(),
-    };
+    }
+}
+
+fn grep(dir: &Path, change: impl FnOnce(&mut GrepFiles)) -> String {
+    grep_on(2, dir, change)
+}
+
+fn grep_on(threads: usize, dir: &Path, change: impl FnOnce(&mut GrepFiles)) -> String {
+    let mut job = needle_in(dir);
     change(&mut job);
     job.search(threads).unwrap_or_else(|message| (message, String::new())).0
 }
@@ -119,6 +123,32 @@ fn a_pattern_that_is_huge_once_compiled_is_refused() {
     let dir = sample();
     let message = grep(dir.path(), |job| job.pattern = "x{1000}{1000}".into());
     assert!(message.starts_with("wrong `pattern`: ") && message.contains("limit"), "{message}");
+}
+
+/// What is said of a call before it is asked about.
+fn checked(change: impl FnOnce(&mut GrepFiles)) -> Result<(), String> {
+    let mut job = needle_in(Path::new("/x"));
+    change(&mut job);
+    job.check()
+}
+
+#[test]
+fn r19_a_pattern_and_a_glob_have_a_length_at_most_and_the_model_is_told_which() {
+    let said = |length: usize| "a|".repeat(length / 2);
+    assert_eq!(checked(|job| job.pattern = said(4_000)), Ok(()));
+    assert_eq!(checked(|job| job.include = Some("?".repeat(4_000))), Ok(()));
+    let message = checked(|job| job.pattern = said(4_002)).unwrap_err();
+    assert!(message.starts_with("`pattern` is 4002 bytes long, and may be 4000: "), "{message}");
+    let message = checked(|job| job.include = Some("?".repeat(4_001))).unwrap_err();
+    assert!(message.starts_with("`include` is 4001 bytes long"), "{message}");
+}
+
+#[test]
+fn what_is_plainly_no_pattern_is_said_before_anything_is_asked() {
+    let message = checked(|job| job.pattern = "fn (".into()).unwrap_err();
+    assert!(message.contains("   ^\nerror: unclosed group"), "{message}");
+    assert!(checked(|job| job.pattern = "[".repeat(4_000)).is_err());
+    assert!(checked(|job| job.include = Some("{a".into())).is_err());
 }
 
 #[test]

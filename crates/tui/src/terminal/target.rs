@@ -5,10 +5,14 @@ use crate::markdown::Link;
 /// A longer one is no use to a person, and terminals have limits.
 pub(super) const MAX_TARGET: usize = 2000;
 
-/// What a click may do: look at a page, or at a file of this machine. A target names nothing that is not plain to see.
+/// What a click may do: look at a page, or write to somebody. A file is none of it: what is opened with it is the desktop's
+/// choice, which may run it, and a command or the model may have written it (S21). A target names nothing that is not plain to see.
 fn may_be_opened(target: &str) -> bool {
-    let schemes = ["https://", "http://", "file:///"];
+    let schemes = ["https://", "http://", "mailto:"];
+    // What is behind it may attach a file to the letter.
+    let says_more = target.starts_with("mailto:") && target.contains('?');
     target.len() <= MAX_TARGET
+        && !says_more
         && target.bytes().all(|byte| byte.is_ascii_graphic())
         && schemes.iter().any(|scheme| target.len() > scheme.len() && target.starts_with(scheme))
 }

@@ -142,7 +142,7 @@ fn colours_and_wide_characters_come_out_as_they_were_drawn() {
 }
 
 #[test]
-fn a_finished_line_leads_where_its_link_does_if_that_is_a_page_or_a_file() {
+fn s21_a_finished_line_leads_where_its_link_does_if_that_is_a_page_or_an_address_of_mail() {
     let target = |target: &str| {
         let mut bytes = Vec::new();
         let mut inline = Inline::new(&mut bytes, COLUMNS, 6, true);
@@ -152,14 +152,23 @@ fn a_finished_line_leads_where_its_link_does_if_that_is_a_page_or_a_file() {
         assert!(screen(&bytes).starts_with("see the page\n"));
         String::from_utf8(bytes).unwrap()
     };
-    for fine in ["https://a.b/c?d=e#f", "http://a.b", "file:///tmp/x"] {
+    for fine in ["https://a.b/c?d=e#f", "http://a.b", "mailto:a@b.c"] {
         let expected = format!("see \x1b]8;;{fine}\x1b\\the\x1b]8;;\x1b\\ page");
         assert!(target(fine).contains(&expected), "{fine}");
     }
     let long = format!("https://{}", "a".repeat(target::MAX_TARGET));
     let deceits =
         ["https://a.b/\x07x", "https://a.b/\u{202e}x", "https://аррӏе.com", "https://a b"];
-    let others = ["javascript:x", "src/a.rs", "file://host/x", "ssh://a", "https://", &long];
+    let others = [
+        "javascript:x",
+        "src/a.rs",
+        "file:///tmp/x",
+        "file://host/x",
+        "mailto:a@b.c?attach=/x",
+        "ssh://a",
+        "https://",
+        &long,
+    ];
     for refused in deceits.iter().chain(&others) {
         assert!(!target(refused).contains("\x1b]8"), "{refused}");
     }

@@ -15,46 +15,138 @@ pub(super) fn runs_something_else(words: &[String], from: usize, places: &Places
         return true;
     }
     let Some(command) = arguments.get(before) else { return false };
-    let runs = |known: &str| known.split_whitespace().any(|known| known == command);
-    if may_be_rest && runs(RUNS) {
+    if may_be_rest && !STAYS.split_whitespace().any(|known| known == command) {
         return true;
     }
     let (long, letters) = options_of(command);
     if rest.iter().any(|word| is_option(word, OPTIONS, letters) || is_option(word, long, "")) {
         return true;
     }
-    if command == "submodule" && rest.iter().any(|word| word == "foreach") {
-        return true;
-    }
     let after = before + 2;
     let said = words.get(after..from).unwrap_or(&[]);
     let rest = &words[after.max(from).min(words.len())..];
+    if names_a_file(command, rest) || operands_do_more(command, rest) {
+        return true;
+    }
     Connecting::of(command).is_some_and(|connecting| connecting.leads_near(said, rest, places))
 }
 
-/// Subcommands that run, or have git run later, what their arguments say, or that serve another repository.
-const RUNS: &str = "\
-    bisect config credential cvsexportcommit cvsimport daemon difftool fast-import fetch-pack \
-    filter-branch filter-repo for-each-repo hook imap-send instaweb maintenance mergetool p4 \
-    receive-pack remote-ext remote-fd request-pull send-email send-pack shell submodule--helper \
-    subtree svn upload-archive upload-pack web--browse";
+/// Subcommands that, but for the options below, neither run what their arguments say nor write at a place that these
+/// name. Of the others a rule has to say that it means them: so it is with an alias and a `git-foo` in `PATH`, and with
+/// what a newer version brings. None is in here that a version in use may lack, as an alias could have its name.
+///
+/// Not `mv` and `hash-object`, which go through links; nor what makes a file or a work tree where it is told.
+const STAYS: &str = "\
+    add am annotate apply archive blame branch cat-file check-attr check-ignore check-mailmap \
+    check-ref-format checkout checkout-index cherry cherry-pick clean clone commit commit-graph commit-tree \
+    count-objects describe diff diff-files diff-index diff-tree fetch fmt-merge-msg for-each-ref \
+    format-patch fsck gc grep init log ls-files ls-remote ls-tree merge merge-base merge-tree mktag mktree \
+    name-rev notes pack-refs patch-id prune prune-packed pull push range-diff read-tree rebase \
+    reflog remote repack replace rerere reset restore rev-list rev-parse revert rm shortlog show \
+    show-branch show-index show-ref sparse-checkout stage stash status stripspace submodule switch \
+    symbolic-ref tag unpack-file unpack-objects update-index update-ref update-server-info var \
+    verify-commit verify-pack verify-tag version write-tree";
 
 /// Of all subcommands.
 const OPTIONS: &str = "\
-    config exec ext-diff extcmd open-files-in-pager output receive-pack repo strategy template \
-    upload-pack";
+    config exec ext-diff extcmd no-index open-files-in-pager output pathspec-from-file receive-pack repo \
+    separate-git-dir strategy template upload-pack";
 
 /// Of one: names and letters.
 fn options_of(command: &str) -> (&'static str, &'static str) {
     match command {
-        "archive" => ("remote", "o"),
+        "am" => ("directory", ""),
+        "annotate" | "blame" => ("contents ignore-revs-file", ""),
+        "apply" => ("build-fake-ancestor directory unsafe-paths", ""),
+        "archive" => ("add-file remote", "o"),
+        "check-mailmap" => ("mailmap-file", ""),
+        "checkout-index" => ("prefix", ""),
         "clone" => ("", "cu"),
         "cherry-pick" | "merge" | "pull" | "revert" => ("", "s"),
+        "commit-graph" => ("object-dir", ""),
+        // A suffix may go up again.
+        "format-patch" => ("description-file output-directory signature-file suffix", ""),
+        "gc" | "repack" => ("expire-to filter-to", ""),
         "grep" => ("", "O"),
         "ls-remote" => ("", "u"),
+        "read-tree" => ("index-output", ""),
         "rebase" => ("", "sx"),
+        "sparse-checkout" => ("rules-file", ""),
         _ => ("", ""),
     }
+}
+
+/// Options by which a subcommand reads or writes a file, where their letters stand among others that take a value.
+struct Naming {
+    /// Of them `-` is what the command is handed.
+    long: &'static str,
+    letters: &'static str,
+    /// What is behind one of these in its word is a value: `-mFix` names no file.
+    valued: &'static str,
+}
+
+fn naming(command: &str) -> Option<Naming> {
+    let (long, letters, valued) = match command {
+        "annotate" | "blame" => ("", "S", "CLM"),
+        "commit" => ("file", "Ft", "CScmu"),
+        "commit-tree" => ("", "F", "Smp"),
+        "fmt-merge-msg" => ("file", "F", "m"),
+        "format-patch" => ("", "o", ""),
+        "grep" => ("", "f", "ABCem"),
+        "merge" => ("file", "F", "SXm"),
+        "notes" => ("file", "F", "Ccm"),
+        "tag" => ("file", "F", "mnu"),
+        _ => return None,
+    };
+    Some(Naming { long, letters, valued })
+}
+
+fn names_a_file(command: &str, rest: &[String]) -> bool {
+    let Some(naming) = naming(command) else { return false };
+    rest.iter().enumerate().any(|(at, word)| {
+        let next = rest.get(at + 1).map(String::as_str);
+        naming.file_in(word, next).is_some_and(|file| file != "-")
+    })
+}
+
+impl Naming {
+    /// The file that `word` names, or has `next` name.
+    fn file_in<'a>(&self, word: &'a str, next: Option<&'a str>) -> Option<&'a str> {
+        if is_option(word, self.long, "") {
+            let attached = word.split_once('=').map(|(_, file)| file);
+            return Some(attached.or(next).unwrap_or(""));
+        }
+        let cluster = word.strip_prefix('-')?;
+        // Text that only begins like an option (`- Fixes …`) is the value of one.
+        let is_over =
+            |letter: char| !letter.is_ascii_alphanumeric() || self.valued.contains(letter);
+        let at = cluster.find(|letter| is_over(letter) || self.letters.contains(letter))?;
+        let (letter, behind) = cluster[at..].split_at_checked(1)?;
+        let attached = Some(behind).filter(|behind| !behind.is_empty());
+        self.letters.contains(letter).then(|| attached.or(next).unwrap_or(""))
+    }
+}
+
+/// What the subcommand is told without an option.
+fn operands_do_more(command: &str, rest: &[String]) -> bool {
+    let says = |known: &str| rest.iter().any(|word| word == known);
+    match command {
+        "bisect" => says("run"),
+        "bundle" => says("create"),
+        "submodule" => says("foreach"),
+        // Of two files one of which is elsewhere.
+        "diff" => rest.iter().any(|word| is_elsewhere(word)),
+        "init" => {
+            let words: Vec<_> = rest.iter().map(String::as_str).collect();
+            INIT.read(&words).is_none_or(|all| all.iter().any(|word| is_elsewhere(word)))
+        }
+        _ => false,
+    }
+}
+
+/// Whether its letters lead out of the directory in which it is said.
+fn is_elsewhere(word: &str) -> bool {
+    word.starts_with(['/', '~']) || word.split('/').any(|part| part == "..")
 }
 
 /// A subcommand that connects to a repository: its options, as one that is not known may take the word behind it, and
@@ -177,6 +269,14 @@ fn is_address(word: &str) -> bool {
 }
 
 const SCHEMES: &[&str] = &["ftp", "ftps", "git", "git+ssh", "http", "https", "ssh", "ssh+git"];
+
+const INIT: Options = Options {
+    flags: "q",
+    valued: "b",
+    attached: "",
+    long_flags: "bare quiet shared",
+    long_valued: "initial-branch object-format ref-format",
+};
 
 const PUSH: Options = Options {
     flags: "46dfnquv",

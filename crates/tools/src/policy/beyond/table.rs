@@ -179,7 +179,13 @@ pub(super) const TABLE: &[Program] = &[
     // Containers and clouds: a configuration names programs that fetch credentials, and plug-ins.
     Program { names: "docker podman", long: "config hooks-dir conmon runtime", ..NOTHING },
     Program { names: "helm", long: "kubeconfig post-renderer", subcommands: "plugin", ..NOTHING },
-    Program { names: "kubectl oc", long: "kubeconfig", subcommands: "config plugin", ..NOTHING },
+    Program {
+        names: "kubectl oc",
+        // A file of `--kuberc` has aliases; `kustomize` runs what the others say.
+        long: "enable-alpha-plugins enable-exec enable-helm helm-command kubeconfig kuberc",
+        subcommands: "config plugin",
+        ..NOTHING
+    },
     Program {
         names: "ansible ansible-playbook",
         long: "\
@@ -195,10 +201,14 @@ pub(super) const TABLE: &[Program] = &[
     Program {
         names: "c++ cc clang clang++ cpp g++ gcc gfortran gold ld ld.bfd ld.gold ld.lld lld",
         // Of gcc's two are other names: of `-B` and of `-Xlinker`.
-        long: "config for-linker gcc-toolchain ld-path load-pass-plugin plugin prefix specs",
+        // Of clang the places where it looks for configurations, tools and other compilers.
+        long: "\
+            amdgpu-arch-tool config config-system-dir config-user-dir cuda-path for-linker gcc-install-dir \
+            gcc-toolchain gcc-triple hip-path hipspv-pass-plugin ld-path load-pass-plugin nvptx-arch-tool \
+            offload-arch-tool plugin prefix ptxas-path rocm-path specs",
         begins: "\
-            @ -B -Xclang -Xlinker -ccc- -fpass-plugin -fplugin -fuse-ld -iplugindir -load -plugin -specs \
-            -wrapper",
+            @ -B -Xclang -Xlinker -ccc- -fpass-plugin -fplugin -fuse-ld -gcc-toolchain -iplugindir -load -plugin \
+            -specs -wrapper",
         holds: ",-fplugin ,-load ,--load ,-plugin ,--plugin ,@ =-load",
         ..NOTHING
     },
@@ -219,9 +229,10 @@ pub(super) const TABLE: &[Program] = &[
     },
     Program {
         names: "go",
+        // `-o` and `-debug-…` write where they are told, hooks of git's included.
         begins: "\
-            -exec --exec -fixtool --fixtool -toolexec --toolexec -vettool --vettool -ldflags --ldflags -gccgoflags \
-            --gccgoflags -modfile --modfile -overlay --overlay -w",
+            -debug- --debug- -exec --exec -fixtool --fixtool -gccgoflags --gccgoflags -ldflags --ldflags -modfile \
+            --modfile -o --o -toolexec --toolexec -vettool --vettool -w",
         subcommands: "generate run tool",
         ..NOTHING
     },

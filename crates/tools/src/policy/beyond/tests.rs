@@ -97,6 +97,8 @@ fn s19_arguments_that_run_something_are_known() {
         ("wget --config=evil https://x", 1),
         ("docker --config evil ps", 1),
         ("kubectl get pods --kubeconfig=evil", 2),
+        ("kubectl get pods --kuberc=evil", 2),
+        ("kubectl kustomize --enable-helm --helm-command=./evil a", 2),
         ("make -f evil.mk", 1),
         ("make -sf evil.mk", 1),
         ("make --makefile evil.mk test", 1),
@@ -170,6 +172,9 @@ fn s19_arguments_that_run_something_are_known() {
         ("cargo test --doc -- --test-runtool ./x", 2),
         ("rustc --sysroot evil a.rs", 1),
         ("go build -modfile=evil.mod", 2),
+        ("go build -o /home/me/.local/bin/git ./evil", 2),
+        ("go build -o=.git/hooks/pre-commit ./evil", 2),
+        ("go build -debug-actiongraph=/home/me/x", 2),
         ("pip install --config-settings=setup-args=x y", 2),
         ("pip install -i https://evil y", 2),
         ("pip install --find-links evil y", 2),
@@ -251,6 +256,14 @@ fn s19_arguments_that_run_something_are_known() {
         ("clang -Wl,-mllvm,-load=./x.so a.c", 1),
         ("clang -Wl,--load-pass-plugin=./x.so a.c", 1),
         ("clang -ccc-gcc-name ./x a.c", 1),
+        ("clang --config-user-dir=. a.c", 1),
+        ("clang --config-system-dir=. a.c", 1),
+        ("clang --ptxas-path=. a.cu", 1),
+        ("clang --cuda-path=. a.cu", 1),
+        ("clang --hip-path=. a.hip", 1),
+        ("clang --rocm-path=. a.hip", 1),
+        ("clang --gcc-install-dir=. a.c", 1),
+        ("clang -gcc-toolchain . a.c", 1),
         ("ld.lld --load-pass-plugin=./x.so a.o", 1),
         ("sqlite3 a \"select EDIT('x','touch y')\"", 1),
         ("sqlite3 a \"select \\\"edit\\\" ('x','touch y')\"", 1),
@@ -284,6 +297,128 @@ fn s19_arguments_that_run_something_are_known() {
         ("uv run git push fixtures/evil.git", 4),
     ] {
         assert!(beyond(line, from), "{line}");
+    }
+}
+
+#[test]
+fn s19_a_rule_about_git_alone_allows_what_is_known_to_stay_in_the_repository_and_nothing_else() {
+    for line in [
+        "git merge-index ./evil -a",
+        "git merge-one-file a b c d e f g",
+        "git merge-file .bashrc a b",
+        "git bisect run ./evil",
+        "git difftool",
+        "git mergetool",
+        "git daemon",
+        "git instaweb",
+        "git help -w log",
+        "git filter-branch --tree-filter ./evil",
+        "git worktree add /home/me/x",
+        "git mv evil link/evil",
+        "git hash-object -w link",
+        "git bundle create /home/me/x HEAD",
+        "git index-pack -o x a.pack",
+        "git pack-objects /home/me/x",
+        "git interpret-trailers --in-place x",
+        "git mailsplit -o/home/me x",
+        "git bugreport -o /home/me",
+        "git init /home/me/x",
+        "git init ../x",
+        "git init --separate-git-dir=x",
+        "git an-alias",
+        "git lfs pull",
+    ] {
+        assert!(beyond(line, 1), "{line}");
+        assert!(!beyond(line, line.split(' ').count()), "{line}: a rule may say it");
+    }
+    for line in [
+        "git add -A",
+        "git apply fix.patch",
+        "git branch -D x",
+        "git checkout -b x origin/main",
+        "git cherry-pick -x HEAD~2",
+        "git commit -am x",
+        "git diff --stat HEAD~2 HEAD -- src",
+        "git format-patch -1 --stdout",
+        "git init -b main",
+        "git init -q sub",
+        "git log --oneline -5",
+        "git --no-pager log -p",
+        "git merge --ff-only origin/main",
+        "git push",
+        "git rebase origin/main",
+        "git reset --hard HEAD~1",
+        "git restore --staged a",
+        "git rev-parse HEAD",
+        "git stash pop",
+        "git status",
+        "git switch -c x",
+        "git tag -a v1 -m First",
+        "git update-ref refs/heads/x HEAD",
+    ] {
+        assert!(!beyond(line, 1), "{line}");
+    }
+}
+
+#[test]
+fn s19_what_git_would_read_or_write_at_a_named_place_a_rule_has_to_say() {
+    for line in [
+        "git format-patch -o /home/me HEAD~1",
+        "git format-patch -1o/home/me",
+        "git format-patch --output-dir=/home/me -1",
+        "git format-patch --suffix=/../../x -1",
+        "git apply --unsafe-paths ../x.patch",
+        "git apply --directory=../x a.patch",
+        "git apply --build-fake-ancestor=x a.patch",
+        "git am --directory=../x a.patch",
+        "git checkout-index --prefix=/home/me/ -a",
+        "git archive -o /home/me/x HEAD",
+        "git archive --add-file=/home/me/x HEAD",
+        "git bundle create x HEAD",
+        "git bisect run ./evil",
+        "git commit -F /home/me/x",
+        "git commit -aF /home/me/x",
+        "git commit -F/home/me/x",
+        "git commit --file=/home/me/x",
+        "git commit --fil /home/me/x",
+        "git commit -t x",
+        "git commit --template x",
+        "git commit-tree -F x HEAD",
+        "git merge -F x main",
+        "git tag -a v1 -F x",
+        "git notes add -F x",
+        "git add --pathspec-from-file=x",
+        "git grep -f x",
+        "git grep --no-index x /home/me",
+        "git diff --no-index a b",
+        "git diff /dev/null /home/me/x",
+        "git diff a ../../x",
+        "git blame --contents x a",
+        "git blame -S x a",
+        "git read-tree --index-output=x HEAD",
+        "git repack --expire-to=x",
+        "git clone --separate-git-dir=x https://a/b",
+    ] {
+        assert!(beyond(line, 2), "{line}");
+    }
+    for line in [
+        "git commit -F -",
+        "git commit -aF-",
+        "git commit --file=- --amend",
+        "git commit --file -",
+        "git commit -mFix",
+        "git commit -m x -m '- Fixes: the tests'",
+        "git commit --fixup HEAD",
+        "git tag v1 -mFirst",
+        "git grep -nef",
+        "git diff HEAD~2..HEAD --stat",
+        "git archive --prefix=a/ HEAD",
+        "git read-tree --prefix=a/ HEAD",
+        "git worktree add ../x",
+        "git bisect start",
+        "git blame -L 3,9 a",
+    ] {
+        assert!(!beyond(line, 2), "{line}");
     }
 }
 
@@ -337,6 +472,8 @@ fn s19_what_a_rule_says_itself_and_ordinary_arguments_are_not() {
         ("npm exec tsc --noEmit", 3),
         ("pip install -r requirements.txt", 2),
         ("go env GOPATH", 1),
+        ("go build -v ./...", 2),
+        ("go build -o bin/app ./cmd/app", 4),
         ("gcc -O2 -Wall -fPIC -o a a.c -lm", 1),
         ("apt-get install -y jq", 2),
         ("uv add requests --dev", 2),
