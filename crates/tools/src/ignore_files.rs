@@ -9,6 +9,7 @@ use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ignore::Match;
@@ -16,6 +17,10 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder, gitconfig_excludes_path};
 
 /// Bytes of an ignore file; nobody has written a longer one.
 const MOST: u64 = 1 << 20;
+
+/// What all patterns of a walk may weigh: 10,000 with wildcards, which take 30 MB and a third of a second to be made ready.
+/// Large repositories have some hundreds.
+const MOST_WEIGHT: usize = 50_000;
 
 /// What version control keeps for itself.
 const STORES: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
@@ -30,7 +35,8 @@ pub fn is_store(path: &Path) -> bool {
 pub enum Fate {
     Seen,
     Ignored,
-    /// An ignore file in this directory is none that could be read to its end, so that what it leaves out is not known.
+    /// An ignore file in this directory is none that could be read to its end, or has more patterns than fit, so that what
+    /// it leaves out is not known.
     Closed,
 }
 
@@ -47,6 +53,8 @@ struct Rules {
     everywhere: Rule,
     /// By the directories that were met. Paths are bytes here: taken apart, each would cost as much as its rules.
     levels: RwLock<HashMap<OsString, Arc<Level>>>,
+    /// Of the patterns that were met.
+    weight: AtomicUsize,
 }
 
 /// What one directory adds to those around it.
@@ -76,11 +84,12 @@ impl IgnoreRules {
     /// own ignore file: what they leave out is not known.
     pub fn below(root: &Path) -> Result<Self, PathBuf> {
         let canonical = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let weight = AtomicUsize::new(0);
         let mut around = None;
         let above: Vec<_> = canonical.ancestors().collect();
         for directory in above.into_iter().rev() {
-            let level = Level::of(directory, around).map_err(|Unreadable| directory.to_owned())?;
-            around = Some(level);
+            let level = Level::of(directory, around, &weight);
+            around = Some(level.map_err(|Unreadable| directory.to_owned())?);
         }
         // As the paths below it have it.
         let root: PathBuf = root.components().collect();
@@ -88,7 +97,7 @@ impl IgnoreRules {
         let everywhere = match gitconfig_excludes_path() {
             // As people write that there is none.
             Some(path) if path != Path::new("/dev/null") => {
-                rule(&canonical, &path).map_err(|Unreadable| path)?
+                rule(&canonical, &path, &weight).map_err(|Unreadable| path)?
             }
             _ => None,
         };
@@ -97,6 +106,7 @@ impl IgnoreRules {
             root,
             everywhere,
             levels: RwLock::new(levels.into_iter().collect()),
+            weight,
         })))
     }
 
@@ -119,7 +129,7 @@ impl IgnoreRules {
         if !is_directory {
             return Fate::Seen;
         }
-        match Level::of(&canonical, level) {
+        match Level::of(&canonical, level, &rules.weight) {
             Ok(level) => {
                 let mut levels = rules.levels.write().unwrap_or_else(PoisonError::into_inner);
                 levels.insert(path.as_os_str().to_owned(), level);
@@ -170,14 +180,19 @@ impl Rules {
 
 impl Level {
     /// What holds in a directory; where it adds nothing, what holds around it.
-    fn of(directory: &Path, around: Option<Arc<Self>>) -> Result<Arc<Self>, Unreadable> {
+    fn of(
+        directory: &Path,
+        around: Option<Arc<Self>>,
+        weight: &AtomicUsize,
+    ) -> Result<Arc<Self>, Unreadable> {
+        let rule = |file: &Path| rule(directory, file, weight);
         let store = directory.join(".git");
         let is_repository = store.metadata().is_ok();
         let added = Self {
-            plain: rule(directory, &directory.join(".ignore"))?,
-            git: rule(directory, &directory.join(".gitignore"))?,
+            plain: rule(&directory.join(".ignore"))?,
+            git: rule(&directory.join(".gitignore"))?,
             exclude: match is_repository {
-                true => rule(directory, &common_directory(directory, store)?.join("info/exclude"))?,
+                true => rule(&common_directory(directory, store)?.join("info/exclude"))?,
                 false => None,
             },
             is_repository,
@@ -210,14 +225,25 @@ fn first_line(text: &str) -> &str {
 }
 
 /// What a file leaves out of a directory; none, where it leaves out nothing.
-fn rule(directory: &Path, file: &Path) -> Result<Rule, Unreadable> {
+fn rule(directory: &Path, file: &Path, weight: &AtomicUsize) -> Result<Rule, Unreadable> {
     let Some(text) = text_of(file)? else { return Ok(None) };
+    let more: usize = text.lines().map(weight_of).sum();
+    if weight.fetch_add(more, Ordering::Relaxed) + more > MOST_WEIGHT {
+        return Err(Unreadable);
+    }
     let mut builder = GitignoreBuilder::new(directory);
     for line in text.trim_start_matches('\u{feff}').lines() {
         // A line that is no pattern leaves out nothing.
         let _ = builder.add_line(None, line);
     }
     Ok(builder.build().ok().filter(|rule| !rule.is_empty()))
+}
+
+/// One with wildcards beyond its beginning is made ready with an expression.
+fn weight_of(line: &str) -> usize {
+    let rest = line.trim_start_matches(['!', '/']);
+    let rest = rest.strip_prefix('*').unwrap_or(rest);
+    if rest.contains(['*', '?', '[', '\\']) { 5 } else { 1 }
 }
 
 /// None, where there is nothing that git would read. Pipes and devices do not end, nor do some files of the kernel, which

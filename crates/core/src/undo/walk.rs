@@ -87,7 +87,9 @@ fn walk_once(
     let exclude = exclude.to_owned();
     // Without them, what is ignored would be taken for new.
     let rules = IgnoreRules::below(root).map_err(|path| {
-        let source = io::Error::other("an ignore file is no regular file, or longer than 1 MiB");
+        let source = io::Error::other(
+            "an ignore file is no regular file, longer than 1 MiB, or has more patterns than fit",
+        );
         UndoError::Io { what: "read", path, source }
     })?;
     let closed = Arc::new(Mutex::new(Vec::new()));

@@ -240,3 +240,24 @@ fn r16_a_pipe_that_comes_and_goes_holds_nothing_up() {
         }
     });
 }
+
+#[test]
+fn r11_patterns_beyond_what_a_repository_has_close_their_directory() {
+    let of = |pattern: &str, count: usize| pattern.repeat(count);
+    for (text, expected) in [
+        (of("?b\n", MOST_WEIGHT / 5), Fate::Seen),
+        (of("?b\n", MOST_WEIGHT / 5 + 1), Fate::Closed),
+        (of("*.o\n", MOST_WEIGHT), Fate::Seen),
+        (of("name\n", MOST_WEIGHT + 1), Fate::Closed),
+    ] {
+        assert_eq!(after(|dir| fs::write(dir.join(".gitignore"), text).unwrap()), expected);
+    }
+    // Of all its directories together.
+    let scratch = tempfile::tempdir().unwrap();
+    let rules = IgnoreRules::below(scratch.path()).unwrap();
+    let fates = ["a", "b"].map(|name| {
+        write(scratch.path(), &[(&format!("{name}/.ignore"), &of("x\n", MOST_WEIGHT / 2 + 1))]);
+        rules.fate_of(&scratch.path().join(name), true)
+    });
+    assert_eq!(fates, [Fate::Seen, Fate::Closed]);
+}

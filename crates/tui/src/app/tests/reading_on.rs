@@ -69,7 +69,8 @@ fn a_page_that_comes_over_a_question_takes_the_keys_and_the_question_is_read_ane
 #[test]
 fn a_hit_at_the_end_stays_while_more_comes_until_one_goes_to_the_end() {
     let mut app = app();
-    let rows = |from: u32| (from..from + 30).map(|row| format!("row {row}\n\n")).collect::<String>();
+    let rows =
+        |from: u32| (from..from + 30).map(|row| format!("row {row}\n\n")).collect::<String>();
     happened(&mut app, said(&(rows(0) + "the needle")));
     type_in(&mut app, "<c-t>");
     shown(&mut app);
