@@ -309,7 +309,8 @@ fn in_worktree<'a>(args: &'a Args, environment: &Environment) -> anyhow::Result<
         return Err(ProviderError::NoKey(missing).into());
     }
     let path = session::own_search_path(&settings, environment);
-    let made = Worktree::make(&directory(args, environment)?, name, &path)?;
+    let hidden = session::hidden(&settings, environment)?;
+    let made = Worktree::make(&directory(args, environment)?, name, &path, &hidden)?;
     let (directory, branch) = (made.directory.display(), &made.branch);
     say::note(format_args!("note: working in {directory}, on the new branch {branch}"));
     Ok(Cow::Owned(args.within(made.directory)))

@@ -4,6 +4,7 @@
 
 mod channel;
 mod confined;
+mod hidden;
 mod kept;
 mod linked;
 #[cfg(target_os = "linux")]
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::ToolboxConfig;
 
 pub use confined::{probe, run_confined};
+pub use hidden::Hidden;
 pub(crate) use message::{DirectoryId, Errand, Input, Order, Reach, WindowSize};
 pub use message::{Exit, NotStarted};
 pub use ours::obeyed_through_links;

@@ -197,7 +197,11 @@ impl Desk<'_> {
 
     fn load(&self, image: &Image) -> Result<Content, String> {
         match &image.source {
-            ImageSource::File(path) => agent_tools::image_content(&self.absolute(path)),
+            ImageSource::File(path) => {
+                let hidden = session::hidden(self.settings, self.environment);
+                let hidden = hidden.map_err(|error| error.to_string())?;
+                agent_tools::image_content(&self.absolute(path), &hidden)
+            }
             ImageSource::Data(url) => {
                 Ok(Content::Image { image_url: url.to_string(), detail: ImageDetail::High })
             }
