@@ -315,6 +315,10 @@ fn the_conversation_is_written_to_a_new_file_and_the_answer_copied() {
     screen.wait_until("it is in the home", |_| {
         scene.home().parent().unwrap().join("said.md").exists()
     });
+    std::os::unix::fs::symlink(scene.home(), scene.workspace().join("build")).unwrap();
+    screen.press("/export build/said.md<enter>");
+    screen.wait_for("name that itself");
+    assert!(!scene.home().join("said.md").exists());
     screen.press("/copy<enter>");
     screen.wait_for("Copied the last answer.");
     let copied = b"\x1b]52;c;SXQgaXMgNDIu\x07";

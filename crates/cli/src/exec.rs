@@ -54,8 +54,9 @@ pub(crate) async fn run(
         settings.workspace.require_repository()?;
     }
     let limits = limits(options, settings)?;
+    let shared = session::written_directories(settings);
     let output = options.output.as_deref();
-    let output = output.map(|path| OutputFile::find(path, Links::Followed)).transpose()?;
+    let output = output.map(|path| OutputFile::find(path, Links::Followed, &shared)).transpose()?;
     let hidden = || session::hidden(settings, environment);
     let schema = options.output_schema.as_deref();
     let schema = schema.map(|path| AnswerSchema::read(path, &hidden()?)).transpose()?;

@@ -188,7 +188,8 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             let settings = resolve(args, &environment, context)?;
             let threads = Threads::under(state_dir(&settings)?);
             let rollout = trace.thread.find(&threads, &settings.workspace.cwd)?.path;
-            print(&trace::run(trace, &rollout, Screen::of_stdout())?)
+            let shared = session::written_directories(&settings);
+            print(&trace::run(trace, &rollout, &shared, Screen::of_stdout())?)
         }
         Command::Diff(diff) => {
             let settings = resolve(args, &environment, context)?;

@@ -240,6 +240,13 @@ pub(crate) fn own_search_path(settings: &Settings, environment: &Environment) ->
     agent_tools::own_search_path(path.map_or(OsStr::new(""), OsString::as_os_str), &shared)
 }
 
+/// Where commands of this thread or of an earlier one may have made links.
+pub(crate) fn written_directories(settings: &Settings) -> Vec<PathBuf> {
+    let mut written = project_directories(settings);
+    written.extend(settings.permissions.writable_roots.iter().cloned());
+    written
+}
+
 /// The workspace, its project and its repository, with what lies beside that one's git directory, as the main work tree
 /// does: what is there may be anybody's.
 fn project_directories(settings: &Settings) -> Vec<PathBuf> {

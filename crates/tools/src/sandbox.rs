@@ -46,7 +46,7 @@ pub(crate) const OF_PROJECT: &[&str] = &[".agent", ".agents", ".codex"];
 
 /// Whether git or we may later run or obey what is at `path` (S9, S10), wherever it lies. Some file systems know no
 /// case.
-pub(crate) fn is_obeyed(path: &Path) -> bool {
+pub fn is_obeyed(path: &Path) -> bool {
     path.components().any(|part| {
         let name = part.as_os_str();
         name.eq_ignore_ascii_case(".git")
