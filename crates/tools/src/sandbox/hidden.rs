@@ -10,7 +10,8 @@ use super::{SandboxPolicy, SecretPlaces};
 use crate::ToolboxConfig;
 use crate::files::real_path;
 
-/// Where secrets are as it is first asked, and what that leads to: to find that out takes as long as all else of a start.
+/// Where secrets are as it is first asked, and what that leads to: each place is looked up, which a start that reads no
+/// document need not wait for.
 #[derive(Clone, Debug, Default)]
 pub struct Hidden {
     config: Option<ToolboxConfig>,
