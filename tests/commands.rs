@@ -480,6 +480,29 @@ async fn a_thread_that_another_process_works_on_is_left_to_it_and_that_one_is_na
 }
 
 #[tokio::test]
+async fn s21_a_trace_in_a_file_steers_no_terminal_that_shows_the_file() {
+    const ODD: &str = "\u{1b}]0;T\u{7}\u{9b}2J\u{202e}\u{200b}\u{e0041}";
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": format!("echo '{ODD}'")}))
+        .says("Done.")
+        .serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    scene.run(&["exec", &format!("go {ODD}")]).await.succeeded();
+    let files = ["--perfetto", "trace.json", "--html", "trace.html"];
+    scene.run(&[&["trace", "--last"], &files[..]].concat()).await.succeeded();
+    for name in ["trace.json", "trace.html"] {
+        let text = scene.read(name).unwrap();
+        let raw = text.chars().find(|c| ODD.contains(*c) && !c.is_ascii_graphic());
+        assert_eq!(raw, None, "{name}: {text}");
+    }
+    let page = scene.read("trace.html").unwrap();
+    assert!(page.contains("&lt;U+001B&gt;]0;T&lt;U+0007&gt;&lt;U+009B&gt;2J"), "{page}");
+    let trace: serde_json::Value =
+        serde_json::from_str(&scene.read("trace.json").unwrap()).unwrap();
+    assert!(trace.to_string().contains("\u{202e}"), "it is the same JSON");
+}
+
+#[tokio::test]
 async fn s1_a_trace_is_written_through_no_link() {
     let server = ScriptedModel::new().says("Done.").serve();
     let scene = Scene::new(AGENT).file("trace.json", "old").facing(&server);
@@ -497,6 +520,10 @@ async fn s1_a_trace_is_written_through_no_link() {
     assert_eq!(std::fs::read_to_string(&own).unwrap(), "own");
     assert_eq!(scene.read("trace.json").unwrap(), "old", "nothing is written where not all can be");
     std::fs::remove_file(link).unwrap();
+    std::os::unix::fs::symlink(scene.home(), scene.workspace().join("build")).unwrap();
+    let run = scene.run(&["trace", "--last", "--html", "build/trace.html"]).await;
+    assert!(run.stderr.contains("build is a link to"), "{}", run.stderr);
+    assert!(!scene.home().join("trace.html").exists());
     scene.run(&trace).await.succeeded();
     assert!(scene.read("trace.html").unwrap().contains("<html"));
     assert!(scene.read("trace.json").unwrap().contains("traceEvents"));

@@ -368,7 +368,7 @@ async fn a_device_stays_one_and_what_cannot_be_written_is_said_before_anything_i
     assert!(server.frames().is_empty());
     // Links, so that no device of the machine is lost should this fail.
     let at = scene.workspace();
-    for (link, to) in [("nowhere", "/dev/null"), ("link", "folder/real")] {
+    for (link, to) in [("../nowhere", "/dev/null"), ("link", "folder/real")] {
         std::os::unix::fs::symlink(to, at.join(link)).unwrap();
         scene.run(&["exec", "-o", link, "go"]).await.succeeded();
         assert!(at.join(link).is_symlink(), "{link}");
@@ -397,6 +397,45 @@ async fn no_command_says_where_the_last_message_goes() {
         assert!(scene.workspace().join(lands).symlink_metadata().unwrap().is_file());
         assert_eq!(std::fs::read_to_string(outside.join("own")).unwrap(), "own", "{command}");
         assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1, "{command}");
+    }
+}
+
+#[tokio::test]
+async fn s1_no_link_that_a_command_may_have_made_leads_the_last_message_away() {
+    let server = ScriptedModel::new().says("The answer.").serve();
+    let scene = Scene::new(AGENT).file("folder/real", "").facing(&server).unrehearsed();
+    let (workspace, beside) = (scene.workspace(), scene.workspace().with_file_name("beside"));
+    std::fs::create_dir(&beside).unwrap();
+    std::fs::write(beside.join("own"), "own").unwrap();
+    let beside = beside.to_str().unwrap();
+    let own = format!("{beside}/own");
+    for (link, to) in [
+        ("out", beside),
+        ("own", &own),
+        ("null", "/dev/null"),
+        ("hooks", ".git"),
+        ("none", "no/where"),
+        ("near", "folder"),
+        ("../far", beside),
+        ("../here", workspace.to_str().unwrap()),
+    ] {
+        std::os::unix::fs::symlink(to, workspace.join(link)).unwrap();
+    }
+    let paths = ["out/new", "own", "null", "hooks/config", "none/new", "../here/out/new"];
+    for path in paths.into_iter().chain(["folder/../out/new", "near/../out/own"]) {
+        let run = scene.run(&["exec", "-o", path, "go"]).await;
+        assert_eq!(run.code, Some(1), "{path}");
+        let says = ["a command may have made it; name that itself", "there is no directory none"];
+        assert!(says.iter().any(|why| run.stderr.contains(why)), "{path}: {}", run.stderr);
+    }
+    assert!(server.frames().is_empty());
+    assert_eq!(std::fs::read_to_string(&own).unwrap(), "own");
+    assert_eq!(std::fs::read_dir(beside).unwrap().count(), 1);
+    // The person's own links lead where they want, and so does what they say.
+    let direct = format!("{beside}/direct");
+    for path in ["near/a", "../far/b", "../here/near/c", "../beside/d", &direct] {
+        scene.run(&["exec", "-o", path, "go"]).await.succeeded();
+        assert_eq!(std::fs::read_to_string(workspace.join(path)).unwrap(), "The answer.");
     }
 }
 

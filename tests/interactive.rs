@@ -297,7 +297,7 @@ fn a_message_that_was_not_heard_yet_is_taken_back_and_said_otherwise() {
 }
 
 /// A picture of one pixel.
-const PICTURE: &[u8] = b"\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00\x01\
+pub(crate) const PICTURE: &[u8] = b"\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00\x01\
     \x08\x02\x00\x00\x00\x90\x77\x53\xde\x00\x00\x00\x0c\x49\x44\x41\x54\x78\x9c\x63\xf8\xcf\xc0\x00\
     \x00\x03\x01\x01\x00\xc9\xfe\x92\xef\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82";
 
@@ -319,6 +319,10 @@ fn the_conversation_is_written_to_a_new_file_and_the_answer_copied() {
     screen.wait_until("it is in the home", |_| {
         scene.home().parent().unwrap().join("said.md").exists()
     });
+    std::os::unix::fs::symlink(scene.home(), scene.workspace().join("build")).unwrap();
+    screen.press("/export build/said.md<enter>");
+    screen.wait_for("name that itself");
+    assert!(!scene.home().join("said.md").exists());
     screen.press("/copy<enter>");
     screen.wait_for("Copied the last answer.");
     let copied = b"\x1b]52;c;SXQgaXMgNDIu\x07";

@@ -34,5 +34,6 @@ mod sessions;
 mod stdin;
 mod surroundings;
 mod trust;
+mod uncovered;
 mod wire;
 mod worktrees;

@@ -96,6 +96,22 @@ fn s16_the_prompts_of_a_project_are_offered_when_it_is_trusted_and_beside_the_pe
 }
 
 #[test]
+fn s11_no_prompt_of_a_project_is_a_file_that_is_hidden_from_commands() {
+    let (scene, _server) = scene(ScriptedModel::new());
+    let scene = scene.file(".claude/commands/zfix.md", "Mend it.").file("kube.md", "A secret.");
+    let link = scene.workspace().join(".claude/commands/zkube.md");
+    std::os::unix::fs::symlink("../../kube.md", link).unwrap();
+    let kube = scene.workspace().join("kube.md").display().to_string();
+    let scene = scene.env("KUBECONFIG", &kube);
+    let mut screen = show(&scene, &["--trust"]);
+    screen.press("/z");
+    screen.wait_for("/zfix");
+    assert!(!screen.screen().contains("kube"), "{}", screen.screen());
+    screen.press("<c-u>");
+    leave(screen);
+}
+
+#[test]
 fn what_was_run_before_the_question_of_trust_is_read_and_the_message_is_seen() {
     for (key, says) in [("n", "is not trusted"), ("y", "is trusted")] {
         let (scene, server) = scene(ScriptedModel::new().says("It printed a word."));

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use agent_core::Limits;
 use agent_protocol::{Content, SandboxMode, TransportKind};
+use agent_tools::Hidden;
 use agent_transport::{
     Comparison, Recorded, Recording, Redaction, Replay, ReplayOptions, Speed, Transport,
     TransportChoice,
@@ -53,9 +54,12 @@ pub(crate) async fn run(
         settings.workspace.require_repository()?;
     }
     let limits = limits(options, settings)?;
+    let shared = session::written_directories(settings);
     let output = options.output.as_deref();
-    let output = output.map(|path| OutputFile::find(path, Links::Followed)).transpose()?;
-    let schema = options.output_schema.as_deref().map(AnswerSchema::read).transpose()?;
+    let output = output.map(|path| OutputFile::find(path, Links::Followed, &shared)).transpose()?;
+    let hidden = || session::hidden(settings, environment);
+    let schema = options.output_schema.as_deref();
+    let schema = schema.map(|path| AnswerSchema::read(path, &hidden()?)).transpose()?;
     let model = Model::open(options, settings, environment)?;
     let begin = begin(run, settings)?;
     let prompt = stdin::prompt(run.prompt.as_deref(), options.stdin.unwrap_or_default(), |note| {
@@ -65,7 +69,7 @@ pub(crate) async fn run(
     let said = prompt.text.clone();
     let mut message = vec![Content::text(prompt.text)];
     for image in &options.images {
-        message.push(image_content(&settings.workspace.cwd, image)?);
+        message.push(image_content(&settings.workspace.cwd, image, &hidden()?)?);
     }
     let printer = printer(options, settings, process_started);
     let mut session = SessionOptions {
@@ -205,7 +209,7 @@ pub(crate) async fn converse(
     mut printer: Printer,
     options: &ExecOptions,
 ) -> anyhow::Result<Outcome> {
-    let mut opening = session::opening(settings);
+    let mut opening = session::opening(settings, &session.toolbox);
     if matches!(printer, Printer::Json(_)) {
         // Who reads standard output alone is to know it, too.
         opening.notes.extend(settings.project.not_used());
@@ -282,9 +286,9 @@ fn begin(run: &ExecRun, settings: &Settings) -> anyhow::Result<Begin> {
     Ok(found.map_or(Begin::New, begin))
 }
 
-pub(crate) fn image_content(cwd: &Path, path: &Path) -> anyhow::Result<Content> {
+pub(crate) fn image_content(cwd: &Path, path: &Path, hidden: &Hidden) -> anyhow::Result<Content> {
     let path: PathBuf = cwd.join(path);
-    agent_tools::image_content(&path)
+    agent_tools::image_content(&path, hidden)
         .map_err(|error| anyhow::anyhow!("cannot use the image: {error}"))
 }
 

@@ -16,7 +16,7 @@ mod prompts;
 
 use std::convert::Infallible;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use agent_core::{ThreadHandle, Threads};
@@ -32,7 +32,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use crate::args::{Args, OpenArgs};
 use crate::config::Environment;
 use crate::models::Models;
-use crate::session::Begin;
+use crate::session::{self, Begin};
 use crate::settings::Settings;
 use crate::threads::{NoThread, ThreadArg};
 use crate::window;
@@ -69,7 +69,7 @@ pub(crate) async fn run(
         Start::New => args.prompt.as_deref(),
         Start::Earlier(_, open) => open.prompt(),
     };
-    let said = said_first(args, &settings.workspace.cwd, prompt)?;
+    let said = said_first(surroundings, settings, prompt)?;
     let first = First::of(start, settings)?;
     let opened = match &first {
         First::Thread(begin) => {
@@ -122,9 +122,18 @@ pub(crate) async fn run(
 }
 
 /// What the command line says: a prompt is sent with its pictures, pictures alone go with the message that is written.
-fn said_first(args: &Args, cwd: &Path, prompt: Option<&str>) -> anyhow::Result<Vec<Input>> {
-    for path in &args.images {
-        crate::exec::image_content(cwd, path)?;
+fn said_first(
+    surroundings: Surroundings<'_>,
+    settings: &Settings,
+    prompt: Option<&str>,
+) -> anyhow::Result<Vec<Input>> {
+    let Surroundings { args, environment } = surroundings;
+    let cwd = &settings.workspace.cwd;
+    if !args.images.is_empty() {
+        let hidden = session::hidden(settings, environment)?;
+        args.images
+            .iter()
+            .try_for_each(|path| crate::exec::image_content(cwd, path, &hidden).map(drop))?;
     }
     let pictures = args.images.iter().map(|path| Image::at(cwd.join(path)));
     Ok(match prompt {

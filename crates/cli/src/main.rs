@@ -188,7 +188,8 @@ fn run(args: &Args, context: &mut Context, process_started: Instant) -> anyhow::
             let settings = resolve(args, &environment, context)?;
             let threads = Threads::under(state_dir(&settings)?);
             let rollout = trace.thread.find(&threads, &settings.workspace.cwd)?.path;
-            print(&trace::run(trace, &rollout, Screen::of_stdout())?)
+            let shared = session::written_directories(&settings);
+            print(&trace::run(trace, &rollout, &shared, Screen::of_stdout())?)
         }
         Command::Diff(diff) => {
             let settings = resolve(args, &environment, context)?;
@@ -310,7 +311,8 @@ fn in_worktree<'a>(args: &'a Args, environment: &Environment) -> anyhow::Result<
     }
     let path = session::own_search_path(&settings, environment);
     let links = if settings.permissions.trusted { Links::Followed } else { Links::Refused };
-    let made = Worktree::make(&directory(args, environment)?, name, &path, links)?;
+    let hidden = session::hidden(&settings, environment)?;
+    let made = Worktree::make(&directory(args, environment)?, name, &path, links, &hidden)?;
     let (directory, branch) = (made.directory.display(), &made.branch);
     say::note(format_args!("note: working in {directory}, on the new branch {branch}"));
     Ok(Cow::Owned(args.within(made.directory)))

@@ -1,11 +1,11 @@
 //! A file that the person names to be written. Where it leads is found out before anything runs or is written: the model
-//! and its commands have no say in it.
+//! and its commands have no say in it, and neither have links that they may have made before.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Write as _};
-use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -32,9 +32,9 @@ pub(crate) struct OutputFile {
 /// What is done where the name is that of a link to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Links {
-    /// It is followed, once.
+    /// It is followed, once, as far as links on the way to it are.
     Followed,
-    /// It is refused: a command may have put it there.
+    /// It is refused, wherever it stands.
     Refused,
 }
 
@@ -46,12 +46,13 @@ enum Place {
 }
 
 impl OutputFile {
-    /// Finds where it is.
+    /// Finds where it is. A link in one of the `shared` directories, in which commands write, leads no further than that
+    /// directory goes, and to nothing there that is obeyed.
     ///
     /// # Errors
     /// When nothing can be written there.
-    pub(crate) fn find(path: &Path, links: Links) -> anyhow::Result<Self> {
-        let place = Place::find(path, links).with_context(|| cannot_write(path))?;
+    pub(crate) fn find(path: &Path, links: Links, shared: &[PathBuf]) -> anyhow::Result<Self> {
+        let place = Place::find(path, links, shared).with_context(|| cannot_write(path))?;
         Ok(Self { path: path.to_owned(), place })
     }
 
@@ -69,6 +70,17 @@ impl OutputFile {
             Place::File { directory, name } => replace(directory, name, text.as_bytes()),
         };
         written.with_context(|| cannot_write(&self.path))
+    }
+
+    /// Writes it where nothing is yet.
+    ///
+    /// # Errors
+    /// When something has its name already, and as the file system says.
+    pub(crate) fn write_new(&self, text: &str) -> io::Result<()> {
+        let Place::File { directory, name } = &self.place else {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        };
+        create(directory, name)?.write_all(text.as_bytes())
     }
 
     /// Removes it: nothing stale stays there when a run failed (exec-json.md 12.11).
@@ -92,29 +104,82 @@ impl OutputFile {
 }
 
 impl Place {
-    fn find(path: &Path, links: Links) -> anyhow::Result<Self> {
-        match fs::metadata(path) {
+    fn find(named: &Path, links: Links, shared: &[PathBuf]) -> anyhow::Result<Self> {
+        let path = &std::path::absolute(named)?;
+        let shared: Vec<_> = shared.iter().filter_map(|dir| dir.canonicalize().ok()).collect();
+        let found = fs::metadata(path);
+        match &found {
             Ok(found) if found.is_dir() => anyhow::bail!("it is a directory"),
-            Ok(found) if !found.is_file() => return Ok(Self::Stream(open_stream(path)?)),
+            Ok(found) if !found.is_file() => return Self::stream(path, &shared),
             _ => {}
         }
-        let real = match links {
-            // One that leads nowhere is replaced.
-            Links::Followed => fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
-            Links::Refused => {
-                if let Ok(target) = fs::read_link(path) {
-                    anyhow::bail!("it is a link to {}; name the file itself", target.display());
-                }
-                path.to_owned()
-            }
-        };
+        if links == Links::Refused
+            && let Ok(target) = fs::read_link(path)
+        {
+            anyhow::bail!("it is a link to {}; name the file itself", target.display());
+        }
+        // One that leads nowhere is replaced.
+        let real = if found.is_ok() { followed(path, &shared)? } else { path.clone() };
         let name = real.file_name().context("it is no name of a file")?.to_owned();
-        let directory = real.parent().filter(|directory| !directory.as_os_str().is_empty());
-        let directory = directory.unwrap_or(Path::new("."));
-        anyhow::ensure!(directory.is_dir(), "there is no directory {}", directory.display());
-        let directory = rustix::fs::open(directory, DIRECTORY, Mode::empty())?;
-        Ok(Self::File { directory, name })
+        let directory = parent(&real);
+        anyhow::ensure!(directory.is_dir(), "there is no directory {}", parent(named).display());
+        let directory = followed(directory, &shared)?;
+        let opened = rustix::fs::open(&directory, DIRECTORY, Mode::empty())?;
+        require_at(&directory, &opened)?;
+        Ok(Self::File { directory: opened, name })
     }
+
+    fn stream(path: &Path, shared: &[PathBuf]) -> anyhow::Result<Self> {
+        let real = followed(path, shared)?;
+        let stream = open_stream(path)?;
+        // Pipes of a shell have no path, but stand in no directory of commands either.
+        if shared.iter().any(|shared| real.starts_with(shared)) {
+            require_at(&real, &stream)?;
+        }
+        Ok(Self::Stream(stream))
+    }
+}
+
+/// Where a path leads, as far as anything is there, through no link that a command may have made to lead it away.
+fn followed(path: &Path, shared: &[PathBuf]) -> anyhow::Result<PathBuf> {
+    let mut here = PathBuf::new();
+    for part in path.components() {
+        let next = here.join(part);
+        let real = next.canonicalize();
+        let is_link = match &real {
+            Ok(real) => *real != next,
+            Err(_) => next.is_symlink(),
+        };
+        let real = real.unwrap_or_else(|_| next.clone());
+        if matches!(part, Component::Normal(_)) && is_link && leads_away(&next, &real, shared) {
+            anyhow::bail!(
+                "{} is a link to {}, and a command may have made it; name that itself",
+                next.display(),
+                fs::read_link(&next).unwrap_or(real).display()
+            );
+        }
+        here = real;
+    }
+    Ok(here)
+}
+
+/// Whether a link stands in a directory of commands, and leads out of it, to what is obeyed in it, or nowhere.
+fn leads_away(link: &Path, real: &Path, shared: &[PathBuf]) -> bool {
+    let becomes_obeyed = agent_tools::is_obeyed(real) && !agent_tools::is_obeyed(link);
+    let mut around = shared.iter().filter(|shared| link.starts_with(shared));
+    around.any(|shared| real == link || becomes_obeyed || !real.starts_with(shared))
+}
+
+/// Nothing took its place since we looked.
+fn require_at(place: &Path, opened: impl AsFd) -> anyhow::Result<()> {
+    let is_there = agent_tools::real_path(opened).is_some_and(|real| real == place);
+    anyhow::ensure!(is_there, "{} has become another one meanwhile", place.display());
+    Ok(())
+}
+
+fn parent(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
 }
 
 fn cannot_write(path: &Path) -> String {
@@ -161,9 +226,7 @@ fn until_writable(stream: &File) -> io::Result<()> {
 /// Puts a file there, in the place of whatever has its name.
 fn replace(directory: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
     let temporary = format!(".agent-{}", agent_core::new_thread_id());
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(directory, &temporary, flags, Mode::from(0o600))?;
-    let written = File::from(file).write_all(bytes);
+    let written = create(directory, OsStr::new(&temporary))?.write_all(bytes);
     let placed =
         written.and_then(|()| match rustix::fs::renameat(directory, &temporary, directory, name) {
             Err(Errno::ISDIR) => Err(io::Error::other("it is a directory now")),
@@ -172,4 +235,9 @@ fn replace(directory: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
     placed.inspect_err(|_| {
         let _ = rustix::fs::unlinkat(directory, &temporary, AtFlags::empty());
     })
+}
+
+fn create(directory: &OwnedFd, name: &OsStr) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::openat(directory, name, flags, Mode::from(0o600))?))
 }

@@ -1,14 +1,15 @@
 //! `agent replay`: a recording played without network and key. The model's part is played back; the tools really run, in
 //! a copy of the workspace, unless their outputs are played back too.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use agent_protocol::{Content, Item, SandboxMode, TransportKind};
-use agent_tools::{Fate, IgnoreRules, PlayedBack};
+use agent_tools::{Fate, Hidden, IgnoreRules, PlayedBack};
 use agent_transport::{Recorded, Speed};
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -19,7 +20,7 @@ use crate::config::Environment;
 use crate::exec::{self, About, Beside, Outcome, Signals};
 use crate::say;
 use crate::scratch;
-use crate::session::{Begin, SessionOptions};
+use crate::session::{self, Begin, SessionOptions};
 use crate::settings::Settings;
 
 /// Plays it to its end, within what the person has allowed. A request that differs from the recorded one ends it, with
@@ -42,13 +43,14 @@ pub(crate) async fn run(
     let copy = folder.path().join("workspace");
     std::fs::create_dir(&copy)?;
     if !args.stub_tools {
-        let copied = copy_unless_ended(workspace, &copy).await;
+        let hidden = session::hidden(&settings(environment, workspace, sandbox)?, environment)?;
+        let copied = copy_unless_ended(workspace, &copy, hidden).await;
         let copied = copied.with_context(|| format!("cannot copy {}", workspace.display()))?;
         if let Some(signal) = copied {
             return Ok(Outcome { signal: Some(signal), ..Outcome::default() });
         }
     }
-    let settings = settings(environment, folder.path(), &copy, sandbox)?;
+    let settings = settings(&beside(environment, folder.path())?, &copy, sandbox)?;
     let played_back = args.stub_tools.then(|| outputs(&recorded));
     let speed = match args.speed {
         ReplaySpeed::Original => Speed::Original,
@@ -102,20 +104,23 @@ fn sandbox(
     }
 }
 
+/// Where our own files are in `folder`.
+fn beside(environment: &Environment, folder: &Path) -> anyhow::Result<Environment> {
+    let home = folder.join("home");
+    agent_core::create_private_dir(&home)?;
+    Ok(environment.clone().with("AGENT_HOME", &home).with("CODEX_HOME", &home))
+}
+
 fn settings(
     environment: &Environment,
-    folder: &Path,
     workspace: &Path,
     sandbox: SandboxMode,
 ) -> anyhow::Result<Settings> {
-    let home = folder.join("home");
-    agent_core::create_private_dir(&home)?;
-    let environment = environment.clone().with("AGENT_HOME", &home).with("CODEX_HOME", &home);
     let arguments = ["agent", "exec", "--ignore-user-config", "-s", sandbox.as_str(), "-C"];
     let args = Args::try_parse_from(
         arguments.map(Into::into).into_iter().chain([workspace.as_os_str().to_owned()]),
     )?;
-    Ok(Settings::resolve(&args, &environment)?)
+    Ok(Settings::resolve(&args, environment)?)
 }
 
 /// What each call was answered when it was recorded.
@@ -146,13 +151,14 @@ fn content(output: &Item) -> Option<Vec<Content>> {
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Copies the workspace; the signal that ended that, so that the folder is removed then, too.
-async fn copy_unless_ended(from: &Path, to: &Path) -> anyhow::Result<Option<i32>> {
+async fn copy_unless_ended(from: &Path, to: &Path, hidden: Hidden) -> anyhow::Result<Option<i32>> {
     let mut signals = Signals::listen()?;
     let is_ended = Arc::new(AtomicBool::new(false));
     let (over, mut copied) = oneshot::channel();
     let (from, to, ends) = (from.to_owned(), to.to_owned(), Arc::clone(&is_ended));
     // A thread that is not waited for in the end: one file may be large.
-    std::thread::Builder::new().spawn(move || over.send(copy_tree(&from, &to, &ends)).is_ok())?;
+    let copying = move || over.send(copy_tree(&from, &to, &hidden, &ends)).is_ok();
+    std::thread::Builder::new().spawn(copying)?;
     tokio::select! {
         copied = &mut copied => copied?.map(|()| None),
         signal = signals.next() => {
@@ -163,8 +169,9 @@ async fn copy_unless_ended(from: &Path, to: &Path) -> anyhow::Result<Option<i32>
     }
 }
 
-/// All of a workspace but what git ignores, until it is to end; links stay links, and pipes and devices behind.
-fn copy_tree(from: &Path, to: &Path, is_ended: &AtomicBool) -> anyhow::Result<()> {
+/// All of a workspace but what git ignores, until it is to end; links stay links, and pipes and devices behind. What is
+/// hidden from commands is as empty in the copy as they see it.
+fn copy_tree(from: &Path, to: &Path, hidden: &Hidden, is_ended: &AtomicBool) -> anyhow::Result<()> {
     let rules = IgnoreRules::below(from).unwrap_or_default();
     let mut walk = ignore::WalkBuilder::new(from);
     let walk = walk.standard_filters(false).filter_entry(move |entry| {
@@ -172,6 +179,8 @@ fn copy_tree(from: &Path, to: &Path, is_ended: &AtomicBool) -> anyhow::Result<()
         rules.fate_of(entry.path(), is_directory) == Fate::Seen
     });
     let (source, target) = (File::open(from)?, File::open(to)?);
+    let root = from.canonicalize()?;
+    let is_hidden = |path: &Path| hidden.holds(&root.join(path));
     for entry in walk.build() {
         let entry = entry?;
         if is_ended.load(Ordering::Relaxed) {
@@ -179,7 +188,12 @@ fn copy_tree(from: &Path, to: &Path, is_ended: &AtomicBool) -> anyhow::Result<()
         }
         let path = entry.path().strip_prefix(from)?;
         let kind = entry.file_type();
-        if kind.is_some_and(|kind| kind.is_dir()) {
+        let is_directory = kind.is_some_and(|kind| kind.is_dir());
+        if path.parent().is_some_and(is_hidden) {
+            continue;
+        } else if is_hidden(path) {
+            leave_empty(to, path, is_directory)?;
+        } else if is_directory {
             std::fs::create_dir_all(to.join(path))?;
         } else if kind.is_some_and(|kind| kind.is_symlink()) {
             std::os::unix::fs::symlink(std::fs::read_link(entry.path())?, to.join(path))?;
@@ -188,6 +202,18 @@ fn copy_tree(from: &Path, to: &Path, is_ended: &AtomicBool) -> anyhow::Result<()
         }
     }
     Ok(())
+}
+
+/// What stands for a secret: nothing, and that is said.
+fn leave_empty(to: &Path, path: &Path, is_directory: bool) -> std::io::Result<()> {
+    let (place, shown) = (to.join(path), path.display());
+    say::note(format_args!(
+        "note: {shown} is empty in the copy of the workspace: it is hidden from commands"
+    ));
+    if is_directory {
+        return std::fs::create_dir_all(place);
+    }
+    File::create_new(place)?.set_permissions(Permissions::from_mode(0o444))
 }
 
 #[cfg(test)]
@@ -203,7 +229,7 @@ mod tests {
         }
         std::fs::write(from.join("file"), "x").unwrap();
         for is_ended in [true, false] {
-            copy_tree(&from, &to, &AtomicBool::new(is_ended)).unwrap();
+            copy_tree(&from, &to, &Hidden::default(), &AtomicBool::new(is_ended)).unwrap();
             assert_eq!(to.join("file").exists(), !is_ended);
         }
     }

@@ -14,7 +14,7 @@ use agent_protocol::{
     Asked, Item, ReasoningOptions, SandboxMode, SettingsFields, TextOptions, ToolChoice,
     TransportKind,
 };
-use agent_tools::{PlayedBack, Policy, Secrets, Toolbox, ToolboxConfig};
+use agent_tools::{Hidden, PlayedBack, Policy, Secrets, Toolbox, ToolboxConfig};
 use agent_transport::{Resilient, Transport};
 use anyhow::Context as _;
 
@@ -240,6 +240,13 @@ pub(crate) fn own_search_path(settings: &Settings, environment: &Environment) ->
     agent_tools::own_search_path(path.map_or(OsStr::new(""), OsString::as_os_str), &shared)
 }
 
+/// Where commands of this thread or of an earlier one may have made links.
+pub(crate) fn written_directories(settings: &Settings) -> Vec<PathBuf> {
+    let mut written = project_directories(settings);
+    written.extend(settings.permissions.writable_roots.iter().cloned());
+    written
+}
+
 /// The workspace, its project and its repository, with what lies beside that one's git directory, as the main work tree
 /// does: what is there may be anybody's.
 fn project_directories(settings: &Settings) -> Vec<PathBuf> {
@@ -257,8 +264,16 @@ fn project_directories(settings: &Settings) -> Vec<PathBuf> {
         .collect()
 }
 
-/// What is said before the person's first message. Reads AGENTS.md and its kind.
-pub(crate) fn opening(settings: &Settings) -> Opening {
+/// What no command can read, whatever the sandbox: what we read outside of it is none of it, either (S11).
+///
+/// # Errors
+/// As [`toolbox_config`]'s.
+pub(crate) fn hidden(settings: &Settings, environment: &Environment) -> anyhow::Result<Hidden> {
+    Ok(Hidden::of(&toolbox_config(settings, environment)?))
+}
+
+/// What is said before the person's first message to a thread with such tools. Reads AGENTS.md and its kind.
+pub(crate) fn opening(settings: &Settings, toolbox: &ToolboxConfig) -> Opening {
     let permissions = &settings.permissions;
     let workspace = &settings.workspace;
     let surroundings = Surroundings {
@@ -279,6 +294,7 @@ pub(crate) fn opening(settings: &Settings) -> Opening {
         directories: workspace.root_to_cwd(),
         fallback_names: docs.fallback_names.clone(),
         max_bytes: docs.max_bytes,
+        hidden: Hidden::of(toolbox),
     };
     let developer = settings.developer_instructions.as_deref();
     Opening::new(settings.instructions.clone(), &surroundings, developer, &search)

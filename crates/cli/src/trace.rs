@@ -13,7 +13,7 @@ mod waterfall;
 
 use std::path::{Path, PathBuf};
 
-use crate::json_line::json_pages;
+use crate::json_line::{json_line, json_pages};
 use crate::output_file::{Links, OutputFile};
 use crate::screen::Screen;
 use crate::threads::ThreadArg;
@@ -36,19 +36,25 @@ pub(crate) struct TraceArgs {
     pub(crate) html: Option<PathBuf>,
 }
 
-/// Writes the files that were asked for, of the thread whose rollout this is; what is to be printed is returned: nothing when only files were asked for.
+/// Writes the files that were asked for, of the thread whose rollout this is, through no link in the `shared` directories that
+/// leads out of them; what is to be printed is returned: nothing when only files were asked for.
 ///
 /// # Errors
 /// When the rollout cannot be read or a file not be written.
-pub(crate) fn run(args: &TraceArgs, rollout: &Path, screen: Screen) -> anyhow::Result<String> {
+pub(crate) fn run(
+    args: &TraceArgs,
+    rollout: &Path,
+    shared: &[PathBuf],
+    screen: Screen,
+) -> anyhow::Result<String> {
     let loaded = agent_core::read_rollout(rollout)?;
     let trace = Trace::of(&loaded.header, &loaded.records);
     let find = |path: &Option<PathBuf>| {
-        path.as_deref().map(|path| OutputFile::find(path, Links::Refused)).transpose()
+        path.as_deref().map(|path| OutputFile::find(path, Links::Refused, shared)).transpose()
     };
     let (perfetto, html) = (find(&args.perfetto)?, find(&args.html)?);
     if let Some(file) = perfetto {
-        file.write(&perfetto::perfetto(&trace).to_string())?;
+        file.write(&json_line(&perfetto::perfetto(&trace))?)?;
     }
     if let Some(file) = html {
         file.write(&page::page(&trace))?;

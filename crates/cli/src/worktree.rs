@@ -7,9 +7,11 @@ mod layout;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
+use agent_tools::Hidden;
 use anyhow::Context as _;
 
 use crate::say;
@@ -29,7 +31,8 @@ pub(crate) struct Worktree {
 }
 
 impl Worktree {
-    /// Makes one of what is checked out at `cwd`; a name is found when none is given. Git is looked for along `path`.
+    /// Makes one of what is checked out at `cwd`; a name is found when none is given. Git is looked for along `path`, and
+    /// what is `hidden` from commands is not copied to where they would see it.
     ///
     /// # Errors
     /// Outside a repository, for a name that is taken or is none, where a link leads out of git's directory, and when git
@@ -39,6 +42,7 @@ impl Worktree {
         name: Option<&str>,
         path: &OsStr,
         links: Links,
+        hidden: &Hidden,
     ) -> anyhow::Result<Self> {
         let workspace = Workspace::of(cwd, &[]);
         let repository = workspace.repository.as_ref().with_context(|| {
@@ -59,7 +63,7 @@ impl Worktree {
         layout::check(&Git::at(&repository.root, path), &branch, links)
             .and_then(|()| add(repository, &place, &branch, path))
             .with_context(|| format!("cannot make a work tree at {}", place.display()))?;
-        copy_included(repository, &place, path)
+        copy_included(repository, &place, path, hidden)
             .with_context(|| format!("cannot copy what {INCLUDE} names to {}", place.display()))?;
         let inner = cwd
             .strip_prefix(&repository.root)
@@ -129,7 +133,12 @@ fn check_out(place: &Path, path: &OsStr) -> anyhow::Result<()> {
 
 /// Copies what git ignores and the file of the person names. What cannot be copied is no reason to fail, but is said.
 /// The names are the repository's, and so are the links that were checked out: none of them is followed.
-fn copy_included(repository: &Repository, place: &Path, path: &OsStr) -> anyhow::Result<()> {
+fn copy_included(
+    repository: &Repository,
+    place: &Path,
+    path: &OsStr,
+    hidden: &Hidden,
+) -> anyhow::Result<()> {
     if !repository.root.join(INCLUDE).is_file() {
         return Ok(());
     }
@@ -142,8 +151,14 @@ fn copy_included(repository: &Repository, place: &Path, path: &OsStr) -> anyhow:
     let (named, ignored) =
         (list(&format!("--exclude-from={INCLUDE}"))?, list("--exclude-standard")?);
     let (from, to) = (File::open(&repository.root)?, File::open(place)?);
+    let root = repository.root.canonicalize()?;
     for name in named.intersection(&ignored) {
-        if let Err(error) = agent_core::copy_beneath(&from, &to, name) {
+        let copied = if hidden.holds(&root.join(name)) {
+            Err(io::Error::other("it is hidden from commands, which would see it there"))
+        } else {
+            agent_core::copy_beneath(&from, &to, name)
+        };
+        if let Err(error) = copied {
             let name = name.display();
             say::note(format_args!("note: {name} is not in the new work tree: {error}"));
         }

@@ -73,6 +73,7 @@ mod tests {
             directories: vec![dir.path().to_owned()],
             fallback_names: vec![],
             max_bytes: 32_768,
+            hidden: agent_tools::Hidden::default(),
         };
         let opening = Opening::new(None, &surroundings, Some("Be brief."), &search);
         assert_eq!(opening.instructions, BASE_INSTRUCTIONS.trim_end());

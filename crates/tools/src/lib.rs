@@ -48,8 +48,8 @@ pub use policy::{
 };
 pub use redact::Secrets;
 pub use sandbox::{
-    Exit, NotStarted, SandboxError, SecretPlaces, Tier, TierReport, confined_main,
-    obeyed_through_links, persons_places, probe, run_confined, secret_places,
+    Exit, Hidden, NotStarted, SandboxError, SecretPlaces, Tier, TierReport, confined_main,
+    is_obeyed, obeyed_through_links, persons_places, probe, run_confined, secret_places,
 };
 pub use search_path::own_search_path;
 pub use sessions::Reaped;

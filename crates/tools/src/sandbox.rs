@@ -4,6 +4,7 @@
 
 mod channel;
 mod confined;
+mod hidden;
 mod kept;
 mod linked;
 #[cfg(target_os = "linux")]
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::ToolboxConfig;
 
 pub use confined::{probe, run_confined};
+pub use hidden::Hidden;
 pub(crate) use message::{DirectoryId, Errand, Input, Order, Reach, WindowSize};
 pub use message::{Exit, NotStarted};
 pub use ours::obeyed_through_links;
@@ -44,7 +46,7 @@ pub(crate) const OF_PROJECT: &[&str] = &[".agent", ".agents", ".codex"];
 
 /// Whether git or we may later run or obey what is at `path` (S9, S10), wherever it lies. Some file systems know no
 /// case.
-pub(crate) fn is_obeyed(path: &Path) -> bool {
+pub fn is_obeyed(path: &Path) -> bool {
     path.components().any(|part| {
         let name = part.as_os_str();
         name.eq_ignore_ascii_case(".git")

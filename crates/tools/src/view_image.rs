@@ -1,6 +1,7 @@
 //! Shows the model an image: decoded within limits, turned the right way up, shrunk and encoded anew, so that
 //! neither hidden data of the file nor a picture larger than models look at travels.
 
+use std::fs::File;
 use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::job::{Job, looking};
-use crate::{Prepared, Rejection, ToolOutput, Toolbox, ToolboxConfig, arguments, files};
+use crate::{Hidden, Prepared, Rejection, ToolOutput, Toolbox, ToolboxConfig, arguments, files};
 
 pub(crate) const NAME: &str = "view_image";
 
@@ -62,9 +63,14 @@ pub(crate) fn prepare(toolbox: &Toolbox, call: &ToolCall) -> Result<Prepared, Re
 /// An image of the person's own, for a message: shrunk and encoded as the tool would show it.
 ///
 /// # Errors
-/// When it cannot be read or is no image; the text names the file.
-pub fn image_content(path: &Path) -> Result<Content, String> {
-    let view = ViewImage { path: path.to_owned(), subject: String::new() }.view()?;
+/// When it cannot be read or is no image, and when a link leads to it from elsewhere and it is `hidden`; the text names
+/// the file.
+pub fn image_content(path: &Path, hidden: &Hidden) -> Result<Content, String> {
+    let (file, _) = files::open_regular(path)?;
+    if hidden.is_behind(path, &file) {
+        return Err(format!("{}: a link leads to what is hidden from commands", path.display()));
+    }
+    let view = view(path, file)?;
     Ok(Content::Image { image_url: view.url, detail: ImageDetail::High })
 }
 
@@ -76,7 +82,8 @@ pub(crate) struct ViewImage {
 
 impl ViewImage {
     pub(crate) fn perform(self) -> ToolOutput {
-        match self.view() {
+        let viewed = files::open_regular(&self.path).and_then(|(file, _)| view(&self.path, file));
+        match viewed {
             Ok(view) => {
                 let text = format!("{}: {}", self.subject, view.summary);
                 let image = Content::Image { image_url: view.url, detail: ImageDetail::High };
@@ -87,21 +94,21 @@ impl ViewImage {
             Err(message) => ToolOutput::not_found(NAME, self.subject, message),
         }
     }
+}
 
-    fn view(&self) -> Result<View, String> {
-        let (file, _) = files::open_regular(&self.path)?;
-        let say = |what: String| format!("{}: {what}", self.path.display());
-        let mut reader = ImageReader::new(BufReader::new(file))
-            .with_guessed_format()
-            .map_err(|error| say(files::trouble(&error)))?;
-        let format = reader
-            .format()
-            .filter(ImageFormat::reading_enabled)
-            .ok_or_else(|| say("not an image that can be shown (png, jpeg, gif, webp)".into()))?;
-        reader.limits(limits());
-        let image = decode(reader).map_err(|error| say(describe(&error)))?;
-        View::of(&image, format).map_err(|error| say(describe(&error)))
-    }
+/// What is seen of the image that was opened at `path`.
+fn view(path: &Path, file: File) -> Result<View, String> {
+    let say = |what: String| format!("{}: {what}", path.display());
+    let mut reader = ImageReader::new(BufReader::new(file))
+        .with_guessed_format()
+        .map_err(|error| say(files::trouble(&error)))?;
+    let format = reader
+        .format()
+        .filter(ImageFormat::reading_enabled)
+        .ok_or_else(|| say("not an image that can be shown (png, jpeg, gif, webp)".into()))?;
+    reader.limits(limits());
+    let image = decode(reader).map_err(|error| say(describe(&error)))?;
+    View::of(&image, format).map_err(|error| say(describe(&error)))
 }
 
 fn limits() -> Limits {
@@ -112,7 +119,7 @@ fn limits() -> Limits {
     limits
 }
 
-fn decode(reader: ImageReader<BufReader<std::fs::File>>) -> Result<DynamicImage, ImageError> {
+fn decode(reader: ImageReader<BufReader<File>>) -> Result<DynamicImage, ImageError> {
     let mut decoder = reader.into_decoder()?;
     limits().reserve(decoder.total_bytes())?;
     let orientation = decoder.orientation()?;

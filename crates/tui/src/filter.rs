@@ -15,6 +15,7 @@ use std::ops::Range;
 use backspace::Behind;
 use invisible::{Visibility, joins, visibility};
 use sgr::Sgr;
+pub(crate) use whole::pasteable;
 pub use whole::{exact, exact_name, is_harmless, plain, printable, written};
 
 /// What becomes of colour and style.

@@ -1,8 +1,10 @@
 //! `--output-schema`: the form of the answer, asked for in the request and checked when it comes (exec-json.md 9, 12.10).
 
+use std::fs::File;
 use std::path::Path;
 
 use agent_core::AnswerCheck;
+use agent_tools::Hidden;
 use anyhow::Context as _;
 use boon::{Compiler, SchemaIndex, Schemas, SchemeUrlLoader};
 use serde_json::{Value, json};
@@ -16,11 +18,10 @@ pub(super) struct AnswerSchema {
 
 impl AnswerSchema {
     /// # Errors
-    /// When the file cannot be read, or is no JSON Schema.
-    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+    /// When the file cannot be read, or is no JSON Schema, and when a link leads to it from elsewhere and it is `hidden`.
+    pub(super) fn read(path: &Path, hidden: &Hidden) -> anyhow::Result<Self> {
         let shown = path.display();
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the schema {shown}"))?;
+        let text = read(path, hidden).with_context(|| format!("cannot read the schema {shown}"))?;
         let schema: Value = serde_json::from_str(&text)
             .with_context(|| format!("the schema {shown} is not JSON"))?;
         anyhow::ensure!(schema.is_object(), "the schema {shown} is not a JSON object");
@@ -49,6 +50,14 @@ impl AnswerSchema {
             serde_json::from_str(answer).map_err(|error| format!("it is not JSON: {error}"))?;
         self.compiled.validate(&answer, self.root).map_err(|error| complaints(&error))
     }
+}
+
+/// All of a file that the model is to see, of a pipe too.
+fn read(path: &Path, hidden: &Hidden) -> anyhow::Result<String> {
+    let file = File::open(path)?;
+    let is_behind = hidden.is_behind(&std::path::absolute(path)?, &file);
+    anyhow::ensure!(!is_behind, "a link leads to what is hidden from commands");
+    Ok(std::io::read_to_string(file)?)
 }
 
 fn compile(schema: &Value) -> Result<(Schemas, SchemaIndex), boon::CompileError> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use agent_tools::{Hidden, image_content};
 use agent_tui::composer::Image;
 use agent_tui::effect::Input;
 use tokio::io::AsyncReadExt as _;
@@ -104,9 +105,9 @@ pub(super) fn keep(folder: &Path, kind: &str, bytes: &[u8]) -> io::Result<PathBu
             Err(error) => return Err(error),
         }
     };
-    let kept = file
-        .write_all(bytes)
-        .and_then(|()| agent_tools::image_content(&path).map(drop).map_err(io::Error::other));
+    // No command can have put anything in its place.
+    let is_image = || image_content(&path, &Hidden::default()).map(drop).map_err(io::Error::other);
+    let kept = file.write_all(bytes).and_then(|()| is_image());
     if kept.is_err() {
         // Nobody has been told of it.
         let _ = std::fs::remove_file(&path);

@@ -1,8 +1,6 @@
 //! Does what the screen asks for: sends commands to the thread, looks things up beside it, and says what came of it.
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -22,6 +20,7 @@ use super::{branch, clipboard, editor, facts, others, printed, prompts};
 use crate::args::ReviewArgs;
 use crate::config::{Environment, models_of_profiles};
 use crate::models::Models;
+use crate::output_file::{Links, OutputFile};
 use crate::screen::Screen;
 use crate::session;
 use crate::settings::Settings;
@@ -107,7 +106,8 @@ impl Desk<'_> {
             Effect::Write { path, text } => {
                 let name = format!("thread-{}.md", self.thread_id.get(..13).unwrap_or("new"));
                 let path = path.unwrap_or_else(|| PathBuf::from(name));
-                self.say(Input::Notice(write(&self.absolute(&path), &text)));
+                let shared = session::written_directories(self.settings);
+                self.say(Input::Notice(write(&self.absolute(&path), &text, &shared)));
             }
             Effect::FindThreads(how) => {
                 let (settings, id) = (self.settings.clone(), self.thread_id.clone());
@@ -199,7 +199,11 @@ impl Desk<'_> {
 
     fn load(&self, image: &Image) -> Result<Content, String> {
         match &image.source {
-            ImageSource::File(path) => agent_tools::image_content(&self.absolute(path)),
+            ImageSource::File(path) => {
+                let hidden = session::hidden(self.settings, self.environment);
+                let hidden = hidden.map_err(|error| error.to_string())?;
+                agent_tools::image_content(&self.absolute(path), &hidden)
+            }
             ImageSource::Data(url) => {
                 Ok(Content::Image { image_url: url.to_string(), detail: ImageDetail::High })
             }
@@ -291,7 +295,7 @@ impl Desk<'_> {
         let rollout = state.join("threads").join(&self.thread_id).join("rollout.jsonl");
         let screen = Screen { coloured: false, ..Screen::of_stdout() };
         self.aside(move || {
-            Some(match trace::run(&TraceArgs::default(), &rollout, screen) {
+            Some(match trace::run(&TraceArgs::default(), &rollout, &[], screen) {
                 Ok(text) => Input::Page {
                     title: "Where time and bytes went".to_owned(),
                     page: Page::Plain(text),
@@ -417,11 +421,14 @@ fn copy(text: &str) {
     let _ = write!(out, "\x1b]52;c;{encoded}\x07").and_then(|()| out.flush());
 }
 
-/// Writes a new file, for the person alone: what was said may hold secrets. One that is there stays as it is.
-fn write(path: &Path, text: &str) -> Notice {
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let written = made.and_then(|mut file| file.write_all(text.as_bytes()));
-    match written {
+/// Writes a new file, through no link of a command's that leads out of the `shared` directories; one that is there stays as
+/// it is.
+fn write(path: &Path, text: &str, shared: &[PathBuf]) -> Notice {
+    let file = match OutputFile::find(path, Links::Refused, shared) {
+        Ok(file) => file,
+        Err(error) => return Notice::Failed(sentence(&error)),
+    };
+    match file.write_new(text) {
         Ok(()) => Notice::Said(format!("Written to {}.", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             Notice::Failed(format!("{} is there already; name another file.", path.display()))

@@ -42,7 +42,7 @@ pub(super) fn open(
         remarks,
         ..SessionOptions::new(settings, environment, process_started)?
     };
-    let opening = session::opening(settings);
+    let opening = session::opening(settings, &options.toolbox);
     let (mut thread, handle) =
         session::open(settings, begin, opening, Box::new(transport), options)?;
     thread.warm_up();

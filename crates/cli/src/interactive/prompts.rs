@@ -6,9 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use agent_core::Opened;
+use agent_tools::Hidden;
 use agent_tui::prompts::{Origin, Prompt};
 
 use crate::config::{Environment, Homes};
+use crate::session;
 use crate::settings::Settings;
 
 /// A file of more is no prompt.
@@ -32,7 +34,10 @@ pub(super) fn find(settings: &Settings, environment: &Environment) -> Vec<Prompt
         let own: HashSet<_> = own.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
         let mut folders = project_folders(&levels);
         folders.retain(|folder| folder.canonicalize().is_ok_and(|real| !own.contains(&real)));
-        prompts.extend(Search::of_project(root).through(&folders));
+        // Where it cannot be told what is hidden, nothing runs either.
+        let hidden = session::hidden(settings, environment).ok();
+        let found = hidden.map(|hidden| Search::of_project(root, hidden).through(&folders));
+        prompts.extend(found.into_iter().flatten());
     }
     prompts
 }
@@ -56,6 +61,8 @@ fn project_folders(levels: &[PathBuf]) -> Vec<PathBuf> {
 struct Search {
     /// A project's real path. None for the person's own, whose links may lead anywhere.
     project: Option<PathBuf>,
+    /// What a project's own lead to no more than a command does.
+    hidden: Hidden,
     entries_left: usize,
     bytes_left: u64,
     found: Vec<Prompt>,
@@ -65,14 +72,15 @@ impl Search {
     fn of_person() -> Self {
         Self {
             project: None,
+            hidden: Hidden::default(),
             entries_left: MAX_ENTRIES,
             bytes_left: MAX_BYTES_OF_ALL,
             found: vec![],
         }
     }
 
-    fn of_project(root: PathBuf) -> Self {
-        Self { project: Some(root), ..Self::of_person() }
+    fn of_project(root: PathBuf, hidden: Hidden) -> Self {
+        Self { project: Some(root), hidden, ..Self::of_person() }
     }
 
     /// What is in these folders, each name once.
@@ -122,11 +130,15 @@ impl Search {
     }
 
     /// A project must not be able to name the person's private files and have them sent (S11): its links stay in it, and
-    /// lead to prompts.
+    /// lead to prompts that commands can read.
     fn may_be_read(&self, opened: &Opened, path: &Path) -> bool {
         let Some(project) = &self.project else { return true };
         let real = opened.real_path();
-        real.is_some_and(|real| real.starts_with(project) && real.extension() == path.extension())
+        real.is_some_and(|real| {
+            real.starts_with(project)
+                && real.extension() == path.extension()
+                && !self.hidden.holds(&real)
+        })
     }
 }
 
@@ -173,7 +185,8 @@ mod tests {
         ] {
             symlink(target, folder.join(link)).unwrap();
         }
-        let found = Search::of_project(project).through(std::slice::from_ref(&folder));
+        let found =
+            Search::of_project(project, Hidden::default()).through(std::slice::from_ref(&folder));
         assert_eq!(names(&found), ["shared"]);
         // The person's own links lead where the person wants.
         fs::remove_file(folder.join("environ.md")).unwrap();

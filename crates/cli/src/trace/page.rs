@@ -167,12 +167,13 @@ fn piece(turn: &Turn, class: &str, name: &str, from: f64, to: f64) -> String {
     )
 }
 
-/// What somebody said, harmless in a page and in an attribute.
+/// What somebody said, harmless in a page and in an attribute, and in a terminal that shows the page's source: what would
+/// not be seen is a mark.
 struct Text<'a>(&'a str);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
+        for character in agent_tui::exact(self.0).chars() {
             match character {
                 '&' => f.write_str("&amp;")?,
                 '<' => f.write_str("&lt;")?,

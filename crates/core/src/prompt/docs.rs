@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use agent_tools::Hidden;
+
 use super::imports;
 use crate::opened::Opened;
 
@@ -18,7 +20,7 @@ const FOREIGN_NAMES: [&str; 4] =
 const MAX_GLOBAL_BYTES: u64 = 1 << 20;
 
 /// Where documents may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct DocSearch {
     /// Directories of the person; the first that has a file with anything in it counts.
     pub homes: Vec<PathBuf>,
@@ -28,6 +30,8 @@ pub struct DocSearch {
     pub fallback_names: Vec<String>,
     /// Bytes of all files of the project together; 0 reads none of them.
     pub max_bytes: u64,
+    /// What no document of the project may lead to.
+    pub hidden: Hidden,
 }
 
 /// What was found.
@@ -80,17 +84,16 @@ impl DocSearch {
     /// The documents of the project, root first. The nearest are kept whole; what does not fit is cut from the
     /// farthest.
     fn project(&self, notes: &mut Vec<String>) -> Vec<Doc> {
-        let Some(root) = self.directories.first() else { return vec![] };
-        if self.max_bytes == 0 {
-            return vec![];
-        }
+        let root = self.directories.first().and_then(|root| root.canonicalize().ok());
+        let Some(root) = root.filter(|_| self.max_bytes > 0) else { return vec![] };
+        let bounds = Bounds { root: &root, hidden: &self.hidden };
         let mut left = self.max_bytes;
         let mut docs = vec![];
         for directory in self.directories.iter().rev() {
-            let Some((path, opened)) = self.document_of(directory, root, notes) else { continue };
+            let Some((path, opened)) = self.document_of(directory, bounds, notes) else { continue };
             let Some((mut text, whole)) = opened.read_at_most(left) else { continue };
             if whole && is_claude(&path) {
-                text = imports::expand(text, &path, root, notes);
+                text = imports::expand(text, &path, bounds, notes);
             }
             if text.trim().is_empty() && whole {
                 continue;
@@ -123,7 +126,7 @@ impl DocSearch {
     fn document_of(
         &self,
         directory: &Path,
-        root: &Path,
+        bounds: Bounds<'_>,
         notes: &mut Vec<String>,
     ) -> Option<(PathBuf, Opened)> {
         let configured =
@@ -131,14 +134,11 @@ impl DocSearch {
         let names = NAMES.into_iter().chain(configured).chain(FOREIGN_NAMES);
         let path = names.map(|name| directory.join(name)).find(|path| path.is_file())?;
         let opened = Opened::open(&path).ok()?;
-        if !may_be_read(&opened, root) {
-            notes.push(format!(
-                "{} leads out of the project, or to a hidden directory, and was not read",
-                path.display()
-            ));
-            return None;
+        match bounds.forbid_document(&opened.real_path()?) {
+            Some(why) => notes.push(format!("{} {why} and was not read", path.display())),
+            None => return Some((path, opened)),
         }
-        Some((path, opened))
+        None
     }
 }
 
@@ -162,26 +162,62 @@ fn cut_to(text: &mut String, limit: u64) {
     text.truncate(end);
 }
 
-/// A link may leave the project only for another document: a repository must not be able to name the person's
-/// private files and have them sent.
-fn may_be_read(opened: &Opened, root: &Path) -> bool {
-    let (Some(target), Ok(root)) = (opened.real_path(), root.canonicalize()) else { return false };
-    let is_document =
-        target.starts_with(&root) || target.extension().is_some_and(|end| end == "md");
-    is_document && !is_hidden(&target, &root)
+/// How far what a project names may lead: a repository, or a command in it, must not be able to have files of the person
+/// sent that no command can read (S11).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds<'a> {
+    /// Of the project, without links.
+    pub(super) root: &'a Path,
+    pub(super) hidden: &'a Hidden,
 }
 
-/// Where documents for agents lie, hidden or not.
-const OF_AGENTS: [&str; 6] = [".agent", ".agents", ".claude", ".codex", ".cursor", ".github"];
+impl Bounds<'_> {
+    /// Why the document at `target`, which leads through no link, is not read. It may lie elsewhere, as a document only.
+    fn forbid_document(self, target: &Path) -> Option<&'static str> {
+        let lies_elsewhere = !target.starts_with(self.root) && is_document(target, &["md"]);
+        if lies_elsewhere { self.forbid_hidden(target) } else { self.forbid(target) }
+    }
 
-/// Whether `target` is in a hidden directory that the project below `root` is not in: git's, or a private one.
-pub(super) fn is_hidden(target: &Path, root: &Path) -> bool {
+    /// Why a file of the project at `target`, which leads through no link, is not read.
+    pub(super) fn forbid(self, target: &Path) -> Option<&'static str> {
+        if !target.starts_with(self.root) {
+            return Some("leads out of the project");
+        }
+        self.forbid_hidden(target)
+    }
+
+    fn forbid_hidden(self, target: &Path) -> Option<&'static str> {
+        if self.hidden.holds(target) {
+            Some("is hidden from commands, as it may hold secrets,")
+        } else if is_private(target, self.root) {
+            Some("is in a hidden directory")
+        } else {
+            None
+        }
+    }
+}
+
+/// Where documents for agents lie among what they keep for themselves: settings, keys, what was said.
+const OF_AGENTS: [&str; 5] = [".agent", ".agents", ".claude", ".codex", ".cursor"];
+
+/// Hidden by its name only.
+const OPEN: &str = ".github";
+
+/// Whether `target` is in a hidden directory that the project below `root` is not in: git's, or a private one, or one of
+/// agents where it is no document.
+fn is_private(target: &Path, root: &Path) -> bool {
     let in_both = target.components().zip(root.components()).take_while(|(a, b)| a == b).count();
     let directories = target.parent().into_iter().flat_map(Path::components).skip(in_both);
     let mut names = directories.map(|directory| directory.as_os_str());
     names.any(|name| {
-        name.as_encoded_bytes().starts_with(b".") && !OF_AGENTS.iter().any(|own| name == *own)
+        let is_of_agents = OF_AGENTS.iter().any(|own| name == *own);
+        let is_open = name == OPEN || (is_of_agents && is_document(target, &["md", "mdc"]));
+        name.as_encoded_bytes().starts_with(b".") && !is_open
     })
+}
+
+fn is_document(path: &Path, ends: &[&str]) -> bool {
+    path.extension().is_some_and(|end| ends.iter().any(|document| end == *document))
 }
 
 /// A configured name stays in its directory.

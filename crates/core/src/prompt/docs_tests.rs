@@ -16,6 +16,7 @@ fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, DocSearch) {
         directories: vec![at("root"), at("root/a"), at("root/a/b")],
         fallback_names: vec![],
         max_bytes: 32_768,
+        hidden: Hidden::default(),
     };
     (dir, search)
 }
@@ -177,6 +178,8 @@ fn a_document_in_a_hidden_directory_is_not_read_but_where_agents_have_theirs() {
         ("root/.claude/rules.md", true),
         ("root/a/.cursor/rules/x.mdc", true),
         ("root/.cursorrules", true),
+        ("root/.claude/settings.local.json", false),
+        ("root/.codex/auth.json", false),
         ("root/.git/config", false),
         ("root/a/.notes/private.md", false),
         (".agents/shared.md", true),
@@ -250,4 +253,17 @@ fn a_document_that_is_exchanged_for_a_link_meanwhile_brings_no_private_file() {
         is_over.store(true, Ordering::Relaxed);
         assert_eq!(read, None);
     });
+}
+
+#[test]
+fn of_many_imports_that_are_not_read_a_few_are_named_and_the_others_counted() {
+    let names: String = (0..40).map(|number| format!("@../{} @../0 ", number % 20)).collect();
+    let outside: Vec<_> = (0..20).map(|number| number.to_string()).collect();
+    let mut files: Vec<_> = outside.iter().map(|name| (name.as_str(), "")).collect();
+    files.push(("root/CLAUDE.md", &names));
+    let (_dir, search) = tree(&files);
+    let notes = search.read().notes;
+    assert_eq!(notes.len(), 6, "{notes:?}");
+    assert!(notes[4].contains("@../4 leads out of the project"), "{notes:?}");
+    assert!(notes[5].ends_with("CLAUDE.md: not read either: 15 more of its imports"), "{notes:?}");
 }

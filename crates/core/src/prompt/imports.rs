@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::docs::is_hidden;
+use super::docs::Bounds;
 use crate::opened::Opened;
 
 /// Imports of imports of imports: no deeper than this.
@@ -12,31 +12,29 @@ const MAX_DEPTH: usize = 5;
 /// No more than this of one file, and of all together.
 const MAX_BYTES: u64 = 256 << 10;
 
-/// `text` of the file at `path`, followed by what it imports from below `root`.
-pub(super) fn expand(text: String, path: &Path, root: &Path, notes: &mut Vec<String>) -> String {
-    let Ok(root) = root.canonicalize() else { return text };
+/// As many of those that are not read are named: a document may have thousands.
+const MAX_NOTES: usize = 5;
+
+/// `text` of the file at `path`, followed by what it imports from within `bounds`.
+pub(super) fn expand(
+    text: String,
+    path: &Path,
+    bounds: Bounds<'_>,
+    notes: &mut Vec<String>,
+) -> String {
+    let mut left_out = LeftOut::default();
     let mut seen: BTreeSet<PathBuf> = path.canonicalize().into_iter().collect();
     let mut expanded = text.clone();
     let mut open = vec![(text, path.to_owned())];
     for _ in 0..MAX_DEPTH {
         let mut next = vec![];
         for (text, path) in &open {
-            let directory = path.parent().unwrap_or(&root);
+            let directory = path.parent().unwrap_or(bounds.root);
             for name in names(text) {
                 let Ok(opened) = Opened::open(&directory.join(name)) else { continue };
                 let Some(target) = opened.real_path() else { continue };
-                if !target.starts_with(&root) {
-                    notes.push(format!(
-                        "{}: @{name} leads out of the project and was not read",
-                        path.display()
-                    ));
-                    continue;
-                }
-                if is_hidden(&target, &root) {
-                    notes.push(format!(
-                        "{}: @{name} is in a hidden directory and was not read",
-                        path.display()
-                    ));
+                if let Some(why) = bounds.forbid(&target) {
+                    left_out.add(format!("{}: @{name} {why} and was not read", path.display()));
                     continue;
                 }
                 if expanded.len() as u64 > MAX_BYTES || !seen.insert(target.clone()) {
@@ -51,7 +49,32 @@ pub(super) fn expand(text: String, path: &Path, root: &Path, notes: &mut Vec<Str
         }
         open = next;
     }
+    notes.extend(left_out.notes(path));
     expanded
+}
+
+/// Imports that were not read, and why, each once.
+#[derive(Default)]
+struct LeftOut {
+    named: Vec<String>,
+    all: BTreeSet<String>,
+}
+
+impl LeftOut {
+    fn add(&mut self, note: String) {
+        if self.all.insert(note.clone()) && self.named.len() < MAX_NOTES {
+            self.named.push(note);
+        }
+    }
+
+    /// What is said of those of the document at `path`.
+    fn notes(self, path: &Path) -> impl Iterator<Item = String> {
+        let more = self.all.len() - self.named.len();
+        let path = path.display();
+        let more =
+            (more > 0).then(|| format!("{path}: not read either: {more} more of its imports"));
+        self.named.into_iter().chain(more)
+    }
 }
 
 /// What is imported: words that begin with `@`, outside of code.

@@ -71,7 +71,7 @@ use agent_protocol::SandboxMode;
 use super::channel::BlockingChannel;
 use super::message::{Build, Built, Found, OpenRoom, Reply};
 use super::spawn::CHANNEL;
-use super::{SandboxPolicy, Tier};
+use super::{SandboxPolicy, SecretPlaces, Tier};
 use cgroup::Cgroup;
 use first::Order;
 use mirrors::Mirrors;
@@ -185,6 +185,16 @@ fn no_memory(error: std::io::Error) -> String {
     format!("memory for all rooms: {error}")
 }
 
+/// Secrets that are found by looking at this machine: what git was told to keep passwords in, and where else all of
+/// them are mounted.
+pub(super) fn further_secrets(policy: &SandboxPolicy) -> SecretPlaces {
+    let mut further = SecretPlaces { kept: vec![], named: credentials::files(policy) };
+    let mut all = policy.secrets.clone();
+    all.extend(further.clone());
+    further.extend(mirrors::of(&all));
+    further
+}
+
 /// What a world of this policy expects to be there, made by the agent.
 pub(super) fn prepare(policy: &SandboxPolicy) {
     // Where it cannot be made the world does without.
@@ -232,12 +242,8 @@ impl World {
         }
         addresses::know_home(&policy.person);
         links::know_view(&policy, tier);
-        let kept_by_git = credentials::files(&policy);
-        policy.secrets.named.extend(kept_by_git);
-        if tier != Tier::None {
-            let mirrored = mirrors::of(&policy.secrets);
-            policy.secrets.extend(mirrored);
-        }
+        let further = further_secrets(&policy);
+        policy.secrets.extend(further);
         // Before anything is closed to this process.
         let register = Register::open(place_of_register(&policy).as_deref()).map_err(no_memory)?;
         let linked = match policy.mode {

@@ -9,7 +9,7 @@ use super::{App, pages};
 use crate::cell;
 use crate::composer::Message;
 use crate::effect::{Choice, Effect, GoOn, Next, Page, Scope, TrustAnswer};
-use crate::filter::exact;
+use crate::filter::{exact, pasteable};
 use crate::overlay::{Pager, Picker, Secret};
 use crate::slash::{self, Slash, Verb, When};
 use crate::transcript::{Cell, Notice, Process, goes_on};
@@ -386,7 +386,7 @@ impl App {
         match answer {
             Some(text) => {
                 self.note("Copied the last answer.".to_owned());
-                vec![Effect::Copy(text)]
+                vec![Effect::Copy(pasteable(&text))]
             }
             None => {
                 self.fail("There is no answer to copy yet.".to_owned());

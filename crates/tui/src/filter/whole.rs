@@ -1,5 +1,5 @@
 //! Texts that are there as a whole. What a program printed may style and overwrite itself ([`printable`], [`plain`]); what
-//! somebody wrote means itself ([`written`]), and what is run, changed or approved is shown byte for byte ([`exact`]).
+//! somebody wrote means itself ([`written`]) and is copied as such ([`pasteable`]), and what is run, changed or approved is shown byte for byte ([`exact`]).
 //! Most need no change and cost nothing but a look.
 
 use std::borrow::Cow;
@@ -77,6 +77,14 @@ pub fn exact_name(text: &str) -> Cow<'_, str> {
         return shown;
     }
     Cow::Owned(shown.replace('\n', "<U+000A>").replace('\t', "<U+0009>"))
+}
+
+/// `text` for whatever it is pasted into, which may be a shell: without what a terminal would obey and what shows other text
+/// than there is. What languages and emoji need stays, seen or not.
+pub(crate) fn pasteable(text: &str) -> String {
+    let is_obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|c| !is_obeyed(*c) && !turns(*c)).collect()
 }
 
 /// It prints as itself whatever stands around it.

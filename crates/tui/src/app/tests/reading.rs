@@ -34,6 +34,19 @@ fn the_whole_conversation_can_be_read_while_more_of_it_comes() {
 }
 
 #[test]
+fn s21_what_is_copied_holds_nothing_that_runs_or_turns_what_it_is_pasted_into() {
+    let mut app = app();
+    happened(
+        &mut app,
+        said(
+            "ls\t-la \u{1b}[201~\u{7}\rrm\u{85}\u{202e}\u{2066}x\u{7f}\r\nنمی\u{200c}خواهم 👩\u{200d}🚀",
+        ),
+    );
+    let copied = "ls\t-la [201~rmx\nنمی\u{200c}خواهم 👩\u{200d}🚀";
+    assert_eq!(type_in(&mut app, "/copy<enter>"), [Effect::Copy(copied.into())]);
+}
+
+#[test]
 fn the_last_answer_is_copied_and_the_conversation_exported() {
     let mut app = app();
     assert!(type_in(&mut app, "/copy<enter>").is_empty());
