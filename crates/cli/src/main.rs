@@ -308,8 +308,8 @@ fn in_worktree<'a>(args: &'a Args, environment: &Environment) -> anyhow::Result<
     if let (Some(missing), Some(_)) = (settings.provider.missing_key(), &args.command) {
         return Err(ProviderError::NoKey(missing).into());
     }
-    let path = session::own_search_path(&settings, environment);
-    let made = Worktree::make(&directory(args, environment)?, name, &path)?;
+    let own = session::own_environment(&settings, environment);
+    let made = Worktree::make(&directory(args, environment)?, name, &own)?;
     let (directory, branch) = (made.directory.display(), &made.branch);
     say::note(format_args!("note: working in {directory}, on the new branch {branch}"));
     Ok(Cow::Owned(args.within(made.directory)))
