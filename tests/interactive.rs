@@ -201,6 +201,18 @@ fn s20_the_persons_editor_and_the_programs_of_the_desktop_are_none_of_the_projec
 }
 
 #[test]
+fn s20_the_persons_editor_loads_nothing_of_the_project() {
+    let (scene, _server) = scene(ScriptedModel::new());
+    let venv = scene.workspace().join(".venv").display().to_string();
+    let scene = scene.env("PYTHONPATH", "src").env("VIRTUAL_ENV", &venv).env("GREETING", "hello");
+    let scene = scene.env("EDITOR", "printf %s \"<$PYTHONPATH$VIRTUAL_ENV$GREETING>\" >>");
+    let mut screen = show(&scene, &[]);
+    screen.press("see <c-g>");
+    screen.wait_for("see <hello>");
+    leave(screen);
+}
+
+#[test]
 fn a_rule_made_on_the_screen_holds_at_once_is_kept_and_can_be_taken_away() {
     let touch = || json!({"cmd": "touch made"});
     let model = ScriptedModel::new()

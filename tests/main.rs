@@ -24,6 +24,7 @@ mod leftovers;
 mod login;
 mod odd_files;
 mod outputs;
+mod outside;
 mod patches;
 mod promises;
 mod resume;

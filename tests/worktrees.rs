@@ -291,6 +291,21 @@ async fn s20_a_git_of_the_project_is_not_the_persons() {
 }
 
 #[tokio::test]
+async fn s20_a_configuration_of_the_project_is_not_the_persons() {
+    let (scene, _server) = scene();
+    let workspace = scene.workspace();
+    std::fs::write(workspace.join(".gitattributes"), "lib/* filter=x\n").unwrap();
+    git(&workspace, &["add", "--all"]);
+    git(&workspace, &["commit", "--quiet", "-m", "attributes"]);
+    let scene = scene.file("config", "[filter \"x\"]\n\tsmudge = tr a-z A-Z\n");
+    let config = workspace.join("config");
+    let scene = scene.env("GIT_CONFIG_GLOBAL", config.to_str().unwrap());
+    scene.run(&["exec", "--worktree=fix", "go"]).await.succeeded();
+    let tree = workspace.with_file_name("workspace.worktrees").join("fix");
+    assert_eq!(std::fs::read_to_string(tree.join("lib/tracked")).unwrap(), "changed since\n");
+}
+
+#[tokio::test]
 async fn of_a_work_tree_that_cannot_be_checked_out_nothing_is_left() {
     let (scene, server) = scene();
     let workspace = scene.workspace();

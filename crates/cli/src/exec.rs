@@ -303,8 +303,8 @@ fn notify(outcome: &Outcome, settings: &Settings, environment: &Environment, sai
         input_messages: &[said],
         last_message: &outcome.message,
     };
-    let path = session::own_search_path(settings, environment);
-    if let Err(error) = notify::notify(argv, &path, &turn) {
+    let own = session::own_environment(settings, environment);
+    if let Err(error) = notify::notify(argv, &own, &turn) {
         say::note(format_args!("note: `notify` could not be started: {error}"));
     }
 }

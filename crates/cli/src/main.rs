@@ -309,10 +309,13 @@ fn in_worktree<'a>(args: &'a Args, environment: &Environment) -> anyhow::Result<
     if let (Some(missing), Some(_)) = (settings.provider.missing_key(), &args.command) {
         return Err(ProviderError::NoKey(missing).into());
     }
-    let path = session::own_search_path(&settings, environment);
-    let links = if settings.permissions.trusted { Links::Followed } else { Links::Refused };
-    let hidden = session::hidden(&settings, environment)?;
-    let made = Worktree::make(&directory(args, environment)?, name, &path, links, &hidden)?;
+    let trusted = settings.permissions.trusted;
+    let terms = worktree::Terms {
+        own: &session::own_environment(&settings, environment),
+        hidden: &session::hidden(&settings, environment)?,
+        links: if trusted { Links::Followed } else { Links::Refused },
+    };
+    let made = Worktree::make(&directory(args, environment)?, name, &terms)?;
     let (directory, branch) = (made.directory.display(), &made.branch);
     say::note(format_args!("note: working in {directory}, on the new branch {branch}"));
     Ok(Cow::Owned(args.within(made.directory)))

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Stdio;
 
+use agent_tools::OwnEnvironment;
 use serde_json::json;
 
 /// A turn that is over.
@@ -16,13 +17,17 @@ pub(crate) struct TurnOver<'a> {
     pub(crate) last_message: &'a str,
 }
 
-/// Starts the program, which is looked for along `path`, with what happened as one more argument, and does not wait
-/// for it.
+/// Starts the program with what happened as one more argument, and does not wait for it. It does not begin in the
+/// workspace, where an interpreter would load what a command put there: it is told where that is.
 ///
 /// # Errors
 /// When it cannot be started.
 #[expect(clippy::disallowed_methods, reason = "the person's own program, not the model's")]
-pub(crate) fn notify(argv: &[String], path: &OsStr, turn: &TurnOver<'_>) -> std::io::Result<()> {
+pub(crate) fn notify(
+    argv: &[String],
+    own: &OwnEnvironment,
+    turn: &TurnOver<'_>,
+) -> std::io::Result<()> {
     let Some((program, arguments)) = argv.split_first() else { return Ok(()) };
     let told = json!({
         "type": "agent-turn-complete",
@@ -38,7 +43,9 @@ pub(crate) fn notify(argv: &[String], path: &OsStr, turn: &TurnOver<'_>) -> std:
     let mut command = std::process::Command::new(program);
     command
         .args(arguments)
-        .env("PATH", path)
+        .env_clear()
+        .envs(own.variables())
+        .current_dir(own.directory())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

@@ -1,7 +1,7 @@
 //! Wires settings to a thread: tools, policy, instructions, log. What is then done with the thread is the front
 //! ends' business.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,9 @@ use agent_protocol::{
     Asked, Item, ReasoningOptions, SandboxMode, SettingsFields, TextOptions, ToolChoice,
     TransportKind,
 };
-use agent_tools::{Hidden, PlayedBack, Policy, Secrets, Toolbox, ToolboxConfig};
+use agent_tools::{
+    Hidden, OwnEnvironment, PlayedBack, Policy, Secrets, Shared, Toolbox, ToolboxConfig,
+};
 use agent_transport::{Resilient, Transport};
 use anyhow::Context as _;
 
@@ -134,7 +136,7 @@ pub(crate) fn open(
         false => policy,
     };
     let policy = match options.toolbox.env.get(OsStr::new("PATH")) {
-        Some(path) => policy.searching(path, &shared_directories(&options.toolbox)),
+        Some(path) => policy.searching(path, shared(&options.toolbox)),
         None => policy,
     };
     let may_change = !options.ephemeral && settings.permissions.sandbox != SandboxMode::ReadOnly;
@@ -224,20 +226,17 @@ fn obeyed_through_links(settings: &Settings) -> Vec<PathBuf> {
 }
 
 /// In which not only the person writes: the model, commands, and who made the project.
-fn shared_directories(toolbox: &ToolboxConfig) -> Vec<PathBuf> {
-    let temporary = toolbox.env.get(OsStr::new("TMPDIR")).map(PathBuf::from);
-    let temporary = temporary.into_iter().chain(["/tmp".into()]);
-    let known = toolbox.shared.iter().chain(&toolbox.writable_roots).cloned();
-    known.chain(temporary).collect()
+fn shared(toolbox: &ToolboxConfig) -> Shared {
+    let directories = toolbox.shared.iter().chain(&toolbox.writable_roots).cloned();
+    Shared::new(directories).and_temporary(&toolbox.env)
 }
 
-/// Where programs are looked for that we start ourselves, outside of the sandbox: not where the model or the project may
-/// have put them.
-pub(crate) fn own_search_path(settings: &Settings, environment: &Environment) -> OsString {
-    let mut shared = project_directories(settings);
-    shared.extend(settings.permissions.writable_roots.iter().cloned());
-    let path = environment.variables().get(OsStr::new("PATH"));
-    agent_tools::own_search_path(path.map_or(OsStr::new(""), OsString::as_os_str), &shared)
+/// For what we start ourselves, outside of the sandbox: nothing in it leads to what the model or the project may have put
+/// somewhere.
+pub(crate) fn own_environment(settings: &Settings, environment: &Environment) -> OwnEnvironment {
+    let variables = environment.variables();
+    let shared = Shared::new(written_directories(settings)).and_temporary(variables);
+    OwnEnvironment::new(variables, &shared)
 }
 
 /// Where commands of this thread or of an earlier one may have made links.
@@ -248,20 +247,17 @@ pub(crate) fn written_directories(settings: &Settings) -> Vec<PathBuf> {
 }
 
 /// The workspace, its project and its repository, with what lies beside that one's git directory, as the main work tree
-/// does: what is there may be anybody's.
+/// does: what is there may be anybody's. Commands write in the git directories too, wherever they lie.
 fn project_directories(settings: &Settings) -> Vec<PathBuf> {
     let Workspace { cwd, root, repository, .. } = &settings.workspace;
-    let repository = repository.as_ref();
-    let common = repository.map(|repository| &repository.common_dir);
-    let main = common.filter(|common| common.ends_with(".git")).and_then(|common| common.parent());
-    let directories = [Some(cwd), root.as_ref(), repository.map(|repository| &repository.root)];
+    let mut directories = vec![cwd.clone()];
+    directories.extend(root.clone());
+    if let Some(Repository { root, git_dir, common_dir }) = repository {
+        directories.extend([root, git_dir, common_dir].map(Clone::clone));
+        let main = common_dir.parent().filter(|_| common_dir.ends_with(".git"));
+        directories.extend(main.map(Path::to_owned));
+    }
     directories
-        .into_iter()
-        .flatten()
-        .map(PathBuf::as_path)
-        .chain(main)
-        .map(Path::to_owned)
-        .collect()
 }
 
 /// What no command can read, whatever the sandbox: what we read outside of it is none of it, either (S11).

@@ -5,13 +5,13 @@ mod git;
 mod layout;
 
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use agent_tools::Hidden;
+use agent_tools::{Hidden, OwnEnvironment};
 use anyhow::Context as _;
 
 use crate::say;
@@ -30,20 +30,24 @@ pub(crate) struct Worktree {
     pub(crate) branch: String,
 }
 
+/// How it is made.
+pub(crate) struct Terms<'a> {
+    /// In which git is started.
+    pub(crate) own: &'a OwnEnvironment,
+    /// Not copied from commands to where they would see it.
+    pub(crate) hidden: &'a Hidden,
+    /// Of the repository, on the way to where git writes.
+    pub(crate) links: Links,
+}
+
 impl Worktree {
-    /// Makes one of what is checked out at `cwd`; a name is found when none is given. Git is looked for along `path`, and
-    /// what is `hidden` from commands is not copied to where they would see it.
+    /// Makes one of what is checked out at `cwd`; a name is found when none is given.
     ///
     /// # Errors
     /// Outside a repository, for a name that is taken or is none, where a link leads out of git's directory, and when git
     /// fails. Then nothing is left.
-    pub(crate) fn make(
-        cwd: &Path,
-        name: Option<&str>,
-        path: &OsStr,
-        links: Links,
-        hidden: &Hidden,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn make(cwd: &Path, name: Option<&str>, terms: &Terms<'_>) -> anyhow::Result<Self> {
+        let Terms { own, hidden, links } = *terms;
         let workspace = Workspace::of(cwd, &[]);
         let repository = workspace.repository.as_ref().with_context(|| {
             format!("{} is not inside a git repository, which `--worktree` needs", cwd.display())
@@ -60,10 +64,10 @@ impl Worktree {
             place.display()
         );
         let branch = format!("agent/{name}");
-        layout::check(&Git::at(&repository.root, path), &branch, links)
-            .and_then(|()| add(repository, &place, &branch, path))
+        layout::check(&Git::at(&repository.root, own), &branch, links)
+            .and_then(|()| add(repository, &place, &branch, own))
             .with_context(|| format!("cannot make a work tree at {}", place.display()))?;
-        copy_included(repository, &place, path, hidden)
+        copy_included(repository, &place, own, hidden)
             .with_context(|| format!("cannot copy what {INCLUDE} names to {}", place.display()))?;
         let inner = cwd
             .strip_prefix(&repository.root)
@@ -108,10 +112,15 @@ fn place(repository: &Repository, name: &str) -> PathBuf {
 
 /// Makes the work tree, then checks out the files: what filters the repository has for them is not known before, as its
 /// settings may depend on the branch and on where the tree is.
-fn add(repository: &Repository, place: &Path, branch: &str, path: &OsStr) -> anyhow::Result<()> {
-    let (git, _) = Git::at(&repository.root, path).without_filters()?;
+fn add(
+    repository: &Repository,
+    place: &Path,
+    branch: &str,
+    own: &OwnEnvironment,
+) -> anyhow::Result<()> {
+    let (git, _) = Git::at(&repository.root, own).without_filters()?;
     git.run(["worktree", "add", "--quiet", "--no-checkout", "-b", branch], [place])?;
-    check_out(place, path).inspect_err(|_| {
+    check_out(place, own).inspect_err(|_| {
         // What went wrong is said; that nothing is left of it is all there is to do.
         let _ = git.run(["worktree", "remove", "--force"], [place]);
         let _ = git.run(["branch", "--quiet", "-D", branch], []);
@@ -119,8 +128,8 @@ fn add(repository: &Repository, place: &Path, branch: &str, path: &OsStr) -> any
 }
 
 /// Checks out all files of a new work tree.
-fn check_out(place: &Path, path: &OsStr) -> anyhow::Result<()> {
-    let (git, filters) = Git::at(place, path).without_filters()?;
+fn check_out(place: &Path, own: &OwnEnvironment) -> anyhow::Result<()> {
+    let (git, filters) = Git::at(place, own).without_filters()?;
     git.run(["reset", "--hard", "--quiet", "--no-recurse-submodules"], [])?;
     for filter in filters {
         let why = "git took your own instead, if you have one of that name";
@@ -136,13 +145,13 @@ fn check_out(place: &Path, path: &OsStr) -> anyhow::Result<()> {
 fn copy_included(
     repository: &Repository,
     place: &Path,
-    path: &OsStr,
+    own: &OwnEnvironment,
     hidden: &Hidden,
 ) -> anyhow::Result<()> {
     if !repository.root.join(INCLUDE).is_file() {
         return Ok(());
     }
-    let git = Git::at(&repository.root, path);
+    let git = Git::at(&repository.root, own);
     let list = |from: &str| -> anyhow::Result<BTreeSet<PathBuf>> {
         let said = git.run(["ls-files", "--others", "--ignored", "-z", from], [])?.stdout;
         let names = said.split(|byte| *byte == 0).filter(|name| !name.is_empty());

@@ -19,6 +19,7 @@ mod login_environment;
 #[doc(hidden)]
 pub mod measuring;
 mod output;
+mod own_environment;
 mod patch;
 mod policy;
 mod process;
@@ -27,6 +28,7 @@ mod redact;
 mod sandbox;
 mod search_path;
 mod sessions;
+mod shared;
 mod terminal;
 mod toolbox;
 mod update_plan;
@@ -39,6 +41,7 @@ pub use exec_command::output_file;
 pub use files::{entries, real_path};
 pub use ignore_files::{Fate, IgnoreRules, is_store};
 pub use login_environment::{LoginPolicy, LoginVariables};
+pub use own_environment::OwnEnvironment;
 pub use patch::{
     PatchPreview, PatchRefusal, PatchSummary, PreviewedChange, UnifiedDiff, recover_patches,
     recover_patches_of_others,
@@ -51,7 +54,7 @@ pub use sandbox::{
     Exit, Hidden, NotStarted, SandboxError, SecretPlaces, Tier, TierReport, confined_main,
     is_obeyed, obeyed_through_links, persons_places, probe, run_confined, secret_places,
 };
-pub use search_path::own_search_path;
 pub use sessions::Reaped;
+pub use shared::Shared;
 pub use toolbox::{PlayedBack, Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig};
 pub use view_image::image_content;

@@ -16,8 +16,10 @@ use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
 use crate::account::shell_of_account;
+use crate::own_environment::OwnEnvironment;
 use crate::sandbox::{SecretPlaces, secret_places};
 use crate::search_path::own_search_path;
+use crate::shared::Shared;
 use crate::{Secrets, ToolboxConfig};
 
 type Variables = BTreeMap<OsString, OsString>;
@@ -111,7 +113,7 @@ pub(crate) struct LoginEnvironment {
     env: Variables,
     roots: Vec<PathBuf>,
     /// In which not only the person writes.
-    shared: Vec<PathBuf>,
+    shared: Shared,
     /// What the world of commands hides.
     hidden: SecretPlaces,
     secret_values: Secrets,
@@ -121,14 +123,15 @@ pub(crate) struct LoginEnvironment {
 impl LoginEnvironment {
     pub(crate) fn new(config: &ToolboxConfig) -> Self {
         let env = config.env.clone();
+        let mut roots = vec![config.cwd.clone()];
+        roots.extend(config.writable_roots.iter().cloned());
+        let shared = Shared::new([roots.as_slice(), &config.shared].concat()).and_temporary(&env);
         let shell = env.get(OsStr::new("SHELL")).map(PathBuf::from).or_else(shell_of_account);
         let is_known = |shell: &PathBuf| {
             shell.is_absolute()
                 && shell.file_name().is_some_and(|name| KNOWN.iter().any(|known| name == *known))
+                && !shared.holds_as_project(shell)
         };
-        let mut roots = vec![config.cwd.clone()];
-        roots.extend(config.writable_roots.iter().cloned());
-        let shared = [roots.as_slice(), &config.shared].concat();
         let mut hidden = config.secrets.clone();
         hidden.extend(secret_places(&env, &roots));
         Self {
@@ -150,10 +153,9 @@ impl LoginEnvironment {
     async fn ask(&self) -> Variables {
         let Some((shell, policy)) = &self.asked else { return Variables::new() };
         let own = self.env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
-        let mut env = self.env.clone();
-        // The person's files call programs by their names.
-        env.insert("PATH".into(), own_search_path(&own, &self.shared));
-        let said = tokio::time::timeout(LIMIT, answer(shell, &env)).await;
+        // The person's files call programs by their names, and these load what variables lead to.
+        let outside = OwnEnvironment::new(&self.env, &self.shared);
+        let said = tokio::time::timeout(LIMIT, answer(shell, outside.variables())).await;
         let Some(Answer { path, variables }) = said.ok().flatten() else { return Variables::new() };
         let mut found = self.taken(policy, variables);
         // Rules hold for what our own path finds: the person's files put nothing of the model's before it.

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use agent_protocol::{Action, ApprovalPolicy, RejectReason, RuleScope, SandboxMode};
 
 use crate::search_path::SearchPath;
+use crate::shared::Shared;
 
 use beyond::obeys_another_repository;
 use places::{Places, in_their_places};
@@ -129,10 +130,10 @@ impl Policy {
         Self { linked, ..self }
     }
 
-    /// Commands look for programs along `path`; what is found below a `shared` directory is none that is known by its
-    /// name.
+    /// Commands look for programs along `path`; what is found below a `shared` directory, or through one, is none that is
+    /// known by its name.
     #[must_use]
-    pub fn searching(self, path: &OsStr, shared: &[PathBuf]) -> Self {
+    pub fn searching(self, path: &OsStr, shared: Shared) -> Self {
         Self { search: SearchPath::new(path, shared), ..self }
     }
 

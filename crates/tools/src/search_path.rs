@@ -2,36 +2,35 @@
 //! a project may have put it.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::shared::Shared;
 
 /// Where the system's own programs are, if nothing else is left.
 const OF_THE_SYSTEM: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// What is left of the search path `path` for programs that are started outside of the sandbox: not what lies below a
-/// `shared` directory, where the model or a project may have put them, nor what depends on where one is.
-pub fn own_search_path(path: &OsStr, shared: &[PathBuf]) -> OsString {
-    let SearchPath { mut entries, shared } = SearchPath::new(path, shared);
-    let is_shared =
-        |entry: &Path| shared.iter().any(|directory| real(entry).starts_with(directory));
-    entries.retain(|entry| entry.is_absolute() && !is_shared(entry));
-    // To search along nothing is to search where one is.
-    if entries.is_empty() {
-        return OF_THE_SYSTEM.into();
-    }
+/// `shared` directory or is reached through one, where the model or a project may have put them, nor what depends on where
+/// one is. The entries keep their names: nobody else can change where one of these leads, and programs that look for
+/// themselves in it (as those of pyenv do) find what the person wrote.
+pub(crate) fn own_search_path(path: &OsStr, shared: &Shared) -> OsString {
+    let entries = std::env::split_paths(path);
+    let own = entries.filter(|entry| entry.is_absolute() && !shared.holds(entry));
     // Each was between two colons.
-    std::env::join_paths(entries).unwrap_or_else(|_| OF_THE_SYSTEM.into())
+    let own = std::env::join_paths(own).unwrap_or_default();
+    // To search along nothing is to search where one is.
+    if own.is_empty() { OF_THE_SYSTEM.into() } else { own }
 }
 
 /// The directories in which commands look for programs, and those below which not only the person writes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SearchPath {
     entries: Vec<PathBuf>,
-    shared: Vec<PathBuf>,
+    shared: Shared,
 }
 
 impl SearchPath {
-    pub(crate) fn new(path: &OsStr, shared: &[PathBuf]) -> Self {
-        let shared = shared.iter().map(|directory| real(directory)).collect();
+    pub(crate) fn new(path: &OsStr, shared: Shared) -> Self {
         Self { entries: std::env::split_paths(path).collect(), shared }
     }
 
@@ -44,24 +43,17 @@ impl SearchPath {
             }
             let program = entry.join(name);
             if program.symlink_metadata().is_ok() {
-                return !self.is_shared(&real(entry)) && !self.is_shared(&real(&program));
+                return !self.shared.holds(&program);
             }
         }
         true
     }
-
-    fn is_shared(&self, path: &Path) -> bool {
-        self.shared.iter().any(|directory| path.starts_with(directory))
-    }
-}
-
-fn real(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
 
     #[test]
     fn s20_what_is_started_outside_is_looked_for_where_only_the_person_writes() {
@@ -70,13 +62,19 @@ mod tests {
         for entry in ["work/bin", "own"] {
             std::fs::create_dir_all(at(entry)).unwrap();
         }
-        std::os::unix::fs::symlink(at("work/bin"), at("link")).unwrap();
+        symlink(at("work/bin"), at("link")).unwrap();
+        symlink(at("own"), at("work/link")).unwrap();
+        symlink(at("own"), at("own-link")).unwrap();
         let left = |entries: &[PathBuf]| {
-            own_search_path(&std::env::join_paths(entries).unwrap(), &[at("work")])
+            let path = std::env::join_paths(entries).unwrap();
+            own_search_path(&path, &Shared::new([at("work")]))
         };
-        let of_the_model = [at("work/bin"), at("link"), "".into(), ".".into(), "bin".into()];
+        let of_the_model =
+            [at("work/bin"), at("work/link"), at("link"), "".into(), ".".into(), "bin".into()];
         assert_eq!(left(&of_the_model), OF_THE_SYSTEM);
-        assert_eq!(left(&[&of_the_model[..], &[at("own")]].concat()), at("own"));
+        let own = [at("own"), at("own-link")];
+        let expected = std::env::join_paths(&own).unwrap();
+        assert_eq!(left(&[&of_the_model[..], &own].concat()), expected);
     }
 
     #[test]
@@ -87,15 +85,16 @@ mod tests {
             std::fs::create_dir_all(at(file).parent().unwrap()).unwrap();
             std::fs::write(at(file), "").unwrap();
         }
-        std::os::unix::fs::symlink(at("work/bin/own"), at("system/rg")).unwrap();
-        std::os::unix::fs::symlink(at("work/bin"), at("link")).unwrap();
+        symlink(at("work/bin/own"), at("system/rg")).unwrap();
+        symlink(at("work/bin"), at("link")).unwrap();
+        symlink(at("system"), at("work/link")).unwrap();
         let finds = |entries: &[&str], name: &str| {
             let entries = entries.iter().map(|entry| match *entry {
                 "" | "." | "bin" => PathBuf::from(entry),
                 entry => at(entry),
             });
             let path = std::env::join_paths(entries).unwrap();
-            SearchPath::new(&path, &[at("work")]).finds_the_systems(name)
+            SearchPath::new(&path, Shared::new([at("work")])).finds_the_systems(name)
         };
         for (entries, name, expected) in [
             (&["system", "work/bin"][..], "ls", true),
@@ -104,6 +103,8 @@ mod tests {
             (&["work/bin", "system"], "cat", true),
             (&["work/bin", "system"], "nowhere", true),
             (&["system"], "rg", false),
+            // It leads to the system's until somebody changes it.
+            (&["work/link", "system"], "ls", false),
             // Who knows what is there.
             (&["bin", "system"], "cat", false),
             (&["", "system"], "cat", false),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use agent_tools::{Hidden, image_content};
+use agent_tools::{Hidden, OwnEnvironment, image_content};
 use agent_tui::composer::Image;
 use agent_tui::effect::Input;
 use tokio::io::AsyncReadExt as _;
@@ -30,13 +30,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// More is no picture that a model could look at.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Takes the picture into `folder`, and hands it to the composer. Programs are looked for along `path`.
+/// Takes the picture into `folder`, and hands it to the composer.
 pub(super) fn take(
     environment: &Environment,
-    path: &OsStr,
+    own: OwnEnvironment,
     folder: PathBuf,
 ) -> impl Future<Output = Input> + Send + use<> {
-    let readers = readers(environment, path);
+    let readers = readers(environment, own.path());
     async move {
         if readers.is_empty() {
             return failed(
@@ -45,7 +45,7 @@ pub(super) fn take(
             );
         }
         for (program, arguments) in readers {
-            let Some(bytes) = read(&program, arguments).await else { continue };
+            let Some(bytes) = read(&program, arguments, &own).await else { continue };
             let kept =
                 tokio::task::spawn_blocking(move || keep(&folder, "clipboard", &bytes)).await;
             return match kept {
@@ -73,9 +73,12 @@ fn readers(environment: &Environment, path: &OsStr) -> Vec<(PathBuf, &'static [&
 
 /// What the program writes; none when it fails, or there is nothing.
 #[expect(clippy::disallowed_methods, reason = "the person's own program, not the model's")]
-async fn read(program: &Path, arguments: &[&str]) -> Option<Vec<u8>> {
+async fn read(program: &Path, arguments: &[&str], own: &OwnEnvironment) -> Option<Vec<u8>> {
     let mut child = tokio::process::Command::new(program)
         .args(arguments)
+        .env_clear()
+        .envs(own.variables())
+        .current_dir(own.directory())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

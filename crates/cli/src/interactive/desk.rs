@@ -128,16 +128,16 @@ impl Desk<'_> {
             // Whoever shows us has done it.
             Effect::Dress(_) => {}
             Effect::TakePicture => {
-                let path = session::own_search_path(self.settings, self.environment);
-                let taking = clipboard::take(self.environment, &path, self.pictures());
+                let own = session::own_environment(self.settings, self.environment);
+                let taking = clipboard::take(self.environment, own, self.pictures());
                 let say = self.say.clone();
                 tokio::spawn(async move {
                     let _ = say.send(taking.await);
                 });
             }
             Effect::Edit(text) => {
-                let path = session::own_search_path(self.settings, self.environment);
-                return Act::Lend(Box::pin(editor::edit(self.environment, path, text)));
+                let own = session::own_environment(self.settings, self.environment);
+                return Act::Lend(Box::pin(editor::edit(self.environment, own, text)));
             }
             Effect::FindPrompts => {
                 let (settings, environment) = (self.settings.clone(), self.environment.clone());

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
+use agent_tools::OwnEnvironment;
 use anyhow::Context as _;
 
 /// Settings above all others: hooks, what is asked for changes, what git would do in submodules, and the logs of branches,
@@ -32,15 +33,15 @@ const FILTER: [(&str, &str); 4] =
 /// Git in one directory.
 pub(super) struct Git<'a> {
     directory: &'a Path,
-    /// Along which it is looked for, and whatever it starts.
-    path: &'a OsStr,
+    /// In which it is looked for, and whatever it starts.
+    own: &'a OwnEnvironment,
     /// What else is set for a command.
     overrides: Vec<OsString>,
 }
 
 impl<'a> Git<'a> {
-    pub(super) fn at(directory: &'a Path, path: &'a OsStr) -> Self {
-        Self { directory, path, overrides: Vec::new() }
+    pub(super) fn at(directory: &'a Path, own: &'a OwnEnvironment) -> Self {
+        Self { directory, own, overrides: Vec::new() }
     }
 
     pub(super) fn directory(&self) -> &Path {
@@ -87,7 +88,7 @@ impl<'a> Git<'a> {
         paths: impl IntoIterator<Item = &'b Path>,
     ) -> anyhow::Result<Output> {
         let mut command = std::process::Command::new("git");
-        command.arg("-C").arg(self.directory).env("PATH", self.path);
+        command.arg("-C").arg(self.directory).env_clear().envs(self.own.variables());
         let settings = SETTINGS.iter().map(OsStr::new);
         for setting in settings.chain(self.overrides.iter().map(OsString::as_os_str)) {
             command.arg("-c").arg(setting);

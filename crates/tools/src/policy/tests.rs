@@ -249,8 +249,10 @@ fn s19_rules_decide_before_anything_else_and_only_about_whole_lines() {
 fn s19_a_filter_of_the_project_is_not_run_outside_beside_what_a_rule_allows() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("tail"), "").unwrap();
-    let policy =
-        |shared: &Path| with_rules(Never).searching(dir.path().as_os_str(), &[shared.to_owned()]);
+    let policy = |shared: &Path| {
+        let shared = Shared::new([shared.to_owned()]);
+        with_rules(Never).searching(dir.path().as_os_str(), shared)
+    };
     let line = outside("cargo test | tail -5");
     assert_eq!(decided(&policy(dir.path()), &line), "deny: approval policy never");
     assert_eq!(decided(&policy(Path::new("/nowhere")), &line), "allow: rule /r:1");
@@ -276,7 +278,7 @@ fn s19_a_rule_does_not_let_out_what_the_model_may_have_written_under_that_name()
         let path = std::env::join_paths(entries).unwrap();
         Policy::new(OnRequest, WorkspaceWrite, "/w".into())
             .with_rules(rules.clone(), files.clone())
-            .searching(&path, &[at("work")])
+            .searching(&path, Shared::new([at("work")]))
     };
     let shared_first = searching(&[at("work/bin"), at("system")]);
     let system_first = searching(&[at("system"), at("work/bin")]);
