@@ -194,3 +194,31 @@ async fn what_is_to_be_kept_lives_on_and_its_output_goes_to_the_thread() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(10), printed).await.unwrap();
 }
+
+/// Within a sandbox no namespaces are to be had, so what is confined once more is so in the reduced tier.
+#[tokio::test]
+async fn r9_what_goes_on_without_the_agent_keeps_its_temporary_directory() {
+    let model = r#"
+        name = "keep"
+        [[step]]
+        [[step.call]]
+        tool = "exec_command"
+        arguments = { cmd = "read -r go <in; echo kept >$TMPDIR/file; cat $TMPDIR/file >out", yield_time_ms = 250 }
+        [[step]]
+        say = "It waits."
+    "#;
+    let script = r#"
+        mkfifo in out said; mkdir /tmp/home; export HOME=/tmp/home AGENT_HOME=/tmp/home
+        ./agent gateway --script keep.toml --listen 127.0.0.1:0 >said & exec 3<said
+        while read -r line <&3; do
+            case $line in url=*) export OPENAI_BASE_URL=${line#url=};; token=*) export AGENT_API_KEY=${line#token=}; break;; esac
+        done
+        ./agent exec -s workspace-write --keep-background go 2>&1 || exit
+        echo go >in; cat out
+    "#;
+    let scene = Scene::new(AGENT).unrehearsed().file("keep.toml", model).file("script", script);
+    std::fs::copy(AGENT, scene.workspace().join("agent")).unwrap();
+    let run = scene.run(&["sandbox", "--", "bash", "script"]).await.succeeded();
+    assert!(run.stdout.contains("The sandbox is the reduced one"), "{}", run.stdout);
+    assert!(run.stdout.ends_with("\nkept\n"), "{}", run.stdout);
+}

@@ -5,11 +5,15 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
@@ -19,6 +23,9 @@ const MAX_FRAME: usize = 256 << 20;
 /// Descriptors that travel with one frame.
 const MAX_DESCRIPTORS: usize = 3;
 const LENGTH: usize = 4;
+/// How often descriptors are sent once more for which there is no room in the kernel's count, and how much later.
+const TRIES: usize = 20;
+const LATER: Duration = Duration::from_millis(50);
 
 /// An end that is gone is an error, and no signal. Where there is no flag for it, the signal is ignored by all of Rust.
 #[cfg(not(target_os = "macos"))]
@@ -62,7 +69,37 @@ fn send_with(
     if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(io::Error::new(ErrorKind::InvalidInput, "too many descriptors for one frame"));
     }
-    Ok(rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SILENTLY)?)
+    let mut send = || rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SILENTLY);
+    match send() {
+        Err(Errno::TOOMANYREFS) => with_most_files(send).map_err(|error| match error {
+            Errno::TOOMANYREFS => crowded(),
+            error => error.into(),
+        }),
+        sent => Ok(sent?),
+    }
+}
+
+/// The kernel counts the descriptors that all programs of a user have sent and nobody has received, and judges each sender by its own
+/// limit for open files. What is started meanwhile has the same limit, so it is not raised for good.
+fn with_most_files<T>(call: impl FnOnce() -> T) -> T {
+    static RAISED: Mutex<()> = Mutex::new(());
+    let _alone = RAISED.lock().unwrap_or_else(PoisonError::into_inner);
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let done = call();
+    let _ = setrlimit(Resource::Nofile, limit);
+    done
+}
+
+fn crowded() -> io::Error {
+    let why = "too many descriptors are on their way between your programs, as when a command that still runs sends them and \
+               nobody receives them";
+    io::Error::new(ErrorKind::QuotaExceeded, why)
+}
+
+/// Whether descriptors were not sent as too many others are on their way. The other side is still there.
+pub(super) fn is_crowded(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::QuotaExceeded
 }
 
 fn receive_with(
@@ -153,11 +190,20 @@ impl Channel {
         descriptors: &[BorrowedFd<'_>],
     ) -> io::Result<()> {
         let frame = encode(message)?;
+        let mut sent = self.send_first(&frame, descriptors).await;
+        for _ in 0..TRIES {
+            if !sent.as_ref().is_err_and(is_crowded) {
+                break;
+            }
+            tokio::time::sleep(LATER).await;
+            sent = self.send_first(&frame, descriptors).await;
+        }
+        self.0.write_all(&frame[sent?..]).await
+    }
+
+    async fn send_first(&self, frame: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<usize> {
         let socket = &self.0;
-        let sent = socket
-            .async_io(Interest::WRITABLE, || send_with(socket.as_fd(), &frame, descriptors))
-            .await?;
-        self.0.write_all(&frame[sent..]).await
+        socket.async_io(Interest::WRITABLE, || send_with(socket.as_fd(), frame, descriptors)).await
     }
 
     /// For short frames. One for which there is no room is not sent at all.

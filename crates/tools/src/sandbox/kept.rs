@@ -10,6 +10,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 /// Bytes of output that are kept of a command that lives on without the agent.
 const KEPT_OUTPUT: u64 = 64 << 20;
 
+/// Times that what is left is read from: a pipe has at most 256 parts. Who goes on printing is not waited for.
+const MOST_OF_REST: usize = 512;
+
 /// A room without an agent: what its command prints goes to a file. What is too much, or cannot be written, is thrown
 /// away: the command never waits for a reader.
 pub(super) struct Kept {
@@ -33,7 +36,8 @@ impl Kept {
 
     /// What was printed and not read yet.
     pub(super) fn take_rest(&mut self) {
-        while let Some(output) = &self.output {
+        for _ in 0..MOST_OF_REST {
+            let Some(output) = &self.output else { return };
             let mut waited = [PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN)];
             let now = Timespec::default();
             if !poll(&mut waited, Some(&now)).is_ok_and(|ready| ready > 0) {
@@ -71,5 +75,25 @@ impl Drop for Kept {
     fn drop(&mut self) {
         let rest = self.redactor.finish();
         self.write(&rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Seek as _;
+
+    #[test]
+    fn r8_who_prints_without_end_is_not_read_to_the_end() {
+        let (mut output, kept) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        let text = vec![b'y'; 2 * MOST_OF_REST * (16 << 10)];
+        output.write_all(&text).unwrap();
+        output.rewind().unwrap();
+        let descriptors = vec![output.into(), kept.try_clone().unwrap().into()];
+        let mut room = Kept::new(descriptors, Redactor::default()).unwrap();
+        room.take_rest();
+        assert!(room.output().is_some());
+        drop(room);
+        assert_eq!(kept.metadata().unwrap().len(), text.len() as u64 / 2);
     }
 }

@@ -152,12 +152,12 @@ pub(super) fn hold() -> ExitCode {
             ),
         }
     }
-    drop(world);
-    if let Some(cgroup) = cgroup {
+    if cgroup.is_some() || !world.own.is_empty() {
         // To the end of the last room, be it kept.
         while rustix::process::wait(rustix::process::WaitOptions::empty()).is_ok() {}
-        cgroup.end();
     }
+    drop(world);
+    cgroup.into_iter().for_each(Cgroup::end);
     ExitCode::SUCCESS
 }
 

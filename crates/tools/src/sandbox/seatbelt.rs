@@ -46,8 +46,17 @@ const NETWORK: &str = r#"(allow system-socket)
 
 /// Of a git directory, wherever it lies below a root: what git would run or obey. All of the settings, too: here nobody
 /// looks afterwards which of them changed.
-const OF_GIT: &[&str] =
-    &["hooks", "info/attributes", "config", "config.worktree", "commondir", "gitdir"];
+const OF_GIT: &[&str] = &[
+    "hooks",
+    "info/attributes",
+    "config",
+    "config.worktree",
+    "commondir",
+    "gitdir",
+    "gitweb",
+    "pid",
+    "svn/.caches",
+];
 
 /// Of a root: what we would obey.
 const OF_PROJECT: &[&str] = &[".agent", ".agents", ".codex"];
@@ -195,10 +204,14 @@ mod tests {
             ".git/modules/x/hooks/y",
             ".git/worktrees/w/commondir",
             ".git/config",
+            ".git/gitweb/lighttpd",
+            ".git/svn/.caches/x",
         ] {
             assert!(is_protected(path), "{path}");
         }
-        for path in ["hooks/x", "config", ".git/index", ".gitignore", ".git/refs/heads/hooks"] {
+        for path in
+            ["hooks/x", "config", "pid", ".git/index", ".gitignore", ".git/refs/heads/hooks"]
+        {
             assert!(!is_protected(path), "{path}");
         }
     }

@@ -1,7 +1,7 @@
 //! The agent's side of a sandbox: starts the holder when it is first needed, opens rooms, and keeps one ready for
 //! the next command. Dropping what was launched ends everything in its room.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -10,7 +10,7 @@ use rustix::process::{Pid, WaitOptions, waitpid};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Mutex;
 
-use super::channel::Channel;
+use super::channel::{Channel, is_crowded};
 use super::message::{Build, Built, Found, Instruction, OpenRoom, Reply, Wish};
 use super::spawn::spawn_holder;
 use super::{Errand, Exit, NotStarted, SandboxError, SandboxPolicy, Tier, TierReport};
@@ -101,12 +101,13 @@ impl Sandbox {
             Some(room) => Ok(room),
             None => built.open().await,
         };
-        if opened.is_err() {
-            // The holder is gone, as when memory was short: another world takes its place.
+        let is_gone = opened.as_ref().is_err_and(|error| !is_crowded(error));
+        if is_gone {
+            // The holder is, as when memory was short: another world takes its place.
             *world = None;
         }
         match opened {
-            Err(_) if is_there => Ok(self.built(&mut world).await?.open().await?),
+            Err(_) if is_gone && is_there => Ok(self.built(&mut world).await?.open().await?),
             opened => Ok(opened?),
         }
     }
@@ -193,8 +194,12 @@ impl Room {
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<(Launched, Option<OwnedFd>), SandboxError> {
         let Self(mut channel) = self;
-        // A room that could not be built is gone, and has said why.
+        // A room that could not be built is gone, and has said why. One that is there would wait for ever.
         let sent = channel.send(&Instruction::Do(Box::new(errand)), descriptors).await;
+        let sent = match sent {
+            Err(error) if !is_of_gone_one(&error) => return Err(error.into()),
+            sent => sent,
+        };
         let mut pid = 0;
         loop {
             match channel.receive::<Reply>().await? {
@@ -211,6 +216,10 @@ impl Room {
             }
         }
     }
+}
+
+fn is_of_gone_one(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
 impl Launched {
@@ -260,5 +269,28 @@ impl Launched {
     /// Sends a signal to the command's process group.
     pub(crate) async fn signal(&mut self, number: i32) {
         let _ = self.channel.send(&Wish::Signal(number), &[]).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::{Input, Order, Reach};
+
+    #[tokio::test]
+    async fn r8_a_room_that_an_errand_cannot_be_sent_to_is_not_waited_for() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        let errand = Errand {
+            order: Order::Run(vec!["true".into()]),
+            cwd: "/".into(),
+            directory: None,
+            env: vec![],
+            reach: Reach::Policy,
+            input: Input::Given,
+        };
+        let too_many = [theirs.as_fd(); 9];
+        let launched = Room(ours).launch(errand, &too_many).await;
+        let error = launched.err().unwrap().to_string();
+        assert_eq!(error, "the sandbox's own process: too many descriptors for one frame");
     }
 }

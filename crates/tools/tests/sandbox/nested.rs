@@ -30,6 +30,22 @@ const SHARED: &str = r#"
     (printf "$c"; yes '' | head -5000) >dep/.git/commondir
 "#;
 
+/// As a person looks at each repository by a browser: by a server of which `git instaweb` knows, and which is not installed. Where
+/// that is not either, it would run the same.
+const SERVED: &str = r#"
+    for git in .git */.git; do
+      (cd "${git%.git}." && git instaweb --start -d mongoose || [ ! -x .git/gitweb/mongoose ] || .git/gitweb/mongoose)
+    done
+"#;
+
+/// What `__git_ps1` makes of it, and a shell of that before each line. Where git has no such file it would do the same.
+const PROMPT: &str = r#"
+    bash -c '
+      shopt -s nullglob; for prompt in /usr/lib/git-core/git-sh-prompt /usr/share/git*/completion/git-prompt.sh; do . "$prompt"; done
+      if type __git_ps1; then __git_ps1 "" ""; else PS1=$(cat .git/rebase-*/{msgnum,next,end,last}); fi; : "${PS1@P}"
+    '
+"#;
+
 pub(crate) const PLANTS: &[Plant] = &[
     plant("s9_repository_behind_a_long_pointer", PART, "").with("e=.git/lfs/e"),
     plant("s9_repository_behind_odd_bytes", PART, "").with("e=.git/lfs/$(printf 'e\\377')"),
@@ -141,4 +157,23 @@ pub(crate) const PLANTS: &[Plant] = &[
         "cd dep; git rebase --continue",
     )
     .after(NESTED),
+    plant("s9_web_server", "mkdir .git/gitweb; cp evil .git/gitweb/mongoose", SERVED),
+    plant("s9_web_server_of_a_new_repository", "git init -q new; mkdir new/.git/gitweb; cp evil new/.git/gitweb/mongoose", SERVED),
+    plant(
+        "s9_web_server_whose_configuration_was_there",
+        "echo ./evil >>.git/gitweb/lighttpd.conf",
+        "! grep -q evil .git/gitweb/lighttpd.conf || ./evil",
+    )
+    .after("mkdir .git/gitweb; echo own >.git/gitweb/lighttpd.conf; chmod 755 .git/gitweb"),
+    plant("s7_who_is_ended_with_the_web_server", "echo 1 >.git/pid", "[ ! -s .git/pid ] || ./evil"),
+    plant(
+        "s9_progress_of_a_rebase_in_the_prompt",
+        "mkdir .git/rebase-merge; cd .git/rebase-merge; echo refs/heads/x >head-name; echo '$(./evil)' >msgnum; echo 3 >end",
+        PROMPT,
+    ),
+    plant(
+        "s9_progress_of_patches_in_the_prompt",
+        "mkdir .git/rebase-apply; cd .git/rebase-apply; echo 1 >next; echo '$(./evil)' >last",
+        PROMPT,
+    ),
 ];

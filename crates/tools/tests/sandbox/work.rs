@@ -266,6 +266,11 @@ E
         python3 t.py
     "#),
     // Others of this user stand by meanwhile, which do not count; root may start as many as it likes.
+    work("s7_half_of_the_descriptors_is_left_to_the_person", "", r#"
+        [ "$(ulimit -Hn)" -lt "$(cat most)" ] || [ "$(cat most)" -le 4096 ]
+        [ "$(ulimit -Hn)" -ge 4096 ] || [ "$(cat most)" -lt 4096 ]
+        [ "$(ulimit -Sn)" -le "$(cat usual)" ]
+    "#).after("ulimit -Hn >most; ulimit -Sn >usual"),
     work("r11_processes_of_the_world_alone_are_counted", "python3", r#"
         cat >t.py <<'E'
 import os, resource, signal, time

@@ -1,5 +1,5 @@
 //! What git had still to do in a repository, half done: it goes on by what it finds in files of its own, which a command may
-//! have written.
+//! have written. And what its own programs run, obey or end by, of which a command has nothing to write.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -11,8 +11,8 @@ use super::git_config;
 use super::index::is_of_tree;
 use super::put_back::Change;
 use super::repositories;
-use super::repository::change;
-use super::state::{MAX_FILE, State, read_through};
+use super::repository::{around_all, change};
+use super::state::{Budget, MAX_FILE, State, read_through};
 
 /// One of those files.
 struct Kind {
@@ -35,42 +35,85 @@ const KINDS: &[Kind] = &[
     Kind { name: "BISECT_START", to: |before, now| unless(is_name, before, now) },
     // Not half done, but what git removes by.
     Kind { name: "reftable/tables.list", to: |before, now| unless(are_beside_it, before, now) },
+    // Until Git 2.39 `git bisect visualize` was a script, which took them for code.
+    Kind { name: "BISECT_NAMES", to: |before, now| unless(are_quoted, before, now) },
+    // How far it is, which a prompt of git's (`__git_ps1`) shows, and the shell expands.
+    Kind { name: "rebase-merge/msgnum", to: |before, now| unless(is_number, before, now) },
+    Kind { name: "rebase-merge/end", to: |before, now| unless(is_number, before, now) },
+    Kind { name: "rebase-apply/next", to: |before, now| unless(is_number, before, now) },
+    Kind { name: "rebase-apply/last", to: |before, now| unless(is_number, before, now) },
 ];
+
+/// The web server of `git instaweb`, which is run from there.
+pub(super) const WEB_SERVER: &str = "gitweb";
+
+/// What is obeyed whatever it holds. What remembers other things for `git svn` makes any object of Perl's when it is read, and
+/// what the web server is ended by may name anybody.
+const OBEYED: &[&str] = &[WEB_SERVER, "pid", "svn/.caches"];
 
 /// Not those that are scripts: they take their options for code.
 const STRATEGIES: &[&str] = &["ort", "recursive", "ours", "subtree", ""];
 
-/// A rebase or the like.
+/// A rebase or the like, and what is obeyed.
 #[derive(Clone, Default)]
-pub(super) struct Begun(Vec<State>);
+pub(super) struct Begun {
+    steps: Vec<State>,
+    obeyed: Vec<State>,
+}
 
 impl Begun {
     pub(super) fn of(git: &Path) -> Self {
-        Self(KINDS.iter().map(|kind| State::of(&git.join(kind.name))).collect())
+        Self {
+            steps: KINDS.iter().map(|kind| State::of(&git.join(kind.name))).collect(),
+            obeyed: OBEYED.iter().map(|name| State::of(&git.join(name))).collect(),
+        }
+    }
+
+    /// How many bytes are remembered of it.
+    pub(super) fn size(&self) -> usize {
+        self.steps.iter().chain(&self.obeyed).map(State::size).sum()
+    }
+
+    /// Without what is held by what is obeyed.
+    pub(super) fn shorten(&mut self, git: &Path) {
+        let there = self.obeyed.iter_mut().zip(OBEYED).filter(|(state, _)| state.size() > 0);
+        there
+            .for_each(|(state, name)| *state = State::within(&git.join(name), &mut Budget::none()));
     }
 
     /// What a command began may be gone on with, but runs nothing that was not to run before, and writes nothing elsewhere.
     pub(super) fn changes(&self, git: &Path) -> Vec<Change> {
-        let changes = KINDS.iter().enumerate().filter_map(|(at, kind)| {
+        let steps = KINDS.iter().enumerate().filter_map(|(at, kind)| {
             let path = git.join(kind.name);
-            let (before, now) = (self.0.get(at).unwrap_or(&State::Absent), State::of(&path));
+            let (before, now) = (self.steps.get(at).unwrap_or(&State::Absent), State::of(&path));
             if before.is_still(&now, &path) || now == State::Absent {
                 return None;
             }
             let to = (kind.to)(before, &now).or_else(|| before.parted(&now))?;
             Some(change(git, &path, to))
         });
-        changes.collect()
+        steps.chain(self.changes_of_what_is_obeyed(git)).collect()
+    }
+
+    /// What is gone stays so: nothing is run or ended by it.
+    fn changes_of_what_is_obeyed<'a>(&'a self, git: &'a Path) -> impl Iterator<Item = Change> + 'a {
+        let there = OBEYED.iter().enumerate().map(|(at, name)| (at, git.join(name)));
+        let there = there.filter(|(_, path)| fs::symlink_metadata(path).is_ok());
+        there.flat_map(|(at, path)| {
+            let before = self.obeyed.get(at).unwrap_or(&State::Absent);
+            before.changes_at(&path, around_all(git))
+        })
     }
 }
 
 impl Encoded for Begun {
     fn write(&self, to: &mut Vec<u8>) {
-        write_all(self.0.iter(), to, Encoded::write);
+        write_all(self.steps.iter(), to, Encoded::write);
+        write_all(self.obeyed.iter(), to, Encoded::write);
     }
 
     fn read(from: &mut &[u8]) -> Option<Self> {
-        read_all(from).map(Self)
+        Some(Self { steps: read_all(from)?, obeyed: read_all(from)? })
     }
 }
 
@@ -140,6 +183,29 @@ fn are_beside_it(list: &[u8]) -> bool {
     !list.contains(&b'/')
 }
 
+fn is_number(text: &[u8]) -> bool {
+    text.trim_ascii().iter().all(u8::is_ascii_digit)
+}
+
+/// Words that a shell takes for nothing but words.
+fn are_quoted(words: &[u8]) -> bool {
+    let mut rest = words;
+    while let Some((first, behind)) = rest.split_first() {
+        let end = match first {
+            b'\'' => behind.iter().position(|byte| *byte == b'\''),
+            b'\\' if behind.starts_with(b"'") || behind.starts_with(b"!") => Some(0),
+            _ if first.is_ascii_whitespace() => {
+                rest = behind;
+                continue;
+            }
+            _ => None,
+        };
+        let Some(end) = end else { return false };
+        rest = &behind[end + 1..];
+    }
+    true
+}
+
 /// And no option.
 fn is_name(text: &[u8]) -> bool {
     !text.starts_with(b"-")
@@ -196,6 +262,40 @@ mod tests {
         }
         assert!(!name_files_of_tree(b"x"));
         assert!(is_name(b"main\n") && !is_name(b"-f\n"));
+        assert!(is_number(b"12\n") && !is_number(b"$(x)\n"));
+        for plain in ["\n", " 'a' 'b c'\n", " 'it'\\''s' '$(x)'\n", " 'wow'\\!'x'\n"] {
+            assert!(are_quoted(plain.as_bytes()), "{plain}");
+        }
+        for odd in ["x", "'a';x'b'", "'a", "'a'\n'b' x", "$(x)", "'a'\\''b\n"] {
+            assert!(!are_quoted(odd.as_bytes()), "{odd}");
+        }
         assert!(are_beside_it(b"0x1-0x2-3.ref\n") && !are_beside_it(b"../../x.ref\n"));
+    }
+    #[test]
+    fn s9_what_gits_programs_run_or_end_by_is_as_it_was_and_what_is_gone_stays_gone() {
+        let place = tempfile::tempdir().unwrap();
+        let git = place.path().canonicalize().unwrap();
+        let before = Begun::of(&git);
+        fs::create_dir_all(git.join("gitweb/lighttpd")).unwrap();
+        fs::write(git.join("gitweb/lighttpd.conf"), "own").unwrap();
+        fs::write(git.join("pid"), "1").unwrap();
+        let changed = |begun: &Begun| {
+            let changes = begun.changes(&git).into_iter();
+            changes.map(|change| (change.path, change.to)).collect::<Vec<_>>()
+        };
+        let new = [(git.join("gitweb"), State::Absent), (git.join("pid"), State::Absent)];
+        assert_eq!(changed(&before), new);
+        let before = Begun::of(&git);
+        assert!(changed(&before).is_empty());
+        fs::write(git.join("gitweb/lighttpd.conf"), "other").unwrap();
+        fs::write(git.join("gitweb/lighttpd/lighttpd"), "evil").unwrap();
+        fs::remove_file(git.join("pid")).unwrap();
+        let conf = before.obeyed[0].clone();
+        let State::Directory(conf) = conf else { panic!("{conf:?}") };
+        let to = [
+            (git.join("gitweb/lighttpd/lighttpd"), State::Absent),
+            (git.join("gitweb/lighttpd.conf"), conf[OsStr::new("lighttpd.conf")].clone()),
+        ];
+        assert_eq!(changed(&before), to);
     }
 }

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags, StatVfsMountFlags};
 
 use super::asked::{self, Request};
 use super::{Forked, diag, fork, room};
@@ -213,6 +213,9 @@ fn is_of_world(file: &OwnedFd, sockets: Sockets) -> io::Result<bool> {
         return Ok(false);
     }
     match sockets {
+        // Nothing of the world can have made it there. What the kernel tells of sockets is half of a number and the device of
+        // a whole file system, which others in it may share.
+        Sockets::OfTheWorld if is_read_only(file) => Ok(false),
         Sockets::OfTheWorld => {
             let devices = [Some(device(found.dev())), diag::device_of_mount(file)];
             let listening = diag::listening()?;
@@ -224,6 +227,12 @@ fn is_of_world(file: &OwnedFd, sockets: Sockets) -> io::Result<bool> {
             std::fs::symlink_metadata(own).is_ok_and(|own| own.is_dir() && own.dev() == found.dev())
         })),
     }
+}
+
+/// Where it was found: elsewhere the same may be written to.
+fn is_read_only(file: &OwnedFd) -> bool {
+    let found = rustix::fs::fstatvfs(file);
+    found.is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 fn device(number: u64) -> (u32, u32) {
@@ -292,6 +301,7 @@ fn connect(socket: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::sandbox::linux::mounts::Tree;
     use std::net::{Ipv4Addr, SocketAddrV4};
     use std::time::{Duration, Instant};
 
@@ -370,6 +380,28 @@ pub(super) mod tests {
         assert!(in_a_process(|| {
             let made = within(BRIEFLY, || rustix::net::connect(&socket, &address));
             made == Err(rustix::io::Errno::INTR)
+        }));
+    }
+    /// In namespaces of its own, where that is to be had.
+    #[allow(unsafe_code)]
+    fn may_mount() -> bool {
+        // SAFETY: this process has one thread, and goes on as another user sees it.
+        unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) == 0 }
+    }
+
+    #[test]
+    fn s5_no_socket_of_the_world_lies_where_nothing_can_be_written() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let is_of_world = || {
+            let file = rustix::fs::open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+            super::is_of_world(&file, Sockets::OfTheWorld)
+        };
+        assert!(is_of_world().unwrap());
+        let close = || Tree::copy(place.path())?.read_only()?.put(place.path());
+        assert!(in_a_process(|| {
+            !may_mount() || close().is_err() || is_of_world().is_ok_and(|is| !is)
         }));
     }
 }

@@ -38,7 +38,7 @@ pub(super) struct Record<'a> {
 }
 
 /// First in each record; to be raised when what follows is written in another way, as others may have another version.
-const FORMAT: u64 = 6;
+const FORMAT: u64 = 7;
 
 impl Record<'_> {
     pub(super) fn encoded(&self) -> Vec<u8> {

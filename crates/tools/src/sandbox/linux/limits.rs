@@ -10,6 +10,11 @@ pub(super) const MOST_PROCESSES: u64 = 8_192;
 /// Signals that wait, where there is no limit to take a part of.
 const MOST_SIGNALS: u64 = 16_384;
 
+/// Open files of a process, where there is no limit to take a part of: half of what Linux allows.
+const MOST_FILES: u64 = 1 << 19;
+/// Less than that is taken from nobody who has it: servers and virtual machines want as many.
+const FILES_OF_A_SERVER: u64 = 4_096;
+
 /// Too few bytes for a file. Where dumps go to a program of the machine's, which would run outside as root, 0 means nothing to the
 /// kernel, and this that it is not to run.
 const NO_DUMPS: u64 = 1;
@@ -28,10 +33,28 @@ pub(super) fn set(tier: Tier) -> rustix::io::Result<()> {
     let signals = getrlimit(Resource::Sigpending);
     let most = signals.maximum.map_or(MOST_SIGNALS, |most| most / 4);
     setrlimit(Resource::Sigpending, lowered(signals, most))?;
+    if tier == Tier::None {
+        return Ok(());
+    }
+    // By its own limit for files each process is judged that sends descriptors, and by those that are on their way between all
+    // processes of the person's.
+    let files = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, lowered(files, most_files(files)))?;
     if tier == Tier::Full && version() >= Some(COUNTS_IN_NAMESPACES) {
-        setrlimit(Resource::Nproc, lowered(getrlimit(Resource::Nproc), MOST_PROCESSES))?;
+        let processes = getrlimit(Resource::Nproc);
+        setrlimit(Resource::Nproc, lowered(processes, most_processes(processes)))?;
     }
     Ok(())
+}
+
+/// Half of what the person may have, so that as many may be sent outside.
+fn most_files(limit: Rlimit) -> u64 {
+    limit.maximum.map_or(MOST_FILES, |most| half(most).max(FILES_OF_A_SERVER))
+}
+
+/// Half of what the programs of the person have, whose own count includes those of the world.
+fn most_processes(limit: Rlimit) -> u64 {
+    limit.current.or(limit.maximum).map_or(MOST_PROCESSES, |most| half(most).min(MOST_PROCESSES))
 }
 
 /// What the kernel counts for each user over all namespaces, and lets a user namespace have less of.
@@ -78,5 +101,25 @@ mod tests {
         assert_eq!(lowered(limit(Some(3), None), 9), limit(Some(3), Some(9)));
         assert_eq!(lowered(limit(Some(3), Some(4)), 9), limit(Some(3), Some(4)));
         assert!(version() > Some((3, 0)), "{:?}", version());
+    }
+
+    #[test]
+    fn s7_half_of_the_descriptors_that_may_be_on_their_way_is_left_to_the_person() {
+        let most = |most| most_files(Rlimit { current: Some(1_024), maximum: most });
+        assert_eq!(most(Some(1 << 20)), 1 << 19);
+        assert_eq!(most(Some(20_000)), 10_000);
+        assert_eq!(most(None), MOST_FILES);
+        assert_eq!(most(Some(6_000)), 4_096, "enough for a server");
+        let few = Rlimit { current: Some(256), maximum: Some(1_024) };
+        assert_eq!(lowered(few, most_files(few)), few);
+    }
+
+    #[test]
+    fn r11_half_of_the_processes_that_the_person_may_have_is_left_to_them() {
+        let most = |current, maximum| most_processes(Rlimit { current, maximum });
+        assert_eq!(most(Some(120), Some(120)), 60);
+        assert_eq!(most(Some(120), None), 60, "the programs outside have the soft limit");
+        assert_eq!(most(Some(30_000), Some(30_000)), MOST_PROCESSES);
+        assert_eq!(most(None, None), MOST_PROCESSES);
     }
 }

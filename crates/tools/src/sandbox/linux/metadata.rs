@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use agent_protocol::SandboxMode;
 
 use super::arrivals::{Origin, Present};
+use super::begun::WEB_SERVER;
 use super::changes::Changes;
 use super::earlier::{Earlier, Record};
 use super::holding::Holding;
@@ -31,7 +32,7 @@ use crate::sandbox::message::Order;
 use crate::sandbox::{OF_PROJECT, Tier, ours, secrets};
 
 /// Of the git directory of a root, what no command has to change.
-const PINNED_OF_GIT: &[&str] = &["hooks", "info/attributes", "commondir"];
+const PINNED_OF_GIT: &[&str] = &["hooks", "info/attributes", "commondir", WEB_SERVER];
 
 /// Whoever makes so many directories that more time is needed wants to hide something; what did not change may be too
 /// much to be looked at for each command.

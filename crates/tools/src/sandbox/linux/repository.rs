@@ -7,10 +7,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::begun::Begun;
+use super::begun::{Begun, WEB_SERVER};
 use super::configuration::Judge;
 use super::encoded::{Encoded, read_all, write_all};
 use super::hooks::{hooks_and_remotes, is_sample};
+use super::pins::has_open_file;
 use super::put_back::Change;
 use super::settings::Entry;
 use super::state::{Budget, MAX_FILE, State, nanoseconds, read_through};
@@ -86,7 +87,7 @@ impl Repository {
     /// How many bytes are remembered of it.
     pub(super) fn size(&self) -> usize {
         let states = self.configs.iter().chain(&self.others).map(|(_, state)| state);
-        states.chain(self.hooks.values()).map(State::size).sum()
+        states.chain(self.hooks.values()).map(State::size).sum::<usize>() + self.begun.size()
     }
 
     pub(super) fn remember(git: PathBuf) -> Self {
@@ -123,6 +124,7 @@ impl Repository {
                 *state = State::within(path, &mut Budget::none());
             }
         }
+        self.begun.shorten(&self.git);
         self
     }
 
@@ -139,8 +141,9 @@ impl Repository {
 
     /// Whether no mount would keep what is there from being changed.
     pub(super) fn is_open(&self, path: &Path) -> bool {
-        self.has_open_hook
-            && path.strip_prefix(&self.git).is_ok_and(|rest| rest == Path::new("hooks"))
+        let is =
+            |name: &str| path.strip_prefix(&self.git).is_ok_and(|rest| rest == Path::new(name));
+        (self.has_open_hook && is("hooks")) || (is(WEB_SERVER) && has_open_file(path))
     }
 
     /// Those of its files that lead elsewhere, by links of the person's.
@@ -318,7 +321,7 @@ pub(super) fn change(git: &Path, path: &Path, to: State) -> Change {
 
 /// What is aside means nothing in the outermost git directory. Further in it may be a worktree by where it lies: one that leads
 /// elsewhere is emptied there when git removes it.
-fn around_all(git: &Path) -> &Path {
+pub(super) fn around_all(git: &Path) -> &Path {
     let is_one = |at: &&Path| repositories::has_its_name(at) || repositories::is_repository(at);
     git.ancestors().filter(is_one).last().unwrap_or(git)
 }

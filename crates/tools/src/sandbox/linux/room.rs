@@ -338,8 +338,10 @@ fn serve(world: &'static World, control: &'static BlockingChannel) -> Result<boo
     }
     let Some(Ready { stdio, metadata }) = room.ready.take() else { return Ok(false) };
     let terminal = stdio.master.as_ref().map(|master| master.as_fd());
-    // An agent that is gone by now is noticed below, and everything ended.
-    let _ = control.send(&Reply::Started, terminal.as_slice());
+    // An agent that is gone by now is noticed below, and everything ended; one that gets no terminal goes.
+    if let Err(error) = control.send(&Reply::Started, terminal.as_slice()) {
+        let _ = control.send(&Reply::Failed(no_stdio(error)), &[]);
+    }
     // What is said of it goes where the command's own complaints go; but an edit has its journal there, and a terminal is
     // closed by the end of whom it was for.
     let pid = room.serving.unwrap_or(command.pid);
