@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use agent_core::AnswerCheck;
+use agent_core::{AnswerCheck, Opened};
 use anyhow::Context as _;
 use boon::{Compiler, SchemaIndex, Schemas, SchemeUrlLoader};
 use serde_json::{Value, json};
@@ -19,7 +19,8 @@ impl AnswerSchema {
     /// When the file cannot be read, or is no JSON Schema.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        let text = std::fs::read_to_string(path)
+        let text = Opened::named(path)
+            .and_then(|opened| opened.text(Opened::BY_HAND))
             .with_context(|| format!("cannot read the schema {shown}"))?;
         let schema: Value = serde_json::from_str(&text)
             .with_context(|| format!("the schema {shown} is not JSON"))?;
