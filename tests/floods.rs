@@ -117,3 +117,44 @@ async fn r11_when_memory_is_short_commands_go_before_the_agent() {
     let score = run.items("command_execution")[0]["aggregated_output"].as_str().unwrap().to_owned();
     assert!(score.trim().parse::<i32>().unwrap() >= 500, "{score}");
 }
+
+#[tokio::test]
+async fn r12_output_a_byte_at_a_time_takes_neither_memory_nor_the_time_of_anything_else() {
+    // Every byte is a packet of its own: whoever reads gets one at a time, and finds more.
+    const DRIP: &str = "import fcntl, os
+fcntl.fcntl(1, fcntl.F_SETFL, os.O_WRONLY | os.O_DIRECT)
+while True: os.write(1, b'y')";
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": "cat gate", "yield_time_ms": 120_000}))
+        .calls("exec_command", json!({"cmd": "python3 drip.py", "yield_time_ms": 2_000}))
+        .calls("write_stdin", json!({"session_id": 1, "yield_time_ms": 1_000}))
+        .calls("write_stdin", json!({"session_id": 1, "chars": "\u{3}", "yield_time_ms": 60_000}))
+        .says("That was little at a time.")
+        .serve();
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server).file("drip.py", DRIP);
+    let python = scene.run(&["sandbox", "--", "python3", "--version"]).await;
+    if python.code != Some(0) || cfg!(not(target_os = "linux")) {
+        return println!("not run: there is no python3, or no pipe of packets");
+    }
+    scene.fifo("gate");
+    let mut run = scene.start(&["exec", "--json", "--stream", "-s", "workspace-write", "go"]);
+    run.until("item.started command_execution").await;
+    let before = peak(&run);
+    open_gate(&scene, "gate");
+    for kind in ["command_execution", "command_execution", "tool_call", "tool_call"] {
+        run.until(&format!("item.completed {kind}")).await;
+    }
+    let grown = peak(&run) - before;
+    let run = run.finish().await.succeeded();
+    assert!(grown < 20_000, "{grown} kB");
+    let drip = &run.items("command_execution")[1];
+    let printed = drip["aggregated_output"].as_str().unwrap();
+    assert!(printed.contains("yyyy"), "{printed}");
+    // A piece each 50 ms, and the first and last of each call.
+    let took = run.items("command_execution").into_iter().chain(run.items("tool_call"));
+    let took: u64 = took.map(|item| item["duration_ms"].as_u64().unwrap()).sum();
+    let pieces = run.events().iter().filter(|event| event["type"] == "item.delta").count() as u64;
+    assert!((1..=took / 50 + 8).contains(&pieces), "{pieces} pieces in {took} ms");
+    let told = server.frames()[4].json["input"].to_string();
+    assert!(told.contains("SIGINT was sent") && !told.contains("Process running"), "{told}");
+}

@@ -202,6 +202,29 @@ async fn r16_a_pipe_called_an_ignore_file_holds_nothing_up() {
     assert_eq!(scene.read("here").unwrap(), "here\n");
 }
 
+#[tokio::test]
+async fn r16_a_pipe_that_the_command_line_names_is_refused_and_one_of_the_shell_is_read() {
+    let server = ScriptedModel::new().says("{}").serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    scene.fifo("pipe");
+    for args in [
+        &["exec", "--output-schema", "pipe", "hi"][..],
+        &["exec", "--replay", "pipe", "hi"],
+        &["exec", "-i", "pipe", "hi"],
+        &["replay", "pipe"],
+        &["gateway", "--script", "pipe"],
+        &["threads", "import", "--from", "codex", "pipe"],
+    ] {
+        let run = scene.run(args).await;
+        let said = run.stdout + &run.stderr;
+        assert!(said.contains("regular file"), "{args:?}: {said}");
+    }
+    assert_eq!(server.frames().len(), 0);
+    let args = ["exec", "--output-schema", "/dev/stdin", "--", "hi"];
+    scene.run_with_input(&args, r#"{"type": "object"}"#).await.succeeded();
+    assert!(server.frames()[0].text.contains("codex_output_schema"));
+}
+
 /// Empty files, since it is their number that counts; names of one, which takes some systems a tenth of the time.
 fn fill(folder: &Path, files: usize) {
     fs::create_dir_all(folder).unwrap();

@@ -97,3 +97,47 @@ async fn a_command_without_a_terminal_hears_ctrl_c_and_nothing_else_that_is_type
     assert!(said.contains("SIGQUIT was sent"), "{said}");
     assert!(said.contains("Exit code: 3") && said.contains("heard"), "{said}");
 }
+
+#[tokio::test]
+async fn r16_typing_where_nothing_is_read_ends_with_the_calls_time_and_says_how_much_was_typed() {
+    const CALLS: usize = 12;
+    // More in all than a terminal has room for.
+    let typed = json!({"session_id": 1, "chars": "x".repeat(8_000), "yield_time_ms": 50});
+    let mut model = ScriptedModel::new().calls(
+        "exec_command",
+        json!({"cmd": "stty raw -echo; echo ready; kill -STOP $$", "tty": true, "yield_time_ms": 2_000}),
+    );
+    for _ in 0..CALLS {
+        model = model.calls("write_stdin", typed.clone());
+    }
+    let server = model.says("So.").serve();
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+    scene.run(&["exec", "--json", "go"]).await.succeeded();
+    assert!(told(&server, 1).contains("ready"), "{}", told(&server, 1));
+    assert!(!told(&server, 2).contains("Only"), "there was room: {}", told(&server, 2));
+    let said = told(&server, CALLS + 1);
+    assert!(said.contains("Only the first 0 of 8000 bytes were typed"), "{said}");
+    assert!(said.contains("Process running with session ID 1"), "{said}");
+}
+
+/// Somebody beside the room holds the command's output open and prints on; the two meet without a sandbox, where they
+/// see each other.
+#[tokio::test]
+async fn r8_a_command_that_has_handed_its_output_on_is_over_with_its_room() {
+    let holds =
+        "read pid < told; exec 3> /proc/$pid/fd/1; echo > taken; while :; do echo forged; done >&3";
+    let gives = "echo genuine; echo $$ > told; cat taken; exit 7";
+    let server = ScriptedModel::new()
+        .calls("exec_command", json!({"cmd": holds, "yield_time_ms": 50}))
+        .calls("exec_command", json!({"cmd": gives, "yield_time_ms": 20_000}))
+        .says("So.")
+        .serve();
+    let scene = Scene::new(AGENT).unrehearsed().facing(&server);
+    scene.fifo("told");
+    scene.fifo("taken");
+    let run = scene.run(&["exec", "--json", "-s", "danger-full-access", "go"]).await.succeeded();
+    let given = &run.items("command_execution")[1];
+    assert_eq!((&given["exit_code"], &given["status"]), (&json!(7), &json!("failed")), "{given}");
+    assert!(given["aggregated_output"].as_str().unwrap().contains("genuine\n"), "{given}");
+    assert!(!told(&server, 2).contains("Process running"), "{}", told(&server, 2));
+}

@@ -120,6 +120,7 @@ fn s16_the_screen_asks_again_when_a_projects_configuration_changed_and_names_wha
     screen.read_a_question();
     screen.press("n");
     wait_for_answer(&screen);
+    screen.wait_for("Without effect, as you declined it: .codex/config.toml; /trust accepts it");
     assert!(!heard("SECOND WORD"));
     screen.press("/trust<enter>");
     screen.wait_for("configuration counts: .codex/config.toml.");

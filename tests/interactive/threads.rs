@@ -368,6 +368,39 @@ fn who_goes_back_again_and_again_takes_the_changes_of_earlier_turns_back_as_well
     wait_until_ready(&screen);
     back_to(&mut screen, 2, "Undid turn 2");
     assert_eq!((scene.read("one.txt"), scene.read("two.txt")), (None, None));
+    screen.wait_for("--redo, 2 times");
+    let named = screen.screen().matches("To take this back").count();
+    assert_eq!(named, 1, "{}", screen.screen());
+    leave(screen);
+}
+
+#[test]
+fn files_of_two_turns_that_went_back_come_back_by_two_redos_as_it_is_said() {
+    let add = |name| format!("*** Begin Patch\n*** Add File: {name}\n+text\n*** End Patch\n");
+    let model = ScriptedModel::new()
+        .calls_freely("apply_patch", &add("one.txt"))
+        .says("First.")
+        .calls_freely("apply_patch", &add("two.txt"))
+        .says("Second.");
+    let (scene, _server) = scene(model);
+    let mut screen = show(&scene, &[]);
+    for (message, answer) in [("m1", "First."), ("m2", "Second.")] {
+        screen.press(&format!("{message}<enter>"));
+        screen.wait_for(answer);
+        wait_until_ready(&screen);
+    }
+    screen.press("/rewind 1 files<enter>");
+    screen.wait_for("To take this back: /redo, 2 times, a turn each time");
+    wait_until_ready(&screen);
+    assert_eq!((scene.read("one.txt"), scene.read("two.txt")), (None, None));
+    for files in [1, 2] {
+        screen.press("/redo<enter>");
+        screen.wait_until("one more is back", |_| {
+            let there = ["one.txt", "two.txt"].iter().filter(|file| scene.read(file).is_some());
+            there.count() == files
+        });
+        wait_until_ready(&screen);
+    }
     leave(screen);
 }
 

@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use agent_core::Limits;
+use agent_core::{Limits, Opened};
 use agent_protocol::{Content, SandboxMode, TransportKind};
 use agent_tools::Hidden;
 use agent_transport::{
@@ -107,7 +107,7 @@ impl Model {
         environment: &Environment,
     ) -> anyhow::Result<Self> {
         if let Some(path) = &options.replay {
-            let transport = replay(Recorded::load(path)?, Speed::Fastest, settings, environment);
+            let transport = replay(recorded(path)?, Speed::Fastest, settings, environment);
             return Ok(Self { transport: Box::new(transport), kind: TransportKind::Replay });
         }
         settings.require_model()?;
@@ -290,6 +290,20 @@ pub(crate) fn image_content(cwd: &Path, path: &Path, hidden: &Hidden) -> anyhow:
     let path: PathBuf = cwd.join(path);
     agent_tools::image_content(&path, hidden)
         .map_err(|error| anyhow::anyhow!("cannot use the image: {error}"))
+}
+
+/// Of a recording: more than any has.
+const MOST_RECORDED: u64 = 1 << 30;
+
+/// The recording at this path.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub(crate) fn recorded(path: &Path) -> anyhow::Result<Recorded> {
+    let text = Opened::named(path)
+        .and_then(|opened| opened.bytes(MOST_RECORDED))
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Recorded::parse(path, &text)?)
 }
 
 /// Tells the person's own program of a turn that is done.

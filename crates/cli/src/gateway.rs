@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use agent_core::Opened;
 use agent_gateway::{Gateway, GatewayConfig, Token};
 use agent_transport::{Resilient, Script, Scripted, Transport};
 use anyhow::Context as _;
@@ -50,7 +51,8 @@ pub(crate) async fn run(
 }
 
 fn read_script(path: &Path) -> anyhow::Result<Script> {
-    let text = std::fs::read_to_string(path)
+    let text = Opened::named(path)
+        .and_then(|opened| opened.text(Opened::BY_HAND))
         .with_context(|| format!("cannot read the script {}", path.display()))?;
     Script::parse(&text).with_context(|| format!("the script {}", path.display()))
 }

@@ -35,7 +35,7 @@ pub(crate) async fn run(
     environment: &Environment,
     process_started: Instant,
 ) -> anyhow::Result<Outcome> {
-    let recorded = Recorded::load(&args.file)?;
+    let recorded = exec::recorded(&args.file)?;
     let about: About = serde_json::from_value(recorded.about().clone())
         .context("the recording does not say what was asked of the agent")?;
     let sandbox = sandbox(args, allowed, about.sandbox)?;

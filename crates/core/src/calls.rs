@@ -70,6 +70,12 @@ struct Said {
     text: String,
 }
 
+impl From<Said> for Event {
+    fn from(Said { item_id, text }: Said) -> Self {
+        Self::ItemDelta { item_id, field: DeltaField::Output, delta: text }
+    }
+}
+
 impl Calls {
     pub(crate) fn new(step: u32) -> Self {
         Self {
@@ -170,7 +176,7 @@ impl Calls {
         call: &ToolCall,
         prepared: Prepared,
     ) -> Result<(), Stop> {
-        let (progress, _) = mpsc::unbounded_channel();
+        let (progress, _) = Progress::channel();
         let Some(output) = prepared.perform(progress).now_or_never() else {
             let message = "this tool has to be waited for".to_owned();
             return reject(
@@ -225,8 +231,9 @@ impl Calls {
         let Self { running, progress, .. } = self;
         tokio::select! {
             biased;
-            Some(said) = progress.1.recv() => Attended(Happened::Said(said)),
+            // First, as one that ends must not wait for others that print without end.
             Some(finished) = running.next(), if !running.is_empty() => Attended(Happened::Finished(Box::new(finished))),
+            Some(said) = progress.1.recv() => Attended(Happened::Said(said)),
         }
     }
 
@@ -237,13 +244,16 @@ impl Calls {
         attended: Attended,
     ) -> Result<Option<Duration>, Stop> {
         let finished = match attended.0 {
-            Happened::Said(Said { item_id, text }) => {
-                let delta = Event::ItemDelta { item_id, field: DeltaField::Output, delta: text };
-                bench.conversation.publish(delta)?;
+            Happened::Said(said) => {
+                bench.conversation.publish(said.into())?;
                 return Ok(None);
             }
             Happened::Finished(finished) => *finished,
         };
+        // What it said is said before it is over.
+        while let Ok(said) = self.progress.1.try_recv() {
+            bench.conversation.publish(said.into())?;
+        }
         let Finished { number, call, item, mut output, took, working } = finished;
         // What goes on in the background is at work as long as the turn.
         if let Some((span, work)) = working.filter(|_| !bench.toolbox.runs_something()) {
@@ -295,17 +305,22 @@ async fn perform(
     }
     let Call { number, call, item, prepared } = call;
     let begun = Instant::now();
-    let (says, mut said) = mpsc::unbounded_channel();
+    let (says, mut said) = Progress::channel();
     let mut work = prepared.perform(says);
+    let pass_on = |Progress::Output(text)| {
+        let _ = progress.send(Said { item_id: item.id.clone(), text });
+    };
     let output = loop {
         tokio::select! {
             biased;
-            Some(Progress::Output(text)) = said.recv() => {
-                let _ = progress.send(Said { item_id: item.id.clone(), text });
-            }
+            // First, as its time may be up while it says more and more.
             output = &mut work => break output,
+            Some(more) = said.recv() => pass_on(more),
         }
     };
+    while let Ok(more) = said.try_recv() {
+        pass_on(more);
+    }
     Finished { number, call, item, output, took: begun.elapsed(), working }
 }
 

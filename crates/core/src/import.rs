@@ -14,6 +14,7 @@ use agent_protocol::{
     ThreadItem, ThreadStarted, Timing, TransportKind, TurnCompleted, Usage,
 };
 
+use crate::opened::Opened;
 use crate::private::create_private_dir;
 use crate::rollout::{Rollout, RolloutError};
 use crate::threads::{Threads, ThreadsError};
@@ -59,6 +60,9 @@ pub enum ImportError {
     Threads(#[from] ThreadsError),
 }
 
+/// Of a session: more than any has.
+const MOST_BYTES: u64 = 1 << 30;
+
 /// Makes one session of Codex a thread of ours. `name` is what the person called it.
 ///
 /// # Errors
@@ -68,8 +72,9 @@ pub fn import_codex(
     name: Option<&str>,
     threads: &Threads,
 ) -> Result<Import, ImportError> {
-    let bytes =
-        fs::read(path).map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
+    let bytes = Opened::named(path)
+        .and_then(|opened| opened.bytes(MOST_BYTES))
+        .map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
     let session = Session::read(&String::from_utf8_lossy(&bytes))
         .ok_or_else(|| ImportError::Foreign(path.to_owned()))?;
     if session.is_of_another {

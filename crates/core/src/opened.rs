@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -27,6 +28,20 @@ impl Opened {
         let file = File::from(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?);
         require_regular(&file.metadata()?)?;
         Ok(Self(file))
+    }
+
+    /// Opens what the person names. Beside a file that is a descriptor that was handed to us, as shells do it for `<(…)`: a
+    /// name that no command can give to anything of its own. Its other end is the person's to wait for.
+    ///
+    /// # Errors
+    /// As [`Self::open`]'s.
+    pub fn named(path: &Path) -> io::Result<Self> {
+        let of_descriptors = ["/dev/fd", "/proc/self/fd"].map(Path::new);
+        let is_descriptor = path.parent().is_some_and(|parent| of_descriptors.contains(&parent));
+        if is_descriptor || path == Path::new("/dev/stdin") {
+            return File::open(path).map(Self);
+        }
+        Self::open(path)
     }
 
     /// Where it lies, without links; none when that cannot be found out.
@@ -79,12 +94,20 @@ impl Opened {
     }
 }
 
+impl AsFd for Opened {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 fn require_regular(found: &Metadata) -> io::Result<()> {
     if found.is_file() { Ok(()) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
     use std::os::unix::fs::symlink;
 
     use rustix::fs::{CWD, FileType, mknodat};
@@ -108,7 +131,17 @@ mod tests {
         let read = |limit| Opened::open(&at("file")).unwrap().text(limit);
         assert_eq!(read(4).unwrap(), "text");
         assert!(read(3).is_err());
+        assert!(Opened::named(&at("file")).is_ok() && Opened::named(&at("pipe")).is_err());
         #[cfg(target_os = "linux")]
         assert!(Opened::open(Path::new("/proc/self/pagemap")).unwrap().bytes(4096).is_err());
+    }
+
+    #[test]
+    fn what_a_shell_hands_over_is_read_to_its_end() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(b"text").unwrap();
+        drop(writer);
+        let name = PathBuf::from(format!("/dev/fd/{}", reader.as_raw_fd()));
+        assert_eq!(Opened::named(&name).unwrap().text(4).unwrap(), "text");
     }
 }

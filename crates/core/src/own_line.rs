@@ -7,7 +7,6 @@ use agent_protocol::{
     CallForm, Content, DeltaField, Event, Item, ItemDetails, Status, ThreadItem, ToolCall,
 };
 use agent_tools::{Prepared, Progress, ToolOutput};
-use tokio::sync::mpsc;
 
 use crate::rollout::RolloutError;
 use crate::thread::Thread;
@@ -65,7 +64,7 @@ async fn perform(
 ) -> Result<(), RolloutError> {
     thread.conversation.sync()?;
     let begun = Instant::now();
-    let (says, mut said) = mpsc::unbounded_channel();
+    let (says, mut said) = Progress::channel();
     let mut work = prepared.perform(says);
     let output = loop {
         tokio::select! {

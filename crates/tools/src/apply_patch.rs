@@ -317,7 +317,6 @@ mod tests {
     use crate::exec_command;
     use agent_protocol::ChangeKind;
     use std::collections::BTreeMap;
-    use tokio::sync::mpsc;
 
     const PATCH: &str = "*** Begin Patch\n*** Update File: a\n-1\n+2\n*** End Patch";
 
@@ -395,7 +394,7 @@ mod tests {
             prepared.details,
             ItemDetails::FileChange { changes: announced, status: Status::InProgress }
         );
-        let output = prepared.perform(mpsc::unbounded_channel().0).await;
+        let output = prepared.perform(crate::Progress::channel().0).await;
         let changes = vec![change("@@ -1,2 +1,2 @@\n 0\n-1\n+2\n")];
         assert_eq!(output.details, ItemDetails::FileChange { changes, status: Status::Completed });
         assert_eq!(output.content, [Content::text("Done.\nM a")]);
@@ -506,7 +505,7 @@ mod tests {
         std::fs::write(&file, "1\n").unwrap();
         let prepared =
             prepare(&toolbox(dir.path(), true), &call(CallForm::Custom, PATCH)).ok().unwrap();
-        let mut performing = prepared.perform(mpsc::unbounded_channel().0);
+        let mut performing = prepared.perform(crate::Progress::channel().0);
         assert!(futures_util::FutureExt::now_or_never(&mut performing).is_none());
         drop(performing);
         while std::fs::read_to_string(&file).unwrap() != "2\n" {
@@ -522,7 +521,7 @@ mod tests {
         std::fs::write(dir.path().join(".journal"), "no folder").unwrap();
         let prepared =
             prepare(&toolbox(dir.path(), true), &call(CallForm::Custom, PATCH)).ok().unwrap();
-        let output = prepared.perform(mpsc::unbounded_channel().0).await;
+        let output = prepared.perform(crate::Progress::channel().0).await;
         assert!(!output.success);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "1\n");
     }

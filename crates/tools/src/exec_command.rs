@@ -239,7 +239,7 @@ struct Run {
 }
 
 impl Run {
-    async fn perform(mut self, progress: mpsc::UnboundedSender<Progress>) -> ToolOutput {
+    async fn perform(mut self, progress: mpsc::Sender<Progress>) -> ToolOutput {
         self.launch.env.extend(self.login.get().await);
         let command = match Command::start(&self.sandbox, self.launch, &self.sessions).await {
             Ok(command) => command,

@@ -234,7 +234,7 @@ mod tests {
             };
             let prepared =
                 toolbox(dir.path()).prepare(&call).unwrap_or_else(|r| panic!("{}", r.message));
-            let output = prepared.perform(tokio::sync::mpsc::unbounded_channel().0).await;
+            let output = prepared.perform(crate::Progress::channel().0).await;
             let [Content::Text { text }] = &output.content[..] else { panic!("{output:?}") };
             assert!(text.ends_with(expected), "{text}");
             let json = serde_json::to_vec(&output).unwrap();

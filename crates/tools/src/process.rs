@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::io::{ioctl_fionread, retry_on_intr};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, mpsc};
@@ -167,7 +168,7 @@ impl Command {
     }
 
     /// Sends what it prints from now on to `watcher`.
-    pub(crate) fn watch(&self, watcher: mpsc::UnboundedSender<Progress>) {
+    pub(crate) fn watch(&self, watcher: mpsc::Sender<Progress>) {
         self.state().watcher = Some(Live::to(watcher));
     }
 
@@ -188,6 +189,7 @@ impl Command {
     /// What it printed since the last report is cut to about `limit` bytes.
     pub(crate) fn report(&self, limit: usize) -> Report {
         let mut state = self.state();
+        state.pass_on();
         state.watcher = None;
         let unread = state.capture.take_unread();
         let (new, is_cut) = unread.text(limit);
@@ -266,7 +268,17 @@ impl Shared {
         let mut state = self.lock();
         let rest = state.redactor.finish();
         state.take(&rest);
+        state.pass_on();
         state.ended = Some(ended);
+    }
+
+    /// Pends until something that was printed is to be passed on, and for ever where nothing is.
+    async fn is_due(&self) {
+        let due = self.lock().watcher.as_ref().and_then(Live::due);
+        match due {
+            Some(due) => tokio::time::sleep_until(due.into()).await,
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -276,7 +288,13 @@ impl State {
         self.capture.push(bytes);
         let text = self.decoder.push(bytes);
         if let Some(watcher) = &mut self.watcher {
-            watcher.show(text, Instant::now());
+            watcher.show(&text, Instant::now());
+        }
+    }
+
+    fn pass_on(&mut self) {
+        if let Some(watcher) = &mut self.watcher {
+            watcher.pass_on(Instant::now());
         }
     }
 }
@@ -288,8 +306,48 @@ fn nonblocking(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     Ok(unsafe { AsyncFd::register(descriptor) }?)
 }
 
-/// Bytes in one go from which a command prints much.
+/// Bytes after which it is not asked whether there are more at once.
 const MUCH: usize = 16 * 1024;
+
+/// Pieces in which they may come: a command can have its pipe hand out every byte by itself (`O_DIRECT`).
+const PIECES: usize = 256;
+
+/// What is there now, as far as there is room for it.
+fn read_some(output: &OwnedFd, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    for _ in 0..PIECES {
+        match retry_on_intr(|| rustix::io::read(output, &mut buffer[filled..])) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if filled == 0 => return Err(error.into()),
+            Err(_) => break,
+        }
+        if filled >= MUCH.min(buffer.len()) {
+            break;
+        }
+    }
+    Ok(filled)
+}
+
+/// More than a terminal holds, which does not say how much that is.
+const IN_A_TERMINAL: usize = 128 * 1024;
+
+/// What was printed before the room was empty. What comes after it is not the command's, whoever was handed its output
+/// and holds it open.
+fn take_rest(output: &OwnedFd, buffer: &mut [u8], state: &Shared) {
+    let there = ioctl_fionread(output).ok().and_then(|there| usize::try_from(there).ok());
+    let mut left = there.unwrap_or_default().max(IN_A_TERMINAL);
+    while left > 0 {
+        let room = left.min(buffer.len());
+        match read_some(output, &mut buffer[..room]) {
+            Ok(0) | Err(_) => return,
+            Ok(read) => {
+                state.take(&buffer[..read]);
+                left -= read;
+            }
+        }
+    }
+}
 
 /// When a command began, and how long it may take.
 struct Time {
@@ -307,8 +365,8 @@ impl Time {
     }
 }
 
-/// Collects until the command is over, its room empty and its output at its end: all of it, and nothing longer. When
-/// nobody wants the command any more, or its time is up, it is ended.
+/// Collects until the command is over and its room empty: all that was printed there, and nothing longer. When nobody
+/// wants the command any more, or its time is up, it is ended. However it prints, all else comes first.
 async fn follow(
     mut launched: Launched,
     output: Arc<AsyncFd<OwnedFd>>,
@@ -319,10 +377,9 @@ async fn follow(
     let mut is_up = pin!(time.is_up());
     let mut timed_out = false;
     let mut buffer = vec![0; 64 * 1024];
-    let mut exit = None;
     let mut open = true;
     let mut wanted = true;
-    while exit.is_none() || open {
+    let exit = loop {
         tokio::select! {
             biased;
             ask = asked.recv(), if wanted => match ask {
@@ -338,30 +395,32 @@ async fn follow(
                     launched.end().await;
                 }
             },
-            () = &mut is_up, if exit.is_none() && !timed_out => {
+            () = &mut is_up, if !timed_out => {
                 timed_out = true;
                 launched.end().await;
             }
-            read = output.async_io(Interest::READABLE, |output| Ok(rustix::io::read(output, &mut buffer[..])?)), if open => {
+            exit = launched.exit() => break exit,
+            () = state.is_due() => state.lock().pass_on(),
+            read = output.async_io(Interest::READABLE, |output| read_some(output, &mut buffer)), if open => {
                 match read {
                     Ok(0) | Err(_) => open = false,
                     Ok(read) => {
                         state.take(&buffer[..read]);
                         // Who watches is to keep up with a command that prints without end, or all of it piles up.
-                        if read >= MUCH {
-                            tokio::task::yield_now().await;
-                        }
+                        tokio::task::yield_now().await;
                     }
                 }
             }
-            ended = launched.exit(), if exit.is_none() => exit = Some(ended),
         }
+    };
+    if open {
+        take_rest(output.get_ref(), &mut buffer, &state);
     }
     for line in launched.said() {
         state.take(format!("agent: {line}\n").as_bytes());
     }
     // What does not end when it is asked to is killed with its room, and nobody hears of its end.
     let killed = timed_out.then_some(Exit::Signal(libc::SIGKILL));
-    state.end(Ended { exit: exit.flatten().or(killed), after: time.started.elapsed(), timed_out });
+    state.end(Ended { exit: exit.or(killed), after: time.started.elapsed(), timed_out });
     state.changed.notify_waiters();
 }

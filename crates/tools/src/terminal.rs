@@ -127,17 +127,19 @@ impl Terminal {
         Ok(tcsetwinsize(self.descriptor.get_ref(), size)?)
     }
 
-    /// Types into it.
+    /// Types into it, counting in `typed` the bytes that found room. Pends for as long as what runs in it reads nothing.
+    /// Cancel safe.
     ///
     /// # Errors
     /// When its command is over.
-    pub(crate) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let written = self
+    pub(crate) async fn write(&self, bytes: &[u8], typed: &mut usize) -> io::Result<()> {
+        while *typed < bytes.len() {
+            *typed += self
                 .descriptor
-                .async_io(Interest::WRITABLE, |terminal| Ok(rustix::io::write(terminal, bytes)?))
+                .async_io(Interest::WRITABLE, |terminal| {
+                    Ok(rustix::io::write(terminal, &bytes[*typed..])?)
+                })
                 .await?;
-            bytes = &bytes[written..];
         }
         Ok(())
     }

@@ -70,15 +70,12 @@ pub struct Prepared {
     /// The display item as it begins.
     pub details: ItemDetails,
     pub(crate) perform:
-        Box<dyn FnOnce(mpsc::UnboundedSender<Progress>) -> BoxFuture<'static, ToolOutput> + Send>,
+        Box<dyn FnOnce(mpsc::Sender<Progress>) -> BoxFuture<'static, ToolOutput> + Send>,
 }
 
 impl Prepared {
     /// Does it. Dropping the future ends every process it started.
-    pub fn perform(
-        self,
-        progress: mpsc::UnboundedSender<Progress>,
-    ) -> BoxFuture<'static, ToolOutput> {
+    pub fn perform(self, progress: mpsc::Sender<Progress>) -> BoxFuture<'static, ToolOutput> {
         (self.perform)(progress)
     }
 }
@@ -88,6 +85,16 @@ impl Prepared {
 pub enum Progress {
     /// More output of a command, printable.
     Output(String),
+}
+
+impl Progress {
+    /// Pieces that wait for who watches; what does not find a place is kept back, or left out.
+    pub const MOST_WAITING: usize = 16;
+
+    /// From a call to whoever watches it.
+    pub fn channel() -> (mpsc::Sender<Self>, mpsc::Receiver<Self>) {
+        mpsc::channel(Self::MOST_WAITING)
+    }
 }
 
 /// What came of a call.

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_protocol::{Action, Content, ItemDetails, RejectReason, Status, ToolCall, ToolSpec};
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::exec_command::{header, limit, patience, words};
 use crate::process::Command;
 use crate::sessions::Sessions;
-use crate::terminal::AskedSize;
+use crate::terminal::{AskedSize, Terminal};
 use crate::{Prepared, Progress, Rejection, ToolOutput, Toolbox, ToolboxConfig, arguments};
 
 pub(crate) const NAME: &str = "write_stdin";
@@ -137,15 +137,17 @@ struct Attend {
 }
 
 impl Attend {
-    async fn perform(self, progress: mpsc::UnboundedSender<Progress>) -> ToolOutput {
+    async fn perform(self, progress: mpsc::Sender<Progress>) -> ToolOutput {
         let session = self.sessions.get(self.session_id);
         let Some(session) = session.filter(|session| session.command.pid == self.pid) else {
             let message = no_session(&self.sessions, self.session_id);
             return ToolOutput::not_found(NAME, format!("session {}", self.session_id), message);
         };
         let command = &session.command;
-        let signal = match self.touch(command).await {
-            Ok(signal) => signal,
+        command.watch(progress);
+        let until = Instant::now() + self.patience;
+        let done = match self.touch(command).await {
+            Ok(done) => done,
             Err(error) => {
                 let message = format!(
                     "cannot type into session {}: {error}; start it with tty: true",
@@ -158,8 +160,7 @@ impl Attend {
                 );
             }
         };
-        command.watch(progress);
-        command.over(self.patience).await;
+        command.over(until.saturating_duration_since(Instant::now())).await;
         let report = command.report(self.limit);
         let mut header = header(&report);
         let summary = header.trim_end().replace('\n', ", ");
@@ -168,9 +169,7 @@ impl Attend {
         } else {
             header = format!("Process running with session ID {}\n", self.session_id);
         }
-        if let Some((name, _)) = signal {
-            header.insert_str(0, &format!("{name} was sent to its process group\n"));
-        }
+        header.insert_str(0, &done.line());
         let summary =
             if report.ended.is_some() { summary } else { format!("{} bytes more", report.bytes) };
         ToolOutput {
@@ -181,23 +180,55 @@ impl Attend {
         }
     }
 
-    /// Does to its terminal what is asked for. Returns the signal it was sent for want of one.
-    async fn touch(&self, command: &Command) -> io::Result<Option<NamedSignal>> {
+    /// Does to its terminal what is asked for, or sends it a signal for want of one.
+    async fn touch(&self, command: &Command) -> io::Result<Done> {
         if !self.size.is_nothing() {
             self.sessions.terminals.resize(command.terminal()?, self.size)?;
         }
         if self.chars.is_empty() {
-            return Ok(None);
+            return Ok(Done::All);
         }
         match (command.terminal(), signal_of(&self.chars)) {
-            (Err(_), Some(signal)) => {
-                command.signal(signal.1);
-                Ok(Some(signal))
+            (Err(_), Some((name, number))) => {
+                command.signal(number);
+                Ok(Done::Signalled(name))
             }
-            (terminal, _) => {
-                terminal?.write(self.chars.as_bytes()).await?;
-                Ok(None)
+            (terminal, _) => self.type_into(terminal?, command).await,
+        }
+    }
+
+    /// No longer than there is patience: what runs there may read nothing, or nothing any more.
+    async fn type_into(&self, terminal: &Terminal, command: &Command) -> io::Result<Done> {
+        let (bytes, mut typed) = (self.chars.as_bytes(), 0);
+        tokio::select! {
+            biased;
+            written = terminal.write(bytes, &mut typed) => written?,
+            () = command.over(self.patience) => {}
+        }
+        Ok(if typed == bytes.len() { Done::All } else { Done::Typed { typed, of: bytes.len() } })
+    }
+}
+
+/// What was done of what was asked for.
+enum Done {
+    All,
+    /// So many bytes found room.
+    Typed {
+        typed: usize,
+        of: usize,
+    },
+    Signalled(&'static str),
+}
+
+impl Done {
+    /// For the model, where it is not what it expects.
+    fn line(&self) -> String {
+        match self {
+            Self::All => String::new(),
+            Self::Typed { typed, of } => {
+                format!("Only the first {typed} of {of} bytes were typed: nothing reads the rest\n")
             }
+            Self::Signalled(name) => format!("{name} was sent to its process group\n"),
         }
     }
 }

@@ -99,6 +99,12 @@ impl Project {
         self.counting().map(|file| file.name.as_str()).collect()
     }
 
+    /// The names of those that the person has declined as they are.
+    pub(crate) fn declined(&self) -> Vec<&str> {
+        let declined = self.files.iter().filter(|(standing, _)| *standing == Standing::Declined);
+        declined.map(|(_, file)| file.name.as_str()).collect()
+    }
+
     fn counting(&self) -> impl Iterator<Item = &ProjectFile> {
         let files = self.files.iter().filter(|_| self.is_trusted());
         files.filter(|(standing, _)| *standing == Standing::Accepted).map(|(_, file)| file)

@@ -1,9 +1,8 @@
 //! `--output-schema`: the form of the answer, asked for in the request and checked when it comes (exec-json.md 9, 12.10).
 
-use std::fs::File;
 use std::path::Path;
 
-use agent_core::AnswerCheck;
+use agent_core::{AnswerCheck, Opened};
 use agent_tools::Hidden;
 use anyhow::Context as _;
 use boon::{Compiler, SchemaIndex, Schemas, SchemeUrlLoader};
@@ -54,10 +53,10 @@ impl AnswerSchema {
 
 /// All of a file that the model is to see, of a pipe too.
 fn read(path: &Path, hidden: &Hidden) -> anyhow::Result<String> {
-    let file = File::open(path)?;
+    let file = Opened::named(path)?;
     let is_behind = hidden.is_behind(&std::path::absolute(path)?, &file);
     anyhow::ensure!(!is_behind, "a link leads to what is hidden from commands");
-    Ok(std::io::read_to_string(file)?)
+    Ok(file.text(Opened::BY_HAND)?)
 }
 
 fn compile(schema: &Value) -> Result<(Schemas, SchemaIndex), boon::CompileError> {

@@ -179,26 +179,34 @@ impl Stage<'_> {
         self.models = Models::of(&self.settings, &self.environment);
         let (project, mode) = (&self.settings.project, self.settings.permissions.sandbox);
         let directory = exact_name(&project.directory().display().to_string()).into_owned();
-        let names = project.names().join(", ");
-        Ok(match answer {
-            TrustAnswer::Nothing => {
-                format!("{directory} is not trusted; the sandbox is {mode}.")
-            }
-            TrustAnswer::All | TrustAnswer::NotItsFiles if names.is_empty() => {
-                format!("{directory} is trusted; the sandbox is {mode}.")
-            }
-            TrustAnswer::All | TrustAnswer::NotItsFiles => format!(
-                "{directory} is trusted; the sandbox is {mode}. Of its own configuration counts: {}.",
-                exact_name(&names)
-            ),
-        })
+        if answer == TrustAnswer::Nothing {
+            return Ok(format!("{directory} is not trusted; the sandbox is {mode}."));
+        }
+        let mut said = format!("{directory} is trusted; the sandbox is {mode}.");
+        let (used, declined) = (project.names().join(", "), project.declined().join(", "));
+        if !used.is_empty() {
+            said += &format!(" Of its own configuration counts: {}.", exact_name(&used));
+        }
+        if !declined.is_empty() {
+            let declined = exact_name(&declined);
+            said += &format!(
+                "\nWithout effect, as you declined it: {declined}; /trust accepts it as it is."
+            );
+        }
+        Ok(said)
     }
 
     /// Opens the thread of this id as it was before a turn. As it is now it stays on the disk.
     fn rewind(&mut self, id: &str, turn: u32, scope: Scope) -> anyhow::Result<Opened> {
         let mut said = vec![];
         if scope != Scope::Conversation {
-            said.push(self.undo_from(id, turn).unwrap_or_else(|error| desk::sentence(&error)));
+            said.push(match self.undo_from(id, turn) {
+                Ok((text, undone)) => {
+                    let way = way_back(id, scope, undone);
+                    [text].into_iter().chain(way).collect::<Vec<_>>().join("\n")
+                }
+                Err(error) => desk::sentence(&error),
+            });
         }
         let remarks = match scope {
             Scope::Conversation => vec![],
@@ -233,13 +241,13 @@ impl Stage<'_> {
         Ok(Opened { earlier: vec![], ..opened })
     }
 
-    /// Puts back what the turns from this one on changed.
-    fn undo_from(&self, id: &str, turn: u32) -> anyhow::Result<String> {
+    /// Puts back what the turns from this one on changed. Returns also how many undos can be taken back.
+    fn undo_from(&self, id: &str, turn: u32) -> anyhow::Result<(String, usize)> {
         let state = crate::state_dir(&self.settings)?;
         let threads = Threads::under(state);
         let thread = threads.find(id)?;
         let log = UndoLog::at(&threads.undo_dir(&thread.id));
-        let mut said = String::new();
+        let (mut said, mut done) = (String::new(), 0);
         for set in log.sets()?.iter().rev() {
             let is_meant = matches!(set.origin, Origin::Turn(number) if number >= turn);
             // What has to stay of one turn keeps nothing of the turns before it.
@@ -247,7 +255,7 @@ impl Stage<'_> {
                 let args = UndoArgs { set: Some(set.number), ..UndoArgs::default() };
                 let undone = self.undo(id, args)?;
                 said.push_str(&undone.text);
-                said.push_str(&undone.take_back);
+                done += usize::from(!undone.take_back.is_empty());
             }
         }
         for outside in undo::outside(&thread)?.iter().filter(|outside| outside.turn >= turn) {
@@ -256,7 +264,7 @@ impl Stage<'_> {
         if said.is_empty() {
             said.push_str("No file was changed since then.");
         }
-        Ok(said.trim_end().to_owned())
+        Ok((said.trim_end().to_owned(), done))
     }
 
     /// The thread of this id again; a new one where nothing was said or run in it, so that it begins with what now
@@ -306,6 +314,20 @@ impl Stage<'_> {
         let thread = ThreadArg { id: Some(id.to_owned()), ..ThreadArg::default() };
         let args = UndoArgs { thread, ..args };
         undo::undo(&args, state, &self.settings.workspace.cwd, Screen::PLAIN)
+    }
+}
+
+/// How so many undos of the thread of this id are taken back; none where there are none. On the screen that is about the
+/// thread that goes on, which is another one where the conversation went back too.
+fn way_back(id: &str, scope: Scope, undos: usize) -> Option<String> {
+    let command = match scope {
+        Scope::Files => "/redo".to_owned(),
+        Scope::Conversation | Scope::Both => format!("agent undo {id} --redo"),
+    };
+    match undos {
+        0 => None,
+        1 => Some(format!("To take this back: {command}")),
+        _ => Some(format!("To take this back: {command}, {undos} times, a turn each time")),
     }
 }
 

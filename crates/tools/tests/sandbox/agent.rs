@@ -105,7 +105,7 @@ pub(crate) fn prepared(toolbox: &Toolbox, tool: &str, input: &str) -> Result<Pre
 
 /// What the model reads of it; an error when it was no success.
 pub(crate) async fn performed(prepared: Prepared) -> Result<String, String> {
-    let output = prepared.perform(tokio::sync::mpsc::unbounded_channel().0).await;
+    let output = prepared.perform(agent_tools::Progress::channel().0).await;
     let texts = output.content.iter().map(|part| match part {
         Content::Text { text } => text.as_str(),
         Content::Image { .. } => "",

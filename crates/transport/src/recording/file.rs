@@ -64,8 +64,6 @@ pub struct RecordedRequest {
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
-    #[error("cannot read {}: {source}", path.display())]
-    Io { path: PathBuf, source: io::Error },
     #[error("{}: line {line} is not part of a recording: {message}", path.display())]
     Damaged { path: PathBuf, line: usize, message: String },
     #[error("{} is of format {format}; this version reads up to {FORMAT}", path.display())]
@@ -73,11 +71,11 @@ pub enum RecordingError {
 }
 
 impl Recorded {
+    /// What is in the file at `path`, which holds this text.
+    ///
     /// # Errors
-    /// When it cannot be read, is no recording, or is of a newer format.
-    pub fn load(path: &Path) -> Result<Self, RecordingError> {
-        let text = std::fs::read(path)
-            .map_err(|source| RecordingError::Io { path: path.to_owned(), source })?;
+    /// When it is no recording, or of a newer format.
+    pub fn parse(path: &Path, text: &[u8]) -> Result<Self, RecordingError> {
         let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         let lines = text[..whole].split(|&byte| byte == b'\n').enumerate();
         let mut recorded: Option<Self> = None;

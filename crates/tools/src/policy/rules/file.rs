@@ -1,8 +1,8 @@
 //! Rules on disk: read from directories of `.rules` files.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{Rules, parse};
@@ -81,13 +81,19 @@ fn is_ours(path: &Path) -> bool {
 }
 
 pub(super) fn text_of(path: &Path) -> io::Result<String> {
-    let found = fs::metadata(path)?;
-    // A pipe or a device would hold us up for ever.
-    if !found.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    if found.len() > MOST_BYTES {
+    let require_regular = |found: fs::Metadata| match found.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::other("it is not a regular file")),
+    };
+    // A pipe or a device would hold us up for ever, also one that takes the file's place after this look.
+    require_regular(fs::metadata(path)?)?;
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = fs::File::options().read(true).custom_flags(flags).open(path)?;
+    require_regular(file.metadata()?)?;
+    let mut bytes = vec![];
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
         return Err(io::Error::other("it is longer than 1 MiB"));
     }
-    String::from_utf8(fs::read(path)?).map_err(|_| io::Error::other("it is not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
 }
