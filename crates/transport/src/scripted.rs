@@ -484,12 +484,9 @@ fn tokens(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let is_space = |c: char| c.is_whitespace();
-        let word = rest.find(|c| !is_space(c)).unwrap_or(rest.len());
-        let end = rest[word..].find(is_space).map_or(rest.len(), |length| word + length);
-        let end = match rest.char_indices().nth(LONGEST) {
-            Some((cut, _)) if cut < end => cut,
-            _ => end,
-        };
+        let most = rest.char_indices().nth(LONGEST).map_or(rest.len(), |(cut, _)| cut);
+        let word = rest[..most].find(|c| !is_space(c)).unwrap_or(most);
+        let end = rest[word..most].find(is_space).map_or(most, |length| word + length);
         let (token, after) = rest.split_at(end);
         rest = after;
         (!token.is_empty()).then_some(token)
