@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use agent_core::{Origin, Threads, UndoLog};
-use agent_protocol::{Event, Item, ItemDetails, Record};
+use agent_protocol::{Event, Item, ItemDetails, Record, SandboxMode};
 use agent_tui::composer::Message;
 use agent_tui::effect::{GoOn, Input, Next, Scope, TrustAnswer};
 use agent_tui::exact_name;
@@ -74,7 +74,11 @@ impl Stage<'_> {
             Next::Sandbox(mode) => {
                 is_done = false;
                 self.settings.permissions.sandbox = mode;
-                Notice::Said(format!("The sandbox is {mode} from here on."))
+                let warning = match mode {
+                    SandboxMode::DangerFullAccess => " Commands may do what you may do.",
+                    SandboxMode::ReadOnly | SandboxMode::WorkspaceWrite => "",
+                };
+                Notice::Said(format!("The sandbox is {mode} from here on.{warning}"))
             }
             Next::Approvals(policy) => {
                 is_done = false;
