@@ -400,7 +400,8 @@ fn with_clipboard(scene: Scene, name: &str) -> Scene {
     use std::os::unix::fs::PermissionsExt as _;
     let bin = scene.home().join("bin");
     std::fs::create_dir_all(&bin).unwrap();
-    let script = "#!/bin/sh\ncase \"$*\" in *image/png*) exec cat clip;; esac\nexit 1\n";
+    let clip = scene.workspace().join("clip").display().to_string();
+    let script = format!("#!/bin/sh\ncase \"$*\" in *image/png*) exec cat {clip};; esac\nexit 1\n");
     std::fs::write(bin.join(name), script).unwrap();
     std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:/usr/bin:/bin", bin.display());

@@ -225,7 +225,7 @@ fn obeyed_through_links(settings: &Settings) -> Vec<PathBuf> {
     agent_tools::obeyed_through_links(&homes, &roots)
 }
 
-/// In which not only the person writes: the model, commands, and who made the project.
+/// Where no program is known by its name: not only the person writes there, but the model, commands, and who made the project.
 fn shared(toolbox: &ToolboxConfig) -> Shared {
     let directories = toolbox.shared.iter().chain(&toolbox.writable_roots).cloned();
     Shared::new(directories).and_temporary(&toolbox.env)
@@ -234,9 +234,8 @@ fn shared(toolbox: &ToolboxConfig) -> Shared {
 /// For what we start ourselves, outside of the sandbox: nothing in it leads to what the model or the project may have put
 /// somewhere.
 pub(crate) fn own_environment(settings: &Settings, environment: &Environment) -> OwnEnvironment {
-    let variables = environment.variables();
-    let shared = Shared::new(written_directories(settings)).and_temporary(variables);
-    OwnEnvironment::new(variables, &shared)
+    let shared = Shared::new(written_directories(settings));
+    OwnEnvironment::new(environment.variables(), &shared)
 }
 
 /// Where commands of this thread or of an earlier one may have made links.

@@ -125,12 +125,12 @@ impl LoginEnvironment {
         let env = config.env.clone();
         let mut roots = vec![config.cwd.clone()];
         roots.extend(config.writable_roots.iter().cloned());
-        let shared = Shared::new([roots.as_slice(), &config.shared].concat()).and_temporary(&env);
+        let shared = Shared::new([roots.as_slice(), &config.shared].concat());
         let shell = env.get(OsStr::new("SHELL")).map(PathBuf::from).or_else(shell_of_account);
         let is_known = |shell: &PathBuf| {
             shell.is_absolute()
                 && shell.file_name().is_some_and(|name| KNOWN.iter().any(|known| name == *known))
-                && !shared.holds_as_project(shell)
+                && !shared.holds(shell)
         };
         let mut hidden = config.secrets.clone();
         hidden.extend(secret_places(&env, &roots));

@@ -118,7 +118,7 @@ impl OwnEnvironment {
         let path = variables.get(OsStr::new("PATH")).map_or(OsStr::new(""), OsString::as_os_str);
         let path = own_search_path(path, shared);
         left.insert("PATH".into(), path.clone());
-        let is_own = judge.home.is_dir() && !shared.holds_as_project(&judge.home);
+        let is_own = judge.home.is_absolute() && judge.home.is_dir() && !shared.holds(&judge.home);
         let directory = if is_own { judge.home } else { PathBuf::from("/") };
         Self { variables: left, path, directory }
     }
@@ -162,10 +162,9 @@ impl Judge<'_> {
         (!own.is_empty()).then(|| OsString::from_vec(own.join(&b':')))
     }
 
-    /// Some lists are divided in another way. What is temporary is no project's: nothing that was named before a thread is
-    /// seen by its commands there.
+    /// Some lists are divided in another way.
     fn is_own(&self, entry: &[u8]) -> bool {
-        let is_shared = |entry: &[u8]| self.shared.holds_as_project(path(entry));
+        let is_shared = |entry: &[u8]| self.shared.holds(path(entry));
         let mut parts = entry.split(|byte| byte.is_ascii_whitespace() || *byte == b';');
         parts.all(|part| part.starts_with(b"/") && !is_shared(part)) && !is_shared(entry)
     }
@@ -176,7 +175,7 @@ impl Judge<'_> {
         // In another pass, as the name of a directory may hold such a byte.
         let words = text.as_bytes().split(|byte| SEPARATORS.contains(byte));
         let mut named = entries.chain(words).filter_map(|words| self.named_in(words));
-        named.any(|path| self.shared.holds_as_project(&path))
+        named.any(|path| self.shared.holds(&path))
     }
 
     /// The path that some words end with, as `-I/x` and `~/x` do.

@@ -14,49 +14,17 @@ const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 /// As many links as the kernel follows.
 const MOST_LINKS: usize = 40;
 
-/// Directories in which not only the person writes.
+/// Directories in which not only the person writes. They are known by their names and by what they are: what is mounted in
+/// two places, or whose letters do not count, has several names.
 #[derive(Clone, Debug, Default)]
 pub struct Shared {
-    project: Directories,
-    temporary: Directories,
+    names: BTreeSet<PathBuf>,
+    numbers: BTreeSet<(u64, u64)>,
 }
 
 impl Shared {
     /// Those of a project, and what else commands may write.
     pub fn new(directories: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self { project: Directories::new(directories), temporary: Directories::default() }
-    }
-
-    /// And where temporary files lie, by these variables.
-    #[must_use]
-    pub fn and_temporary(self, variables: &BTreeMap<OsString, OsString>) -> Self {
-        let named = variables.get(OsStr::new("TMPDIR")).map(PathBuf::from);
-        let named = named.filter(|directory| directory.is_absolute());
-        let temporary = TEMPORARY.into_iter().map(PathBuf::from).chain(named);
-        Self { temporary: Directories::new(temporary), ..self }
-    }
-
-    /// Whether somebody else may have a say in what this absolute path stands for.
-    pub(crate) fn holds(&self, path: &Path) -> bool {
-        leads_through(path, |place| self.project.are(place) || self.temporary.are(place))
-    }
-
-    /// The same without what is only temporary: no command sees that of the machine.
-    pub(crate) fn holds_as_project(&self, path: &Path) -> bool {
-        leads_through(path, |place| self.project.are(place))
-    }
-}
-
-/// Known by their names and by what they are: what is mounted in two places, or whose letters do not count, has several
-/// names.
-#[derive(Clone, Debug, Default)]
-struct Directories {
-    names: BTreeSet<PathBuf>,
-    numbers: BTreeSet<(u64, u64)>,
-}
-
-impl Directories {
-    fn new(directories: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut all = Self::default();
         for directory in directories {
             let found = directory.metadata().ok();
@@ -65,6 +33,23 @@ impl Directories {
             all.names.insert(directory);
         }
         all
+    }
+
+    /// And those for temporary files, by these variables. Commands do not write in those of the machine: it is for names
+    /// that are to stand for what is installed.
+    #[must_use]
+    pub fn and_temporary(mut self, variables: &BTreeMap<OsString, OsString>) -> Self {
+        let named = variables.get(OsStr::new("TMPDIR")).map(PathBuf::from);
+        let named = named.filter(|directory| directory.is_absolute());
+        let temporary = Self::new(TEMPORARY.into_iter().map(PathBuf::from).chain(named));
+        self.names.extend(temporary.names);
+        self.numbers.extend(temporary.numbers);
+        self
+    }
+
+    /// Whether somebody else may have a say in what this absolute path stands for.
+    pub(crate) fn holds(&self, path: &Path) -> bool {
+        leads_through(path, |place| self.are(place))
     }
 
     fn are(&self, place: &Place<'_>) -> bool {
@@ -182,16 +167,16 @@ mod tests {
             ("own/nowhere/x", false),
             ("workshop", false),
         ] {
-            assert_eq!(shared.holds_as_project(&at(path)), expected, "{path}");
+            assert_eq!(shared.holds(&at(path)), expected, "{path}");
         }
     }
 
     #[test]
-    fn s20_what_is_temporary_is_anybodys() {
+    fn s19_what_is_temporary_is_anybodys() {
         let variables = BTreeMap::from([("TMPDIR".into(), "/elsewhere/tmp".into())]);
         let shared = Shared::new([]).and_temporary(&variables);
         for path in ["/tmp/x", "/var/tmp", "/dev/shm/x", "/elsewhere/tmp/x"] {
-            assert!(shared.holds(Path::new(path)) && !shared.holds_as_project(Path::new(path)));
+            assert!(shared.holds(Path::new(path)), "{path}");
         }
         assert!(!shared.holds(Path::new("/usr/bin")));
     }
