@@ -125,8 +125,9 @@ async fn r16_typing_where_nothing_is_read_ends_with_the_calls_time_and_says_how_
 #[tokio::test]
 async fn r8_a_command_that_has_handed_its_output_on_is_over_with_its_room() {
     let holds =
-        "read pid < told; exec 3> /proc/$pid/fd/1; echo > taken; while :; do echo forged; done >&3";
-    let gives = "echo genuine; echo $$ > told; cat taken; exit 7";
+        "read pid < told; exec 3> /proc/$pid/fd/4; echo > taken; while :; do echo forged; done >&3";
+    // Its first descriptor is the pipe while it tells.
+    let gives = "echo genuine; exec 4>&1; echo $$ > told; cat taken; exit 7";
     let server = ScriptedModel::new()
         .calls("exec_command", json!({"cmd": holds, "yield_time_ms": 50}))
         .calls("exec_command", json!({"cmd": gives, "yield_time_ms": 20_000}))
