@@ -1,8 +1,8 @@
 //! Commands that print without end or take all they can get: our memory stays what it was, and they can be stopped
 //! (R11, R12).
 
-use agent_testkit::{Running, Scene, ScriptedModel};
-use serde_json::json;
+use agent_testkit::{Finished, Running, Scene, ScriptedModel};
+use serde_json::{Value, json};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_agent");
 
@@ -18,10 +18,31 @@ fn open_gate(scene: &Scene, name: &str) {
     std::fs::write(scene.workspace().join(name), "go\n").unwrap();
 }
 
+/// A command that waits until `open_gate` lets it go on.
+fn gate(name: &str) -> Value {
+    json!({"cmd": format!("cat {name}"), "yield_time_ms": 120_000})
+}
+
+/// By how many kB more we ever held after the gate `before` than until then, and what came of it. As many commands stand
+/// between that one and the gate `after`.
+async fn grown_between_gates(scene: &Scene, commands: usize) -> (u64, Finished) {
+    scene.fifo("before");
+    scene.fifo("after");
+    let mut run = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);
+    run.until("item.started command_execution").await;
+    let before = peak(&run);
+    open_gate(scene, "before");
+    for _ in 0..=commands {
+        run.until("item.started command_execution").await;
+    }
+    let grown = peak(&run) - before;
+    open_gate(scene, "after");
+    (grown, run.finish().await.succeeded())
+}
+
 #[tokio::test]
 async fn r12_gigabytes_of_output_take_less_than_20_mb_and_both_ends_are_kept() {
     const FLOOD: &str = "echo the first line; head -c 2000M /dev/zero; echo; yes | head -c 500M; echo the last line";
-    let gate = |name: &str| json!({"cmd": format!("cat {name}"), "yield_time_ms": 120_000});
     let server = ScriptedModel::new()
         .calls("exec_command", gate("before"))
         .calls("exec_command", json!({"cmd": FLOOD, "yield_time_ms": 120_000}))
@@ -29,18 +50,7 @@ async fn r12_gigabytes_of_output_take_less_than_20_mb_and_both_ends_are_kept() {
         .says("That was a lot.")
         .serve();
     let scene = Scene::new(AGENT).unrehearsed().facing(&server);
-    scene.fifo("before");
-    scene.fifo("after");
-    let mut run = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);
-    run.until("item.started command_execution").await;
-    let before = peak(&run);
-    open_gate(&scene, "before");
-    run.until("item.completed command_execution").await;
-    run.until("item.completed command_execution").await;
-    let grown = peak(&run) - before;
-
-    open_gate(&scene, "after");
-    let finished = run.finish().await.succeeded();
+    let (grown, finished) = grown_between_gates(&scene, 1).await;
     assert!(grown < 20_000, "{grown} kB");
     let flood = &finished.items("command_execution")[1];
     assert_eq!(flood["exit_code"], 0);
@@ -53,7 +63,6 @@ async fn r12_gigabytes_of_output_take_less_than_20_mb_and_both_ends_are_kept() {
 async fn r11_what_a_pattern_takes_of_memory_it_takes_in_the_sandbox_and_not_of_ours() {
     // In the tables of Unicode without regard to case: of few bytes much is made.
     let pattern = |bytes: usize| format!("(?i){}", r"\PL".repeat((bytes - 4) / 3));
-    let gate = |name: &str| json!({"cmd": format!("cat {name}"), "yield_time_ms": 120_000});
     let server = ScriptedModel::new()
         .calls("exec_command", gate("before"))
         .calls("grep_files", json!({"pattern": pattern(4_000)}))
@@ -62,18 +71,7 @@ async fn r11_what_a_pattern_takes_of_memory_it_takes_in_the_sandbox_and_not_of_o
         .says("That was a lot.")
         .serve();
     let scene = Scene::new(AGENT).unrehearsed().facing(&server);
-    scene.fifo("before");
-    scene.fifo("after");
-    let mut run = scene.start(&["exec", "--json", "-s", "workspace-write", "go"]);
-    run.until("item.started command_execution").await;
-    let before = peak(&run);
-    open_gate(&scene, "before");
-    run.until("item.completed command_execution").await;
-    run.until("item.started command_execution").await;
-    let grown = peak(&run) - before;
-
-    open_gate(&scene, "after");
-    run.finish().await.succeeded();
+    let (grown, _) = grown_between_gates(&scene, 0).await;
     assert!(grown < 20_000, "{grown} kB");
     let told = |at: usize| server.frames()[at].json["input"].to_string();
     assert!(told(2).contains("wrong `pattern`") && told(2).contains("limit"), "{}", told(2));

@@ -374,21 +374,27 @@ fn who_goes_back_again_and_again_takes_the_changes_of_earlier_turns_back_as_well
     leave(screen);
 }
 
-#[test]
-fn files_of_two_turns_that_went_back_come_back_by_two_redos_as_it_is_said() {
+/// A file was added in each of two turns: `one.txt` and `two.txt`.
+fn after_two_turns() -> (Scene, ScriptedServer, PtyScreen) {
     let add = |name| format!("*** Begin Patch\n*** Add File: {name}\n+text\n*** End Patch\n");
     let model = ScriptedModel::new()
         .calls_freely("apply_patch", &add("one.txt"))
         .says("First.")
         .calls_freely("apply_patch", &add("two.txt"))
         .says("Second.");
-    let (scene, _server) = scene(model);
+    let (scene, server) = scene(model);
     let mut screen = show(&scene, &[]);
     for (message, answer) in [("m1", "First."), ("m2", "Second.")] {
         screen.press(&format!("{message}<enter>"));
         screen.wait_for(answer);
         wait_until_ready(&screen);
     }
+    (scene, server, screen)
+}
+
+#[test]
+fn files_of_two_turns_that_went_back_come_back_by_two_redos_as_it_is_said() {
+    let (scene, _server, mut screen) = after_two_turns();
     screen.press("/rewind 1 files<enter>");
     screen.wait_for("To take this back: /redo, 2 times, a turn each time");
     wait_until_ready(&screen);
@@ -513,19 +519,7 @@ fn a_turn_whose_agent_was_killed_is_marked_and_the_model_is_told_once() {
 
 #[test]
 fn what_has_to_stay_of_one_turn_keeps_nothing_of_the_turns_before_it() {
-    let add = |name| format!("*** Begin Patch\n*** Add File: {name}\n+text\n*** End Patch\n");
-    let model = ScriptedModel::new()
-        .calls_freely("apply_patch", &add("one.txt"))
-        .says("First.")
-        .calls_freely("apply_patch", &add("two.txt"))
-        .says("Second.");
-    let (scene, _server) = scene(model);
-    let mut screen = show(&scene, &[]);
-    for (message, answer) in [("m1", "First."), ("m2", "Second.")] {
-        screen.press(&format!("{message}<enter>"));
-        screen.wait_for(answer);
-        wait_until_ready(&screen);
-    }
+    let (scene, _server, mut screen) = after_two_turns();
     // Shown when it is known what the last turn changed: what comes later is the person's.
     screen.press("/diff<enter>");
     screen.wait_for("What this thread changed");
