@@ -1,5 +1,7 @@
 //! What scripts rely on: the form of the answer, limits, prices, reviews, forks, recordings.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use agent_testkit::{Finished, Scene, ScriptedModel, ScriptedServer};
 use serde_json::json;
 
@@ -142,6 +144,20 @@ async fn a_recording_answers_in_place_of_the_model_without_a_network() {
         format!("{}\n", played.event("turn.completed")["final_message"].as_str().unwrap()),
         recorded.stdout
     );
+}
+
+#[tokio::test]
+async fn s1_a_recording_is_the_persons_alone_and_written_through_no_link() {
+    let server = ScriptedModel::new().says("Done.").says("Done.").serve();
+    let scene = Scene::new(AGENT).facing(&server);
+    std::os::unix::fs::symlink(scene.home(), scene.workspace().join("build")).unwrap();
+    let run = scene.run(&["exec", "--record", "build/.zshrc", "go"]).await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("build is a link to"), "{}", run.stderr);
+    assert!(!scene.home().join(".zshrc").exists());
+    scene.run(&["exec", "--record", "run.rec", "go"]).await.succeeded();
+    let made = std::fs::metadata(scene.workspace().join("run.rec")).unwrap();
+    assert_eq!(made.permissions().mode() & 0o777, 0o600);
 }
 
 #[tokio::test]

@@ -140,7 +140,10 @@ impl Model {
         };
         let about = serde_json::to_value(&about)?;
         let redaction = Redaction::new(session::secrets(settings, environment));
-        let recording = Recording::create(self.transport, path, &about, redaction)
+        let shared = session::written_directories(settings);
+        let recording = OutputFile::find(path, Links::Refused, &shared)
+            .and_then(|output| Ok(output.create()?))
+            .and_then(|file| Ok(Recording::begin(self.transport, file, &about, redaction)?))
             .with_context(|| format!("cannot write the recording {}", path.display()))?;
         Ok(Box::new(recording))
     }

@@ -77,10 +77,18 @@ impl OutputFile {
     /// # Errors
     /// When something has its name already, and as the file system says.
     pub(crate) fn write_new(&self, text: &str) -> io::Result<()> {
+        self.create()?.write_all(text.as_bytes())
+    }
+
+    /// Makes it where nothing is yet, for its owner alone.
+    ///
+    /// # Errors
+    /// As [`Self::write_new`]'s.
+    pub(crate) fn create(&self) -> io::Result<File> {
         let Place::File { directory, name } = &self.place else {
             return Err(io::ErrorKind::AlreadyExists.into());
         };
-        create(directory, name)?.write_all(text.as_bytes())
+        create(directory, name)
     }
 
     /// Removes it: nothing stale stays there when a run failed (exec-json.md 12.11).

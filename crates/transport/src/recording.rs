@@ -7,10 +7,8 @@ mod file;
 mod redact;
 mod replay;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 
 use agent_protocol::{Request, ResponseEvent};
 use futures_util::StreamExt as _;
@@ -45,18 +43,16 @@ struct Writer {
 const LONGEST_ITEM: usize = 1 << 20;
 
 impl Recording {
-    /// Begins a recording in a new file, for its owner alone. `about` is whatever its reader should know of the run.
+    /// Begins a recording in an empty file. `about` is whatever its reader should know of the run.
     ///
     /// # Errors
-    /// When the file exists already or cannot be written.
-    pub fn create(
+    /// When the file cannot be written.
+    pub fn begin(
         inner: Box<dyn Transport>,
-        path: &Path,
+        file: File,
         about: &serde_json::Value,
         redaction: Redaction,
     ) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create_new(true).mode(0o600).open(path)?;
         let mut writer = Writer {
             file,
             redaction,

@@ -1,6 +1,6 @@
 use super::*;
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use agent_protocol::{
     CallForm, Content, Item, ItemKind, Settings, SettingsFields, ToolCall, ToolChoice, Window,
@@ -119,7 +119,9 @@ impl Scene {
         let model = Scripted::new(Script::parse(SCRIPT).unwrap());
         let redaction = Redaction::new(secrets.iter().map(|secret| (*secret).to_owned()));
         let about = serde_json::json!({"cwd": "/tmp/one"});
-        let mut recording = Recording::create(Box::new(model), &path, &about, redaction).unwrap();
+        let mut recording =
+            Recording::begin(Box::new(model), File::create_new(&path).unwrap(), &about, redaction)
+                .unwrap();
         let said = talk.held_with(&mut recording).await.unwrap();
         Self { _dir: dir, path, said }
     }
@@ -156,7 +158,6 @@ async fn a_recording_says_again_what_was_said() {
     assert_eq!((recorded.len(), recorded.about()["cwd"].as_str()), (2, Some("/tmp/one")));
     assert_eq!(recorded.outputs().get("call_1"), Some(&output("call_1", TALK.output)));
     assert_eq!(recorded.outputs().get("call_2"), None);
-    assert_eq!(std::fs::metadata(&scene.path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(scene.text().matches("What is here?").count(), 1, "an item stands in the file once");
 }
 
@@ -249,8 +250,13 @@ async fn it_is_played_as_fast_as_it_was_or_at_once() {
     let script = SCRIPT.replacen("[[step]]", "[pace]\nfirst_token_ms = 1500\n[[step]]", 1);
     let script = Script::parse(&script).unwrap_or_else(|error| panic!("{error}"));
     let model = Box::new(Scripted::new(script));
-    let mut recording =
-        Recording::create(model, &path, &serde_json::Value::Null, Redaction::default()).unwrap();
+    let mut recording = Recording::begin(
+        model,
+        File::create_new(&path).unwrap(),
+        &serde_json::Value::Null,
+        Redaction::default(),
+    )
+    .unwrap();
     TALK.held_with(&mut recording).await.unwrap();
     for (speed, least, most) in [(Speed::Original, 3_000, 3_100), (Speed::Fastest, 0, 1)] {
         let options = ReplayOptions { speed, ..ReplayOptions::default() };
