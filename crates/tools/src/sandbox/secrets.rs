@@ -3,7 +3,7 @@
 
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -133,7 +133,29 @@ fn home_of_account() -> Option<PathBuf> {
 
 /// All of `places`, and what they lead to; each only once.
 pub(super) fn paths(places: &SecretPlaces) -> Vec<PathBuf> {
-    each_once(places.iter().flat_map(|path| [path.clone(), resolve(path)]).collect())
+    let mut known = HashMap::new();
+    let all = places.iter().flat_map(|path| [path.clone(), resolve_from(path, &mut known)]);
+    each_once(all.collect())
+}
+
+/// As [`resolve`] does. Most of many paths have few directories in common, which are `known` then.
+fn resolve_from(path: &Path, known: &mut HashMap<PathBuf, PathBuf>) -> PathBuf {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return resolve(path);
+    };
+    let directory = match known.get(parent) {
+        Some(directory) => directory.clone(),
+        None => {
+            let directory = resolve_from(parent, known);
+            known.insert(parent.to_owned(), directory.clone());
+            directory
+        }
+    };
+    let here = directory.join(name);
+    match here.read_link() {
+        Ok(_) => here.canonicalize().unwrap_or(here),
+        Err(_) => here,
+    }
 }
 
 /// Follows links as far as the path exists.
@@ -155,6 +177,47 @@ mod tests {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
         let roots: Vec<_> = roots.iter().map(|root| root.to_path_buf()).collect();
         paths(&secret_places(&variables.collect(), &roots))
+    }
+
+    #[test]
+    fn many_places_lead_where_each_of_them_does() {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = scratch.path();
+        std::fs::create_dir_all(root.join("a/b/c")).unwrap();
+        std::fs::write(root.join("a/file"), "").unwrap();
+        for (target, link) in
+            [("a/b", "to_b"), ("../b", "a/b/self"), ("nowhere", "lost"), ("round", "round")]
+        {
+            std::os::unix::fs::symlink(target, root.join(link)).unwrap();
+        }
+        let places = [
+            "a/b/c",
+            "a/b/none/below",
+            "to_b/c",
+            "to_b/none",
+            "to_b",
+            "a/b/self/c/x",
+            "lost",
+            "lost/x",
+            "round",
+            "round/x",
+            "a/file/x",
+            "a/../to_b/c",
+            "a/none/../b",
+            "to_b/..",
+            "to_b/../x",
+            ".",
+            "./a/./b",
+            "",
+        ];
+        let mut known = HashMap::new();
+        for place in places.iter().chain(&places) {
+            let path = root.join(place);
+            assert_eq!(resolve_from(&path, &mut known), resolve(&path), "{place}");
+        }
+        for path in ["/", "relative", ""].map(Path::new) {
+            assert_eq!(resolve_from(path, &mut known), resolve(path), "{path:?}");
+        }
     }
 
     #[test]
