@@ -124,7 +124,9 @@ impl App {
     /// What was to be found for what waited may not be there: then the rest goes on.
     pub(super) fn go_on_without(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if self.overlays.is_empty() && self.way.take_opening().is_some_and(|it| self.stays_at(&it))
+        if self.overlays.is_empty()
+            && let Some(message) = self.way.take_opening()
+            && !self.comes_back_with(&message)
         {
             self.go_on_when_answered(&mut effects);
         }
@@ -134,18 +136,18 @@ impl App {
     /// What came up for what waited was closed, and nothing chosen.
     pub(super) fn go_on_unchosen(&mut self) {
         if let Some(message) = self.way.take_opening() {
-            self.stays_at(&message);
+            self.comes_back_with(&message);
         }
     }
 
-    /// This was to lead to another thread, or to another place in this one, and did not: what stands behind it was meant for
-    /// there, and comes back. Whether it was nothing of that kind, so that the rest goes on.
-    fn stays_at(&mut self, message: &Message) -> bool {
-        let goes_on = !self.leads_elsewhere(message);
-        if !goes_on {
+    /// Whether this was to lead to another thread, or to another place in this one, which it did not: then what stands behind
+    /// it was meant for there, and comes back.
+    fn comes_back_with(&mut self, message: &Message) -> bool {
+        let leads_elsewhere = self.leads_elsewhere(message);
+        if leads_elsewhere {
             self.stay_here();
         }
-        goes_on
+        leads_elsewhere
     }
 
     /// No other thread was opened.
